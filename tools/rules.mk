@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# The `mea` command: one file per subcommand, one table in tools/mea.c.
+
+TOOL_SRCS := $(sort $(wildcard tools/*.c))
+TOOL_OBJS := $(TOOL_SRCS:%.c=$(B)/%.o)
+
+$(B)/mea: $(TOOL_OBJS) $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+ALL_TARGETS += $(if $(TOOL_SRCS),$(B)/mea)
