@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+/* qnet: memory, consistency and the numbers that go with a layer. */
+#include "graph/qnet.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+/* A side, a channel count or a kernel beyond this is a damaged file. */
+#define DIM_MAX	   65536
+#define KERNEL_MAX 32767	       /* its square fits an int */
+#define TENSOR_MAX (UINT64_C(1) << 30) /* bytes */
+
+void mea_qnet_free(struct mea_qnet *net)
+{
+	if (!net)
+		return;
+	for (int i = 0; net->tensors && i < net->n_tensors; i++)
+		free(net->tensors[i].name);
+	for (int i = 0; net->layers && i < net->n_layers; i++) {
+		struct mea_qlayer *l = &net->layers[i];
+
+		free(l->name);
+		free(l->weights);
+		free(l->bias);
+		free(l->mult);
+		free(l->shift);
+	}
+	free(net->tensors);
+	free(net->layers);
+	free(net);
+}
+
+uint64_t mea_qlayer_macs(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
+
+	if (l->op != MEA_Q_CONV)
+		return 0;
+	return (uint64_t)out->c * out->h * out->w * l->kh * l->kw * (in->c / l->groups);
+}
+
+int mea_requant_from_scale(double scale, uint32_t *mult, uint8_t *shift)
+{
+	int e;
+	double m;
+
+	if (!(scale > 0) || !isfinite(scale) || scale >= 0x1p31)
+		return mea_fail(MEA_EINVAL, "scale %g is not in (0, 2^31)", scale);
+	m = nearbyint(frexp(scale, &e) * 0x1p31);
+	if (m == 0x1p31) {
+		m = 0x1p30;
+		e++;
+	}
+	if (e > 31) { /* just under 2^31, rounded up */
+		m = 0x1p31 - 1;
+		e = 31;
+	}
+	/* Below 2^-32 no 32-bit accumulator reaches more than a half: always 0. */
+	if (31 - e > 62) {
+		*mult = 0;
+		*shift = 0;
+		return 0;
+	}
+	*mult = (uint32_t)m;
+	*shift = (uint8_t)(31 - e);
+	return 0;
+}
+
+int mea_add_from_scales(double a, double b, uint32_t *ma, uint32_t *mb, int *shift)
+{
+	double top = a > b ? a : b;
+	int e, s;
+
+	if (!(a > 0) || !(b > 0) || !isfinite(a) || !isfinite(b))
+		return mea_fail(MEA_EINVAL, "scales %g and %g of an add are not positive", a, b);
+	frexp(top, &e);
+	s = 23 - e;
+	if (nearbyint(ldexp(top, s)) >= 0x1p23)
+		s--;
+	if (s < 0)
+		return mea_fail(MEA_EINVAL, "scale %g of an add is not under 2^23", top);
+	if (s > 47)
+		s = 47;
+	*ma = (uint32_t)nearbyint(ldexp(a, s));
+	*mb = (uint32_t)nearbyint(ldexp(b, s));
+	*shift = s;
+	return 0;
+}
+
+int mea_qavg_requant(const struct mea_qnet *net, const struct mea_qlayer *l, int n, uint32_t *mult,
+		     uint8_t *shift)
+{
+	double sx = net->tensors[l->in].scale, so = net->tensors[l->out].scale;
+
+	return mea_requant_from_scale(sx / (so * n), mult, shift);
+}
+
+static bool int8_range(int v)
+{
+	return v >= -128 && v <= 127;
+}
+
+static int check_tensor(const struct mea_qtensor *t)
+{
+	const char *name = t->name ? t->name : "(unnamed)";
+
+	if (t->c < 1 || t->h < 1 || t->w < 1 || t->c > DIM_MAX || t->h > DIM_MAX ||
+	    t->w > DIM_MAX || (uint64_t)t->c * t->h * t->w > TENSOR_MAX)
+		return mea_fail(MEA_EINVAL, "tensor %s: shape %dx%dx%d is out of range", name, t->c,
+				t->h, t->w);
+	if (!(t->scale > 0) || !isfinite(t->scale))
+		return mea_fail(MEA_EINVAL, "tensor %s: scale %g is not positive and finite", name,
+				(double)t->scale);
+	if (!int8_range(t->zero_point))
+		return mea_fail(MEA_EINVAL, "tensor %s: zero point %d is outside int8", name,
+				t->zero_point);
+	return 0;
+}
+
+static bool same_shape(const struct mea_qtensor *a, const struct mea_qtensor *b)
+{
+	return a->c == b->c && a->h == b->h && a->w == b->w;
+}
+
+/* Number of window positions, or -1 when the window does not fit once. */
+static int positions(int size, int pad0, int pad1, int k, int stride)
+{
+	int span = size + pad0 + pad1 - k;
+
+	return span < 0 ? -1 : span / stride + 1;
+}
+
+static int check_window(const struct mea_qlayer *l, const struct mea_qtensor *in,
+			const struct mea_qtensor *out)
+{
+	int oh, ow;
+
+	if (l->kh < 1 || l->kw < 1 || l->kh > KERNEL_MAX || l->kw > KERNEL_MAX)
+		return mea_fail(MEA_EINVAL, "kernel %dx%d is out of range", l->kh, l->kw);
+	if (l->stride_h < 1 || l->stride_w < 1 || l->stride_h > DIM_MAX || l->stride_w > DIM_MAX)
+		return mea_fail(MEA_EINVAL, "stride %dx%d is out of range", l->stride_h,
+				l->stride_w);
+	if (l->pad_t < 0 || l->pad_l < 0 || l->pad_b < 0 || l->pad_r < 0 || l->pad_t > DIM_MAX ||
+	    l->pad_l > DIM_MAX || l->pad_b > DIM_MAX || l->pad_r > DIM_MAX)
+		return mea_fail(MEA_EINVAL, "padding %d,%d,%d,%d is out of range", l->pad_t,
+				l->pad_l, l->pad_b, l->pad_r);
+	oh = positions(in->h, l->pad_t, l->pad_b, l->kh, l->stride_h);
+	ow = positions(in->w, l->pad_l, l->pad_r, l->kw, l->stride_w);
+	if (oh != out->h || ow != out->w)
+		return mea_fail(MEA_EINVAL, "output is %dx%d, the window gives %dx%d", out->h,
+				out->w, oh, ow);
+	return 0;
+}
+
+/* Every window of a pool has a tap inside the input. */
+static int check_pool_pads(const struct mea_qlayer *l, const struct mea_qtensor *in,
+			   const struct mea_qtensor *out)
+{
+	if (l->pad_t >= l->kh || l->pad_l >= l->kw ||
+	    (out->h - 1) * (int64_t)l->stride_h - l->pad_t >= in->h ||
+	    (out->w - 1) * (int64_t)l->stride_w - l->pad_l >= in->w)
+		return mea_fail(MEA_EINVAL, "a pooling window lies wholly in the padding");
+	return 0;
+}
+
+static int check_requant(const struct mea_qlayer *l, int n)
+{
+	if (!l->bias || !l->mult || !l->shift)
+		return mea_fail(MEA_EINVAL, "bias, mult or shift is missing");
+	for (int i = 0; i < n; i++) {
+		if (l->mult[i] && (l->mult[i] < 1u << 30 || l->mult[i] > INT32_MAX))
+			return mea_fail(MEA_EINVAL, "mult[%d] = %u has not 31 bits", i,
+					(unsigned)l->mult[i]);
+		if (l->shift[i] > 62)
+			return mea_fail(MEA_EINVAL, "shift[%d] = %d is over 62", i, l->shift[i]);
+	}
+	if (!int8_range(l->mid_zero) || !int8_range(l->mid_lo) || !int8_range(l->mid_hi) ||
+	    l->mid_lo > l->mid_hi)
+		return mea_fail(MEA_EINVAL, "mid_zero %d or clamp %d..%d is out of range",
+				l->mid_zero, l->mid_lo, l->mid_hi);
+	return 0;
+}
+
+static int check_acc(int oc, int64_t lo, int64_t hi)
+{
+	if (lo < INT32_MIN || hi > INT32_MAX)
+		return mea_fail(MEA_EINVAL,
+				"the accumulator of channel %d could leave 32 bits: %lld .. %lld",
+				oc, (long long)lo, (long long)hi);
+	return 0;
+}
+
+static int check_conv(const struct mea_qlayer *l, const struct mea_qtensor *in,
+		      const struct mea_qtensor *out)
+{
+	int64_t k;
+	int rc = check_window(l, in, out);
+
+	if (rc)
+		return rc;
+	if (l->groups < 1 || in->c % l->groups || out->c % l->groups)
+		return mea_fail(MEA_EINVAL, "groups %d does not divide %d and %d channels",
+				l->groups, in->c, out->c);
+	k = (int64_t)l->kh * l->kw;
+	if (!l->weights || k * (in->c / l->groups) > (int64_t)TENSOR_MAX / out->c)
+		return mea_fail(MEA_EINVAL, "weights are missing or too large");
+	k *= in->c / l->groups;
+	rc = check_requant(l, out->c);
+	for (int oc = 0; !rc && oc < out->c; oc++) {
+		const int8_t *w = l->weights + oc * k;
+		int64_t lo = l->bias[oc], hi = lo;
+
+		for (int64_t i = 0; i < k; i++) {
+			lo += w[i] * (w[i] > 0 ? -128 : 127);
+			hi += w[i] * (w[i] > 0 ? 127 : -128);
+		}
+		rc = check_acc(oc, lo, hi);
+	}
+	return rc;
+}
+
+/* An average without its padding: every divisor's multiplier exists, and the one
+ * stored is that of a window without padding. */
+static int check_avg(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	uint32_t mult;
+	uint8_t shift;
+	int rc = mea_qavg_requant(net, l, 1, &mult, &shift);
+
+	if (!rc)
+		rc = mea_qavg_requant(net, l, l->kh * l->kw, &mult, &shift);
+	if (!rc && (mult != l->mult[0] || shift != l->shift[0]))
+		rc = mea_fail(MEA_EINVAL, "mult[0], shift[0] are not those of %d taps",
+			      l->kh * l->kw);
+	return rc;
+}
+
+static int check_pool(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
+	int64_t taps = l->op == MEA_Q_MAXPOOL ? 1 : (int64_t)l->kh * l->kw;
+	int rc = check_window(l, in, out);
+
+	if (!rc)
+		rc = check_pool_pads(l, in, out);
+	if (!rc && in->c != out->c)
+		rc = mea_fail(MEA_EINVAL, "a pool turns %d channels into %d", in->c, out->c);
+	if (!rc)
+		rc = check_requant(l, 1);
+	if (!rc)
+		rc = check_acc(0, l->bias[0] - 128 * taps, l->bias[0] + 127 * taps);
+	if (!rc && l->op == MEA_Q_AVGPOOL && l->exclude_pad)
+		rc = check_avg(net, l);
+	return rc;
+}
+
+/* The residual half of a layer: in2, both multipliers, the last clamp. */
+static int check_add(const struct mea_qlayer *l, const struct mea_qtensor *in2,
+		     const struct mea_qtensor *out)
+{
+	if (!same_shape(in2, out))
+		return mea_fail(MEA_EINVAL, "added tensor is %dx%dx%d, the output %dx%dx%d", in2->c,
+				in2->h, in2->w, out->c, out->h, out->w);
+	if (l->add_ma >= 1u << 23 || l->add_mb >= 1u << 23)
+		return mea_fail(MEA_EINVAL, "add multiplier %u or %u has over 23 bits",
+				(unsigned)l->add_ma, (unsigned)l->add_mb);
+	if (l->add_shift < 0 || l->add_shift > 47)
+		return mea_fail(MEA_EINVAL, "add shift %d is not in 0..47", l->add_shift);
+	if (!int8_range(l->lo) || !int8_range(l->hi) || l->lo > l->hi)
+		return mea_fail(MEA_EINVAL, "clamp %d..%d is out of range", l->lo, l->hi);
+	return 0;
+}
+
+static int check_concat(const struct mea_qtensor *in, const struct mea_qtensor *in2,
+			const struct mea_qtensor *out)
+{
+	if (in->h != out->h || in2->h != out->h || in->w != out->w || in2->w != out->w ||
+	    in->c + in2->c != out->c)
+		return mea_fail(MEA_EINVAL, "shapes of a concat do not fit");
+	if (in->scale != out->scale || in2->scale != out->scale ||
+	    in->zero_point != out->zero_point || in2->zero_point != out->zero_point)
+		return mea_fail(MEA_EINVAL, "scale or zero point differs within a concat");
+	return 0;
+}
+
+/* have[i]: tensor i is an input or was computed by an earlier layer. */
+static int check_layer(const struct mea_qnet *net, const struct mea_qlayer *l, const bool *have)
+{
+	const struct mea_qtensor *in, *in2 = NULL, *out;
+	bool wants2 = l->op == MEA_Q_ADD || l->op == MEA_Q_CONCAT, may2 = l->op == MEA_Q_CONV;
+	int n = net->n_tensors, rc = 0;
+
+	if (l->in < 0 || l->in >= n || l->out < 0 || l->out >= n || l->in2 < -1 || l->in2 >= n)
+		return mea_fail(MEA_EINVAL, "tensor index out of range");
+	if (!have[l->in] || (l->in2 >= 0 && !have[l->in2]))
+		return mea_fail(MEA_EINVAL, "an input is used before it is computed");
+	if (have[l->out])
+		return mea_fail(MEA_EINVAL, "the output is computed twice");
+	if (l->in2 < 0 ? wants2 : !wants2 && !may2)
+		return mea_fail(MEA_EINVAL, "the operation does not take %d inputs",
+				l->in2 < 0 ? 1 : 2);
+	in = &net->tensors[l->in];
+	out = &net->tensors[l->out];
+	if (l->in2 >= 0)
+		in2 = &net->tensors[l->in2];
+	switch (l->op) {
+	case MEA_Q_CONV:
+		rc = check_conv(l, in, out);
+		break;
+	case MEA_Q_AVGPOOL:
+	case MEA_Q_MAXPOOL:
+		rc = check_pool(net, l);
+		break;
+	case MEA_Q_ADD:
+		if (!same_shape(in, out) || l->mid_zero != in->zero_point)
+			rc = mea_fail(MEA_EINVAL, "first addend does not fit");
+		break;
+	case MEA_Q_CONCAT:
+		return check_concat(in, in2, out);
+	default:
+		return mea_fail(MEA_EINVAL, "unknown operation %d", (int)l->op);
+	}
+	if (!rc && in2)
+		rc = check_add(l, in2, out);
+	return rc;
+}
+
+static int check_ends(const struct mea_qnet *net, const int *index, int n, const char *what)
+{
+	if (n < 1 || n > 4)
+		return mea_fail(MEA_EINVAL, "%d network %ss are not 1 to 4", n, what);
+	for (int i = 0; i < n; i++)
+		if (index[i] < 0 || index[i] >= net->n_tensors)
+			return mea_fail(MEA_EINVAL, "network %s %d is no tensor", what, i);
+	return 0;
+}
+
+int mea_qnet_check(const struct mea_qnet *net)
+{
+	bool *have;
+	int rc = 0;
+
+	if (net->n_tensors < 1 || net->n_layers < 0 || !net->tensors ||
+	    (net->n_layers && !net->layers))
+		return mea_fail(MEA_EINVAL, "the network is empty");
+	for (int i = 0; !rc && i < net->n_tensors; i++)
+		rc = check_tensor(&net->tensors[i]);
+	if (!rc)
+		rc = check_ends(net, net->inputs, net->n_inputs, "input");
+	if (!rc)
+		rc = check_ends(net, net->outputs, net->n_outputs, "output");
+	if (rc)
+		return rc;
+	have = calloc(net->n_tensors, sizeof(*have));
+	if (!have)
+		return mea_fail(MEA_ENOMEM, "out of memory checking a network");
+	for (int i = 0; i < net->n_inputs; i++)
+		have[net->inputs[i]] = true;
+	for (int i = 0; !rc && i < net->n_layers; i++) {
+		const struct mea_qlayer *l = &net->layers[i];
+
+		rc = check_layer(net, l, have);
+		if (rc)
+			mea_fail_in(rc, "layer %d (%s)", i, l->name ? l->name : "unnamed");
+		else
+			have[l->out] = true;
+	}
+	for (int i = 0; !rc && i < net->n_outputs; i++)
+		if (!have[net->outputs[i]])
+			rc = mea_fail(MEA_EINVAL, "network output %d is never computed", i);
+	free(have);
+	return rc;
+}
