@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One part of a data set: a file of records, an image file, or glyphs. */
+#ifndef MEA_DATA_SOURCE_H
+#define MEA_DATA_SOURCE_H
+
+#include "data.h"
+
+struct mea_source {
+	char *path; /* as given; "glyphs" for drawn ones; owned */
+	size_t count;
+	/* Reads image i as w x h RGB. */
+	int (*get)(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label);
+	int fd;	     /* records: the open file, else -1 */
+	int record;  /* records: bytes of one; the label is the last before the pixels */
+	int classes; /* labels are below this; 0: images have none */
+	uint32_t seed;
+	bool train;
+};
+
+/* Fills *s from a file of CIFAR records of `classes` classes (0: the format's own
+ * number), told apart by size. */
+int mea_source_records(const char *path, struct mea_source *s);
+
+/* Releases what s owns. */
+void mea_source_close(struct mea_source *s);
+
+/* Class names of the folder that file lies in, or of the folder itself. */
+struct mea_names {
+	char **name;
+	int n;
+};
+
+/* Reads fine_label_names.txt or, for CIFAR-10, batches.meta.txt of folder dir; no
+ * such file gives n = 0 and no error. */
+int mea_names_load(const char *dir, struct mea_names *out);
+void mea_names_free(struct mea_names *n);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the subcommands of `mea` share. */
+#ifndef MEA_TOOL_H
+#define MEA_TOOL_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define MEA_VERSION "0.1.0"
+
+/* Exit codes of every subcommand; they stand in mea(1). */
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+
+/*
+ * A subcommand. main gets argv with argv[0] as "mea NAME", so that messages
+ * name it, and returns an exit code. summary is its line in `mea --help`.
+ */
+struct tool {
+	const char *name, *summary;
+	int (*main)(int argc, char **argv);
+};
+
+int tool_dataset(int argc, char **argv);
+
+/* "mea NAME", for messages. */
+extern char tool_name[32];
+
+/* Prints tool_name and what the library's last failed call of this thread said;
+ * returns TOOL_FAILED. */
+int tool_fail(void);
+
+/* Parses a whole number min..max, or ends in argp_error() naming the option. */
+uint64_t tool_number(struct argp_state *state, const char *option, const char *arg, uint64_t min,
+		     uint64_t max);
+
+/*
+ * One line on stderr, when that is a terminal, for work that lasts more than
+ * two seconds. Zeroed is a valid start; end clears the line.
+ */
+struct progress {
+	const char *what;
+	double start, last;
+	bool off, shown;
+};
+void progress_step(size_t done, size_t total, struct progress *p);
+void progress_end(struct progress *p);
+
+#endif
