@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the accelerator: registers, job sequencer, command fetch, the load,
+// compute and store engines with their queues and tokens, the three memories,
+// and the AXI master behind the guard. hw/README.md is its manual.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_accel #(
+	// array: 4, 8, 16 or 32, independent
+	parameter ROWS = 16,
+	parameter COLS = 16,
+	// data bits of the bus: 64 or 128
+	parameter AXI_DW = 64,
+	// address bits of the bus: 33 to 64
+	parameter AXI_AW = 40,
+	// beats of the longest burst, 8 to 256; 16 suits AXI3 ports
+	parameter MAX_BURST = 16,
+	// activation scratchpad, words of max(ROWS, COLS) bytes
+	parameter ACT_WORDS = 16384,
+	parameter ACT_BANKS = 4,
+	// weight memory, words of 2 x COLS bytes
+	parameter WGT_WORDS = 4096,
+	// output pixels of one command
+	parameter ACC_DEPTH = 1024,
+	// stem memory, 8-byte words, ROWS copies
+	parameter STEM_WORDS = 512,
+	// bits of a partial sum in the array, 18 + log2(ROWS) to 32
+	parameter PSUM_W = 32,
+	// what CLOCK_KHZ reports
+	parameter CLOCK_KHZ = 0
+) (
+	input  wire                clk,
+	input  wire                rst,
+	output wire                irq,
+
+	input  wire [11:0]         s_axil_awaddr,
+	input  wire                s_axil_awvalid,
+	output wire                s_axil_awready,
+	input  wire [31:0]         s_axil_wdata,
+	input  wire [3:0]          s_axil_wstrb,
+	input  wire                s_axil_wvalid,
+	output wire                s_axil_wready,
+	output wire [1:0]          s_axil_bresp,
+	output wire                s_axil_bvalid,
+	input  wire                s_axil_bready,
+	input  wire [11:0]         s_axil_araddr,
+	input  wire                s_axil_arvalid,
+	output wire                s_axil_arready,
+	output wire [31:0]         s_axil_rdata,
+	output wire [1:0]          s_axil_rresp,
+	output wire                s_axil_rvalid,
+	input  wire                s_axil_rready,
+
+	output wire [AXI_AW-1:0]   m_axi_araddr,
+	output wire [7:0]          m_axi_arlen,
+	output wire [2:0]          m_axi_arsize,
+	output wire [1:0]          m_axi_arburst,
+	output wire                m_axi_arvalid,
+	input  wire                m_axi_arready,
+	input  wire [AXI_DW-1:0]   m_axi_rdata,
+	input  wire [1:0]          m_axi_rresp,
+	input  wire                m_axi_rvalid,
+	output wire                m_axi_rready,
+
+	output wire [AXI_AW-1:0]   m_axi_awaddr,
+	output wire [7:0]          m_axi_awlen,
+	output wire [2:0]          m_axi_awsize,
+	output wire [1:0]          m_axi_awburst,
+	output wire                m_axi_awvalid,
+	input  wire                m_axi_awready,
+	output wire [AXI_DW-1:0]   m_axi_wdata,
+	output wire [AXI_DW/8-1:0] m_axi_wstrb,
+	output wire                m_axi_wlast,
+	output wire                m_axi_wvalid,
+	input  wire                m_axi_wready,
+	input  wire [1:0]          m_axi_bresp,
+	input  wire                m_axi_bvalid,
+	output wire                m_axi_bready
+);
+	localparam LANES = ROWS > COLS ? ROWS : COLS;
+	localparam BEAT = AXI_DW / 8;
+	localparam [2:0] BEAT_SIZE = BEAT == 8 ? 3'd3 : 3'd4;
+	localparam SLOTS = `MEA_SLOTS;
+	localparam ACT_AW = $clog2(ACT_WORDS);
+	localparam ACT_BANK_AW = $clog2(ACT_BANKS);
+	localparam WGT_AW = $clog2(WGT_WORDS);
+	localparam ACC_AW = $clog2(ACC_DEPTH);
+	localparam STEM_AW = $clog2(STEM_WORDS);
+	localparam STEM_BAW = STEM_AW + 3;
+	localparam BANK_WORDS = ACT_WORDS / ACT_BANKS;
+	localparam SCRUB_A = BANK_WORDS > WGT_WORDS ? BANK_WORDS : WGT_WORDS;
+	localparam SCRUB_B = ACC_DEPTH > STEM_WORDS ? ACC_DEPTH : STEM_WORDS;
+	localparam SCRUB_CYCLES = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
+
+	// --- registers and job -----------------------------------------------------
+	wire reset_request, reset_done, job_ready, job_start, job_end, bus_idle, want_scrub;
+	wire [31:0] job_fault, job_fault_offset, job_fault_cmd, job_cycles;
+	wire [31:0] cmd_offset, cmd_count, budget, tag, rec_offset;
+	wire [SLOTS*52-1:0] slot_page;
+	wire [SLOTS*27-1:0] slot_size;
+	wire [SLOTS-1:0] slot_read, slot_write;
+	wire rec_enable;
+	wire [3:0] rec_slot;
+
+	mea_regs #(
+		.ROWS(ROWS), .COLS(COLS), .BEAT(BEAT), .MAX_BURST(MAX_BURST),
+		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
+		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 13),
+		.CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
+	) regs (
+		.clk(clk), .rst(rst),
+		.s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid),
+		.s_axil_awready(s_axil_awready), .s_axil_wdata(s_axil_wdata),
+		.s_axil_wstrb(s_axil_wstrb), .s_axil_wvalid(s_axil_wvalid),
+		.s_axil_wready(s_axil_wready), .s_axil_bresp(s_axil_bresp),
+		.s_axil_bvalid(s_axil_bvalid), .s_axil_bready(s_axil_bready),
+		.s_axil_araddr(s_axil_araddr), .s_axil_arvalid(s_axil_arvalid),
+		.s_axil_arready(s_axil_arready), .s_axil_rdata(s_axil_rdata),
+		.s_axil_rresp(s_axil_rresp), .s_axil_rvalid(s_axil_rvalid),
+		.s_axil_rready(s_axil_rready), .irq(irq),
+		.reset_request(reset_request), .reset_done(reset_done), .job_ready(job_ready),
+		.job_start(job_start), .job_end(job_end), .job_fault(job_fault),
+		.job_fault_offset(job_fault_offset), .job_fault_cmd(job_fault_cmd),
+		.job_cycles(job_cycles), .bus_idle(bus_idle),
+		.slot_page(slot_page), .slot_size(slot_size), .slot_read(slot_read),
+		.slot_write(slot_write), .cmd_offset(cmd_offset), .cmd_count(cmd_count),
+		.budget(budget), .tag(tag), .rec_enable(rec_enable), .rec_slot(rec_slot),
+		.rec_offset(rec_offset), .scrub(want_scrub)
+	);
+
+	wire clear, running, busy, abort, scrub, all_done, rec_start, store_idle;
+	wire [19:0] scrub_addr;
+	wire fault, fault_write;
+	wire [7:0] fault_cause;
+	wire [3:0] fault_slot;
+	wire [1:0] fault_queue;
+	wire [31:0] fault_offset, fault_cmd;
+
+	mea_job #(.SCRUB_CYCLES(SCRUB_CYCLES)) job (
+		.clk(clk), .rst(rst), .job_ready(job_ready), .job_start(job_start),
+		.job_end(job_end), .reset_request(reset_request), .reset_done(reset_done),
+		.want_scrub(want_scrub), .budget(budget), .want_record(rec_enable),
+		.clear(clear), .running(running), .busy(busy), .abort(abort), .scrub(scrub),
+		.scrub_addr(scrub_addr), .all_done(all_done), .bus_idle(bus_idle),
+		.rec_start(rec_start), .rec_idle(store_idle),
+		.fault(fault), .fault_cause(fault_cause), .fault_slot(fault_slot),
+		.fault_write(fault_write), .fault_queue(fault_queue),
+		.fault_offset(fault_offset), .fault_cmd(fault_cmd),
+		.job_fault(job_fault), .job_fault_offset(job_fault_offset),
+		.job_fault_cmd(job_fault_cmd), .job_cycles(job_cycles)
+	);
+	// Engines are held in reset while aborting; only the store engine goes on, to
+	// finish a burst whose address is already on the bus.
+	wire erst = rst || clear || abort;
+
+	// --- command fetch and queues -------------------------------------------------
+	wire f_req, f_ready, f_illegal, f_done, f_rvalid;
+	wire [32:0] f_offset;
+	wire [31:0] f_index, cmd_index;
+	wire [2:0] push, full, empty;
+	wire [511:0] cmd;
+
+	mea_fetch #(.BEAT(BEAT)) fetch (
+		.clk(clk), .rst(erst), .start(running), .cmd_offset(cmd_offset),
+		.cmd_count(cmd_count), .req_valid(f_req), .req_offset(f_offset),
+		.req_index(f_index), .req_ready(f_ready), .r_valid(f_rvalid),
+		.r_data(m_axi_rdata), .push(push), .cmd(cmd), .cmd_index(cmd_index),
+		.full(full), .illegal(f_illegal), .done(f_done)
+	);
+
+	wire ld_pop, co_pop, st_pop;
+	wire [255:0] ld_cmd, st_cmd;
+	wire [511:0] co_cmd;
+	wire [31:0] ld_index, co_index, st_index;
+	/* verilator lint_off PINCONNECTEMPTY */
+	mea_fifo #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) load_queue (
+		.clk(clk), .rst(erst), .push(push[0]), .din({cmd_index, cmd[255:0]}), .pop(ld_pop),
+		.dout({ld_index, ld_cmd}), .empty(empty[0]), .full(full[0]), .level()
+	);
+	mea_fifo #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) compute_queue (
+		.clk(clk), .rst(erst), .push(push[1]), .din({cmd_index, cmd}), .pop(co_pop),
+		.dout({co_index, co_cmd}), .empty(empty[1]), .full(full[1]), .level()
+	);
+	mea_fifo #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) store_queue (
+		.clk(clk), .rst(erst), .push(push[2]), .din({cmd_index, cmd[255:0]}), .pop(st_pop),
+		.dout({st_index, st_cmd}), .empty(empty[2]), .full(full[2]), .level()
+	);
+	/* verilator lint_on PINCONNECTEMPTY */
+
+	wire [1:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
+	wire [2:0] overflow;
+	mea_tokens tokens (
+		.clk(clk), .rst(erst),
+		.ld_give(ld_give), .ld_take(ld_take), .ld_there(ld_there),
+		.co_give(co_give), .co_take(co_take), .co_there(co_there),
+		.st_give(st_give), .st_take(st_take), .st_there(st_there), .overflow(overflow)
+	);
+
+	// --- engines -----------------------------------------------------------------
+	wire l_req, l_ready, l_illegal, l_misaligned, load_idle, l_rready, l_rvalid;
+	wire [3:0] l_slot;
+	wire [32:0] l_offset;
+	wire [8:0] l_beats;
+	wire [31:0] l_index, ld_give_index;
+	wire act_ld_wen, act_ld_ready, wgt_wen, stem_wen;
+	wire [ACT_AW-1:0] act_ld_addr;
+	wire [LANES*8-1:0] act_ld_data;
+	wire [WGT_AW-1:0] wgt_waddr;
+	wire [2*COLS*8-1:0] wgt_wdata;
+	wire [STEM_AW-1:0] stem_waddr;
+	wire [63:0] stem_wdata;
+
+	mea_load #(
+		.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .COLS(COLS), .ACT_AW(ACT_AW),
+		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW)
+	) load (
+		.clk(clk), .rst(erst), .head_valid(!empty[0]), .head(ld_cmd), .head_index(ld_index),
+		.head_pop(ld_pop), .token_there(ld_there), .token_take(ld_take),
+		.token_give(ld_give), .give_index(ld_give_index), .illegal(l_illegal),
+		.misaligned(l_misaligned), .idle(load_idle), .req_valid(l_req), .req_slot(l_slot),
+		.req_offset(l_offset), .req_beats(l_beats), .req_index(l_index),
+		.req_ready(l_ready), .r_valid(l_rvalid), .r_data(m_axi_rdata), .r_ready(l_rready),
+		.act_wen(act_ld_wen), .act_addr(act_ld_addr), .act_data(act_ld_data),
+		.act_ready(act_ld_ready), .wgt_wen(wgt_wen), .wgt_addr(wgt_waddr),
+		.wgt_data(wgt_wdata), .stem_wen(stem_wen), .stem_addr(stem_waddr),
+		.stem_data(stem_wdata)
+	);
+
+	wire c_illegal, compute_idle, wgt_ren, in_ren, res_ren, out_wen, stem_ren;
+	wire [31:0] co_give_index;
+	wire [WGT_AW-1:0] wgt_raddr;
+	wire [2*COLS*8-1:0] wgt_rdata;
+	wire [ACT_AW-1:0] in_addr, res_addr, out_addr;
+	wire [LANES*8-1:0] in_data, res_data;
+	wire [LANES/COLS-1:0] out_sub;
+	wire [COLS*8-1:0] out_data;
+	wire [STEM_BAW-1:0] stem_base;
+	wire [ROWS*STEM_BAW-1:0] stem_offset;
+	wire [ROWS*8-1:0] stem_rdata;
+	wire issue_mac, issue_pool, wait_weights, wait_gap, wait_bank, wait_slot, acc_update, requant;
+	wire [1:0] wait_token;
+
+	mea_compute #(
+		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
+		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
+		.STEM_BAW(STEM_BAW)
+	) compute (
+		.clk(clk), .rst(erst), .head_valid(!empty[1]), .head(co_cmd),
+		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
+		.token_take(co_take), .token_give(co_give), .give_index(co_give_index),
+		.illegal(c_illegal), .idle(compute_idle), .wgt_ren(wgt_ren),
+		.wgt_addr(wgt_raddr), .wgt_data(wgt_rdata), .in_ren(in_ren), .in_addr(in_addr),
+		.in_data(in_data), .res_ren(res_ren), .res_addr(res_addr), .res_data(res_data),
+		.out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub), .out_data(out_data),
+		.stem_ren(stem_ren), .stem_base(stem_base), .stem_offset(stem_offset),
+		.stem_data(stem_rdata), .scrub(scrub), .scrub_addr(scrub_addr[ACC_AW-1:0]),
+		.issue_mac(issue_mac), .issue_pool(issue_pool), .wait_weights(wait_weights),
+		.wait_gap(wait_gap), .wait_bank(wait_bank), .wait_slot(wait_slot),
+		.wait_token(wait_token), .acc_update(acc_update), .requant(requant)
+	);
+
+	wire s_req, s_ready, s_illegal, s_misaligned, snap, snap_final, wr_beat;
+	wire [3:0] s_slot;
+	wire [32:0] s_offset;
+	wire [8:0] s_beats;
+	wire [31:0] s_index;
+	wire [15:0] snap_layer;
+	wire [1023:0] record;
+	wire st_ren, st_ready;
+	wire [ACT_AW-1:0] st_addr;
+	wire [LANES*8-1:0] st_data;
+
+	mea_store #(.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .ACT_AW(ACT_AW)) store (
+		.clk(clk), .rst(rst || clear), .abort(abort), .head_valid(!empty[2] && running),
+		.head(st_cmd), .head_index(st_index), .head_pop(st_pop), .token_there(st_there),
+		.token_take(st_take), .token_give(st_give), .illegal(s_illegal),
+		.misaligned(s_misaligned), .idle(store_idle), .rec_start(rec_start),
+		.rec_slot(rec_slot), .rec_offset(rec_offset), .snap(snap),
+		.snap_final(snap_final), .snap_layer(snap_layer), .record(record),
+		.req_valid(s_req), .req_slot(s_slot), .req_offset(s_offset), .req_beats(s_beats),
+		.req_index(s_index), .req_ready(s_ready), .act_ren(st_ren), .act_addr(st_addr),
+		.act_ready(st_ready), .act_data(st_data), .w_valid(m_axi_wvalid),
+		.w_data(m_axi_wdata), .w_strb(m_axi_wstrb), .w_last(m_axi_wlast),
+		.w_ready(m_axi_wready), .b_valid(m_axi_bvalid), .beat_event(wr_beat)
+	);
+	assign m_axi_bready = 1'b1;
+
+	assign all_done = f_done && (&empty) && load_idle && compute_idle && store_idle;
+
+	// --- memories -----------------------------------------------------------------
+	mea_act_mem #(.LANES(LANES), .COLS(COLS), .WORDS(ACT_WORDS), .BANKS(ACT_BANKS)) act_mem (
+		.clk(clk), .in_ren(in_ren), .in_addr(in_addr), .in_data(in_data),
+		.res_ren(res_ren), .res_addr(res_addr), .res_data(res_data),
+		.st_ren(st_ren), .st_addr(st_addr), .st_ready(st_ready), .st_data(st_data),
+		.out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub), .out_data(out_data),
+		.ld_wen(act_ld_wen), .ld_addr(act_ld_addr), .ld_data(act_ld_data),
+		.ld_ready(act_ld_ready), .scrub(scrub), .scrub_addr(scrub_addr[ACT_AW-1:0])
+	);
+	mea_ram #(.WIDTH(2*COLS*8), .DEPTH(WGT_WORDS)) wgt_mem (
+		.clk(clk), .wen(wgt_wen || scrub),
+		.waddr(scrub ? scrub_addr[WGT_AW-1:0] : wgt_waddr),
+		.wdata(scrub ? {2*COLS*8{1'b0}} : wgt_wdata),
+		.ren(wgt_ren), .raddr(wgt_raddr), .rdata(wgt_rdata)
+	);
+	mea_stem #(.ROWS(ROWS), .WORDS(STEM_WORDS)) stem_mem (
+		.clk(clk), .wen(stem_wen || scrub),
+		.waddr(scrub ? scrub_addr[STEM_AW-1:0] : stem_waddr),
+		.wdata(scrub ? 64'd0 : stem_wdata),
+		.ren(stem_ren), .base(stem_base), .tap_offset(stem_offset), .data(stem_rdata)
+	);
+
+	// --- AXI master: reads ----------------------------------------------------------
+	wire track_empty, track_full, track_load, ar_fault, ar_ready;
+	wire [7:0] ar_cause, track_len;
+	wire rd_req = (f_req || l_req) && running && !track_full;
+	wire [3:0] rd_slot = f_req ? 4'd0 : l_slot;
+	wire [32:0] rd_offset = f_req ? f_offset : l_offset;
+	wire [8:0] rd_beats = f_req ? 9'd64 / BEAT[8:0] : l_beats;
+
+	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(0)) read_guard (
+		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
+		.slot_right(slot_read), .req_valid(rd_req), .req_slot(rd_slot),
+		.req_offset(rd_offset), .req_beats(rd_beats), .req_ready(ar_ready),
+		.req_fault(ar_fault), .req_cause(ar_cause), .ax_valid(m_axi_arvalid),
+		.ax_addr(m_axi_araddr), .ax_len(m_axi_arlen), .ax_ready(m_axi_arready)
+	);
+	assign f_ready = ar_ready && f_req;
+	assign l_ready = ar_ready && !f_req;
+	assign m_axi_arsize  = BEAT_SIZE;
+	assign m_axi_arburst = 2'b01;
+
+	// Who asked for each burst that is under way; answers come in order.
+	wire r_pop, r_beat;
+	wire [8:0] rd_len = rd_beats - 9'd1;
+	/* verilator lint_off PINCONNECTEMPTY */
+	mea_fifo #(.WIDTH(9), .DEPTH(16)) track (
+		.clk(clk), .rst(rst), .push(ar_ready), .din({!f_req, rd_len[7:0]}), .pop(r_pop),
+		.dout({track_load, track_len}), .empty(track_empty), .full(track_full), .level()
+	);
+	/* verilator lint_on PINCONNECTEMPTY */
+	reg [7:0] r_count;
+	assign m_axi_rready = !track_empty && (!track_load || l_rready || !running);
+	assign r_beat   = m_axi_rvalid && m_axi_rready;
+	assign r_pop    = r_beat && r_count == track_len;
+	assign f_rvalid = r_beat && !track_load && running;
+	assign l_rvalid = m_axi_rvalid && !track_empty && track_load && running;
+	always @(posedge clk)
+		if (rst || r_pop)
+			r_count <= 8'd0;
+		else if (r_beat)
+			r_count <= r_count + 8'd1;
+
+	// --- AXI master: writes ---------------------------------------------------------
+	wire aw_fault;
+	wire [7:0] aw_cause;
+	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(1)) write_guard (
+		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
+		.slot_right(slot_write), .req_valid(s_req), .req_slot(s_slot),
+		.req_offset(s_offset), .req_beats(s_beats), .req_ready(s_ready),
+		.req_fault(aw_fault), .req_cause(aw_cause), .ax_valid(m_axi_awvalid),
+		.ax_addr(m_axi_awaddr), .ax_len(m_axi_awlen), .ax_ready(m_axi_awready)
+	);
+	assign m_axi_awsize  = BEAT_SIZE;
+	assign m_axi_awburst = 2'b01;
+	assign bus_idle = track_empty && store_idle && !m_axi_arvalid && !m_axi_awvalid;
+
+	// --- faults ---------------------------------------------------------------------
+	wire r_error = r_beat && m_axi_rresp[1];
+	wire b_error = m_axi_bvalid && m_axi_bresp[1];
+	wire align   = l_misaligned || s_misaligned;
+	wire illegal = f_illegal || l_illegal || c_illegal || s_illegal;
+	wire by_load  = ar_fault ? !f_req : r_error ? track_load : l_misaligned || l_illegal || overflow[0];
+	wire by_store = aw_fault || b_error || s_misaligned || s_illegal || overflow[2];
+
+	assign fault = ar_fault || aw_fault || r_error || b_error || align || illegal || overflow != 0;
+	assign fault_cause = ar_fault ? ar_cause : aw_fault ? aw_cause :
+			     r_error || b_error ? `MEA_FAULT_BUS : align ? `MEA_FAULT_ALIGN :
+			     illegal ? `MEA_FAULT_ILLEGAL : `MEA_FAULT_TOKEN;
+	assign fault_write  = !ar_fault && aw_fault;
+	assign fault_slot   = ar_fault ? rd_slot : aw_fault ? s_slot : 4'd0;
+	assign fault_offset = ar_fault ? rd_offset[31:0] : aw_fault ? s_offset[31:0] : 32'd0;
+	wire by_fetch = ar_fault ? f_req : r_error ? !track_load : f_illegal && !align && !aw_fault && !b_error;
+	assign fault_queue  = by_fetch ? 2'd0 : by_load ? 2'd1 : by_store ? 2'd3 :
+			      c_illegal || overflow[1] ? 2'd2 : 2'd0;
+	assign fault_cmd = ar_fault && f_req ? f_index : ar_fault ? l_index :
+			   aw_fault || b_error ? s_index : l_misaligned || l_illegal ? ld_index :
+			   s_misaligned || s_illegal ? st_index : c_illegal ? co_index :
+			   overflow[0] ? ld_give_index : overflow[1] ? co_give_index :
+			   overflow[2] ? s_index : cmd_index;
+
+	// --- counters -------------------------------------------------------------------
+	wire idle_run = running && !issue_mac && !issue_pool && !wait_weights && !wait_gap && !wait_bank;
+	wire to_token = idle_run && !wait_slot;
+	wire nothing  = to_token && wait_token == 2'b00 && !co_pop;
+	wire [9:0] class_now;
+	assign class_now[`MEA_COUNT_MAC]      = running && issue_mac;
+	assign class_now[`MEA_COUNT_POOL]     = running && issue_pool;
+	assign class_now[`MEA_COUNT_WEIGHTS]  = running && wait_weights;
+	assign class_now[`MEA_COUNT_PIPELINE] = (running && wait_gap) ||
+						(idle_run && (wait_slot || co_pop));
+	assign class_now[`MEA_COUNT_BANK]     = running && wait_bank;
+	assign class_now[`MEA_COUNT_LOAD]     = to_token && !co_pop && wait_token[0];
+	assign class_now[`MEA_COUNT_STORE]    = to_token && !co_pop && wait_token == 2'b10;
+	assign class_now[`MEA_COUNT_FETCH]    = nothing && !f_done;
+	assign class_now[`MEA_COUNT_FINISH]   = (nothing && f_done) || (busy && !running && !scrub);
+	assign class_now[`MEA_COUNT_SCRUB]    = scrub;
+
+	mea_stats stats (
+		.clk(clk), .clear(job_start), .class_now(class_now),
+		.act_reads({in_ren, res_ren, st_ren && st_ready}),
+		.act_writes({out_wen, act_ld_wen && act_ld_ready}), .wgt_read(wgt_ren),
+		.acc_update(acc_update), .requant(requant), .rd_beat(r_beat), .wr_beat(wr_beat),
+		.rd_burst(ar_ready), .wr_burst(s_ready), .snap(snap), .snap_final(snap_final),
+		.snap_layer(snap_layer), .tag(tag), .fault(job_fault),
+		.fault_offset(job_fault_offset), .fault_cmd(job_fault_cmd), .cycles(job_cycles),
+		.record(record)
+	);
+endmodule
+
+`resetall

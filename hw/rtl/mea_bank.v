@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the registers of one job bank: slot table, command range, budget,
+// record, and the results that the hardware leaves there.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_bank #(
+	parameter SLOTS = 8
+) (
+	input  wire                clk,
+
+	// software's side; wen only while the bank is EMPTY
+	input  wire                wen,
+	input  wire [7:0]          waddr,
+	input  wire [31:0]         wdata,
+	input  wire [7:0]          raddr,
+	output reg  [31:0]         rdata,
+	input  wire [1:0]          state,
+
+	// results of a job
+	input  wire                save,
+	input  wire [31:0]         fault,
+	input  wire [31:0]         fault_offset,
+	input  wire [31:0]         fault_cmd,
+	input  wire [31:0]         cycles,
+
+	output reg  [SLOTS*52-1:0] slot_page,
+	output reg  [SLOTS*27-1:0] slot_size,
+	output reg  [SLOTS-1:0]    slot_read,
+	output reg  [SLOTS-1:0]    slot_write,
+	// scrub, command offset and count, budget, record enable, slot and offset, tag
+	output wire                scrub,
+	output wire [31:0]         cmd_offset,
+	output wire [31:0]         cmd_count,
+	output reg  [31:0]         budget,
+	output reg                 rec_enable,
+	output reg  [3:0]          rec_slot,
+	output wire [31:0]         rec_offset,
+	output reg  [31:0]         tag
+);
+	reg        scrub_q;
+	reg [25:0] cmd_page;
+	reg [31:0] count;
+	reg [24:0] rec_page;
+	reg [31:0] r_fault, r_offset, r_cmd, r_cycles;
+
+	assign scrub      = scrub_q;
+	assign cmd_offset = {cmd_page, 6'd0};
+	assign cmd_count  = count;
+	assign rec_offset = {rec_page, 7'd0};
+
+	localparam SLOT_END_W = SLOTS * 16;
+	localparam [7:0] SLOT_END = SLOT_END_W[7:0];
+	wire [2:0] ws = waddr[6:4];
+	wire [2:0] rs = raddr[6:4];
+
+	always @(posedge clk) begin
+		if (wen && waddr < SLOT_END) begin
+			case ({4'd0, waddr[3:0]})
+			`MEA_BANK_SLOT_BASE_LO: slot_page[ws*52 +: 20] <= wdata[31:12];
+			`MEA_BANK_SLOT_BASE_HI: slot_page[ws*52+20 +: 32] <= wdata;
+			// An offset has 32 bits, so nothing is lost by stopping at 4 GiB.
+			`MEA_BANK_SLOT_SIZE: slot_size[ws*27 +: 27] <=
+				wdata > 32'h0400_0000 ? 27'h400_0000 : wdata[26:0];
+			default: begin
+				slot_read[ws]  <= wdata[0];
+				slot_write[ws] <= wdata[1];
+			end
+			endcase
+		end else if (wen) begin
+			case (waddr)
+			`MEA_BANK_CMD_OFFSET: cmd_page <= wdata[31:6];
+			`MEA_BANK_CMD_COUNT:  count <= wdata;
+			`MEA_BANK_BUDGET:     budget <= wdata;
+			`MEA_BANK_RECORD: begin
+				rec_slot   <= wdata[3:0];
+				rec_enable <= wdata[31];
+			end
+			`MEA_BANK_RECORD_OFFSET: rec_page <= wdata[31:7];
+			`MEA_BANK_TAG:        tag <= wdata;
+			`MEA_BANK_START:      scrub_q <= wdata[1];
+			default: ;
+			endcase
+		end
+		if (save)
+			{r_fault, r_offset, r_cmd, r_cycles} <= {fault, fault_offset, fault_cmd, cycles};
+	end
+
+	always @* begin
+		rdata = 32'd0;
+		if (raddr < SLOT_END) begin
+			case ({4'd0, raddr[3:0]})
+			`MEA_BANK_SLOT_BASE_LO: rdata = {slot_page[rs*52 +: 20], 12'd0};
+			`MEA_BANK_SLOT_BASE_HI: rdata = slot_page[rs*52+20 +: 32];
+			`MEA_BANK_SLOT_SIZE:    rdata = {5'd0, slot_size[rs*27 +: 27]};
+			default:                rdata = {30'd0, slot_write[rs], slot_read[rs]};
+			endcase
+		end else begin
+			case (raddr)
+			`MEA_BANK_CMD_OFFSET:    rdata = cmd_offset;
+			`MEA_BANK_CMD_COUNT:     rdata = count;
+			`MEA_BANK_BUDGET:        rdata = budget;
+			`MEA_BANK_RECORD:        rdata = {rec_enable, 27'd0, rec_slot};
+			`MEA_BANK_RECORD_OFFSET: rdata = rec_offset;
+			`MEA_BANK_TAG:           rdata = tag;
+			`MEA_BANK_STATE:         rdata = {30'd0, state};
+			`MEA_BANK_FAULT:         rdata = r_fault;
+			`MEA_BANK_FAULT_OFFSET:  rdata = r_offset;
+			`MEA_BANK_FAULT_CMD:     rdata = r_cmd;
+			`MEA_BANK_CYCLES:        rdata = r_cycles;
+			default:                 rdata = 32'd0;
+			endcase
+		end
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: y = min(max(x + zero, lo), hi) in int8.
+`resetall
+`default_nettype none
+
+module mea_clamp (
+	input  wire signed [9:0] x,
+	input  wire signed [7:0] zero, lo, hi,
+	output wire [7:0]        y
+);
+	wire signed [10:0] t = {x[9], x} + {{3{zero[7]}}, zero};
+	wire below = t < $signed({{3{lo[7]}}, lo});
+	wire above = t > $signed({{3{hi[7]}}, hi});
+
+	assign y = below ? lo : above ? hi : t[7:0];
+endmodule
+
+`resetall

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the compute queue's engine. Two commands are in flight, one per
+// command bank: while the streamer issues one, the weight loader works ahead on
+// the next, and the last pixels of the one before may still be draining. A bank
+// is free again when its last pixel has been written, which is also when the
+// command's tokens are given.
+//
+// A pixel issued in cycle t: memory address t + 1, data t + 2, array row r in
+// t + 3 + r, accumulator t + ROWS + 3, scratchpad write t + ROWS + 13.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_compute #(
+	parameter ROWS = 16,
+	parameter COLS = 16,
+	parameter LANES = 16,
+	parameter PSUM_W = 32,
+	parameter ACT_AW = 14,
+	parameter ACT_BANK_AW = 2,
+	parameter WGT_AW = 12,
+	parameter ACC_DEPTH = 1024,
+	parameter STEM_BAW = 12,
+	parameter ACC_AW = $clog2(ACC_DEPTH),
+	parameter OSUBS = LANES / COLS
+) (
+	input  wire                clk,
+	input  wire                rst,
+
+	// head of the compute queue
+	input  wire                head_valid,
+	input  wire [511:0]        head,
+	input  wire [31:0]         head_index,
+	output wire                head_pop,
+
+	// tokens: bit 0 load queue, bit 1 store queue
+	input  wire [1:0]          token_there,
+	output wire [1:0]          token_take,
+	output wire [1:0]          token_give,
+	output wire [31:0]         give_index,
+
+	output wire                illegal,
+	output wire                idle,
+
+	// weight memory
+	output wire                wgt_ren,
+	output wire [WGT_AW-1:0]   wgt_addr,
+	input  wire [2*COLS*8-1:0] wgt_data,
+
+	// activation scratchpad
+	output wire                in_ren,
+	output wire [ACT_AW-1:0]   in_addr,
+	input  wire [LANES*8-1:0]  in_data,
+	output wire                res_ren,
+	output wire [ACT_AW-1:0]   res_addr,
+	input  wire [LANES*8-1:0]  res_data,
+	output wire                out_wen,
+	output wire [ACT_AW-1:0]   out_addr,
+	output wire [OSUBS-1:0]    out_sub,
+	output wire [COLS*8-1:0]   out_data,
+
+	// stem memory
+	output wire                stem_ren,
+	output wire [STEM_BAW-1:0] stem_base,
+	output wire [ROWS*STEM_BAW-1:0] stem_offset,
+	input  wire [ROWS*8-1:0]   stem_data,
+
+	input  wire                scrub,
+	input  wire [ACC_AW-1:0]   scrub_addr,
+
+	// what this cycle did or waited for
+	output wire                issue_mac,
+	output wire                issue_pool,
+	output wire                wait_weights,
+	output wire                wait_gap,
+	output wire                wait_bank,
+	output wire                wait_slot,
+	output wire [1:0]          wait_token,
+	output wire                acc_update,
+	output wire                requant
+);
+	localparam IN_AW = 20;
+
+	// --- two command banks ------------------------------------------------
+	reg [511:0] cmd0, cmd1;
+	reg [31:0]  index0, index1;
+	reg [1:0]   busy, loaded, streamed;
+	reg         dec_at, load_at, stream_at, retire_at;
+
+	wire [1:0] need = head[`MEA_F_CMD_WAIT];
+	wire zero_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
+			  head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
+			  head[`MEA_F_CONV_OUT_H] == 0;
+	wire slot_free = !busy[dec_at];
+	wire tokens_ok = (need & ~token_there) == 2'b00;
+	wire accept = head_valid && slot_free && tokens_ok && !zero_count;
+
+	assign illegal    = head_valid && zero_count;
+	assign head_pop   = accept;
+	assign token_take = accept ? need : 2'b00;
+	assign wait_slot  = head_valid && !slot_free;
+	assign wait_token = head_valid && slot_free ? need & ~token_there : 2'b00;
+
+	wire retire, load_done, stream_done;
+	always @(posedge clk) begin
+		if (accept) begin
+			dec_at <= !dec_at;
+			busy[dec_at] <= 1'b1;
+			loaded[dec_at] <= 1'b0;
+			streamed[dec_at] <= 1'b0;
+			if (dec_at)
+				{index1, cmd1} <= {head_index, head};
+			else
+				{index0, cmd0} <= {head_index, head};
+		end
+		if (load_done) begin
+			loaded[load_at] <= 1'b1;
+			load_at <= !load_at;
+		end
+		if (stream_done) begin
+			streamed[stream_at] <= 1'b1;
+			stream_at <= !stream_at;
+		end
+		if (retire) begin
+			busy[retire_at] <= 1'b0;
+			retire_at <= !retire_at;
+		end
+		if (rst) begin
+			busy <= 2'b00;
+			{dec_at, load_at, stream_at, retire_at} <= 4'b0000;
+		end
+	end
+	wire [511:0] retire_cmd = retire_at ? cmd1 : cmd0;
+	assign token_give = retire ? retire_cmd[`MEA_F_CMD_SIGNAL] : 2'b00;
+	assign give_index = retire_at ? index1 : index0;
+	assign idle = busy == 2'b00;
+
+	// --- weight loader and streamer -----------------------------------------
+	wire tile_ready, tile_take;
+	wire sh_wen, par_wen, par_bank;
+	wire [$clog2(ROWS)-2:0] sh_pair;
+	wire [2:0] par_index;
+
+	mea_wload #(.ROWS(ROWS), .COLS(COLS), .WGT_AW(WGT_AW), .STEM_BAW(STEM_BAW)) wload (
+		.clk(clk), .rst(rst),
+		.cmd_valid(busy[load_at] && !loaded[load_at]),
+		.cmd(load_at ? cmd1 : cmd0), .cmd_bank(load_at), .cmd_done(load_done),
+		.ren(wgt_ren), .raddr(wgt_addr),
+		.sh_wen(sh_wen), .sh_pair(sh_pair),
+		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index),
+		.tap_offset(stem_offset), .tile_ready(tile_ready), .tile_take(tile_take)
+	);
+
+	wire q_valid, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_bank, q_res;
+	wire [IN_AW-1:0] q_addr;
+	wire [3:0] q_sub;
+	wire [7:0] q_pad_value;
+	wire [ACC_AW-1:0] q_acc;
+
+	mea_stream #(.ROWS(ROWS), .LANES(LANES), .ACT_AW(ACT_AW), .BANK_AW(ACT_BANK_AW),
+		     .ACC_AW(ACC_AW), .IN_AW(IN_AW)) stream (
+		.clk(clk), .rst(rst),
+		.cmd_valid(busy[stream_at] && !streamed[stream_at]),
+		.cmd(stream_at ? cmd1 : cmd0), .cmd_bank(stream_at), .cmd_done(stream_done),
+		.tile_ready(tile_ready), .tile_take(tile_take),
+		.wait_weights(wait_weights), .wait_gap(wait_gap), .wait_bank(wait_bank),
+		.issue_mac(issue_mac), .issue_pool(issue_pool),
+		.q_valid(q_valid), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),
+		.q_pad(q_pad), .q_first(q_first), .q_final(q_final), .q_last(q_last),
+		.q_max(q_max), .q_bank(q_bank), .q_addr(q_addr), .q_sub(q_sub),
+		.q_pad_value(q_pad_value), .q_acc(q_acc), .q_res(q_res), .q_res_addr(res_addr)
+	);
+
+	// --- operand fetch ---------------------------------------------------------
+	assign in_ren    = q_valid && !q_stem && !q_pad;
+	assign in_addr   = q_addr[ACT_AW-1:0];
+	assign res_ren   = q_res;
+	assign stem_ren  = q_valid && q_stem;
+	assign stem_base = q_addr[STEM_BAW-1:0];
+
+	reg a_valid, a_pool, a_stem, a_pad, a_swap, a_bank, a_res;
+	reg [3:0] a_sub;
+	reg [7:0] a_pad_value;
+	always @(posedge clk) begin
+		a_valid <= q_valid && !rst;
+		a_swap  <= q_swap && !rst;
+		a_res   <= q_res && !rst;
+		a_pool  <= q_pool;
+		a_stem  <= q_stem;
+		a_pad   <= q_pad;
+		a_bank  <= q_bank;
+		a_sub   <= q_sub;
+		a_pad_value <= q_pad_value;
+	end
+
+	reg b_conv, b_pool;
+	reg [ROWS*8-1:0] b_act;
+	reg [COLS*8-1:0] b_pool_act;
+	always @(posedge clk) begin
+		b_conv <= a_valid && !a_pool && !rst;
+		b_pool <= a_valid && a_pool && !rst;
+		if (a_valid && !a_pool)
+			b_act <= a_stem ? stem_data : a_pad ? {ROWS{a_pad_value}} :
+				 in_data[a_sub*ROWS*8 +: ROWS*8];
+		if (a_valid && a_pool)
+			b_pool_act <= a_pad ? {COLS{a_pad_value}} : in_data[a_sub*COLS*8 +: COLS*8];
+	end
+
+	// --- array ------------------------------------------------------------------
+	wire [COLS*PSUM_W-1:0] psum;
+	mea_array #(.ROWS(ROWS), .COLS(COLS), .PSUM_W(PSUM_W)) array (
+		.clk(clk), .sh_wen(sh_wen), .sh_pair(sh_pair), .sh_data(wgt_data),
+		.swap(a_swap), .en(b_conv), .act(b_act), .psum(psum)
+	);
+
+	// Pooling takes as long as the array, so that results keep their order.
+	reg [COLS*8-1:0] pool_line [0:ROWS-1];
+	reg [COLS*8-1:0] pool_act;
+	reg [$clog2(ROWS)-1:0] pool_at;
+	reg [ROWS-1:0] pool_in;
+	wire [$clog2(ROWS)-1:0] pool_from = pool_at + 1'b1;
+	always @(posedge clk) begin
+		pool_at <= rst ? {$clog2(ROWS){1'b0}} : pool_from;
+		pool_in <= rst ? {ROWS{1'b0}} : {pool_in[ROWS-2:0], b_pool};
+		if (b_pool)
+			pool_line[pool_at] <= b_pool_act;
+		if (pool_in[ROWS-2])
+			pool_act <= pool_line[pool_from];
+	end
+
+	// --- what each later stage knows of its pixel ---------------------------------
+	localparam IW = ACC_AW + 7;
+	localparam STAGES = ROWS + 3;
+	reg  [STAGES*IW-1:0] info;
+	wire [IW-1:0] info_in = {q_acc, q_max, q_bank, q_last, q_final, q_first, q_pool, q_valid};
+	always @(posedge clk)
+		info <= rst ? {STAGES*IW{1'b0}} : {info[(STAGES-1)*IW-1:0], info_in};
+
+	// info stage k holds what was issued k + 2 cycles ago
+	wire [IW-1:0] at_read = info[ROWS*IW +: IW];
+	wire [IW-1:0] at_acc  = info[(ROWS+1)*IW +: IW];
+	wire [IW-1:0] at_rq   = info[(ROWS+2)*IW +: IW];
+	wire [COLS*32-1:0] acc;
+
+	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(ACC_DEPTH)) accumulators (
+		.clk(clk),
+		.rd_valid(at_read[0]), .rd_addr(at_read[IW-1 -: ACC_AW]),
+		.valid(at_acc[0]), .addr(at_acc[IW-1 -: ACC_AW]), .first(at_acc[2]),
+		.final_pass(at_acc[3]), .pool(at_acc[1]), .max(at_acc[6]),
+		.psum(psum), .pool_act(pool_act), .result(acc),
+		.scrub(scrub), .scrub_addr(scrub_addr)
+	);
+	assign acc_update = at_acc[0];
+
+	// --- requantisation -----------------------------------------------------------
+	wire [3:0] res_sub = a_bank ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
+	wire [COLS*8-1:0] res_word;
+	wire res_pop, rq_bank;
+	/* verilator lint_off PINCONNECTEMPTY */
+	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
+		.clk(clk), .rst(rst),
+		.push(a_res), .din(res_data[res_sub*COLS*8 +: COLS*8]),
+		.pop(res_pop), .dout(res_word), .empty(), .full(), .level()
+	);
+	/* verilator lint_on PINCONNECTEMPTY */
+
+	wire final_px = at_rq[0] && at_rq[3];
+	assign requant = final_px;
+	mea_requant #(.COLS(COLS)) requantise (
+		.clk(clk),
+		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index), .par_data(wgt_data),
+		.mid_zero({cmd1[`MEA_F_CONV_MID_ZERO], cmd0[`MEA_F_CONV_MID_ZERO]}),
+		.mid_lo({cmd1[`MEA_F_CONV_MID_LO], cmd0[`MEA_F_CONV_MID_LO]}),
+		.mid_hi({cmd1[`MEA_F_CONV_MID_HI], cmd0[`MEA_F_CONV_MID_HI]}),
+		.res_zero({cmd1[`MEA_F_CONV_RES_ZERO], cmd0[`MEA_F_CONV_RES_ZERO]}),
+		.out_zero({cmd1[`MEA_F_CONV_OUT_ZERO], cmd0[`MEA_F_CONV_OUT_ZERO]}),
+		.lo({cmd1[`MEA_F_CONV_LO], cmd0[`MEA_F_CONV_LO]}),
+		.hi({cmd1[`MEA_F_CONV_HI], cmd0[`MEA_F_CONV_HI]}),
+		.ma({cmd1[`MEA_F_CONV_ADD_MA], cmd0[`MEA_F_CONV_ADD_MA]}),
+		.mb({cmd1[`MEA_F_CONV_ADD_MB], cmd0[`MEA_F_CONV_ADD_MB]}),
+		.add_shift({cmd1[`MEA_F_CONV_ADD_SHIFT], cmd0[`MEA_F_CONV_ADD_SHIFT]}),
+		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
+		.valid(final_px), .bank(at_rq[5]), .acc(acc),
+		.res_pop(res_pop), .res_word(res_word),
+		.rst(rst), .out_valid(out_wen), .out_bank(rq_bank), .out_word(out_data)
+	);
+
+	// --- results -------------------------------------------------------------------
+	reg [19:0] out_at0, out_at1;
+	reg [8:0]  last_q;
+	wire last_px = at_rq[0] && at_rq[4];
+	always @(posedge clk) begin
+		if (accept && !dec_at)
+			out_at0 <= head[`MEA_F_CONV_OUT_BASE];
+		else if (out_wen && !rq_bank)
+			out_at0 <= out_at0 + 20'd1;
+		if (accept && dec_at)
+			out_at1 <= head[`MEA_F_CONV_OUT_BASE];
+		else if (out_wen && rq_bank)
+			out_at1 <= out_at1 + 20'd1;
+		last_q <= rst ? 9'd0 : {last_q[7:0], last_px};
+	end
+	wire [19:0] out_at = rq_bank ? out_at1 : out_at0;
+	wire [3:0] sub = rq_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
+	assign out_addr = out_at[ACT_AW-1:0];
+	wire [15:0] sub_onehot = 16'd1 << sub;
+	assign out_sub  = sub_onehot[OSUBS-1:0];
+	assign retire   = last_q[8];
+endmodule
+
+`resetall

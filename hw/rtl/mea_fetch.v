@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: reads the job's commands from slot 0, through the guard like any other
+// access, and hands each to its queue in program order. It asks only for what it
+// has room for, so its data never blocks the read channel for the load engine.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_fetch #(
+	parameter BEAT = 8
+) (
+	input  wire           clk,
+	input  wire           rst,
+
+	// the job: constant from start to the end
+	input  wire           start,
+	input  wire [31:0]    cmd_offset,
+	input  wire [31:0]    cmd_count,
+
+	// burst requests of one command each
+	output wire           req_valid,
+	output wire [32:0]    req_offset,
+	output wire [31:0]    req_index,
+	input  wire           req_ready,
+
+	// its beats; always accepted
+	input  wire           r_valid,
+	input  wire [BEAT*8-1:0] r_data,
+
+	// to the queues: load, compute, store
+	output wire [2:0]     push,
+	output wire [511:0]   cmd,
+	output wire [31:0]    cmd_index,
+	input  wire [2:0]     full,
+
+	output wire           illegal,
+	// every command is in a queue
+	output wire           done
+);
+	localparam ROOM = 4;
+	localparam BEATS = 64 / BEAT;
+	localparam BEAT_LAST = BEATS - 1;
+	localparam BW = $clog2(BEATS);
+
+	reg         active;
+	reg [31:0]  asked, sent;
+	reg [2:0]   in_flight;
+	reg [BW-1:0] beat;
+	reg [511:0] word;
+	wire [2:0]  level;
+	wire        empty, buffer_full;
+
+	wire whole = r_valid && beat == BEAT_LAST[BW-1:0];
+	wire pop   = |push;
+	wire [511:0] word_next = {r_data, word[511:BEAT*8]};
+
+	assign req_valid  = active && asked != cmd_count && {1'b0, in_flight} + {1'b0, level} < ROOM;
+	assign req_offset = {1'b0, cmd_offset} + {asked[26:0], 6'd0};
+	assign req_index  = asked;
+	assign done       = active && sent == cmd_count;
+
+	mea_fifo #(.WIDTH(512), .DEPTH(ROOM)) commands (
+		.clk(clk), .rst(rst), .push(whole), .din(word_next),
+		.pop(pop), .dout(cmd), .empty(empty), .full(buffer_full), .level(level)
+	);
+	wire unused = buffer_full;
+
+	wire [3:0] op = cmd[`MEA_F_CMD_OPCODE];
+	wire [2:0] to = {op == `MEA_OP_STORE || op == `MEA_OP_SNAP,
+			 op == `MEA_OP_CONV || op == `MEA_OP_POOL, op == `MEA_OP_LOAD};
+	assign push      = empty ? 3'b000 : to & ~full;
+	assign illegal   = !empty && to == 3'b000;
+	assign cmd_index = sent;
+
+	always @(posedge clk) begin
+		if (start)
+			active <= 1'b1;
+		if (req_ready)
+			asked <= asked + 32'd1;
+		if (pop)
+			sent <= sent + 32'd1;
+		in_flight <= in_flight + {2'd0, req_ready} - {2'd0, whole};
+		if (r_valid) begin
+			word <= word_next;
+			beat <= beat + 1'b1;
+		end
+		if (rst) begin
+			active <= 1'b0;
+			asked  <= 32'd0;
+			sent   <= 32'd0;
+			in_flight <= 3'd0;
+			beat   <= 0;
+		end
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: one address channel of the AXI master, and the only place where an
+// address comes to be. A request names a slot and an offset; the slot table of
+// the running job turns it into an address after checking, for the whole burst,
+// that the slot is open, that the direction is allowed, that no byte lies outside
+// the slot, that no sum wraps and that no 4 KiB page border is crossed. A burst
+// that fails is not issued: the fault is reported and the job ends.
+//
+// The table is stable while a job runs (mea_regs refuses writes to its bank). The
+// properties under FORMAL are proved by k-induction, see hw/formal.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_guard #(
+	// bytes of a beat
+	parameter BEAT = 8,
+	// address bits of the bus, 32 to 64
+	parameter AXI_AW = 40,
+	// slots
+	parameter SLOTS = 8,
+	// 1: this channel writes
+	parameter WRITE = 0
+) (
+	input  wire               clk,
+	input  wire               rst,
+
+	// slot table: base in pages, size in 64-byte units (0: closed), rights
+	input  wire [SLOTS*52-1:0] slot_page,
+	input  wire [SLOTS*27-1:0] slot_size,
+	input  wire [SLOTS-1:0]   slot_right,
+
+	// request: taken in a cycle with ready, refused in one with fault
+	input  wire               req_valid,
+	input  wire [3:0]         req_slot,
+	// bit 32: the engine's own sum passed 4 GiB
+	input  wire [32:0]        req_offset,
+	input  wire [8:0]         req_beats,
+	output wire               req_ready,
+	output wire               req_fault,
+	output wire [7:0]         req_cause,
+
+	// AXI address channel
+	output reg                ax_valid,
+	output reg  [AXI_AW-1:0]  ax_addr,
+	output reg  [7:0]         ax_len,
+	input  wire               ax_ready
+);
+	localparam SW = $clog2(SLOTS);
+	localparam BEAT_LOG = $clog2(BEAT);
+
+	wire [SW-1:0]     s = req_slot[SW-1:0];
+	wire [63:0]       base = {slot_page[s*52 +: 52], 12'd0};
+	wire [32:0]       size = {slot_size[s*27 +: 27], 6'd0};
+	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
+	// One bit more than the operands, so that no sum can wrap.
+	wire [33:0]       last = {1'b0, req_offset} + {20'd0, bytes};
+	wire [AXI_AW:0]   addr = {1'b0, base[AXI_AW-1:0]} + {{(AXI_AW-31){1'b0}}, req_offset[31:0]};
+	wire [AXI_AW:0]   addr_end = {1'b0, base[AXI_AW-1:0]} + {{(AXI_AW-33){1'b0}}, last};
+	wire [14:0]       page_end = {3'd0, addr[11:0]} + {1'b0, bytes};
+
+	wire high_base;
+	generate
+		if (AXI_AW < 64) begin : g_high
+			assign high_base = base[63:AXI_AW] != 0;
+		end else begin : g_full
+			assign high_base = 1'b0;
+		end
+	endgenerate
+
+	wire closed  = {28'd0, req_slot} >= SLOTS || size == 0 || high_base;
+	wire wrong   = !slot_right[s];
+	// addr_end may be 2^AXI_AW exactly: the slot that ends the address space.
+	wire outside = last > {1'b0, size} || addr[AXI_AW] ||
+		       (addr_end[AXI_AW] && addr_end[AXI_AW-1:0] != 0) || req_beats == 0;
+	wire page    = page_end > 15'd4096;
+	wire refuse  = closed || wrong || outside || page;
+	wire space   = !ax_valid || ax_ready;
+
+	assign req_ready = req_valid && space && !refuse && !rst;
+	assign req_fault = req_valid && space && refuse && !rst;
+	assign req_cause = closed ? `MEA_FAULT_SLOT_CLOSED : wrong ? `MEA_FAULT_DIRECTION :
+			   outside ? `MEA_FAULT_BOUNDS : `MEA_FAULT_PAGE;
+
+	wire [8:0] len = req_beats - 9'd1;
+	always @(posedge clk) begin
+		if (req_ready) begin
+			ax_valid <= 1'b1;
+			ax_addr  <= addr[AXI_AW-1:0];
+			ax_len   <= len[7:0];
+		end else if (ax_ready) begin
+			ax_valid <= 1'b0;
+		end
+		if (rst)
+			ax_valid <= 1'b0;
+	end
+
+`ifdef FORMAL
+	// The job's table does not change while a burst is on the channel.
+	reg f_past;
+	initial f_past = 1'b0;
+	initial ax_valid = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
+	always @(posedge clk) begin
+		if (!f_past)
+			assume (rst);
+		if (f_past && ($past(ax_valid) || $past(req_ready))) begin
+			assume ($stable(slot_page));
+			assume ($stable(slot_size));
+			assume ($stable(slot_right));
+		end
+	end
+
+	// Which slot the burst on the channel belongs to, kept beside the logic.
+	reg [SW-1:0] f_slot;
+	always @(posedge clk)
+		if (req_ready)
+			f_slot <= s;
+	wire [63:0] f_base = {slot_page[f_slot*52 +: 52], 12'd0};
+	wire [33:0] f_size = {1'b0, slot_size[f_slot*27 +: 27], 6'd0};
+	// Plain unbounded arithmetic, deliberately not the expressions above.
+	wire [79:0] f_first = {16'd0, {(64-AXI_AW){1'b0}}, ax_addr};
+	wire [79:0] f_end = f_first + (({72'd0, ax_len} + 80'd1) * BEAT);
+	wire [79:0] f_lo = {16'd0, f_base};
+	wire [79:0] f_hi = f_lo + {46'd0, f_size};
+	always @(posedge clk) begin
+		if (ax_valid) begin
+			assert (f_first >= f_lo);
+			assert (f_end <= f_hi);
+			assert (slot_right[f_slot]);
+			assert (f_first[79:12] == ((f_end - 80'd1) >> 12));
+		end
+		// AXI: a request once shown stays, unchanged, until it is taken.
+		if (f_past && !$past(rst) && $past(ax_valid) && !$past(ax_ready)) begin
+			assert (ax_valid || rst);
+			assert (!ax_valid || ($stable(ax_addr) && $stable(ax_len)));
+		end
+		assert (!(req_ready && req_fault));
+		cover (ax_valid && ax_len == 8'd15);
+		cover (req_fault && req_cause == `MEA_FAULT_PAGE);
+	end
+`endif
+endmodule
+
+`resetall

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the life of a job: start, optional scrub, run, and then either the
+// completion record or, after a fault, abort: the engines stop, what is on the
+// bus drains, all state is cleared, and the record says what happened. The next
+// job starts clean in every case. A watchdog bounds every job by its budget.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_job #(
+	// cycles that zeroing the largest memory takes
+	parameter SCRUB_CYCLES = 4096
+) (
+	input  wire        clk,
+	input  wire        rst,
+
+	input  wire        job_ready,
+	output wire        job_start,
+	output wire        job_end,
+	input  wire        reset_request,
+	output wire        reset_done,
+	input  wire        want_scrub,
+	input  wire [31:0] budget,
+	input  wire        want_record,
+
+	// engines
+	output wire        clear,
+	output wire        running,
+	// a cycle that the job is charged for
+	output wire        busy,
+	output wire        abort,
+	output wire        scrub,
+	output wire [19:0] scrub_addr,
+	input  wire        all_done,
+	input  wire        bus_idle,
+	output wire        rec_start,
+	input  wire        rec_idle,
+
+	// faults, most urgent first
+	input  wire        fault,
+	input  wire [7:0]  fault_cause,
+	input  wire [3:0]  fault_slot,
+	input  wire        fault_write,
+	input  wire [1:0]  fault_queue,
+	input  wire [31:0] fault_offset,
+	input  wire [31:0] fault_cmd,
+
+	output wire [31:0] job_fault,
+	output reg  [31:0] job_fault_offset,
+	output reg  [31:0] job_fault_cmd,
+	output reg  [31:0] job_cycles
+);
+	localparam [2:0] IDLE = 3'd0, SCRUB = 3'd1, RUN = 3'd2, ABORT = 3'd3, CLEAR = 3'd4,
+			 RECORD = 3'd5, RECORDING = 3'd6, END = 3'd7;
+	reg [2:0]  state;
+	reg [19:0] count;
+	reg [7:0]  cause;
+	reg [3:0]  slot;
+	reg        is_write;
+	reg [1:0]  queue;
+	reg        rec_tried;
+
+	wire timeout = job_cycles >= (budget == 32'd0 ? 32'hffff_ffff : budget);
+
+	assign job_start  = state == IDLE && job_ready && !reset_request;
+	assign job_end    = state == END;
+	assign reset_done = state == IDLE && reset_request;
+	assign clear      = state == CLEAR || job_start;
+	assign running    = state == RUN;
+	assign busy       = state != IDLE && state != END;
+	assign abort      = state == ABORT;
+	assign scrub      = state == SCRUB;
+	assign scrub_addr = count;
+	assign rec_start  = state == RECORD;
+	assign job_fault  = {14'd0, queue, 3'd0, is_write, slot, cause};
+
+	always @(posedge clk) begin
+		if (busy)
+			job_cycles <= job_cycles + 32'd1;
+		case (state)
+		IDLE: if (job_start) begin
+			state      <= want_scrub ? SCRUB : RUN;
+			count      <= 20'd0;
+			job_cycles <= 32'd0;
+			rec_tried  <= 1'b0;
+			cause      <= `MEA_FAULT_NONE;
+			{slot, is_write, queue} <= 7'd0;
+			job_fault_offset <= 32'd0;
+			job_fault_cmd    <= 32'd0;
+		end
+		SCRUB: begin
+			count <= count + 20'd1;
+			if (count == SCRUB_CYCLES - 1)
+				state <= RUN;
+		end
+		RUN: if (fault || timeout || reset_request) begin
+			state <= ABORT;
+			cause <= fault ? fault_cause : timeout ? `MEA_FAULT_WATCHDOG
+							       : `MEA_FAULT_RESET;
+			if (fault) begin
+				{slot, is_write, queue} <= {fault_slot, fault_write, fault_queue};
+				job_fault_offset <= fault_offset;
+			end
+			job_fault_cmd <= fault_cmd;
+		end else if (all_done) begin
+			state <= want_record ? RECORD : END;
+		end
+		ABORT: if (bus_idle)
+			state <= CLEAR;
+		// A reset asks for silence, so it leaves no record.
+		CLEAR: state <= want_record && !rec_tried && !reset_request ? RECORD : END;
+		RECORD: begin
+			state     <= RECORDING;
+			rec_tried <= 1'b1;
+		end
+		RECORDING: if (fault) begin
+			// The record itself was refused: a fault of the job unless it
+			// had one already.
+			state <= ABORT;
+			if (cause == `MEA_FAULT_NONE) begin
+				cause <= fault_cause;
+				{slot, is_write, queue} <= {fault_slot, fault_write, fault_queue};
+				job_fault_offset <= fault_offset;
+				job_fault_cmd    <= 32'hffff_ffff;
+			end
+		end else if (rec_idle) begin
+			state <= END;
+		end
+		default: state <= IDLE;
+		endcase
+		if (rst) begin
+			state <= IDLE;
+			job_cycles <= 32'd0;
+		end
+	end
+endmodule
+
+`resetall

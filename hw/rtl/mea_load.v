@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the load queue's engine: DRAM rows into the activation scratchpad, the
+// weight memory or the stem memory. The request side runs up to a few commands
+// ahead of the data side, so the bus stays busy across commands whatever its
+// latency. A row starts at a beat; what is left of its last beat is dropped.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_load #(
+	parameter BEAT = 8,
+	parameter MAX_BURST = 16,
+	parameter LANES = 16,
+	parameter COLS = 16,
+	parameter ACT_AW = 14,
+	parameter WGT_AW = 12,
+	parameter STEM_AW = 9
+) (
+	input  wire                clk,
+	input  wire                rst,
+
+	input  wire                head_valid,
+	input  wire [255:0]        head,
+	input  wire [31:0]         head_index,
+	output wire                head_pop,
+
+	// tokens: bit 0 compute queue, bit 1 store queue
+	input  wire [1:0]          token_there,
+	output wire [1:0]          token_take,
+	output wire [1:0]          token_give,
+	output wire [31:0]         give_index,
+
+	output wire                illegal,
+	output wire                misaligned,
+	output wire                idle,
+
+	output wire                req_valid,
+	output wire [3:0]          req_slot,
+	output wire [32:0]         req_offset,
+	output wire [8:0]          req_beats,
+	output wire [31:0]         req_index,
+	input  wire                req_ready,
+
+	input  wire                r_valid,
+	input  wire [BEAT*8-1:0]   r_data,
+	output wire                r_ready,
+
+	output wire                act_wen,
+	output wire [ACT_AW-1:0]   act_addr,
+	output wire [LANES*8-1:0]  act_data,
+	input  wire                act_ready,
+	output wire                wgt_wen,
+	output wire [WGT_AW-1:0]   wgt_addr,
+	output wire [2*COLS*8-1:0] wgt_data,
+	output wire                stem_wen,
+	output wire [STEM_AW-1:0]  stem_addr,
+	output wire [63:0]         stem_data
+);
+	localparam BEAT_LOG = $clog2(BEAT);
+	localparam BEAT_UP = BEAT - 1;
+	localparam ACT_LOG = $clog2(LANES);
+	localparam WGT_LOG = $clog2(2*COLS);
+	localparam [31:0] ACT = `MEA_DEST_ACT, WGT = `MEA_DEST_WGT, STEM = `MEA_DEST_STEM;
+
+	// --- request side -----------------------------------------------------
+	wire [1:0]  need   = head[`MEA_F_CMD_WAIT];
+	wire [1:0]  dest_f = head[`MEA_F_LOAD_DEST];
+	wire [31:0] dest   = {30'd0, dest_f};
+	wire [19:0] words  = head[`MEA_F_LOAD_ROW_WORDS];
+	wire [15:0] rows   = head[`MEA_F_LOAD_ROWS];
+	wire [31:0] offset = head[`MEA_F_LOAD_OFFSET];
+	wire [31:0] pitch  = head[`MEA_F_LOAD_DRAM_PITCH];
+	wire [26:0] bytes  = {7'd0, words} << (dest == ACT ? ACT_LOG : dest == WGT ? WGT_LOG : 3);
+	wire [26:0] beats  = (bytes + BEAT_UP[26:0]) >> BEAT_LOG;
+
+	wire busy, jobs_full, jobs_empty;
+	wire bad_count = dest_f == 2'd3 || words == 0 || rows == 0;
+	wire bad_align = offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
+	wire accept = head_valid && !busy && !jobs_full && !bad_count && !bad_align &&
+		      (need & ~token_there) == 2'b00;
+
+	assign illegal    = head_valid && bad_count;
+	assign misaligned = head_valid && !bad_count && bad_align;
+	assign head_pop   = accept;
+	assign token_take = accept ? need : 2'b00;
+
+	reg [3:0]  slot_q;
+	reg [31:0] index_q;
+	always @(posedge clk)
+		if (accept) begin
+			slot_q  <= head[`MEA_F_LOAD_SLOT];
+			index_q <= head_index;
+		end
+	assign req_slot  = slot_q;
+	assign req_index = index_q;
+
+	mea_rows #(.BEAT(BEAT), .MAX_BURST(MAX_BURST)) requests (
+		.clk(clk), .rst(rst), .start(accept), .offset(offset), .pitch(pitch),
+		.row_beats(beats[25:0]), .rows(rows), .busy(busy),
+		.req_valid(req_valid), .req_offset(req_offset), .req_beats(req_beats),
+		.req_ready(req_ready)
+	);
+
+	// --- data side -----------------------------------------------------------
+	// What the data side needs to know of a command, in the order of the requests.
+	localparam JW = 32 + 2 + 20 + 20 + 16 + 20 + 2;
+	wire [JW-1:0] job_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
+				head[`MEA_F_LOAD_ADDR], rows, words, dest_f};
+	wire [JW-1:0] job;
+	wire job_end;
+	/* verilator lint_off PINCONNECTEMPTY */
+	mea_fifo #(.WIDTH(JW), .DEPTH(4)) jobs (
+		.clk(clk), .rst(rst), .push(accept), .din(job_in), .pop(job_end), .dout(job),
+		.empty(jobs_empty), .full(jobs_full), .level()
+	);
+	/* verilator lint_on PINCONNECTEMPTY */
+	wire [31:0] j_dest   = {30'd0, job[1:0]};
+	wire [19:0] j_words  = job[21:2];
+	wire [15:0] j_rows   = job[37:22];
+	wire [19:0] j_addr   = job[57:38];
+	wire [19:0] j_pitch  = job[77:58];
+	assign give_index    = job[JW-1 -: 32];
+	assign token_give    = job_end ? job[79:78] : 2'b00;
+	assign idle          = jobs_empty && !busy;
+
+	reg [19:0] col, row_base;
+	reg [15:0] row;
+	reg [5:0]  part;
+	reg [511:0] held;
+
+	// A word of several beats waits for its last one; a beat of several words
+	// is taken with its last one.
+	wire wide_act  = LANES >= BEAT;
+	wire wide_wgt  = 2*COLS >= BEAT;
+	wire wide_stem = BEAT <= 8;
+	wire wide = j_dest == ACT ? wide_act : j_dest == WGT ? wide_wgt : wide_stem;
+	localparam ACT_LAST  = LANES >= BEAT ? LANES / BEAT - 1 : BEAT / LANES - 1;
+	localparam WGT_LAST  = 2*COLS >= BEAT ? 2*COLS / BEAT - 1 : BEAT / (2*COLS) - 1;
+	localparam STEM_LAST = BEAT / 8 - 1;
+	wire [5:0] part_last = j_dest == ACT ? ACT_LAST[5:0] : j_dest == WGT ? WGT_LAST[5:0]
+									     : STEM_LAST[5:0];
+
+	wire last_part = part == part_last;
+	wire last_word = col == j_words - 20'd1;
+	wire last_row  = row == j_rows - 16'd1;
+	wire have_word = r_valid && !jobs_empty && (last_part || !wide);
+	wire blocked   = j_dest == ACT && !act_ready;
+	wire put_word  = have_word && !blocked;
+
+	assign r_ready = !jobs_empty && (wide ? !last_part || !blocked
+					      : !blocked && (last_part || last_word));
+	assign job_end = put_word && last_word && last_row;
+
+	wire [19:0] to = j_addr + row_base + col;
+	assign act_wen   = have_word && j_dest == ACT;
+	assign act_addr  = to[ACT_AW-1:0];
+	assign wgt_wen   = put_word && j_dest == WGT;
+	assign wgt_addr  = to[WGT_AW-1:0];
+	assign stem_wen  = put_word && j_dest == STEM;
+	assign stem_addr = to[STEM_AW-1:0];
+
+	mea_word #(.BEAT(BEAT), .WORD(LANES)) act_word (
+		.beat(r_data), .part(part), .held(held), .word(act_data));
+	mea_word #(.BEAT(BEAT), .WORD(2*COLS)) wgt_word (
+		.beat(r_data), .part(part), .held(held), .word(wgt_data));
+	mea_word #(.BEAT(BEAT), .WORD(8)) stem_word (
+		.beat(r_data), .part(part), .held(held), .word(stem_data));
+
+	always @(posedge clk) begin
+		if (r_valid && r_ready && wide && !last_part) begin
+			held[part*BEAT*8 +: BEAT*8] <= r_data;
+			part <= part + 6'd1;
+		end
+		if (put_word) begin
+			part <= wide || last_part || last_word ? 6'd0 : part + 6'd1;
+			col  <= last_word ? 20'd0 : col + 20'd1;
+			if (last_word) begin
+				row      <= last_row ? 16'd0 : row + 16'd1;
+				row_base <= last_row ? 20'd0 : row_base + j_pitch;
+			end
+		end
+		if (rst) begin
+			col  <= 20'd0;
+			row  <= 16'd0;
+			row_base <= 20'd0;
+			part <= 6'd0;
+		end
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the one memory shape of the design, a synchronous RAM with one write
+// and one read port, written so that Yosys and the vendor tools infer block or
+// distributed RAM. A read of the word being written returns the old content.
+`resetall
+`default_nettype none
+
+module mea_ram #(
+	// bits of a word
+	parameter WIDTH = 8,
+	// number of words, a power of two
+	parameter DEPTH = 16,
+	parameter AW = $clog2(DEPTH)
+) (
+	input  wire             clk,
+	input  wire             wen,
+	input  wire [AW-1:0]    waddr,
+	input  wire [WIDTH-1:0] wdata,
+	input  wire             ren,
+	input  wire [AW-1:0]    raddr,
+	output reg  [WIDTH-1:0] rdata
+);
+	reg [WIDTH-1:0] mem [0:DEPTH-1];
+
+	always @(posedge clk) begin
+		if (wen)
+			mem[waddr] <= wdata;
+		if (ren)
+			rdata <= mem[raddr];
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the AXI4-Lite slave: identification, control, interrupt and the two
+// job banks. A bank belongs to software while EMPTY and to the hardware from
+// START to DONE; writes to a bank that is not EMPTY change nothing, so the slot
+// table of a running job cannot move under it. Banks run in the order of START.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_regs #(
+	parameter ROWS = 16,
+	parameter COLS = 16,
+	parameter BEAT = 8,
+	parameter MAX_BURST = 16,
+	parameter ACT_WORDS = 16384,
+	parameter ACT_BANKS = 4,
+	parameter WGT_WORDS = 4096,
+	parameter ACC_DEPTH = 1024,
+	parameter STEM_WORDS = 512,
+	parameter LATENCY = 29,
+	parameter CLOCK_KHZ = 0,
+	parameter SLOTS = `MEA_SLOTS
+) (
+	input  wire              clk,
+	input  wire              rst,
+
+	input  wire [11:0]       s_axil_awaddr,
+	input  wire              s_axil_awvalid,
+	output wire              s_axil_awready,
+	input  wire [31:0]       s_axil_wdata,
+	input  wire [3:0]        s_axil_wstrb,
+	input  wire              s_axil_wvalid,
+	output wire              s_axil_wready,
+	output wire [1:0]        s_axil_bresp,
+	output reg               s_axil_bvalid,
+	input  wire              s_axil_bready,
+	input  wire [11:0]       s_axil_araddr,
+	input  wire              s_axil_arvalid,
+	output wire              s_axil_arready,
+	output reg  [31:0]       s_axil_rdata,
+	output wire [1:0]        s_axil_rresp,
+	output reg               s_axil_rvalid,
+	input  wire              s_axil_rready,
+
+	output wire              irq,
+
+	// to the job sequencer
+	output reg               reset_request,
+	input  wire              reset_done,
+	output wire              job_ready,
+	input  wire              job_start,
+	input  wire              job_end,
+	input  wire [31:0]       job_fault,
+	input  wire [31:0]       job_fault_offset,
+	input  wire [31:0]       job_fault_cmd,
+	input  wire [31:0]       job_cycles,
+	input  wire              bus_idle,
+
+	// the bank of the job that runs, or would run next
+	output wire [SLOTS*52-1:0] slot_page,
+	output wire [SLOTS*27-1:0] slot_size,
+	output wire [SLOTS-1:0]  slot_read,
+	output wire [SLOTS-1:0]  slot_write,
+	output wire [31:0]       cmd_offset,
+	output wire [31:0]       cmd_count,
+	output wire [31:0]       budget,
+	output wire [31:0]       tag,
+	output wire              rec_enable,
+	output wire [3:0]        rec_slot,
+	output wire [31:0]       rec_offset,
+	output wire              scrub
+);
+	localparam LANES = ROWS > COLS ? ROWS : COLS;
+	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
+	localparam [31:0] CONFIG3 = STEM_WORDS << 16 | ACC_DEPTH;
+	localparam [31:0] CONFIG4 = ACT_BANKS << 8 | LATENCY;
+
+	// --- AXI4-Lite: one transfer of each kind at a time -----------------------
+	wire wr = s_axil_awvalid && s_axil_wvalid && !s_axil_bvalid;
+	wire rd = s_axil_arvalid && !s_axil_rvalid;
+	wire [11:0] wa = {s_axil_awaddr[11:2], 2'b00};
+	wire [11:0] ra = {s_axil_araddr[11:2], 2'b00};
+	wire [31:0] wd = s_axil_wdata;
+	// Registers are written whole; a partial write is ignored.
+	wire wr_all = wr && s_axil_wstrb == 4'hf;
+
+	assign s_axil_awready = wr;
+	assign s_axil_wready  = wr;
+	assign s_axil_bresp   = 2'b00;
+	assign s_axil_arready = rd;
+	assign s_axil_rresp   = 2'b00;
+
+	// --- job banks ----------------------------------------------------------------
+	reg  [1:0] state0, state1, irq_status, irq_enable;
+	reg        run;         // bank that runs, or runs next
+	wire [1:0] state_run = run ? state1 : state0;
+	wire       wr_bank0 = wr_all && wa[11:8] == 4'd1;
+	wire       wr_bank1 = wr_all && wa[11:8] == 4'd2;
+	wire [7:0] wb = wa[7:0];
+
+	wire go0 = wr_bank0 && wb == `MEA_BANK_START && wd[0] && state0 == `MEA_STATE_EMPTY;
+	wire go1 = wr_bank1 && wb == `MEA_BANK_START && wd[0] && state1 == `MEA_STATE_EMPTY;
+	wire ack0 = wr_bank0 && wb == `MEA_BANK_ACK && state0 == `MEA_STATE_DONE;
+	wire ack1 = wr_bank1 && wb == `MEA_BANK_ACK && state1 == `MEA_STATE_DONE;
+
+	assign job_ready = state_run == `MEA_STATE_READY;
+	assign irq = (irq_status & irq_enable) != 2'b00;
+
+	wire [31:0] read0, read1;
+	wire [SLOTS*52-1:0] page0, page1;
+	wire [SLOTS*27-1:0] size0, size1;
+	wire [SLOTS-1:0] r0, r1, w0, w1;
+	localparam FW = 1 + 5*32 + 5;
+	wire [FW-1:0] other0, other1;
+
+	mea_bank #(.SLOTS(SLOTS)) bank0 (
+		.clk(clk), .wen(wr_bank0 && state0 == `MEA_STATE_EMPTY), .waddr(wb), .wdata(wd),
+		.raddr(ra[7:0]), .rdata(read0), .state(state0),
+		.save(job_end && !run), .fault(job_fault), .fault_offset(job_fault_offset),
+		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
+		.slot_page(page0), .slot_size(size0), .slot_read(r0), .slot_write(w0),
+		.scrub(other0[FW-1]), .cmd_offset(other0[FW-2 -: 32]),
+		.cmd_count(other0[FW-34 -: 32]), .budget(other0[FW-66 -: 32]),
+		.rec_enable(other0[FW-98]), .rec_slot(other0[FW-99 -: 4]),
+		.rec_offset(other0[63:32]), .tag(other0[31:0])
+	);
+	mea_bank #(.SLOTS(SLOTS)) bank1 (
+		.clk(clk), .wen(wr_bank1 && state1 == `MEA_STATE_EMPTY), .waddr(wb), .wdata(wd),
+		.raddr(ra[7:0]), .rdata(read1), .state(state1),
+		.save(job_end && run), .fault(job_fault), .fault_offset(job_fault_offset),
+		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
+		.slot_page(page1), .slot_size(size1), .slot_read(r1), .slot_write(w1),
+		.scrub(other1[FW-1]), .cmd_offset(other1[FW-2 -: 32]),
+		.cmd_count(other1[FW-34 -: 32]), .budget(other1[FW-66 -: 32]),
+		.rec_enable(other1[FW-98]), .rec_slot(other1[FW-99 -: 4]),
+		.rec_offset(other1[63:32]), .tag(other1[31:0])
+	);
+	assign slot_page  = run ? page1 : page0;
+	assign slot_size  = run ? size1 : size0;
+	assign slot_read  = run ? r1 : r0;
+	assign slot_write = run ? w1 : w0;
+	assign {scrub, cmd_offset, cmd_count, budget, rec_enable, rec_slot, rec_offset, tag} =
+		run ? other1 : other0;
+
+	always @(posedge clk) begin
+		if (go0)
+			state0 <= `MEA_STATE_READY;
+		if (go1)
+			state1 <= `MEA_STATE_READY;
+		// Order of START: the first of two waiting banks is next.
+		if (go0 && state1 != `MEA_STATE_READY && state1 != `MEA_STATE_RUNNING)
+			run <= 1'b0;
+		if (go1 && state0 != `MEA_STATE_READY && state0 != `MEA_STATE_RUNNING)
+			run <= 1'b1;
+		if (job_start && !run)
+			state0 <= `MEA_STATE_RUNNING;
+		if (job_start && run)
+			state1 <= `MEA_STATE_RUNNING;
+		if (ack0)
+			state0 <= `MEA_STATE_EMPTY;
+		if (ack1)
+			state1 <= `MEA_STATE_EMPTY;
+		if (wr_all && wa == `MEA_REG_IRQ_STATUS)
+			irq_status <= irq_status & ~wd[1:0];
+		if (wr_all && wa == `MEA_REG_IRQ_ENABLE)
+			irq_enable <= wd[1:0];
+		if (job_end) begin
+			if (run)
+				state1 <= `MEA_STATE_DONE;
+			else
+				state0 <= `MEA_STATE_DONE;
+			irq_status[run] <= 1'b1;
+			run <= !run;
+		end
+		if (wr_all && wa == `MEA_REG_CONTROL && wd[0])
+			reset_request <= 1'b1;
+		if (reset_done) begin
+			reset_request <= 1'b0;
+			state0 <= `MEA_STATE_EMPTY;
+			state1 <= `MEA_STATE_EMPTY;
+			irq_status <= 2'b00;
+		end
+		if (rst) begin
+			{state0, state1, irq_status, irq_enable} <= 8'd0;
+			run <= 1'b0;
+			reset_request <= 1'b0;
+		end
+	end
+
+	// --- reads --------------------------------------------------------------------
+	reg [31:0] value;
+	always @* begin
+		case (ra)
+		`MEA_REG_ID:         value = `MEA_ID_VALUE;
+		`MEA_REG_VERSION:    value = `MEA_VERSION_VALUE;
+		`MEA_REG_CONFIG0:    value = CONFIG0;
+		`MEA_REG_CONFIG1:    value = ACT_WORDS;
+		`MEA_REG_CONFIG2:    value = WGT_WORDS;
+		`MEA_REG_CONFIG3:    value = CONFIG3;
+		`MEA_REG_CONFIG4:    value = CONFIG4;
+		`MEA_REG_CLOCK_KHZ:  value = CLOCK_KHZ;
+		`MEA_REG_STATUS:     value = {20'd0, state1, state0, 5'd0, reset_request, bus_idle,
+					      state_run == `MEA_STATE_RUNNING};
+		`MEA_REG_IRQ_STATUS: value = {30'd0, irq_status};
+		`MEA_REG_IRQ_ENABLE: value = {30'd0, irq_enable};
+		default:             value = ra[11:8] == 4'd1 ? read0 :
+					     ra[11:8] == 4'd2 ? read1 : 32'd0;
+		endcase
+	end
+
+	always @(posedge clk) begin
+		if (wr)
+			s_axil_bvalid <= 1'b1;
+		else if (s_axil_bready)
+			s_axil_bvalid <= 1'b0;
+		if (rd) begin
+			s_axil_rvalid <= 1'b1;
+			s_axil_rdata  <= value;
+		end else if (s_axil_rready) begin
+			s_axil_rvalid <= 1'b0;
+		end
+		if (rst) begin
+			s_axil_bvalid <= 1'b0;
+			s_axil_rvalid <= 1'b0;
+		end
+	end
+
+	initial begin
+		if (LANES > 32 || ACT_WORDS > (1 << 20) || WGT_WORDS > (1 << 20)) begin
+			$display("mea_regs: memory beyond the command fields (instance %m)");
+			$finish;
+		end
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: int32 accumulators to int8 outputs, one word of COLS lanes a cycle:
+//
+//   mid = clamp(RNE((acc + bias) * mult >> shift) + mid_zero, mid_lo, mid_hi)
+//   out = clamp(RNE(((mid - mid_zero) * ma + (r - res_zero) * mb) >> add_shift)
+//               + out_zero, lo, hi)                       with a residual word r
+//   out = mid                                             without
+//
+// with the exact 64-bit product and round half to even: qnet.h has the same
+// formulas and runtime/backend/ref is their definition. Nine stages, no stall.
+//
+// Two sets of parameters stand side by side, chosen by the command bank of each
+// pixel, so the parameters of the next command load while this one drains.
+`resetall
+`default_nettype none
+
+module mea_requant #(
+	parameter COLS = 16
+) (
+	input  wire               clk,
+	input  wire               rst,
+
+	// bias, mult (two words each) and shift (one) of a command bank
+	input  wire               par_wen,
+	input  wire               par_bank,
+	input  wire [2:0]         par_index,
+	input  wire [2*COLS*8-1:0] par_data,
+
+	// fields of the two commands in flight, bank 1 in the upper half
+	input  wire [2*8-1:0]     mid_zero, mid_lo, mid_hi, res_zero, out_zero, lo, hi,
+	input  wire [2*24-1:0]    ma, mb,
+	input  wire [2*6-1:0]     add_shift,
+	input  wire [1:0]         residual,
+
+	// stage 0: an accumulator word and its bank
+	input  wire               valid,
+	input  wire               bank,
+	input  wire [COLS*32-1:0] acc,
+
+	// stage 6 takes the residual word
+	output wire               res_pop,
+	input  wire [COLS*8-1:0]  res_word,
+
+	// stage 9: the output word
+	output wire               out_valid,
+	output wire               out_bank,
+	output reg  [COLS*8-1:0]  out_word
+);
+	reg [2*COLS*32-1:0] bias, mult;
+	reg [2*COLS*6-1:0]  shift;
+
+	wire [1:0] half = {par_bank, par_index[0]};
+	integer i;
+	always @(posedge clk)
+		if (par_wen) begin
+			if (par_index < 3'd2)
+				bias[half*COLS*16 +: COLS*16] <= par_data;
+			else if (par_index < 3'd4)
+				mult[half*COLS*16 +: COLS*16] <= par_data;
+			else
+				for (i = 0; i < COLS; i = i + 1)
+					shift[(par_bank*COLS + i)*6 +: 6] <= par_data[i*8 +: 6];
+		end
+
+	// bit s: stage s holds a pixel, and of which bank
+	reg [9:1] v, b;
+	always @(posedge clk) begin
+		v <= rst ? 9'd0 : {v[8:1], valid};
+		b <= {b[8:1], bank};
+	end
+	assign out_valid = v[9];
+	assign out_bank  = b[9];
+	assign res_pop   = v[6] && residual[b[6]];
+
+	genvar g;
+	generate
+		for (g = 0; g < COLS; g = g + 1) begin : g_lane
+			wire [31:0] bias_b  = bias[(bank*COLS + g)*32 +: 32];
+			wire [31:0] mult_b  = mult[(b[1]*COLS + g)*32 +: 32];
+			wire [5:0]  shift_b = shift[(b[3]*COLS + g)*6 +: 6];
+			wire [5:0]  add_shift_b = add_shift[b[7]*6 +: 6];
+			wire [7:0]  mid_w, out_w;
+
+			reg signed [31:0] s1;
+			reg signed [63:0] s2, s3;
+			reg signed [9:0]  s4;
+			reg [7:0] s5, s6_mid, s7_mid, s8_mid;
+			reg signed [33:0] s6, s7;
+			reg signed [9:0]  s8;
+			wire signed [9:0] r4, r8;
+
+			mea_round #(.WIDTH(64)) round_product (.x(s3), .shift(shift_b), .y(r4));
+			mea_round #(.WIDTH(34)) round_sum (.x(s7), .shift(add_shift_b), .y(r8));
+			mea_clamp clamp_mid (.x(s4), .zero(mid_zero[b[4]*8 +: 8]),
+					     .lo(mid_lo[b[4]*8 +: 8]), .hi(mid_hi[b[4]*8 +: 8]),
+					     .y(mid_w));
+			mea_clamp clamp_out (.x(s8), .zero(out_zero[b[8]*8 +: 8]),
+					     .lo(lo[b[8]*8 +: 8]), .hi(hi[b[8]*8 +: 8]),
+					     .y(out_w));
+
+			wire [7:0] zm = mid_zero[b[5]*8 +: 8];
+			wire [7:0] zr = res_zero[b[6]*8 +: 8];
+			wire [7:0] rw = res_word[g*8 +: 8];
+			wire signed [8:0] dm = $signed({s5[7], s5}) - $signed({zm[7], zm});
+			wire signed [8:0] dr = $signed({rw[7], rw}) - $signed({zr[7], zr});
+
+			always @(posedge clk) begin
+				if (valid)
+					s1 <= acc[g*32 +: 32] + bias_b;
+				if (v[1])
+					s2 <= s1 * $signed({1'b0, mult_b[30:0]});
+				if (v[2])
+					s3 <= s2;
+				if (v[3])
+					s4 <= r4;
+				if (v[4])
+					s5 <= mid_w;
+				if (v[5]) begin
+					s6 <= dm * $signed({1'b0, ma[b[5]*24 +: 24]});
+					s6_mid <= s5;
+				end
+				if (v[6]) begin
+					s7 <= s6 + dr * $signed({1'b0, mb[b[6]*24 +: 24]});
+					s7_mid <= s6_mid;
+				end
+				if (v[7]) begin
+					s8 <= r8;
+					s8_mid <= s7_mid;
+				end
+				if (v[8])
+					out_word[g*8 +: 8] <= residual[b[8]] ? out_w : s8_mid;
+			end
+		end
+	endgenerate
+endmodule
+
+`resetall

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the counters of a job and the record made of them. Each cycle of a
+// job belongs to exactly one class, so the classes sum to the cycles; the other
+// counters are the events that energy is computed from. A job is bounded by a
+// 32-bit cycle budget and no event counts more than thrice a cycle, of which the
+// engines reach one on average, so 32 bits do not wrap in any real program.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_stats (
+	input  wire          clk,
+	input  wire          clear,
+
+	// the class of this cycle, one bit set, or none outside a job
+	input  wire [9:0]    class_now,
+
+	input  wire [2:0]    act_reads,   // one bit per port
+	input  wire [1:0]    act_writes,
+	input  wire          wgt_read,
+	input  wire          acc_update,
+	input  wire          requant,
+	input  wire          rd_beat, wr_beat, rd_burst, wr_burst,
+
+	input  wire          snap,
+	input  wire          snap_final,
+	input  wire [15:0]   snap_layer,
+	input  wire [31:0]   tag,
+	input  wire [31:0]   fault, fault_offset, fault_cmd, cycles,
+	output reg  [1023:0] record
+);
+	wire [8:0] once = {wr_burst, rd_burst, wr_beat, rd_beat, requant, acc_update, wgt_read, 2'b00};
+	wire [1:0] reads  = {1'b0, act_reads[0]} + {1'b0, act_reads[1]} + {1'b0, act_reads[2]};
+	wire [1:0] writes = {1'b0, act_writes[0]} + {1'b0, act_writes[1]};
+	wire [19*32-1:0] all;
+
+	genvar g;
+	generate
+		for (g = 0; g < 19; g = g + 1) begin : g_count
+			reg [31:0] n;
+
+			assign all[g*32 +: 32] = n;
+			if (g < 10) begin : g_class
+				always @(posedge clk)
+					if (clear)
+						n <= 32'd0;
+					else if (class_now[g])
+						n <= n + 32'd1;
+			end else if (g == 10) begin : g_reads
+				always @(posedge clk)
+					if (clear)
+						n <= 32'd0;
+					else if (reads != 2'd0)
+						n <= n + {30'd0, reads};
+			end else if (g == 11) begin : g_writes
+				always @(posedge clk)
+					if (clear)
+						n <= 32'd0;
+					else if (writes != 2'd0)
+						n <= n + {30'd0, writes};
+			end else begin : g_once
+				always @(posedge clk)
+					if (clear)
+						n <= 32'd0;
+					else if (once[g-10])
+						n <= n + 32'd1;
+			end
+		end
+	endgenerate
+
+	always @(posedge clk)
+		if (snap)
+			record <= {224'd0, all, cycles,
+				   snap_final ? fault_cmd : 32'd0,
+				   snap_final ? fault_offset : 32'd0,
+				   snap_final ? fault : 32'd0,
+				   snap_final ? tag : {16'd0, snap_layer},
+				   snap_final ? 32'h4d454152 : 32'h4d454153};
+endmodule
+
+`resetall

@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the store queue's engine: scratchpad rows to DRAM, and records of the
+// counters (SNAP, and the completion record of a job). One burst is on its way at
+// a time; its data follow its address. On abort a burst that has its address on
+// the bus is finished with all strobes off, as AXI demands.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_store #(
+	parameter BEAT = 8,
+	parameter MAX_BURST = 16,
+	parameter LANES = 16,
+	parameter ACT_AW = 14
+) (
+	input  wire               clk,
+	input  wire               rst,
+	input  wire               abort,
+
+	input  wire               head_valid,
+	input  wire [255:0]       head,
+	input  wire [31:0]        head_index,
+	output wire               head_pop,
+
+	// tokens: bit 0 load queue, bit 1 compute queue
+	input  wire [1:0]         token_there,
+	output wire [1:0]         token_take,
+	output wire [1:0]         token_give,
+
+	output wire               illegal,
+	output wire               misaligned,
+	output wire               idle,
+
+	// the job's completion record
+	input  wire               rec_start,
+	input  wire [3:0]         rec_slot,
+	input  wire [31:0]        rec_offset,
+
+	// contents of a record; snap pulses when they are to be held
+	output wire               snap,
+	output wire               snap_final,
+	output wire [15:0]        snap_layer,
+	input  wire [1023:0]      record,
+
+	output wire               req_valid,
+	output wire [3:0]         req_slot,
+	output wire [32:0]        req_offset,
+	output wire [8:0]         req_beats,
+	output wire [31:0]        req_index,
+	input  wire               req_ready,
+
+	output wire               act_ren,
+	output wire [ACT_AW-1:0]  act_addr,
+	input  wire               act_ready,
+	input  wire [LANES*8-1:0] act_data,
+
+	output reg                w_valid,
+	output reg  [BEAT*8-1:0]  w_data,
+	output reg  [BEAT-1:0]    w_strb,
+	output reg                w_last,
+	input  wire               w_ready,
+	input  wire               b_valid,
+
+	output wire               beat_event
+);
+	localparam BEAT_LOG = $clog2(BEAT);
+	localparam BEAT_UP = BEAT - 1;
+	localparam LANE_LOG = $clog2(LANES);
+	localparam REC_BEATS = `MEA_RECORD_BYTES / BEAT;
+	// words per beat, or beats per word
+	localparam PART_LAST = LANES < BEAT ? BEAT / LANES - 1 : LANES / BEAT - 1;
+
+	// --- command ------------------------------------------------------------
+	wire [1:0]  need  = head[`MEA_F_CMD_WAIT];
+	wire        is_snap = head[`MEA_F_CMD_OPCODE] == `MEA_OP_SNAP;
+	wire [19:0] words = head[`MEA_F_STORE_ROW_WORDS];
+	wire [15:0] rows  = head[`MEA_F_STORE_ROWS];
+	wire [31:0] offset = head[`MEA_F_STORE_OFFSET];
+	wire [31:0] pitch = head[`MEA_F_STORE_DRAM_PITCH];
+	wire [19:0] head_addr = head[`MEA_F_STORE_ADDR];
+	wire [26:0] bytes = {7'd0, words} << LANE_LOG;
+	wire [26:0] beats = (bytes + BEAT_UP[26:0]) >> BEAT_LOG;
+	wire bad_count = !is_snap && (words == 0 || rows == 0);
+	wire bad_align = is_snap ? offset[6:0] != 0
+				 : offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
+
+	reg         active, record_mode, record_final;
+	reg [1:0]   signal;
+	reg [3:0]   slot;
+	reg [31:0]  index;
+	wire accept = head_valid && !active && !bad_count && !bad_align && !abort &&
+		      (need & ~token_there) == 2'b00;
+	wire start = accept || rec_start;
+
+	assign illegal    = head_valid && !active && bad_count;
+	assign misaligned = head_valid && !active && !bad_count && bad_align;
+	assign head_pop   = accept;
+	assign token_take = accept ? need : 2'b00;
+	assign snap       = rec_start || (accept && is_snap);
+	assign snap_final = rec_start;
+	assign snap_layer = head[`MEA_F_CMD_LAYER];
+	assign req_slot   = slot;
+	assign req_index  = index;
+	assign idle       = !active;
+
+	// --- bursts ----------------------------------------------------------------
+	reg        sending;
+	reg [8:0]  beats_left;
+	reg [7:0]  answers;
+	wire rows_busy, rows_req, finished;
+	wire have_beat, send;
+
+	mea_rows #(.BEAT(BEAT), .MAX_BURST(MAX_BURST)) requests (
+		.clk(clk), .rst(rst || abort), .start(start),
+		.offset(rec_start ? rec_offset : offset), .pitch(pitch),
+		.row_beats(rec_start || is_snap ? REC_BEATS[25:0] : beats[25:0]),
+		.rows(rec_start || is_snap ? 16'd1 : rows),
+		.busy(rows_busy), .req_valid(rows_req), .req_offset(req_offset),
+		.req_beats(req_beats), .req_ready(req_ready)
+	);
+	assign req_valid = rows_req && !sending && !abort && answers != 8'hff;
+	assign finished  = active && !rows_busy && !sending && answers == 8'd0;
+	assign token_give = finished && !abort && !record_final ? signal : 2'b00;
+
+	always @(posedge clk) begin
+		if (start) begin
+			active      <= 1'b1;
+			record_mode <= rec_start || is_snap;
+			record_final <= rec_start;
+			signal      <= head[`MEA_F_CMD_SIGNAL];
+			slot        <= rec_start ? rec_slot : head[`MEA_F_STORE_SLOT];
+			index       <= head_index;
+		end else if (finished) begin
+			active <= 1'b0;
+		end
+		if (req_ready) begin
+			sending    <= 1'b1;
+			beats_left <= req_beats;
+		end else if (send) begin
+			beats_left <= beats_left - 9'd1;
+			if (beats_left == 9'd1)
+				sending <= 1'b0;
+		end
+		answers <= answers + {7'd0, req_ready} - {7'd0, b_valid};
+		if (rst) begin
+			active  <= 1'b0;
+			sending <= 1'b0;
+			answers <= 8'd0;
+		end
+	end
+
+	// --- words from the scratchpad, a few ahead --------------------------------
+	reg        reading;
+	reg [19:0] rd_col, rd_base, rd_words, rd_pitch, rd_addr;
+	reg [15:0] rd_row, rd_rows;
+	reg        arriving, arriving_end;
+	wire [2:0] level;
+	wire       words_empty, words_full, word_pop;
+	wire       rd_last = rd_col == rd_words - 20'd1;
+	wire [19:0] from = rd_addr + rd_base + rd_col;
+	wire [LANES*8:0] word_out;
+
+	assign act_ren  = reading && {1'b0, level} + {3'd0, arriving} < 4'd3;
+	assign act_addr = from[ACT_AW-1:0];
+	wire   got = act_ren && act_ready;
+
+	always @(posedge clk) begin
+		arriving     <= got;
+		arriving_end <= rd_last;
+		if (start) begin
+			reading  <= !(rec_start || is_snap);
+			rd_col   <= 20'd0;
+			rd_base  <= 20'd0;
+			rd_row   <= 16'd0;
+			rd_words <= words;
+			rd_rows  <= rows;
+			rd_pitch <= head[`MEA_F_STORE_PITCH];
+			rd_addr  <= head_addr;
+		end else if (got) begin
+			rd_col <= rd_last ? 20'd0 : rd_col + 20'd1;
+			if (rd_last) begin
+				rd_base <= rd_base + rd_pitch;
+				rd_row  <= rd_row + 16'd1;
+				if (rd_row == rd_rows - 16'd1)
+					reading <= 1'b0;
+			end
+		end
+		if (rst || abort) begin
+			reading  <= 1'b0;
+			arriving <= 1'b0;
+		end
+	end
+
+	mea_fifo #(.WIDTH(LANES*8 + 1), .DEPTH(4)) ahead (
+		.clk(clk), .rst(rst || start), .push(arriving), .din({arriving_end, act_data}),
+		.pop(word_pop), .dout(word_out), .empty(words_empty), .full(words_full),
+		.level(level)
+	);
+	wire unused = words_full;
+
+	// --- beats -------------------------------------------------------------------
+	reg [6:0] part;
+	wire [BEAT*8-1:0] beat_data;
+	wire [BEAT-1:0]   beat_strb;
+	wire beat_there;
+	wire row_end = word_out[LANES*8];
+
+	generate
+		if (LANES < BEAT) begin : g_gather
+			// Words gather in a beat until it is full or the row ends.
+			reg [BEAT*8-1:0] held;
+			reg [BEAT-1:0]   strb;
+			wire last = part == PART_LAST[6:0] || row_end;
+			wire [BEAT*8-1:0] shifted = {{(BEAT-LANES)*8{1'b0}}, word_out[LANES*8-1:0]}
+						    << (part*LANES*8);
+			wire [BEAT-1:0] lanes = {{(BEAT-LANES){1'b0}}, {LANES{1'b1}}} << (part*LANES);
+
+			assign beat_there = !words_empty && last;
+			assign beat_data  = held | shifted;
+			assign beat_strb  = strb | lanes;
+			assign word_pop   = !words_empty && !record_mode &&
+					    (last ? send : 1'b1);
+			always @(posedge clk)
+				if (start || rst) begin
+					held <= 0;
+					strb <= 0;
+				end else if (word_pop) begin
+					held <= last ? {BEAT*8{1'b0}} : beat_data;
+					strb <= last ? {BEAT{1'b0}} : beat_strb;
+				end
+		end else begin : g_split
+			assign beat_there = !words_empty;
+			assign beat_data  = word_out[part*BEAT*8 +: BEAT*8];
+			assign beat_strb  = {BEAT{1'b1}};
+			assign word_pop   = send && !record_mode && part == PART_LAST[6:0];
+		end
+	endgenerate
+
+	always @(posedge clk)
+		if (start || rst)
+			part <= 7'd0;
+		else if (record_mode)
+			part <= part + {6'd0, send};
+		else if (word_pop)
+			part <= LANES < BEAT && part != PART_LAST[6:0] && !row_end ? part + 7'd1 : 7'd0;
+		else if (send && LANES >= BEAT)
+			part <= part + 7'd1;
+
+	// While aborting, beats that are owed go out with no byte enabled; one that
+	// is already shown stays as it is.
+	assign have_beat = sending && (abort || record_mode || beat_there);
+	assign send = have_beat && (!w_valid || w_ready);
+	assign beat_event = send && !record_mode;
+
+	always @(posedge clk) begin
+		if (send) begin
+			w_valid <= 1'b1;
+			w_data  <= record_mode ? record[part*BEAT*8 +: BEAT*8] : beat_data;
+			w_strb  <= abort ? {BEAT{1'b0}} : record_mode ? {BEAT{1'b1}} : beat_strb;
+			w_last  <= beats_left == 9'd1;
+		end else if (w_ready) begin
+			w_valid <= 1'b0;
+		end
+		if (rst)
+			w_valid <= 1'b0;
+	end
+endmodule
+
+`resetall

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: walks one CONV or POOL command: k block > kernel row > kernel column >
+// output row > output column, one pixel a cycle. It makes the scratchpad address
+// (implicit im2col: address arithmetic instead of copies), finds padded
+// positions, and issues each pixel with all the later stages need to know. After
+// issue nothing stalls, so every later stage works at a fixed distance.
+//
+// What may delay an issue: the weight tile is not in the shadow registers, GAP
+// since the command before, or input and residual in one scratchpad bank, which
+// costs a second cycle.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_stream #(
+	parameter ROWS = 16,
+	parameter LANES = 16,
+	// address bits of the activation scratchpad and how many of them choose the bank
+	parameter ACT_AW = 14,
+	parameter BANK_AW = 2,
+	// address bits of the accumulators
+	parameter ACC_AW = 10,
+	// address bits of any input: the scratchpad's words or the stem's bytes
+	parameter IN_AW = 20
+) (
+	input  wire               clk,
+	input  wire               rst,
+
+	// the command of the bank at st_bank; taken when done pulses
+	input  wire               cmd_valid,
+	input  wire [511:0]       cmd,
+	input  wire               cmd_bank,
+	output wire               cmd_done,
+
+	// the weight loader's hand-over
+	input  wire               tile_ready,
+	output wire               tile_take,
+
+	// what an idle cycle waits for
+	output wire               wait_weights,
+	output wire               wait_gap,
+	output wire               wait_bank,
+	output wire               issue_mac,
+	output wire               issue_pool,
+
+	// issue, registered
+	output reg                q_valid,
+	output reg                q_pool,
+	output reg                q_stem,
+	output reg                q_swap,
+	output reg                q_pad,
+	output reg                q_first,
+	output reg                q_final,
+	output reg                q_last,
+	output reg                q_max,
+	output reg                q_bank,
+	output reg  [IN_AW-1:0]   q_addr,
+	output reg  [3:0]         q_sub,
+	output reg  [7:0]         q_pad_value,
+	output reg  [ACC_AW-1:0]  q_acc,
+	output reg                q_res,
+	output reg  [ACT_AW-1:0]  q_res_addr
+);
+	localparam SUB_LAST = LANES / ROWS - 1;
+
+	// --- the command's registers ---------------------------------------
+	localparam [1:0] IDLE = 2'd0, SETUP = 2'd1, RUN = 2'd2;
+	reg [1:0] state;
+
+	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, bank_q;
+	reg [7:0]  pad_value, gap, kw1, kh1;
+	reg [11:0] kb1, ow1, oh1, in_w, in_h, x_step;
+	reg [3:0]  sx, sy, in_sub;
+	reg [IN_AW-1:0] in_row, in_plane, sy_row;
+	reg [ACT_AW-1:0] res_base;
+	reg signed [12:0] ix_start, iy_start;
+
+	// --- the loop's registers --------------------------------------------
+	reg [11:0] ox, oy, kb;
+	reg [7:0]  kx, ky;
+	reg [3:0]  sub;
+	reg [IN_AW-1:0] addr, row_addr, tap_base, ky_base, kb_base;
+	reg signed [12:0] ix, iy, ix0, iy0;
+	reg [ACC_AW-1:0] px;
+	reg        tile_first, tile_start, res_done;
+	reg [7:0]  since_issue;
+
+	wire last_x  = ox == ow1;
+	wire last_px = last_x && oy == oh1;
+	wire last_kx = kx == kw1;
+	wire last_ky = ky == kh1;
+	wire last_tile = last_kx && last_ky && kb == kb1;
+	wire final_px = is_final && last_tile;
+	wire in_map  = $unsigned(ix) < {1'b0, in_w} && $unsigned(iy) < {1'b0, in_h};
+
+	wire [ACT_AW-1:0] res_addr = res_base + {{(ACT_AW-ACC_AW){1'b0}}, px};
+	wire want_res  = final_px && has_res;
+	wire same_bank = in_map && !is_stem &&
+			 addr[ACT_AW-1 -: BANK_AW] == res_addr[ACT_AW-1 -: BANK_AW];
+
+	// --- may this cycle issue? -----------------------------------------------
+	wire running   = state == RUN;
+	wire gap_ok    = !(tile_first && tile_start) || since_issue >= gap;
+	wire weight_ok = is_pool || !tile_start || tile_ready;
+	wire split     = want_res && same_bank && !res_done;
+	wire go        = running && gap_ok && weight_ok && !split;
+
+	assign tile_take    = go && tile_start && !is_pool;
+	assign cmd_done     = go && last_px && last_tile;
+	assign issue_mac    = go && !is_pool;
+	assign issue_pool   = go && is_pool;
+	assign wait_gap     = (state == IDLE && cmd_valid) || state == SETUP || (running && !gap_ok);
+	assign wait_weights = running && gap_ok && !weight_ok;
+	assign wait_bank    = running && gap_ok && weight_ok && split;
+
+	// --- the next tap -----------------------------------------------------------
+	wire last_sub = sub == SUB_LAST[3:0];
+	wire [IN_AW-1:0] ky_next = ky_base + in_row;
+	wire [IN_AW-1:0] kb_next = is_stem || !last_sub ? kb_base : kb_base + in_plane;
+	wire [IN_AW-1:0] tap_next = !last_kx ? tap_base + 1'b1 : !last_ky ? ky_next : kb_next;
+	wire signed [12:0] ix0_next = !last_kx ? ix0 + 13'sd1 : ix_start;
+	wire signed [12:0] iy0_next = !last_kx ? iy0 : !last_ky ? iy0 + 13'sd1 : iy_start;
+
+	wire [19:0] cmd_res = cmd[`MEA_F_CONV_RES_BASE];
+	wire [IN_AW-1:0] cmd_in_row = cmd[`MEA_F_CONV_IN_ROW];
+	wire [7:0] cmd_pad_l = cmd[`MEA_F_CONV_PAD_L];
+	wire [7:0] cmd_pad_t = cmd[`MEA_F_CONV_PAD_T];
+
+	always @(posedge clk) begin
+		case (state)
+		IDLE: if (cmd_valid) begin
+			state     <= SETUP;
+			is_pool   <= cmd[`MEA_F_CMD_OPCODE] == `MEA_OP_POOL;
+			is_stem   <= cmd[`MEA_F_CONV_STEM];
+			is_max    <= cmd[`MEA_F_CONV_MAX];
+			has_res   <= cmd[`MEA_F_CONV_RESIDUAL];
+			is_first  <= cmd[`MEA_F_CONV_FIRST];
+			is_final  <= cmd[`MEA_F_CONV_FINAL];
+			bank_q    <= cmd_bank;
+			pad_value <= cmd[`MEA_F_CONV_PAD_VALUE];
+			gap       <= cmd[`MEA_F_CONV_GAP];
+			kw1       <= cmd[`MEA_F_CONV_KW] - 8'd1;
+			kh1       <= cmd[`MEA_F_CONV_KH] - 8'd1;
+			kb1       <= cmd[`MEA_F_CONV_K_BLOCKS] - 12'd1;
+			ow1       <= cmd[`MEA_F_CONV_OUT_W] - 12'd1;
+			oh1       <= cmd[`MEA_F_CONV_OUT_H] - 12'd1;
+			in_w      <= cmd[`MEA_F_CONV_IN_W];
+			in_h      <= cmd[`MEA_F_CONV_IN_H];
+			x_step    <= cmd[`MEA_F_CONV_X_STEP];
+			sx        <= cmd[`MEA_F_CONV_STRIDE_X];
+			sy        <= cmd[`MEA_F_CONV_STRIDE_Y];
+			in_sub    <= cmd[`MEA_F_CONV_IN_SUB];
+			in_row    <= cmd_in_row;
+			in_plane  <= cmd[`MEA_F_CONV_IN_PLANE];
+			res_base  <= cmd_res[ACT_AW-1:0];
+			ix_start  <= -$signed({5'd0, cmd_pad_l});
+			iy_start  <= -$signed({5'd0, cmd_pad_t});
+			sy_row    <= cmd_in_row * cmd[`MEA_F_CONV_STRIDE_Y];
+			// The pixel left of and above the map may have no word; the
+			// address then wraps and `in_map` keeps it unread.
+			kb_base   <= cmd[`MEA_F_CONV_IN_BASE] - {{(IN_AW-8){1'b0}}, cmd_pad_l} -
+				     cmd_in_row * cmd_pad_t;
+		end
+		SETUP: begin
+			state    <= RUN;
+			{ox, oy, kb, kx, ky, sub} <= 0;
+			px       <= 0;
+			addr     <= kb_base;
+			row_addr <= kb_base;
+			tap_base <= kb_base;
+			ky_base  <= kb_base;
+			{ix, ix0} <= {ix_start, ix_start};
+			{iy, iy0} <= {iy_start, iy_start};
+			tile_first <= 1'b1;
+			tile_start <= 1'b1;
+			res_done <= 1'b0;
+		end
+		default: if (go) begin
+			res_done <= 1'b0;
+			tile_start <= last_px;
+			px <= last_px ? {ACC_AW{1'b0}} : px + 1'b1;
+			if (!last_x) begin
+				ox   <= ox + 12'd1;
+				addr <= addr + {{(IN_AW-12){1'b0}}, x_step};
+				ix   <= ix + $signed({9'd0, sx});
+			end else if (!last_px) begin
+				ox   <= 12'd0;
+				oy   <= oy + 12'd1;
+				addr <= row_addr + sy_row;
+				row_addr <= row_addr + sy_row;
+				ix   <= ix0;
+				iy   <= iy + $signed({9'd0, sy});
+			end else begin
+				{ox, oy} <= 0;
+				tile_first <= 1'b0;
+				kx   <= last_kx ? 8'd0 : kx + 8'd1;
+				tap_base <= tap_next;
+				addr     <= tap_next;
+				row_addr <= tap_next;
+				{ix, ix0} <= {ix0_next, ix0_next};
+				{iy, iy0} <= {iy0_next, iy0_next};
+				if (last_kx) begin
+					ky <= last_ky ? 8'd0 : ky + 8'd1;
+					ky_base <= last_ky ? kb_next : ky_next;
+				end
+				if (last_kx && last_ky) begin
+					kb  <= kb + 12'd1;
+					sub <= last_sub ? 4'd0 : sub + 4'd1;
+					kb_base <= kb_next;
+				end
+				if (last_tile)
+					state <= IDLE;
+			end
+		end else if (wait_bank) begin
+			res_done <= 1'b1;
+		end
+		endcase
+
+		if (go)
+			since_issue <= 8'd1;
+		else if (since_issue != 8'hff)
+			since_issue <= since_issue + 8'd1;
+
+		if (rst) begin
+			state <= IDLE;
+			since_issue <= 8'hff;
+		end
+	end
+
+	always @(posedge clk) begin
+		q_valid <= go && !rst;
+		q_res   <= (go && want_res && !res_done) || wait_bank;
+		q_res_addr <= res_addr;
+		if (go) begin
+			q_pool  <= is_pool;
+			q_stem  <= is_stem;
+			q_swap  <= tile_take;
+			q_pad   <= !in_map && !is_stem;
+			q_first <= is_first && tile_first;
+			q_final <= final_px;
+			q_last  <= last_px && last_tile;
+			q_max   <= is_max;
+			q_bank  <= bank_q;
+			q_addr  <= addr;
+			q_sub   <= is_pool ? in_sub : sub;
+			q_pad_value <= pad_value;
+			q_acc   <= px;
+		end else begin
+			q_swap <= 1'b0;
+			q_last <= 1'b0;
+		end
+	end
+endmodule
+
+`resetall
