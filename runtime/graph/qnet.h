@@ -75,7 +75,7 @@ struct mea_qnet {
 	int n_tensors;
 	struct mea_qlayer *layers; /* in topological order */
 	int n_layers;
-	int inputs[4], n_inputs;   /* tensor indices, in the ONNX graph's order */
+	int inputs[4], n_inputs; /* tensor indices, in the ONNX graph's order */
 	int outputs[4], n_outputs;
 };
 

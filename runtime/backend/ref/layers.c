@@ -10,17 +10,7 @@
 #include <string.h>
 
 #include "error.h"
-
-/* The hot loops exist once per instruction set and the loader picks one. The
- * sanitisers' own ifunc handling does not get along with that. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                             \
-	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HOT __attribute__((target_clones("default", "avx2", "arch=skylake-avx512"), optimize("O3")))
-#elif defined(__GNUC__) && !defined(__clang__)
-#define HOT __attribute__((optimize("O3")))
-#else
-#define HOT
-#endif
+#include "graph/hot.h"
 
 #define PIXELS 8     /* output pixels gathered at a time */
 #define CHUNK  65536 /* products of two int8 that surely fit a signed 32-bit sum */

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Float convolution: the input is copied once with its padding, then the taps of
+ * a few output lines are laid out as a matrix panel and multiplied.
+ */
+#include "graph/eval.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define TILE	    32 /* output pixels per panel, or one line's part */
+#define SCRATCH_MAX (UINT64_C(1) << 30)
+
+struct conv {
+	const struct mea_attrs *a;
+	const struct mea_shape *xs, *ys;
+	int64_t icg, ocg;   /* channels per group */
+	int64_t ph, pw;	    /* padded input */
+	int64_t k;	    /* taps times icg */
+	float *padded;	    /* all channels of one image */
+	float *panel, *sum; /* [k][TILE], [ocg][TILE] */
+};
+
+/* malloc for count floats; NULL with a message when that is too much. */
+static float *scratch(uint64_t a, uint64_t b)
+{
+	float *p = NULL;
+
+	if (b && a > SCRATCH_MAX / sizeof(float) / b)
+		mea_fail(MEA_EUNSUPPORTED, "takes more than %llu MiB of scratch memory",
+			 (unsigned long long)(SCRATCH_MAX >> 20));
+	else if (!(p = malloc(sizeof(float) * (a * b + 1))))
+		mea_fail(MEA_ENOMEM, "out of memory");
+	return p;
+}
+
+static void pad_image(const struct conv *c, const float *x)
+{
+	int64_t h = c->xs->dim[2], w = c->xs->dim[3];
+
+	memset(c->padded, 0, sizeof(float) * (size_t)(c->xs->dim[1] * c->ph * c->pw));
+	for (int64_t ch = 0; ch < c->xs->dim[1]; ch++)
+		for (int64_t y = 0; y < h; y++)
+			memcpy(c->padded + (ch * c->ph + y + c->a->pad[0]) * c->pw + c->a->pad[1],
+			       x + (ch * h + y) * w, sizeof(float) * (size_t)w);
+}
+
+/* Pixels x0 .. x0 + n of output line y, for every tap, into columns at of the panel. */
+static void fill_panel(const struct conv *c, int64_t group, int64_t y, int64_t x0, int n, int at)
+{
+	const struct mea_attrs *a = c->a;
+	float *to = c->panel + at;
+
+	for (int64_t ch = group * c->icg; ch < (group + 1) * c->icg; ch++) {
+		for (int64_t ky = 0; ky < a->kernel[0]; ky++) {
+			int64_t row = ch * c->ph + y * a->stride[0] + ky * a->dilation[0];
+			const float *line = c->padded + row * c->pw + x0 * a->stride[1];
+
+			for (int64_t kx = 0; kx < a->kernel[1]; kx++, to += TILE) {
+				const float *from = line + kx * a->dilation[1];
+
+				if (a->stride[1] == 1)
+					memcpy(to, from, sizeof(float) * (size_t)n);
+				else
+					for (int i = 0; i < n; i++)
+						to[i] = from[i * a->stride[1]];
+			}
+		}
+	}
+}
+
+/* Multiplies the panel's first cols columns and stores them from pixel on. */
+static void multiply(const struct conv *c, int64_t group, const float *w, const float *bias,
+		     float *y, int64_t pixel, int cols)
+{
+	int64_t plane = c->ys->dim[2] * c->ys->dim[3], oc0 = group * c->ocg;
+
+	for (int64_t o = 0; o < c->ocg; o++)
+		for (int i = 0; i < TILE; i++)
+			c->sum[o * TILE + i] = bias ? bias[oc0 + o] : 0;
+	/* Whole vectors: what stands in unused columns is never stored. */
+	mea_gemm_f32((int)c->ocg, (cols + 15) / 16 * 16, (int)c->k, w + oc0 * c->k, (size_t)c->k,
+		     c->panel, TILE, c->sum, TILE);
+	for (int64_t o = 0; o < c->ocg; o++)
+		memcpy(y + (oc0 + o) * plane + pixel, c->sum + o * TILE,
+		       sizeof(float) * (size_t)cols);
+}
+
+static void conv_image(const struct conv *c, const float *x, const float *w, const float *bias,
+		       float *y)
+{
+	int64_t oh = c->ys->dim[2], ow = c->ys->dim[3];
+	int64_t lines = ow < TILE ? TILE / ow : 1;
+
+	pad_image(c, x);
+	for (int64_t group = 0; group < c->a->group; group++) {
+		for (int64_t oy = 0; oy < oh; oy += lines) {
+			int64_t m = oh - oy < lines ? oh - oy : lines;
+
+			for (int64_t ox = 0; ox < ow; ox += TILE) {
+				int n = (int)(ow - ox < TILE ? ow - ox : TILE);
+
+				for (int64_t l = 0; l < m; l++)
+					fill_panel(c, group, oy + l, ox, n, (int)l * n);
+				multiply(c, group, w, bias, y, oy * ow + ox, (int)m * n);
+			}
+		}
+	}
+}
+
+int mea_eval_conv(const struct mea_node *n, const struct mea_tensor *const *in,
+		  const struct mea_tensor *out)
+{
+	const struct mea_tensor *x = in[0], *w = in[1], *b = n->n_in > 2 ? in[2] : NULL;
+	struct conv c = {.a = &n->a, .xs = &x->shape, .ys = &out->shape};
+	size_t x_size, y_size;
+	int rc = 0;
+
+	c.icg = w->shape.dim[1];
+	c.ocg = w->shape.dim[0] / n->a.group;
+	c.k = c.icg * n->a.kernel[0] * n->a.kernel[1];
+	c.ph = x->shape.dim[2] + n->a.pad[0] + n->a.pad[2];
+	c.pw = x->shape.dim[3] + n->a.pad[1] + n->a.pad[3];
+	x_size = (size_t)(x->shape.dim[1] * x->shape.dim[2] * x->shape.dim[3]);
+	y_size = (size_t)(out->shape.dim[1] * out->shape.dim[2] * out->shape.dim[3]);
+	c.padded = scratch((uint64_t)x->shape.dim[1], (uint64_t)c.ph * (uint64_t)c.pw);
+	c.panel = c.padded ? scratch((uint64_t)c.k, TILE) : NULL;
+	c.sum = c.panel ? scratch((uint64_t)c.ocg, TILE) : NULL;
+	if (!c.sum) {
+		rc = MEA_EUNSUPPORTED; /* scratch() left the sentence */
+		goto out;
+	}
+	memset(c.panel, 0, sizeof(float) * (size_t)c.k * TILE);
+	for (int64_t i = 0; i < x->shape.dim[0]; i++)
+		conv_image(&c, (const float *)x->data + (size_t)i * x_size, w->data,
+			   b ? b->data : NULL, (float *)out->data + (size_t)i * y_size);
+out:
+	free(c.padded);
+	free(c.panel);
+	free(c.sum);
+	return rc;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Gemm and MatMul. */
+#include "graph/eval.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+/* A fresh rows x cols copy of from's transpose, or of from itself. */
+static float *copy_matrix(const float *from, int64_t rows, int64_t cols, bool transposed)
+{
+	float *to = malloc(sizeof(float) * (size_t)(rows * cols + 1));
+
+	if (!to) {
+		mea_fail(MEA_ENOMEM, "out of memory");
+		return NULL;
+	}
+	for (int64_t r = 0; r < rows; r++)
+		for (int64_t c = 0; c < cols; c++)
+			to[r * cols + c] = transposed ? from[c * rows + r] : from[r * cols + c];
+	return to;
+}
+
+/* Element of c that broadcasts to (r, col) of a matrix. */
+static float bias_at(const struct mea_tensor *c, int64_t r, int64_t col)
+{
+	const float *d = c->data;
+	int rank = c->shape.rank;
+	int64_t cols = rank >= 1 ? c->shape.dim[rank - 1] : 1;
+	int64_t rows = rank >= 2 ? c->shape.dim[rank - 2] : 1;
+
+	return d[(rows == 1 ? 0 : r) * cols + (cols == 1 ? 0 : col)];
+}
+
+static int gemm(const struct mea_node *n, const struct mea_tensor *const *in,
+		const struct mea_tensor *out)
+{
+	const struct mea_attrs *a = &n->a;
+	const struct mea_tensor *c = n->n_in > 2 ? in[2] : NULL;
+	int64_t rows = out->shape.dim[0], cols = out->shape.dim[1];
+	int64_t inner = in[0]->shape.dim[!a->trans_a];
+	float *y = out->data, *left, *right, *t;
+	int rc = 0;
+
+	/* With b transposed its rows are contiguous, so the product is taken the
+	 * other way round: y' = b a'. */
+	left = copy_matrix(in[0]->data, a->trans_b ? inner : rows, a->trans_b ? rows : inner,
+			   a->trans_b != a->trans_a);
+	right = left ? copy_matrix(in[1]->data, a->trans_b ? cols : inner,
+				   a->trans_b ? inner : cols, false)
+		     : NULL;
+	t = right ? calloc((size_t)(rows * cols) + 1, sizeof(*t)) : NULL;
+	if (!t) {
+		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		goto out;
+	}
+	if (a->trans_b)
+		mea_gemm_f32((int)cols, (int)rows, (int)inner, right, (size_t)inner, left,
+			     (size_t)rows, t, (size_t)rows);
+	else
+		mea_gemm_f32((int)rows, (int)cols, (int)inner, left, (size_t)inner, right,
+			     (size_t)cols, t, (size_t)cols);
+	for (int64_t r = 0; r < rows; r++) {
+		for (int64_t col = 0; col < cols; col++) {
+			float v = a->alpha * (a->trans_b ? t[col * rows + r] : t[r * cols + col]);
+
+			y[r * cols + col] = c ? v + a->beta * bias_at(c, r, col) : v;
+		}
+	}
+out:
+	free(left);
+	free(right);
+	free(t);
+	return rc;
+}
+
+/* Offset of matrix number i (counted in out's leading dimensions) of operand t. */
+static int64_t matrix_at(const struct mea_tensor *t, const struct mea_shape *out, int64_t i)
+{
+	int64_t at = 0, step = t->shape.dim[t->shape.rank - 1] * t->shape.dim[t->shape.rank - 2];
+
+	for (int d = 3; d <= out->rank; d++) {
+		int64_t n = out->dim[out->rank - d];
+
+		if (d <= t->shape.rank) {
+			int64_t own = t->shape.dim[t->shape.rank - d];
+
+			at += (own == 1 ? 0 : i % n) * step;
+			step *= own;
+		}
+		i /= n;
+	}
+	return at;
+}
+
+static int matmul(const struct mea_tensor *const *in, const struct mea_tensor *out)
+{
+	int64_t rows = out->shape.dim[out->shape.rank - 2];
+	int64_t cols = out->shape.dim[out->shape.rank - 1];
+	int64_t inner = in[0]->shape.dim[in[0]->shape.rank - 1], count = 1;
+
+	for (int i = 0; i < out->shape.rank - 2; i++)
+		count *= out->shape.dim[i];
+	memset(out->data, 0, sizeof(float) * (size_t)(count * rows * cols));
+	for (int64_t i = 0; i < count; i++)
+		mea_gemm_f32((int)rows, (int)cols, (int)inner,
+			     (const float *)in[0]->data + matrix_at(in[0], &out->shape, i),
+			     (size_t)inner,
+			     (const float *)in[1]->data + matrix_at(in[1], &out->shape, i),
+			     (size_t)cols, (float *)out->data + i * rows * cols, (size_t)cols);
+	return 0;
+}
+
+int mea_eval_matrix(const struct mea_node *n, const struct mea_tensor *const *in,
+		    const struct mea_tensor *out)
+{
+	return n->op == MEA_OP_Gemm ? gemm(n, in, out) : matmul(in, out);
+}

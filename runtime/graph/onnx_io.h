@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the ONNX reader and writer share. */
+#ifndef MEA_ONNX_IO_H
+#define MEA_ONNX_IO_H
+
+#include "graph/graph.h"
+#include "onnx/onnx.pb-c.h"
+
+/*
+ * Walks a serialised message before protobuf-c unpacks it: well-formed to the
+ * last byte, nested at most 32 deep (protobuf-c recurses), and at most budget
+ * bytes once unpacked. Fails with a sentence that gives the byte offset.
+ */
+int mea_onnx_scan(const ProtobufCMessageDescriptor *desc, const void *data, size_t size,
+		  uint64_t budget);
+
+/* The element type of ONNX code (TensorProto.DataType); -1 when mea has none. */
+int mea_onnx_dtype(int code);
+/* And back. */
+int mea_onnx_dtype_code(enum mea_dtype type);
+
+/*
+ * Decodes p into *t, whose data the caller frees. At most limit bytes. The
+ * message names the field at fault but not the tensor.
+ */
+int mea_onnx_tensor(const Onnx__TensorProto *p, uint64_t limit, struct mea_tensor *t);
+
+/* The same from a serialised TensorProto, as ONNX keeps test data in files. */
+int mea_tensor_parse(const void *data, size_t size, struct mea_tensor *t);
+
+/*
+ * Fills n->a from the attributes of a node of opset version. An attribute that
+ * mea does not know or cannot honour is an error, never ignored.
+ */
+int mea_onnx_attrs(const struct mea_graph *g, struct mea_node *n, const Onnx__NodeProto *p,
+		   int64_t opset);
+
+struct mea_onnx_reader {
+	struct mea_graph *g;
+	const Onnx__ModelProto *model;
+	const struct mea_load_options *opt; /* may be NULL */
+	int64_t opset;
+	uint64_t tensor_budget; /* bytes that constants may still take */
+};
+
+/* Names go into messages and terminals: no control characters, no megabytes. */
+int mea_onnx_name(const struct mea_onnx_reader *r, const char *name);
+/* Adds a tensor of the file as the constant name. */
+int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__TensorProto *p);
+
+/* A node is read in two passes, as nodes may stand in any order: the first gives
+ * its outputs their names (and makes a Constant a value), the second resolves
+ * inputs and attributes. */
+int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
+int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
+
+#endif

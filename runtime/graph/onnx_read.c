@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ONNX in: a ModelProto becomes a graph, or a sentence that says why not. */
+#include "graph/onnx_io.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define OPSET_MIN 1
+#define OPSET_MAX 21
+#define NAME_MAX_ 1024
+#define GIB	  (UINT64_C(1) << 30)
+
+int mea_onnx_name(const struct mea_onnx_reader *r, const char *name)
+{
+	if (strlen(name) > NAME_MAX_)
+		return mea_fail(MEA_EINVAL, "%s: a name has more than %d bytes", r->g->source,
+				NAME_MAX_);
+	for (const char *c = name; *c; c++)
+		if ((unsigned char)*c < 32 || *c == 127)
+			return mea_fail(MEA_EINVAL, "%s: a name has a control character",
+					r->g->source);
+	return 0;
+}
+
+static int read_opset(struct mea_onnx_reader *r)
+{
+	const Onnx__ModelProto *m = r->model;
+
+	for (size_t i = 0; i < m->n_opset_import; i++) {
+		const char *domain = m->opset_import[i]->domain;
+
+		if (!domain || !*domain || !strcmp(domain, "ai.onnx"))
+			r->opset = m->opset_import[i]->version;
+	}
+	if (!r->opset)
+		return mea_fail(MEA_EINVAL, "%s: opset_import names no standard opset",
+				r->g->source);
+	if (r->opset < OPSET_MIN || r->opset > OPSET_MAX)
+		return mea_fail(MEA_EUNSUPPORTED, "%s: opset %lld is not in %d .. %d", r->g->source,
+				(long long)r->opset, OPSET_MIN, OPSET_MAX);
+	return 0;
+}
+
+int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__TensorProto *p)
+{
+	struct mea_graph *g = r->g;
+	struct mea_tensor t;
+	int rc = mea_onnx_name(r, name), v;
+
+	if (rc)
+		return rc;
+	rc = mea_onnx_tensor(p, r->tensor_budget, &t);
+	if (rc) {
+		mea_fail_in(rc, "tensor %.100s", name);
+		return mea_fail_in(rc, "%s", g->source);
+	}
+	r->tensor_budget -= mea_shape_count(&t.shape) * mea_dtype_size(t.type);
+	v = mea_graph_add_value(g, name, t.type, &t.shape);
+	if (v < 0) {
+		free(t.data);
+		return v;
+	}
+	g->values[v].data = t.data;
+	return 0;
+}
+
+static int read_constants(struct mea_onnx_reader *r)
+{
+	const Onnx__GraphProto *p = r->model->graph;
+
+	if (p->n_sparse_initializer)
+		return mea_fail(MEA_EUNSUPPORTED, "%s: sparse_initializer is not supported",
+				r->g->source);
+	for (size_t i = 0; i < p->n_initializer; i++) {
+		const char *name = p->initializer[i]->name;
+		int rc = mea_onnx_constant(r, name ? name : "", p->initializer[i]);
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* Value of a symbolic dimension from the options, or -1. */
+static int64_t named_dim(const struct mea_onnx_reader *r, const char *name)
+{
+	for (int i = 0; name && r->opt && i < r->opt->n_dims; i++)
+		if (!strcmp(r->opt->dims[i].name, name))
+			return r->opt->dims[i].value;
+	return -1;
+}
+
+static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapeProto *p,
+		      struct mea_shape *shape, bool *dynamic)
+{
+	if (!p)
+		return mea_fail(MEA_EUNSUPPORTED, "its shape is missing");
+	if (p->n_dim > MEA_RANK_MAX)
+		return mea_fail(MEA_EUNSUPPORTED, "shape has %zu dimensions (at most %d)", p->n_dim,
+				MEA_RANK_MAX);
+	shape->rank = (int)p->n_dim;
+	for (size_t i = 0; i < p->n_dim; i++) {
+		const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
+		const char *symbol = NULL;
+		int64_t v = -1;
+
+		if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
+			v = d->dim_value;
+		else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
+			symbol = d->dim_param;
+		if (v <= 0)
+			v = named_dim(r, symbol);
+		if (v <= 0 && i == 0) {
+			*dynamic = true;
+			v = 1;
+		}
+		if (v <= 0)
+			return mea_fail(MEA_EUNSUPPORTED, "dimension %zu (%.60s) has no value", i,
+					symbol ? symbol : "unnamed");
+		shape->dim[i] = v;
+	}
+	return 0;
+}
+
+static int read_input(struct mea_onnx_reader *r, const Onnx__ValueInfoProto *p)
+{
+	const char *name = p->name ? p->name : "";
+	const Onnx__TypeProto__Tensor *t = NULL;
+	struct mea_shape shape;
+	bool dynamic = false;
+	size_t bytes;
+	int rc = mea_onnx_name(r, name), type = -1, v = mea_graph_find(r->g, name);
+
+	/* Before IR version 4 every initialiser was listed as an input too. */
+	if (rc || (v >= 0 && r->g->values[v].data))
+		return rc;
+	if (p->type && p->type->value_case == ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
+		t = p->type->tensor_type;
+	if (t)
+		type = mea_onnx_dtype(t->elem_type);
+	if (type < 0)
+		rc = mea_fail(MEA_EUNSUPPORTED, "its type is not supported");
+	if (!rc)
+		rc = read_shape(r, t->shape, &shape, &dynamic);
+	if (!rc)
+		rc = mea_shape_bytes(&shape, (enum mea_dtype)type, GIB, &bytes);
+	if (rc) {
+		mea_fail_in(rc, "input %.100s", name);
+		return mea_fail_in(rc, "%s", r->g->source);
+	}
+	v = mea_graph_add_input(r->g, name, (enum mea_dtype)type, &shape);
+	if (v >= 0)
+		r->g->values[v].dynamic = dynamic;
+	return v < 0 ? v : 0;
+}
+
+static int read_outputs(struct mea_onnx_reader *r)
+{
+	const Onnx__GraphProto *p = r->model->graph;
+
+	if (!p->n_output)
+		return mea_fail(MEA_EINVAL, "%s: the graph has no output", r->g->source);
+	for (size_t i = 0; i < p->n_output; i++) {
+		const char *name = p->output[i]->name ? p->output[i]->name : "";
+		int v = mea_graph_find(r->g, name), rc = mea_onnx_name(r, name);
+
+		if (!rc && v < 0)
+			rc = mea_fail(MEA_EINVAL, "%s: output %.100s is not computed by any node",
+				      r->g->source, name);
+		if (!rc)
+			rc = mea_graph_add_output(r->g, v);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int read_model(struct mea_onnx_reader *r)
+{
+	const Onnx__GraphProto *p = r->model->graph;
+	int rc;
+
+	if (!p)
+		return mea_fail(MEA_EINVAL, "%s: not a valid ONNX file: it has no graph",
+				r->g->source);
+	if (r->model->n_functions)
+		return mea_fail(MEA_EUNSUPPORTED, "%s: local functions are not supported",
+				r->g->source);
+	rc = read_opset(r);
+	if (!rc)
+		rc = read_constants(r);
+	for (size_t i = 0; !rc && i < p->n_input; i++)
+		rc = read_input(r, p->input[i]);
+	for (size_t i = 0; !rc && i < p->n_node; i++)
+		rc = mea_onnx_declare(r, p->node[i]);
+	for (size_t i = 0; !rc && i < p->n_node; i++)
+		rc = mea_onnx_node(r, p->node[i]);
+	if (!rc)
+		rc = read_outputs(r);
+	if (!rc)
+		rc = mea_graph_sort(r->g);
+	if (!rc)
+		rc = mea_graph_infer(r->g, r->opt ? r->opt->max_tensor_bytes : 0);
+	if (!rc)
+		rc = mea_graph_prune(r->g);
+	return rc;
+}
+
+int mea_graph_parse(const void *data, size_t size, const char *source,
+		    const struct mea_load_options *opt, struct mea_graph **out)
+{
+	struct mea_onnx_reader r = {.opt = opt, .tensor_budget = GIB};
+	Onnx__ModelProto *model;
+	int rc;
+
+	if (opt && opt->max_tensor_bytes)
+		r.tensor_budget = opt->max_tensor_bytes;
+	/* Unpacked, the constants stand once in the message and once in the graph. */
+	rc = mea_onnx_scan(&onnx__model_proto__descriptor, data, size, r.tensor_budget * 2);
+	if (rc)
+		return mea_fail_in(rc, "%s", source);
+	model = onnx__model_proto__unpack(NULL, size, data);
+	if (!model)
+		return mea_fail(MEA_EINVAL, "%s: not a valid ONNX file", source);
+	r.model = model;
+	rc = mea_graph_new(source, &r.g);
+	if (!rc)
+		rc = read_model(&r);
+	onnx__model_proto__free_unpacked(model, NULL);
+	if (rc) {
+		mea_graph_free(r.g);
+		return rc;
+	}
+	*out = r.g;
+	return 0;
+}
+
+/* The whole file at once; the caller frees *data. */
+static int read_file(const char *path, uint64_t limit, void **data, size_t *size)
+{
+	FILE *f = fopen(path, "rb");
+	char *buf = NULL;
+	struct stat st;
+	int rc = 0;
+
+	if (!f)
+		return mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", path,
+				strerror(errno));
+	if (fstat(fileno(f), &st) || !S_ISREG(st.st_mode)) {
+		rc = mea_fail(MEA_EIO, "%s: not a regular file", path);
+		goto out;
+	}
+	if ((uint64_t)st.st_size > limit) {
+		rc = mea_fail(MEA_EINVAL, "%s: %lld bytes are more than a model may have", path,
+			      (long long)st.st_size);
+		goto out;
+	}
+	buf = malloc((size_t)st.st_size + 1);
+	if (!buf) {
+		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		goto out;
+	}
+	if (fread(buf, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {
+		rc = mea_fail(MEA_EIO, "%s: could not be read to its end", path);
+		goto out;
+	}
+	*data = buf;
+	*size = (size_t)st.st_size;
+	buf = NULL;
+out:
+	fclose(f);
+	free(buf);
+	return rc;
+}
+
+int mea_graph_load(const char *path, const struct mea_load_options *opt, struct mea_graph **out)
+{
+	void *data = NULL;
+	size_t size = 0;
+	int rc = read_file(path, opt && opt->max_file_bytes ? opt->max_file_bytes : GIB, &data,
+			   &size);
+
+	if (rc)
+		return rc;
+	rc = mea_graph_parse(data, size, path, opt, out);
+	free(data);
+	return rc;
+}
