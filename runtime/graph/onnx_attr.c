@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Node attributes, by one table: which operation has which, and its bounds. */
-#include "graph/onnx_io.h"
+#include "graph/onnx_wire.h"
 
 #include <limits.h>
 #include <math.h>
@@ -219,4 +219,55 @@ int mea_onnx_attrs(const struct mea_graph *g, struct mea_node *n, const Onnx__No
 	if (n->op == MEA_OP_Cast && !has_to)
 		return mea_node_fail(g, n, MEA_EINVAL, "attribute to is missing");
 	return 0;
+}
+
+/* Rows that opset 13 expresses otherwise (inputs) or not at all. */
+static bool written(const struct row *r, enum mea_op op)
+{
+	if (r->kind == FIXED || r->kind == IGNORE || op == MEA_OP_Clip || op == MEA_OP_Shape ||
+	    op == MEA_OP_Squeeze || op == MEA_OP_Unsqueeze)
+		return false;
+	if (op == MEA_OP_AveragePool && r->at == AT(dilation))
+		return false;
+	return r->at != AT(noop_empty_axes) && r->at != AT(allow_zero);
+}
+
+static void put_ints(struct mea_wire *w, const int64_t *v, int n)
+{
+	for (int i = 0; i < n; i++)
+		mea_wire_int(w, "ints", v[i]);
+}
+
+static void put_attr(struct mea_wire *w, const struct row *r, const struct mea_attrs *a)
+{
+	const void *from = (const char *)a + r->at;
+
+	mea_wire_open(w, "attribute");
+	mea_wire_string(w, "name", r->name);
+	if (r->kind == INT)
+		mea_wire_int(w, "i", *(const int64_t *)from);
+	else if (r->kind == BOOL)
+		mea_wire_int(w, "i", *(const bool *)from);
+	else if (r->kind == DTYPE)
+		mea_wire_int(w, "i", mea_onnx_dtype_code(a->to));
+	else if (r->kind == FLOAT)
+		mea_wire_float(w, "f", *(const float *)from);
+	else
+		put_ints(w, from, r->kind == PAIR ? 2 : r->kind == PADS ? 4 : a->n_axes);
+	mea_wire_int(w, "type", wanted[r->kind]);
+	mea_wire_close(w);
+}
+
+void mea_onnx_put_attrs(struct mea_wire *w, const struct mea_node *n)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *r = &rows[i];
+
+		if (!(r->ops & UINT64_C(1) << n->op) || !written(r, n->op))
+			continue;
+		/* Shape inference turned auto_pad into pads. */
+		if (r->kind == AUTO_PAD || (r->kind == AXES && n->a.n_axes < 0))
+			continue;
+		put_attr(w, r, &n->a);
+	}
 }

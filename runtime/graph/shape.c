@@ -297,6 +297,27 @@ static int infer_same(const struct mea_value *x, unsigned types, struct mea_shap
 	return want_type(x, types);
 }
 
+/* The old Softmax over all axes from one on is the new one over a single axis
+ * when the others have one element. */
+static int infer_softmax(const struct mea_value *x, struct mea_node *n, struct mea_shape *out)
+{
+	int axis = mea_axis(n->a.axis, x->shape.rank), only = axis, longer = 0;
+
+	if (axis < 0)
+		return axis;
+	for (int i = axis; n->a.coerce_2d && i < x->shape.rank; i++) {
+		if (x->shape.dim[i] > 1) {
+			only = i;
+			longer++;
+		}
+	}
+	if (longer <= 1) {
+		n->a.axis = only;
+		n->a.coerce_2d = false;
+	}
+	return infer_same(x, FLOAT, out);
+}
+
 int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype *type,
 		   struct mea_shape *out)
 {
@@ -336,8 +357,7 @@ int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype
 	case MEA_OP_Relu:
 		return infer_same(x, FLOAT, out);
 	case MEA_OP_Softmax:
-		rc = mea_axis(n->a.axis, x->shape.rank);
-		return rc < 0 ? rc : infer_same(x, FLOAT, out);
+		return infer_softmax(x, n, out);
 	case MEA_OP_Identity:
 	case MEA_OP_Dropout:
 		return infer_same(x, ANY_TYPE, out);

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ONNX out: the graph as an opset 13 model, float or QDQ alike. */
+#include "graph/onnx_wire.h"
+
+#include <errno.h>
+#include <float.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define IR_VERSION 7 /* the one of opset 13 */
+#define OPSET	   13
+#define PART_MAX   (1200) /* a name that is made from a node's */
+
+/* Whether the batch may stay open: some input had it so, and no Reshape has the
+ * number one in its place. */
+static bool open_batch(const struct mea_graph *g)
+{
+	bool open = false;
+
+	for (int i = 0; i < g->n_inputs; i++)
+		open |= g->values[g->inputs[i]].dynamic;
+	for (int i = 0; open && i < g->n_nodes; i++)
+		open = g->nodes[i].op != MEA_OP_Reshape;
+	return open;
+}
+
+static void put_value_info(struct mea_wire *w, const char *field, const struct mea_value *v,
+			   bool dynamic)
+{
+	mea_wire_open(w, field);
+	mea_wire_string(w, "name", v->name);
+	mea_wire_open(w, "type");
+	mea_wire_open(w, "tensor_type");
+	mea_wire_int(w, "elem_type", mea_onnx_dtype_code(v->type));
+	mea_wire_open(w, "shape");
+	for (int i = 0; i < v->shape.rank; i++) {
+		mea_wire_open(w, "dim");
+		if (dynamic && i == 0 && v->shape.dim[0] == 1)
+			mea_wire_string(w, "dim_param", "batch");
+		else
+			mea_wire_int(w, "dim_value", v->shape.dim[i]);
+		mea_wire_close(w);
+	}
+	mea_wire_close(w);
+	mea_wire_close(w);
+	mea_wire_close(w);
+	mea_wire_close(w);
+}
+
+static void put_tensor(struct mea_wire *w, const char *name, const struct mea_tensor *t)
+{
+	mea_wire_open(w, "initializer");
+	for (int i = 0; i < t->shape.rank; i++)
+		mea_wire_int(w, "dims", t->shape.dim[i]);
+	mea_wire_int(w, "data_type", mea_onnx_dtype_code(t->type));
+	mea_wire_string(w, "name", name);
+	mea_wire_bytes(w, "raw_data", t->data,
+		       mea_shape_count(&t->shape) * mea_dtype_size(t->type));
+	mea_wire_close(w);
+}
+
+/* Name of a constant that a node needs beside those of the graph. */
+static void extra_name(const struct mea_graph *g, const struct mea_node *n, const char *what,
+		       char name[PART_MAX])
+{
+	const char *base = g->values[n->out].name;
+
+	snprintf(name, PART_MAX, "%s_%s", base, what);
+	for (int i = 2; mea_graph_find(g, name) >= 0; i++)
+		snprintf(name, PART_MAX, "%s_%s_%d", base, what, i);
+}
+
+/* What is an attribute of the graph but an input of opset 13. pass 0 writes the
+ * constants, pass 1 names them as the node's inputs. */
+static void put_extra(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n,
+		      int pass)
+{
+	char name[PART_MAX];
+	struct mea_tensor t = {.type = MEA_F32};
+	int64_t axes[MEA_RANK_MAX];
+
+	if ((n->op == MEA_OP_Squeeze || n->op == MEA_OP_Unsqueeze) && n->a.n_axes >= 0) {
+		memcpy(axes, n->a.axes, sizeof(axes));
+		t = (struct mea_tensor){MEA_I64, {1, {n->a.n_axes}}, axes};
+		extra_name(g, n, "axes", name);
+		if (pass == 0)
+			put_tensor(w, name, &t);
+		else
+			mea_wire_string(w, "input", name);
+	}
+	for (int i = 0; n->op == MEA_OP_Clip && n->n_in == 1 && i < 2; i++) {
+		float bound = i ? n->a.hi : n->a.lo;
+		bool none = i ? bound == FLT_MAX : bound == -FLT_MAX;
+
+		t.data = &bound;
+		extra_name(g, n, i ? "max" : "min", name);
+		if (pass == 0 && !none)
+			put_tensor(w, name, &t);
+		else if (pass == 1)
+			mea_wire_string(w, "input", none ? "" : name);
+	}
+}
+
+static void put_node(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n)
+{
+	mea_wire_open(w, "node");
+	for (int i = 0; i < n->n_in; i++)
+		mea_wire_string(w, "input", n->in[i] < 0 ? "" : g->values[n->in[i]].name);
+	put_extra(w, g, n, 1);
+	mea_wire_string(w, "output", g->values[n->out].name);
+	mea_wire_string(w, "name", n->name);
+	mea_wire_string(w, "op_type", mea_op_name(n->op));
+	mea_onnx_put_attrs(w, n);
+	mea_wire_close(w);
+}
+
+static void put_graph(struct mea_wire *w, const struct mea_graph *g)
+{
+	bool open = open_batch(g);
+
+	mea_wire_open(w, "graph");
+	for (int i = 0; i < g->n_nodes; i++)
+		put_node(w, g, &g->nodes[i]);
+	mea_wire_string(w, "name", "mea");
+	for (int i = 0; i < g->n_nodes; i++)
+		put_extra(w, g, &g->nodes[i], 0);
+	for (int i = 0; i < g->n_values; i++) {
+		struct mea_tensor t = mea_value_tensor(&g->values[i]);
+
+		if (t.data)
+			put_tensor(w, g->values[i].name, &t);
+	}
+	for (int i = 0; i < g->n_inputs; i++) {
+		const struct mea_value *v = &g->values[g->inputs[i]];
+
+		put_value_info(w, "input", v, open && v->dynamic);
+	}
+	for (int i = 0; i < g->n_outputs; i++)
+		put_value_info(w, "output", &g->values[g->outputs[i]], open);
+	mea_wire_close(w);
+}
+
+/* What opset 13 cannot say. */
+static int check_writable(const struct mea_graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		const struct mea_node *n = &g->nodes[i];
+
+		if (n->op == MEA_OP_Softmax && n->a.coerce_2d)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "a Softmax over several axes cannot be written");
+		if (n->op == MEA_OP_AveragePool && (n->a.dilation[0] > 1 || n->a.dilation[1] > 1))
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "a dilated AveragePool cannot be written");
+	}
+	return 0;
+}
+
+int mea_graph_pack(const struct mea_graph *g, void **data, size_t *size)
+{
+	struct mea_wire w = {0};
+	int rc = check_writable(g);
+
+	if (rc)
+		return rc;
+	mea_wire_begin(&w, &onnx__model_proto__descriptor);
+	mea_wire_int(&w, "ir_version", IR_VERSION);
+	mea_wire_string(&w, "producer_name", "mea");
+	put_graph(&w, g);
+	mea_wire_open(&w, "opset_import");
+	mea_wire_string(&w, "domain", "");
+	mea_wire_int(&w, "version", OPSET);
+	mea_wire_close(&w);
+	if (w.failed) {
+		free(w.data);
+		return mea_fail(MEA_ENOMEM, "%s: out of memory writing the model", g->source);
+	}
+	*data = w.data;
+	*size = w.size;
+	return 0;
+}
+
+/* Writes all of data to a new file at path and puts it onto the disk. */
+static int write_file(const char *path, const void *data, size_t size)
+{
+	FILE *f = fopen(path, "wb");
+	bool ok;
+
+	if (!f)
+		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+	ok = fwrite(data, 1, size, f) == size;
+	if (fclose(f) || !ok) {
+		mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+		remove(path);
+		return MEA_EIO;
+	}
+	return 0;
+}
+
+int mea_graph_write(const struct mea_graph *g, const char *path)
+{
+	size_t size, room = strlen(path) + 8;
+	char *part = malloc(room);
+	void *data = NULL;
+	int rc;
+
+	if (!part)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+	rc = mea_graph_pack(g, &data, &size);
+	if (rc)
+		goto out;
+	/* Beside the target, so that the rename stays within one file system. */
+	snprintf(part, room, "%s.part", path);
+	rc = write_file(part, data, size);
+	if (!rc && rename(part, path)) {
+		rc = mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+		remove(part);
+	}
+out:
+	free(data);
+	free(part);
+	return rc;
+}
