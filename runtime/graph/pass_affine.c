@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Per-channel scale and shift: BatchNormalization, and Add, Sub, Mul or Div with
+ * a constant, all y = x * scale[c] + shift[c]. They go into the Conv or Gemm
+ * before them, or become a 1x1 depthwise Conv of their own.
+ */
+#include "graph/passes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+struct affine {
+	int x; /* the value that is scaled */
+	int channels;
+	double *scale, *shift; /* one allocation; scale owns it */
+};
+
+static int affine_alloc(struct affine *f, int x, int channels)
+{
+	f->x = x;
+	f->channels = channels;
+	f->scale = malloc(sizeof(double) * 2 * (size_t)channels + 1);
+	if (!f->scale)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	f->shift = f->scale + channels;
+	return 0;
+}
+
+/* Element for channel c of a constant that broadcasts along channels alone, or
+ * NULL when it does not. rank: of the other operand, whose axis 1 has channels. */
+static const float *per_channel(const struct mea_value *v, int rank, int channels, int c)
+{
+	size_t n = mea_shape_count(&v->shape);
+	int axis = 1 - (rank - v->shape.rank); /* of v, that meets axis 1 */
+
+	if (!v->data || v->type != MEA_F32 || v->shape.rank > rank)
+		return NULL;
+	if (n == 1)
+		return v->data;
+	if (n != (size_t)channels || axis < 0 || axis >= v->shape.rank ||
+	    v->shape.dim[axis] != channels)
+		return NULL;
+	return (const float *)v->data + c;
+}
+
+static int batchnorm_affine(const struct mea_graph *g, const struct mea_node *n, struct affine *f)
+{
+	int channels = (int)mea_node_in(g, n, 0)->shape.dim[1], rc;
+	const float *p[5] = {NULL};
+
+	for (int i = 1; i < 5; i++) {
+		p[i] = mea_node_in(g, n, i)->data;
+		if (!p[i])
+			return 0;
+	}
+	rc = affine_alloc(f, n->in[0], channels);
+	for (int c = 0; !rc && c < channels; c++) {
+		f->scale[c] = p[1][c] / sqrt((double)p[4][c] + (double)n->a.epsilon);
+		f->shift[c] = p[2][c] - p[3][c] * f->scale[c];
+	}
+	return rc;
+}
+
+static int binary_affine(const struct mea_graph *g, const struct mea_node *n, struct affine *f)
+{
+	bool swapped = mea_node_in(g, n, 0)->data;
+	const struct mea_value *x = mea_node_in(g, n, swapped), *k = mea_node_in(g, n, !swapped);
+	int rank = x->shape.rank, channels = rank > 1 ? (int)x->shape.dim[1] : 0, rc;
+
+	if (swapped && (n->op == MEA_OP_Div || x->data))
+		return 0;
+	if (rank < 2 || !channels || !per_channel(k, rank, channels, 0) ||
+	    !mea_shape_equal(&x->shape, &g->values[n->out].shape))
+		return 0;
+	rc = affine_alloc(f, n->in[swapped], channels);
+	for (int c = 0; !rc && c < channels; c++) {
+		double v = (double)*per_channel(k, rank, channels, c);
+
+		f->scale[c] = n->op == MEA_OP_Mul ? v : n->op == MEA_OP_Div ? 1 / v : 1;
+		f->shift[c] = n->op == MEA_OP_Add ? v : n->op == MEA_OP_Sub ? -v : 0;
+		if (swapped && n->op == MEA_OP_Sub) { /* constant minus x */
+			f->scale[c] = -1;
+			f->shift[c] = v;
+		}
+	}
+	return rc;
+}
+
+/* Leaves f->scale NULL when n is not of this kind. */
+static int affine_of(const struct mea_graph *g, const struct mea_node *n, struct affine *f)
+{
+	if (g->values[n->out].type != MEA_F32)
+		return 0;
+	switch (n->op) {
+	case MEA_OP_BatchNormalization:
+		return batchnorm_affine(g, n, f);
+	case MEA_OP_Add:
+	case MEA_OP_Sub:
+	case MEA_OP_Mul:
+	case MEA_OP_Div:
+		return binary_affine(g, n, f);
+	default:
+		return 0;
+	}
+}
+
+/* The Conv or Gemm with constant float parameters that computes value for one
+ * user alone, or -1. */
+static int foldable(const struct mea_graph *g, int value)
+{
+	int p = g->values[value].producer;
+	const struct mea_node *n;
+
+	if (p < 0)
+		return -1;
+	n = &g->nodes[p];
+	if (mea_graph_only_user(g, value) < 0 || (n->op != MEA_OP_Conv && n->op != MEA_OP_Gemm))
+		return -1;
+	if (!mea_node_in(g, n, 1)->data)
+		return -1;
+	if (mea_node_in(g, n, 2) && !mea_node_in(g, n, 2)->data)
+		return -1;
+	if (n->op == MEA_OP_Gemm &&
+	    (n->a.alpha != 1 || n->a.beta != 1 || !n->a.trans_b ||
+	     (mea_node_in(g, n, 2) && mea_node_in(g, n, 2)->shape.rank != 1)))
+		return -1;
+	return p;
+}
+
+/* New constants for weights [channels][...] and bias; the old may be shared. */
+static int scale_params(struct mea_graph *g, int node, const struct affine *f)
+{
+	struct mea_node *n = &g->nodes[node];
+	const struct mea_value *w = mea_node_in(g, n, 1), *b = mea_node_in(g, n, 2);
+	size_t count = mea_shape_count(&w->shape), row = count / (size_t)f->channels;
+	struct mea_shape w_shape = w->shape, b_shape = {1, {f->channels}};
+	float *nw = malloc(sizeof(float) * (count + 1));
+	float *nb = malloc(sizeof(float) * (size_t)f->channels + 1);
+	int in[3] = {n->in[0], 0, 0}, rc = 0;
+	char name[1100];
+
+	if (!nw || !nb) {
+		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		goto out;
+	}
+	for (size_t i = 0; i < count; i++)
+		nw[i] = (float)(((const float *)w->data)[i] * f->scale[i / row]);
+	for (int c = 0; c < f->channels; c++) {
+		double old = b ? ((const float *)b->data)[c] : 0;
+
+		nb[c] = (float)(old * f->scale[c] + f->shift[c]);
+	}
+	snprintf(name, sizeof(name), "%s_folded", w->name);
+	in[1] = rc = mea_graph_add_const(g, name, MEA_F32, &w_shape, nw);
+	if (rc < 0)
+		goto out;
+	snprintf(name, sizeof(name), "%s_bias", g->values[g->nodes[node].out].name);
+	in[2] = rc = mea_graph_add_const(g, name, MEA_F32, &b_shape, nb);
+	if (rc >= 0)
+		rc = mea_node_set_inputs(g, node, in, 3);
+out:
+	free(nw);
+	free(nb);
+	return rc;
+}
+
+/* n becomes Conv(x, scale, shift) with one 1x1 kernel per channel. */
+static int make_depthwise(struct mea_graph *g, int node, const struct affine *f)
+{
+	struct mea_shape w_shape = {4, {f->channels, 1, 1, 1}}, b_shape = {1, {f->channels}};
+	float *p = malloc(sizeof(float) * 2 * (size_t)f->channels);
+	int in[3] = {f->x, 0, 0}, rc;
+	char name[1100];
+
+	if (!p)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	for (int c = 0; c < 2 * f->channels; c++)
+		p[c] = (float)f->scale[c]; /* shift follows scale */
+	snprintf(name, sizeof(name), "%s_scale", g->values[g->nodes[node].out].name);
+	in[1] = rc = mea_graph_add_const(g, name, MEA_F32, &w_shape, p);
+	if (rc < 0)
+		goto out;
+	snprintf(name, sizeof(name), "%s_shift", g->values[g->nodes[node].out].name);
+	in[2] = rc = mea_graph_add_const(g, name, MEA_F32, &b_shape, p + f->channels);
+	if (rc < 0)
+		goto out;
+	rc = mea_node_set_inputs(g, node, in, 3);
+	if (rc)
+		goto out;
+	g->nodes[node].op = MEA_OP_Conv;
+	g->nodes[node].a = mea_attrs_default(MEA_OP_Conv);
+	g->nodes[node].a.group = f->channels;
+	g->nodes[node].a.kernel[0] = g->nodes[node].a.kernel[1] = 1;
+out:
+	free(p);
+	return rc;
+}
+
+static bool finite_params(const struct affine *f)
+{
+	for (int c = 0; c < 2 * f->channels; c++)
+		if (!isfinite((float)f->scale[c]))
+			return false;
+	return true;
+}
+
+int mea_pass_affine(struct mea_graph *g)
+{
+	int rc = 0;
+
+	for (int i = 0; rc >= 0 && i < g->n_nodes; i++) {
+		struct affine f = {0};
+		int p;
+
+		rc = affine_of(g, &g->nodes[i], &f);
+		if (rc || !f.scale)
+			continue;
+		p = foldable(g, f.x);
+		if (!finite_params(&f)) {
+			rc = mea_node_fail(g, &g->nodes[i], MEA_EINVAL,
+					   "its constants give a scale that is not finite");
+		} else if (p >= 0) {
+			rc = scale_params(g, p, &f);
+			if (rc >= 0)
+				mea_node_bypass(g, i, f.x);
+		} else if (g->values[f.x].shape.rank == 4) {
+			rc = make_depthwise(g, i, &f);
+		}
+		free(f.scale);
+	}
+	return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of mea_graph_simplify() share. */
+#ifndef MEA_PASSES_H
+#define MEA_PASSES_H
+
+#include <stdio.h>
+
+#include "graph/graph.h"
+
+/* Replaces a node's inputs by copies of in. Returns 0 or MEA_ENOMEM. */
+int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in);
+
+/*
+ * Takes a node that hands value x on unchanged out of the way: its users read x.
+ * A graph output keeps its name, so there x's own node computes it. What cannot
+ * be bypassed (an input that is an output at once) stays. The node is dead
+ * afterwards and goes with the next mea_graph_prune().
+ */
+void mea_node_bypass(struct mea_graph *g, int node, int x);
+
+/* Folds per-channel scale and shift; pass_affine.c says how. */
+int mea_pass_affine(struct mea_graph *g);
+
+#endif
