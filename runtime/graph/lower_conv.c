@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Layers for Conv and Gemm: weights in the net's order, integer biases. */
+#include "graph/lower_int.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "error.h"
+
+/* A quantised parameter of the graph, channel by channel. */
+struct param {
+	struct mea_tensor q;
+	const float *scale;
+	size_t n_scales; /* 1, or one per channel */
+};
+
+/* The DequantizeLinear behind input i of n, or an error. */
+static int find_param(const struct mea_lower *l, const struct mea_node *n, int i, int axis,
+		      struct param *p)
+{
+	const struct mea_graph *g = l->g;
+	const struct mea_value *v = mea_node_in(g, n, i), *z, *s;
+	const struct mea_node *dq = v->producer < 0 ? NULL : &g->nodes[v->producer];
+
+	if (!dq || dq->op != MEA_OP_DequantizeLinear || !mea_node_in(g, dq, 0)->data)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "%s is not a quantised constant",
+				     v->name);
+	p->q = mea_value_tensor(mea_node_in(g, dq, 0));
+	s = mea_node_in(g, dq, 1);
+	z = mea_node_in(g, dq, 2);
+	if (!s->data || (z && !z->data))
+		return mea_node_fail(g, dq, MEA_EUNSUPPORTED,
+				     "scale or zero point is not constant");
+	p->scale = s->data;
+	p->n_scales = mea_shape_count(&s->shape);
+	if (p->n_scales > 1 && dq->a.axis != axis && dq->a.axis + v->shape.rank != axis)
+		return mea_node_fail(g, dq, MEA_EUNSUPPORTED,
+				     "scales lie along axis %lld, not along the output channels",
+				     (long long)dq->a.axis);
+	for (size_t k = 0; k < p->n_scales; k++) {
+		struct mea_tensor zt;
+		int64_t zero = 0;
+
+		if (z) {
+			zt = mea_value_tensor(z);
+			zero = mea_tensor_int(&zt, k);
+		}
+		if (zero != (p->q.type == MEA_U8 ? 128 : 0))
+			return mea_node_fail(g, dq, MEA_EUNSUPPORTED, "%s is not symmetric",
+					     v->name);
+		if (!(p->scale[k] > 0) || !isfinite(p->scale[k]))
+			return mea_node_fail(g, dq, MEA_EINVAL,
+					     "scale %g is not positive and finite",
+					     (double)p->scale[k]);
+	}
+	return 0;
+}
+
+static int8_t weight(const struct param *p, size_t i)
+{
+	return (int8_t)(mea_tensor_int(&p->q, i) - (p->q.type == MEA_U8 ? 128 : 0));
+}
+
+static double scale_at(const struct param *p, int channel)
+{
+	return (double)p->scale[p->n_scales > 1 ? channel : 0];
+}
+
+/* [oc][ic][kh][kw] of Conv to [oc][kh][kw][ic]. */
+static void conv_weights(const struct param *p, const struct mea_qlayer *q, int oc, int icg)
+{
+	size_t taps = (size_t)q->kh * (size_t)q->kw, at = 0;
+
+	for (int o = 0; o < oc; o++)
+		for (size_t t = 0; t < taps; t++)
+			for (int c = 0; c < icg; c++)
+				q->weights[at++] = weight(p, ((size_t)o * icg + c) * taps + t);
+}
+
+/* Rows of Gemm over C, H, W to [oc][h][w][c]. */
+static void gemm_weights(const struct param *p, const struct mea_qlayer *q, int oc, int c,
+			 bool transposed)
+{
+	size_t pixels = (size_t)q->kh * (size_t)q->kw, inner = pixels * (size_t)c, at = 0;
+
+	for (int o = 0; o < oc; o++) {
+		for (size_t px = 0; px < pixels; px++) {
+			for (int i = 0; i < c; i++) {
+				size_t k = (size_t)i * pixels + px;
+
+				q->weights[at++] =
+					weight(p, transposed ? o * inner + k : k * (size_t)oc + o);
+			}
+		}
+	}
+}
+
+/* Bias of one channel in units of sx * sw: taken over when it is in them already. */
+static int bias_of(const struct mea_lower *l, const struct mea_node *n, int oc, double unit,
+		   double *bias)
+{
+	const struct mea_value *v = mea_node_in(l->g, n, 2);
+	size_t at = v && mea_shape_count(&v->shape) > 1 ? (size_t)oc : 0;
+	struct param p;
+	int rc;
+
+	*bias = 0;
+	if (!v)
+		return 0;
+	if (v->data) { /* left in float by whoever wrote the model */
+		*bias = nearbyint((double)((const float *)v->data)[at] / unit);
+		return 0;
+	}
+	rc = find_param(l, n, 2, 0, &p);
+	if (rc)
+		return rc;
+	*bias = (double)mea_tensor_int(&p.q, at);
+	if (scale_at(&p, oc) != (double)(float)unit)
+		*bias = nearbyint(*bias * scale_at(&p, oc) / unit);
+	return 0;
+}
+
+static int set_channels(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q,
+			const struct param *w)
+{
+	const struct mea_qtensor *in = &l->net->tensors[q->in], *out = &l->net->tensors[q->out];
+	size_t k = (size_t)q->kh * (size_t)q->kw * (size_t)(in->c / q->groups);
+
+	for (int oc = 0; oc < out->c; oc++) {
+		double unit = (double)in->scale * scale_at(w, oc), bias;
+		int64_t sum = 0;
+		int rc = bias_of(l, n, oc, unit, &bias);
+
+		if (rc)
+			return rc;
+		for (size_t i = 0; i < k; i++)
+			sum += q->weights[oc * k + i];
+		bias -= (double)(sum * in->zero_point);
+		if (!(fabs(bias) <= INT32_MAX))
+			return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+					     "the bias of channel %d does not fit 32 bits", oc);
+		q->bias[oc] = (int32_t)bias;
+		rc = mea_requant_from_scale(unit / (double)out->scale, &q->mult[oc], &q->shift[oc]);
+		if (rc)
+			return mea_fail_in(rc, "%s: node %.100s, channel %d", l->g->source, n->name,
+					   oc);
+	}
+	return 0;
+}
+
+/* Window and group of the layer, and what else only Conv or only Gemm has. */
+static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct mea_view x,
+		     struct mea_qlayer *q)
+{
+	const struct mea_qtensor *in = &l->net->tensors[q->in];
+
+	if (n->op == MEA_OP_Gemm) {
+		if (n->a.trans_a || n->a.alpha != 1 || n->a.beta != 1)
+			return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+					     "transA, alpha and beta have no integer form");
+		q->kh = in->h;
+		q->kw = in->w;
+		return 0;
+	}
+	if (x.flat)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its input is flattened");
+	if (n->a.dilation[0] != 1 || n->a.dilation[1] != 1)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "dilations have no integer form");
+	q->kh = (int)n->a.kernel[0];
+	q->kw = (int)n->a.kernel[1];
+	q->stride_h = (int)n->a.stride[0];
+	q->stride_w = (int)n->a.stride[1];
+	q->pad_t = (int)n->a.pad[0];
+	q->pad_l = (int)n->a.pad[1];
+	q->pad_b = (int)n->a.pad[2];
+	q->pad_r = (int)n->a.pad[3];
+	q->groups = (int)n->a.group;
+	return 0;
+}
+
+int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
+{
+	const struct mea_node *n = c->core;
+	bool gemm = n->op == MEA_OP_Gemm;
+	struct mea_view x;
+	struct mea_qlayer *q;
+	struct param w;
+	int rc = mea_lower_input(l, n, 0, &x), channels = l->net->tensors[c->out].c, in_c;
+
+	if (!rc)
+		rc = find_param(l, n, 1, gemm && !n->a.trans_b, &w);
+	if (!rc && w.q.type == MEA_I32)
+		rc = mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "weights are int32");
+	if (!rc)
+		rc = mea_lower_layer(l, MEA_Q_CONV, n->name, x.tensor, c->out);
+	if (rc < 0)
+		return rc;
+	q = &l->net->layers[rc];
+	rc = set_shape(l, n, x, q);
+	if (!rc)
+		rc = mea_lower_requants(q, channels);
+	if (rc)
+		return rc;
+	q->weights = malloc(mea_shape_count(&w.q.shape));
+	if (!q->weights)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", l->g->source);
+	in_c = l->net->tensors[x.tensor].c;
+	if (gemm)
+		gemm_weights(&w, q, channels, in_c, n->a.trans_b);
+	else
+		conv_weights(&w, q, channels, in_c / q->groups);
+	q->mid_lo = c->lo;
+	q->mid_hi = c->hi;
+	return set_channels(l, n, q, &w);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the lowering share. */
+#ifndef MEA_LOWER_INT_H
+#define MEA_LOWER_INT_H
+
+#include "graph/lower.h"
+
+/* How a value of the graph stands for a tensor of the net. */
+struct mea_view {
+	int tensor; /* -1: it does not */
+	/* The value is the tensor's elements in NCHW order as one row, and the
+	 * tensor has more than one pixel: only Gemm can take that. */
+	bool flat;
+};
+
+struct mea_lower {
+	struct mea_graph *g; /* simplified */
+	struct mea_qnet *net;
+	struct mea_view *view; /* per value of g */
+	int input[4];	       /* tensors of g's inputs, -1 as long as unknown */
+	int cap_tensors, cap_layers;
+};
+
+/* One QuantizeLinear and what it closes. */
+struct mea_closing {
+	const struct mea_node *q;
+	const struct mea_node *core; /* the operation, NULL for a change of scale */
+	struct mea_view x;	     /* what a change of scale starts from */
+	int out;		     /* the new tensor */
+	int lo, hi;		     /* clamps in units of out */
+};
+
+/* Adds a tensor; name is copied. Returns its index or a negative error. */
+int mea_lower_tensor(struct mea_lower *l, const char *name, int c, int h, int w, float scale,
+		     int zero_point);
+/* Adds a layer (one window tap, stride 1, one group) that computes tensor out from
+ * in; its index, or a negative error. */
+int mea_lower_layer(struct mea_lower *l, enum mea_qop op, const char *name, int in, int out);
+/* Allocates bias, mult and shift of a layer for n channels. */
+int mea_lower_requants(struct mea_qlayer *layer, int n);
+/* Layer that only changes scale and clamps: a 1x1 average. */
+int mea_lower_rescale(struct mea_lower *l, const char *name, int in, int out, int lo, int hi);
+
+/* Takes out the tensors that fusing left without a layer. */
+int mea_lower_drop_unused(struct mea_qnet *net);
+
+/* The tensor that input i of n stands for, or an error that names n. */
+int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
+		    struct mea_view *view);
+/* The layers for a closing, by operation. */
+int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
+
+#endif

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Layers for pools, additions and concatenations. */
+#include "graph/lower_int.h"
+
+#include "error.h"
+
+/* View of input i of n that must keep its pixels apart. */
+static int spatial_input(const struct mea_lower *l, const struct mea_node *n, int i)
+{
+	struct mea_view view;
+	int rc = mea_lower_input(l, n, i, &view);
+
+	if (rc)
+		return rc;
+	if (view.flat)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its input %s is flattened",
+				     mea_node_in(l->g, n, i)->name);
+	return view.tensor;
+}
+
+/* --- pools ----------------------------------------------------------------- */
+
+/* Trailing pad that makes the windows of one axis fit exactly, or 0 when some of
+ * the input is left over. */
+static int trailing_pad(int in, int out, int k, int stride, int pad)
+{
+	int need = (out - 1) * stride + k - in - pad;
+
+	return need > 0 ? need : 0;
+}
+
+static int set_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q)
+{
+	const struct mea_qtensor *in = &l->net->tensors[q->in], *out = &l->net->tensors[q->out];
+	const struct mea_attrs *a = &n->a;
+
+	if (a->dilation[0] != 1 || a->dilation[1] != 1)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "dilations have no integer form");
+	q->kh = (int)a->kernel[0];
+	q->kw = (int)a->kernel[1];
+	q->stride_h = (int)a->stride[0];
+	q->stride_w = (int)a->stride[1];
+	q->pad_t = (int)a->pad[0];
+	q->pad_l = (int)a->pad[1];
+	q->pad_b = trailing_pad(in->h, out->h, q->kh, q->stride_h, q->pad_t);
+	q->pad_r = trailing_pad(in->w, out->w, q->kw, q->stride_w, q->pad_l);
+	if (n->op == MEA_OP_AveragePool && a->count_include_pad &&
+	    (q->pad_b > a->pad[2] || q->pad_r > a->pad[3]))
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+				     "ceil_mode with count_include_pad has no integer form");
+	q->exclude_pad = n->op == MEA_OP_AveragePool && !a->count_include_pad &&
+			 (q->pad_t || q->pad_l || q->pad_b || q->pad_r);
+	return 0;
+}
+
+int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c)
+{
+	const struct mea_node *n = c->core;
+	bool max = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool;
+	int in = spatial_input(l, n, 0), rc, taps;
+	const struct mea_qtensor *t;
+	struct mea_qlayer *q;
+
+	if (in < 0)
+		return in;
+	rc = mea_lower_layer(l, max ? MEA_Q_MAXPOOL : MEA_Q_AVGPOOL, n->name, in, c->out);
+	if (rc < 0)
+		return rc;
+	q = &l->net->layers[rc];
+	t = l->net->tensors;
+	if (n->op == MEA_OP_MaxPool || n->op == MEA_OP_AveragePool) {
+		rc = set_window(l, n, q);
+		if (rc)
+			return rc;
+	} else {
+		q->kh = t[in].h;
+		q->kw = t[in].w;
+	}
+	rc = mea_lower_requants(q, 1);
+	if (rc)
+		return rc;
+	taps = max ? 1 : q->kh * q->kw;
+	q->bias[0] = -taps * t[in].zero_point;
+	q->mid_lo = c->lo;
+	q->mid_hi = c->hi;
+	rc = mea_requant_from_scale((double)t[in].scale / ((double)t[c->out].scale * taps), q->mult,
+				    q->shift);
+	return rc ? mea_fail_in(rc, "%s: node %.100s", l->g->source, n->name) : 0;
+}
+
+/* --- additions ------------------------------------------------------------- */
+
+/* Operations that read value, seen through DequantizeLinear and the like; each
+ * graph output counts too. Deep chains count as several. */
+static int readers(const struct mea_graph *g, int value, int depth)
+{
+	int count = 0;
+
+	if (depth > 8)
+		return 2;
+	for (int i = 0; i < g->n_outputs; i++)
+		count += g->outputs[i] == value;
+	for (int i = 0; i < g->n_nodes && count < 2; i++) {
+		const struct mea_node *n = &g->nodes[i];
+
+		for (int j = 0; j < n->n_in; j++) {
+			if (n->in[j] != value)
+				continue;
+			if (n->op == MEA_OP_DequantizeLinear || n->op == MEA_OP_Flatten ||
+			    n->op == MEA_OP_Identity)
+				count += readers(g, n->out, depth + 1);
+			else
+				count++;
+		}
+	}
+	return count;
+}
+
+/* The convolution that computes tensor t for one reader only, or -1. value: the
+ * Add's operand. */
+static int only_conv(const struct mea_lower *l, int value, int t)
+{
+	const struct mea_graph *g = l->g;
+
+	/* Back over every QuantizeLinear that stands for t. */
+	while (l->view[value].tensor == t) {
+		const struct mea_node *n;
+
+		if (g->values[value].producer < 0)
+			return -1;
+		n = &g->nodes[g->values[value].producer];
+		if (n->op == MEA_OP_QuantizeLinear && readers(g, value, 0) != 1)
+			return -1;
+		value = n->in[0];
+	}
+	for (int i = l->net->n_layers - 1; i >= 0; i--) {
+		const struct mea_qlayer *q = &l->net->layers[i];
+
+		if (q->out == t)
+			return q->op == MEA_Q_CONV && q->in2 < 0 ? i : -1;
+	}
+	return -1;
+}
+
+/* The last line of qnet.h's CONV: r is added to what layer q computes. */
+static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid, int r,
+			const struct mea_closing *c)
+{
+	const struct mea_qtensor *t = l->net->tensors;
+	double so = t[c->out].scale;
+	int rc = mea_add_from_scales(t[mid].scale / so, t[r].scale / so, &q->add_ma, &q->add_mb,
+				     &q->add_shift);
+
+	if (rc)
+		return mea_fail_in(rc, "%s: node %.100s", l->g->source, c->core->name);
+	q->in2 = r;
+	q->out = c->out;
+	q->lo = c->lo;
+	q->hi = c->hi;
+	return 0;
+}
+
+int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
+{
+	const struct mea_node *n = c->core;
+	int a = spatial_input(l, n, 0), b = a < 0 ? a : spatial_input(l, n, 1), ca, cb, i;
+	const struct mea_qtensor *t = l->net->tensors;
+
+	if (b < 0)
+		return b;
+	if (t[a].c != t[b].c || t[a].h != t[b].h || t[a].w != t[b].w)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+				     "an Add that broadcasts has no integer form");
+	ca = only_conv(l, n->in[0], a);
+	cb = only_conv(l, n->in[1], b);
+	if (ca >= 0 || cb >= 0) {
+		struct mea_qlayer conv;
+
+		/* The later one: the earlier is computed by then. */
+		i = ca > cb ? ca : cb;
+		conv = l->net->layers[i];
+		for (; i + 1 < l->net->n_layers; i++)
+			l->net->layers[i] = l->net->layers[i + 1];
+		l->net->layers[i] = conv;
+		return set_residual(l, &l->net->layers[i], ca > cb ? a : b, ca > cb ? b : a, c);
+	}
+	i = mea_lower_layer(l, MEA_Q_ADD, n->name, a, c->out);
+	if (i < 0)
+		return i;
+	l->net->layers[i].mid_zero = l->net->tensors[a].zero_point;
+	return set_residual(l, &l->net->layers[i], a, b, c);
+}
+
+/* --- concatenations -------------------------------------------------------- */
+
+/* Tensor t in the scale of tensor like: itself, or a copy. */
+static int in_scale_of(struct mea_lower *l, int t, int like, const char *name)
+{
+	struct mea_qtensor from = l->net->tensors[t], to = l->net->tensors[like];
+	int out, rc;
+
+	if (from.scale == to.scale && from.zero_point == to.zero_point)
+		return t;
+	out = mea_lower_tensor(l, from.name, from.c, from.h, from.w, to.scale, to.zero_point);
+	if (out < 0)
+		return out;
+	rc = mea_lower_rescale(l, name, t, out, -128, 127);
+	return rc < 0 ? rc : out;
+}
+
+int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c)
+{
+	const struct mea_node *n = c->core;
+	int sum = -1, rc = 0;
+
+	if ((n->a.axis != 1 && n->a.axis + mea_node_in(l->g, n, 0)->shape.rank != 1) ||
+	    c->lo != -128 || c->hi != 127)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+				     "only an unclamped Concat of channels has an integer form");
+	for (int i = 0; i < n->n_in; i++) {
+		struct mea_qtensor all = l->net->tensors[c->out];
+		int t = spatial_input(l, n, i), to = c->out;
+
+		if (t >= 0)
+			t = in_scale_of(l, t, c->out, n->name);
+		if (t < 0)
+			return t;
+		if (sum < 0) {
+			sum = t;
+			continue;
+		}
+		/* More than two inputs go through partial sums of channels. */
+		if (i + 1 < n->n_in)
+			to = mea_lower_tensor(l, all.name,
+					      l->net->tensors[sum].c + l->net->tensors[t].c, all.h,
+					      all.w, all.scale, all.zero_point);
+		if (to < 0)
+			return to;
+		rc = mea_lower_layer(l, MEA_Q_CONCAT, n->name, sum, to);
+		if (rc < 0)
+			return rc;
+		l->net->layers[rc].in2 = t;
+		sum = to;
+	}
+	return 0;
+}
