@@ -2,9 +2,9 @@
 # libmea: every C file under runtime/, plus the ONNX message code that
 # protoc-c makes from the onnx.proto of libonnx-dev.
 
-RUNTIME_SRCS := $(sort $(wildcard runtime/*.c runtime/*/*.c runtime/*/*/*.c))
+RUNTIME_SRCS := $(sort $(wildcard runtime/*.c runtime/*/*.c runtime/*/*/*.c)) hw/sim/sim.c
 RUNTIME_OBJS := $(RUNTIME_SRCS:%.c=$(B)/%.o) $(B)/onnx/onnx.pb-c.o
-RUNTIME_LIBS := -lprotobuf-c -ljansson -lpng -ljpeg -lm -lpthread -ldl
+RUNTIME_LIBS := -lprotobuf-c -ljansson -lnettle -lpng -ljpeg -lm -lpthread -ldl
 
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 

@@ -23,7 +23,7 @@
 namespace {
 
 constexpr unsigned beat_bytes = MEA_SIM_AXI_DW / 8;
-constexpr unsigned queue_size = 64; // bursts; the design has at most 16 under way
+constexpr unsigned queue_size = 64; // bursts that the memory takes at once
 
 struct Map {
 	uint64_t addr, size;
@@ -121,6 +121,11 @@ struct mea_shim {
 	{
 		Vmea_accel *t = top.get();
 
+		// Before the reset has been clocked in, the design's outputs are random.
+		if (t->rst) {
+			t->m_axi_arready = t->m_axi_awready = t->m_axi_wready = 0;
+			return;
+		}
 		t->m_axi_arready = !hang && reads.count < queue_size && !stalls();
 		t->m_axi_awready = !hang && writes.count < queue_size && !stalls();
 		// A beat once offered stays until taken.
@@ -133,7 +138,8 @@ struct mea_shim {
 			t->m_axi_rresp = b.error ? 2 : 0;
 			put_beat(t->m_axi_rdata, b.host ? b.host + b.sent * beat_bytes : nothing);
 		}
-		t->m_axi_wready = writes.count && !hang && !stalls();
+		t->m_axi_wready =
+			writes.count && answers.count < queue_size && !hang && !stalls();
 		if (!t->m_axi_bvalid && answers.count && answers.front().ready <= now && !hang &&
 		    !stalls()) {
 			t->m_axi_bvalid = 1;
@@ -166,6 +172,14 @@ struct mea_shim {
 		held_addr = addr;
 	}
 
+	void watch_all()
+	{
+		const Vmea_accel *t = top.get();
+
+		watch(held_ar, held_ar_addr, t->m_axi_arvalid, t->m_axi_arready, t->m_axi_araddr);
+		watch(held_aw, held_aw_addr, t->m_axi_awvalid, t->m_axi_awready, t->m_axi_awaddr);
+	}
+
 	void cycle()
 	{
 		Vmea_accel *t = top.get();
@@ -180,8 +194,10 @@ struct mea_shim {
 		bool w = t->m_axi_wvalid && t->m_axi_wready;
 		bool b = t->m_axi_bvalid && t->m_axi_bready;
 
-		watch(held_ar, held_ar_addr, t->m_axi_arvalid, t->m_axi_arready, t->m_axi_araddr);
-		watch(held_aw, held_aw_addr, t->m_axi_awvalid, t->m_axi_awready, t->m_axi_awaddr);
+		if (t->rst)
+			ar = aw = r = w = b = false;
+		else
+			watch_all();
 		if (ar) {
 			reads.push(burst(t->m_axi_araddr, t->m_axi_arlen, fail_read));
 			seen.read_bursts++;
@@ -194,8 +210,8 @@ struct mea_shim {
 		}
 		t->clk = 1;
 		t->eval();
-		now++;
 		dump();
+		now++;
 		if (r) {
 			seen.read_beats++;
 			t->m_axi_rvalid = 0;

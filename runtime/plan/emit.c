@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Compute commands of a strip, and the weights that they need. */
+#include "plan/emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+/* --- weight memory: a ring of chunks ----------------------------------- */
+
+static int reserve_bytes(struct emit *e, size_t bytes, size_t *offset)
+{
+	size_t need = (e->p->weight_bytes + 63) / 64 * 64 + bytes;
+
+	if (need + 64 > e->wgt_room) {
+		size_t room = (need + 64) * 2;
+		uint8_t *grown = realloc(e->p->weights, room);
+
+		if (!grown)
+			return mea_fail(MEA_ENOMEM, "planner: out of memory");
+		memset(grown + e->wgt_room, 0, room - e->wgt_room);
+		e->p->weights = grown;
+		e->wgt_room = room;
+	}
+	*offset = need - bytes;
+	e->p->weight_bytes = need;
+	return 0;
+}
+
+/* Makes room for words after the newest chunk; returns the address and, in
+ * *user, the last compute item that used what was there. */
+static int ring_alloc(struct emit *e, int words, int *user)
+{
+	int head = e->wgt_head;
+
+	*user = -1;
+	if (head + words > e->hw->wgt_words)
+		head = 0; /* the rest of the memory stays unused this time round */
+	for (; e->first_live < e->n_chunks; e->first_live++) {
+		const struct chunk *c = &e->chunk[e->first_live];
+		bool behind = e->wgt_head > head && c->addr >= e->wgt_head;
+
+		if (!behind && (c->addr >= head + words || c->addr + c->words <= head))
+			break;
+		if (c->last_use > *user)
+			*user = c->last_use;
+	}
+	e->wgt_head = head + words;
+	return head;
+}
+
+static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *c, int n_kb,
+		      bool stem)
+{
+	int word = 2 * e->hw->cols, user, rc;
+	struct item *it;
+
+	rc = reserve_bytes(e, (size_t)c->words * word, &c->offset);
+	if (rc < 0)
+		return rc;
+	mea_weights_pack(e->hw, e->net, l, c->ob, c->kb, n_kb, stem, e->p->weights + c->offset);
+	c->addr = ring_alloc(e, c->words, &user);
+	c->load = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
+	if (c->load < 0)
+		return c->load;
+	it = &e->qs.q[Q_LOAD].item[c->load];
+	mea_put(it->cmd, MEA_F_LOAD_SLOT, MEA_SLOT_WGT);
+	mea_put(it->cmd, MEA_F_LOAD_DEST, MEA_DEST_WGT);
+	mea_put(it->cmd, MEA_F_LOAD_OFFSET, (uint32_t)c->offset);
+	mea_put(it->cmd, MEA_F_LOAD_ROW_WORDS, (uint32_t)c->words);
+	mea_put(it->cmd, MEA_F_LOAD_ROWS, 1);
+	mea_put(it->cmd, MEA_F_LOAD_ADDR, (uint32_t)c->addr);
+	mea_queue_sync(&e->qs, Q_COMPUTE, user, Q_LOAD, c->load);
+	return 0;
+}
+
+/* The chunk of k blocks kb .. kb + n_kb of output block ob, loaded unless it is
+ * still there. NULL after an error. */
+static struct chunk *weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
+			     bool stem)
+{
+	struct chunk *c, *grown;
+	int in_c = e->net->tensors[l->in].c;
+
+	for (int i = e->first_live; i < e->n_chunks; i++) {
+		c = &e->chunk[i];
+		if (c->layer == e->layer && c->ob == ob && c->kb == kb)
+			return c;
+	}
+	grown = realloc(e->chunk, (size_t)(e->n_chunks + 1) * sizeof(*grown));
+	if (!grown) {
+		mea_fail(MEA_ENOMEM, "planner: out of memory");
+		return NULL;
+	}
+	e->chunk = grown;
+	c = &e->chunk[e->n_chunks];
+	memset(c, 0, sizeof(*c));
+	c->layer = e->layer;
+	c->ob = ob;
+	c->kb = kb;
+	c->last_use = -1;
+	c->words = PARAM_WORDS;
+	if (l->op == MEA_Q_CONV)
+		c->words += mea_weight_words(e->hw, l, n_kb, stem, in_c);
+	if (load_chunk(e, l, c, n_kb, stem) < 0)
+		return NULL;
+	e->n_chunks++;
+	return c;
+}
+
+/* --- commands ---------------------------------------------------------------- */
+
+static void put_requant(const struct emit *e, const struct mea_qlayer *l, uint32_t *cmd)
+{
+	const struct mea_qtensor *t = e->net->tensors;
+
+	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)l->mid_zero);
+	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)l->mid_lo);
+	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)l->mid_hi);
+	if (l->in2 < 0)
+		return;
+	mea_put(cmd, MEA_F_CONV_RESIDUAL, 1);
+	mea_put(cmd, MEA_F_CONV_ADD_MA, l->add_ma);
+	mea_put(cmd, MEA_F_CONV_ADD_MB, l->add_mb);
+	mea_put(cmd, MEA_F_CONV_ADD_SHIFT, (uint32_t)l->add_shift);
+	mea_put(cmd, MEA_F_CONV_RES_ZERO, (uint32_t)t[l->in2].zero_point);
+	mea_put(cmd, MEA_F_CONV_OUT_ZERO, (uint32_t)t[l->out].zero_point);
+	mea_put(cmd, MEA_F_CONV_LO, (uint32_t)l->lo);
+	mea_put(cmd, MEA_F_CONV_HI, (uint32_t)l->hi);
+}
+
+static void put_window(const struct emit *e, const struct mea_qlayer *l, const struct strip *s,
+		       uint32_t *cmd)
+{
+	const struct mea_qtensor *in = &e->net->tensors[l->in];
+	bool max = l->op == MEA_Q_MAXPOOL;
+
+	mea_put(cmd, MEA_F_CONV_PAD_VALUE, max ? 0x80u : (uint32_t)in->zero_point);
+	mea_put(cmd, MEA_F_CONV_MAX, max);
+	mea_put(cmd, MEA_F_CONV_X_STEP, (uint32_t)l->stride_w);
+	mea_put(cmd, MEA_F_CONV_STRIDE_X, (uint32_t)l->stride_w);
+	mea_put(cmd, MEA_F_CONV_STRIDE_Y, (uint32_t)l->stride_h);
+	mea_put(cmd, MEA_F_CONV_IN_ROW, (uint32_t)in->w);
+	mea_put(cmd, MEA_F_CONV_IN_PLANE, (uint32_t)s->in.plane);
+	mea_put(cmd, MEA_F_CONV_IN_W, (uint32_t)in->w);
+	mea_put(cmd, MEA_F_CONV_IN_H, (uint32_t)s->in_h);
+	mea_put(cmd, MEA_F_CONV_KW, (uint32_t)l->kw);
+	mea_put(cmd, MEA_F_CONV_KH, (uint32_t)l->kh);
+	mea_put(cmd, MEA_F_CONV_PAD_L, (uint32_t)l->pad_l);
+	mea_put(cmd, MEA_F_CONV_PAD_T, (uint32_t)s->pad_t);
+}
+
+/* Fields that all commands of a strip's output block share. */
+static void put_block(const struct emit *e, const struct mea_qlayer *l, const struct strip *s,
+		      int ob, uint32_t *cmd)
+{
+	int per_word = e->hw->lanes / e->hw->cols;
+
+	put_requant(e, l, cmd);
+	mea_put(cmd, MEA_F_CONV_OUT_W, (uint32_t)e->net->tensors[l->out].w);
+	mea_put(cmd, MEA_F_CONV_OUT_H, (uint32_t)s->rows);
+	mea_put(cmd, MEA_F_CONV_OUT_BASE, (uint32_t)(s->out_base + ob / per_word * s->out_plane));
+	mea_put(cmd, MEA_F_CONV_OUT_SUB, (uint32_t)(ob % per_word));
+	if (l->in2 >= 0) {
+		mea_put(cmd, MEA_F_CONV_RES_BASE,
+			(uint32_t)(s->res.base + ob / per_word * s->res.plane));
+		mea_put(cmd, MEA_F_CONV_RES_SUB, (uint32_t)(ob % per_word));
+	}
+}
+
+/* Adds the command with its weights and waits; returns the item. */
+static int add_compute(struct emit *e, struct chunk *c, uint32_t cmd[16], const struct strip *s)
+{
+	struct queue *q = &e->qs.q[Q_COMPUTE];
+	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
+	int wait = c->load, k, par;
+
+	k = mea_queue_add(&e->qs, Q_COMPUTE, op, e->layer);
+	if (k < 0)
+		return k;
+	mea_put(cmd, MEA_F_CMD_LAYER, (uint32_t)e->layer);
+	par = c->addr + c->words - PARAM_WORDS;
+	mea_put(cmd, MEA_F_CONV_WGT_ADDR, (uint32_t)c->addr);
+	mea_put(cmd, MEA_F_CONV_PAR_ADDR, (uint32_t)par);
+	mea_put(cmd, MEA_F_CONV_GAP, (uint32_t)mea_hazard_gap(&e->hazard, e->hw, cmd));
+	memcpy(q->item[k].cmd, cmd, sizeof(q->item[k].cmd));
+	if (s->in.load > wait)
+		wait = s->in.load;
+	if (s->res.load > wait)
+		wait = s->res.load;
+	mea_queue_sync(&e->qs, Q_LOAD, wait, Q_COMPUTE, k);
+	mea_queue_sync(&e->qs, Q_STORE, s->wait_store, Q_COMPUTE, k);
+	c->last_use = k;
+	return k;
+}
+
+static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
+{
+	int per_word = e->hw->lanes / e->hw->cols;
+	struct chunk *c = weights(e, l, ob, 0, 0, false);
+	uint32_t cmd[16] = {0};
+
+	if (!c)
+		return MEA_ENOMEM;
+	mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_POOL);
+	mea_put(cmd, MEA_F_CONV_FIRST, 1);
+	mea_put(cmd, MEA_F_CONV_FINAL, 1);
+	put_window(e, l, s, cmd);
+	put_block(e, l, s, ob, cmd);
+	mea_put(cmd, MEA_F_CONV_K_BLOCKS, 1);
+	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));
+	mea_put(cmd, MEA_F_CONV_IN_SUB, (uint32_t)(ob % per_word));
+	return add_compute(e, c, cmd, s);
+}
+
+/* K blocks that fit in half the weight memory, so that the next chunk can load
+ * while this one works. Whole words of channels, as a command starts at one. */
+static int chunk_blocks(const struct emit *e, const struct mea_qlayer *l, int k_blocks)
+{
+	int subs = e->hw->lanes / e->hw->rows;
+	int room = e->hw->wgt_words / 2 - PARAM_WORDS;
+	int n = room / (l->kh * l->kw * e->hw->rows / 2);
+
+	if (n >= k_blocks)
+		return k_blocks;
+	return n / subs * subs;
+}
+
+static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
+{
+	int k_blocks = mea_div_up(e->net->tensors[l->in].c, e->hw->rows);
+	int subs = e->hw->lanes / e->hw->rows;
+	int step = chunk_blocks(e, l, k_blocks), k = MEA_EUNSUPPORTED;
+
+	for (int kb = 0; kb < k_blocks; kb += step) {
+		int n = k_blocks - kb < step ? k_blocks - kb : step;
+		struct chunk *c = weights(e, l, ob, kb, n, false);
+		uint32_t cmd[16] = {0};
+
+		if (!c)
+			return MEA_ENOMEM;
+		mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_CONV);
+		mea_put(cmd, MEA_F_CONV_FIRST, kb == 0);
+		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == k_blocks);
+		put_window(e, l, s, cmd);
+		put_block(e, l, s, ob, cmd);
+		mea_put(cmd, MEA_F_CONV_K_BLOCKS, (uint32_t)n);
+		mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + kb / subs * s->in.plane));
+		k = add_compute(e, c, cmd, s);
+		if (k < 0)
+			return k;
+	}
+	return k;
+}
+
+int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s)
+{
+	int n_ob = mea_div_up(e->net->tensors[l->out].c, e->hw->cols), k = -1;
+
+	for (int ob = 0; ob < n_ob; ob++) {
+		k = l->op == MEA_Q_CONV ? conv_block(e, l, s, ob) : pool_block(e, l, s, ob);
+		if (k < 0)
+			return k;
+	}
+	return k;
+}
+
+/* --- stem -------------------------------------------------------------------- */
+
+/* The image goes through the stem ring in quarters of the ring. */
+static int load_quarter(struct emit *e, const struct place *pl, int q, int *item)
+{
+	int quarter = e->hw->stem_words * 8 / 4;
+	size_t from = (size_t)q * quarter;
+	size_t bytes = pl->dram.bytes - from < (size_t)quarter ? pl->dram.bytes - from
+								: (size_t)quarter;
+	struct item *it;
+
+	*item = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
+	if (*item < 0)
+		return *item;
+	it = &e->qs.q[Q_LOAD].item[*item];
+	mea_put(it->cmd, MEA_F_LOAD_SLOT, (uint32_t)pl->slot);
+	mea_put(it->cmd, MEA_F_LOAD_DEST, MEA_DEST_STEM);
+	mea_put(it->cmd, MEA_F_LOAD_OFFSET, (uint32_t)(pl->offset + from));
+	mea_put(it->cmd, MEA_F_LOAD_ROW_WORDS, (uint32_t)(bytes / 8));
+	mea_put(it->cmd, MEA_F_LOAD_ROWS, 1);
+	mea_put(it->cmd, MEA_F_LOAD_ADDR, (uint32_t)(from / 8));
+	mea_queue_sync(&e->qs, Q_COMPUTE, e->last_stem[q % 4], Q_LOAD, *item);
+	return 0;
+}
+
+/* One strip of a stem layer: all output blocks over `rows` output rows. */
+static int stem_strip(struct emit *e, const struct mea_qlayer *l, int oy, int rows, int row_bytes,
+		      int load, int half)
+{
+	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
+	int ring = e->hw->stem_words * 8, k = -1, at = mea_strip_half(e, half), rc;
+	int tiles = mea_div_up(l->kh * l->kw * in->c, e->hw->rows);
+	struct strip s = {.oy = oy, .rows = rows, .in.load = load};
+
+	rc = mea_strip_open(e, l, &s, half, &at);
+	if (rc < 0)
+		return rc;
+	for (int ob = 0; ob * e->hw->cols < out->c; ob++) {
+		struct chunk *c = weights(e, l, ob, 0, 1, true);
+		uint32_t cmd[16] = {0};
+
+		if (!c)
+			return MEA_ENOMEM;
+		mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_CONV);
+		mea_put(cmd, MEA_F_CONV_FIRST, 1);
+		mea_put(cmd, MEA_F_CONV_FINAL, 1);
+		mea_put(cmd, MEA_F_CONV_STEM, 1);
+		put_block(e, l, &s, ob, cmd);
+		mea_put(cmd, MEA_F_CONV_K_BLOCKS, (uint32_t)tiles);
+		mea_put(cmd, MEA_F_CONV_KW, 1);
+		mea_put(cmd, MEA_F_CONV_KH, 1);
+		mea_put(cmd, MEA_F_CONV_STEM_KC, (uint32_t)(l->kw * in->c));
+		mea_put(cmd, MEA_F_CONV_IN_BASE,
+			(uint32_t)((long)oy * l->stride_h * row_bytes % ring));
+		mea_put(cmd, MEA_F_CONV_IN_ROW, (uint32_t)row_bytes);
+		mea_put(cmd, MEA_F_CONV_X_STEP, (uint32_t)(l->stride_w * in->c));
+		mea_put(cmd, MEA_F_CONV_STRIDE_Y, (uint32_t)l->stride_h);
+		k = add_compute(e, c, cmd, &s);
+		if (k < 0)
+			return k;
+	}
+	return mea_strip_close(e, l, &s, half, k);
+}
+
+int mea_emit_stem(struct emit *e, const struct mea_qlayer *l)
+{
+	const struct place *pl = &e->place[l->in];
+	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
+	int row_bytes = (in->w + l->pad_l + l->pad_r) * in->c;
+	int quarter = e->hw->stem_words * 8 / 4, next = 0, item = -1, k = -1, half = 0;
+	int most = mea_strip_rows(e, l);
+
+	if (most < 0)
+		return most;
+	for (int i = 0; i < 4; i++)
+		e->last_stem[i] = e->qs.q[Q_COMPUTE].n - 1;
+	for (int oy = 0, rows; oy < out->h; oy += rows) {
+		long first = (long)oy * l->stride_h * row_bytes, end;
+		int last;
+
+		/* As many rows as are covered by the quarters that the first
+		 * of them needs anyway. */
+		end = first + (long)l->kh * row_bytes;
+		last = (int)((end - 1) / quarter);
+		for (rows = 1; oy + rows < out->h && rows < most &&
+			       end + (long)l->stride_h * row_bytes <= (long)(last + 1) * quarter;
+		     rows++)
+			end += (long)l->stride_h * row_bytes;
+		for (; next <= last; next++) {
+			int rc = load_quarter(e, pl, next, &item);
+
+			if (rc < 0)
+				return rc;
+		}
+		k = stem_strip(e, l, oy, rows, row_bytes, item, half);
+		half = !half;
+		if (k < 0)
+			return k;
+		for (int q = (int)(first / quarter); q <= last; q++)
+			e->last_stem[q % 4] = k;
+	}
+	return k;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the planner's files; nobody else includes it. */
+#ifndef MEA_PLAN_INTERNAL_H
+#define MEA_PLAN_INTERNAL_H
+
+#include "mea_isa.h"
+#include "plan/plan.h"
+
+static inline int mea_div_up(int a, int b)
+{
+	return (a + b - 1) / b;
+}
+
+static inline void mea_put(uint32_t cmd[16], uint32_t field, uint32_t value)
+{
+	uint32_t word = field >> 16, lsb = field >> 8 & 0xff, width = field & 0xff;
+	uint32_t mask = width == 32 ? 0xffffffffu : (1u << width) - 1;
+
+	cmd[word] = (cmd[word] & ~(mask << lsb)) | (value & mask) << lsb;
+}
+
+static inline uint32_t mea_get(const uint32_t cmd[16], uint32_t field)
+{
+	uint32_t word = field >> 16, lsb = field >> 8 & 0xff, width = field & 0xff;
+
+	return cmd[word] >> lsb & (width == 32 ? 0xffffffffu : (1u << width) - 1);
+}
+
+void mea_layout_blocks(struct mea_layout *l, const struct mea_qtensor *t, int lanes);
+void mea_layout_stem(struct mea_layout *l, const struct mea_qtensor *t, const struct mea_qlayer *c);
+
+/* --- queues.c: three queues, their tokens, and one program order --- */
+
+enum { Q_LOAD, Q_COMPUTE, Q_STORE, N_QUEUES };
+
+struct item {
+	uint32_t cmd[16];
+	/* Items of the other queues that come before it in program order: their
+	 * count. A later one implies all earlier ones. */
+	int after[N_QUEUES];
+	int gives[N_QUEUES]; /* index of the item that takes its token, or -1 */
+	int takes[N_QUEUES]; /* index of the item whose token it takes, or -1 */
+};
+
+struct queue {
+	struct item *item;
+	int n, size;
+	int synced[N_QUEUES]; /* last item of that queue that this one waited for */
+};
+
+struct queues {
+	struct queue q[N_QUEUES];
+};
+
+/* Appends a zeroed command and returns its index, or MEA_ENOMEM. */
+int mea_queue_add(struct queues *qs, int queue, uint32_t opcode, int layer);
+
+/* Item b of queue qb starts after item a of queue qa is complete. a < 0: nothing
+ * to wait for. Calls must come in the order of b. */
+void mea_queue_sync(struct queues *qs, int qa, int a, int qb, int b);
+
+/* One program of all three; fills p->cmd and p->n_cmd. */
+int mea_queues_merge(struct queues *qs, struct mea_plan *p);
+void mea_queues_free(struct queues *qs);
+
+/* --- spad.c: where tensors lie in the activation scratchpad --- */
+
+#define SPAD_MAX 128
+
+struct spad {
+	int words, bank_words, limit; /* limit: words usable from 0 */
+	struct {
+		int base, size;
+	} used[SPAD_MAX];
+	int n;
+};
+
+/* Allocates size words, preferably in no bank of those in avoid[n]. Returns the
+ * base or -1. */
+int mea_spad_alloc(struct spad *s, int size, const int (*avoid)[2], int n_avoid);
+void mea_spad_free(struct spad *s, int base);
+
+/* --- weights.c: weights in array order --- */
+
+/* Words (2 x cols bytes) of the tiles of k blocks kb .. kb + n, and of params. */
+int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_kb, bool stem,
+		     int in_c);
+#define PARAM_WORDS 5
+
+/* Writes the tiles of output block ob, k blocks kb .. kb + n (stem: all), then
+ * the parameter words, to dst, which is zeroed. */
+void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
+		      const struct mea_qlayer *l, int ob, int kb, int n_kb, bool stem,
+		      uint8_t *dst);
+
+/* --- hazard.c: how soon a command may follow --- */
+
+/* Output words of the command before; zeroed at the start. */
+struct hazard {
+	int base, pixels; /* pixels 0: it writes none */
+};
+
+/* The smallest safe GAP of cmd after the command in h; then h holds cmd. */
+int mea_hazard_gap(struct hazard *h, const struct mea_hw *hw, const uint32_t cmd[16]);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The planner: a qnet becomes a command stream for one accelerator, the weights
+ * in the order in which the array takes them, and the layouts of what lies in
+ * DRAM. It holds no device and touches no file; its output is plain data.
+ */
+#ifndef MEA_PLAN_H
+#define MEA_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "graph/qnet.h"
+
+/* What the planner needs to know of a device, as its CONFIG registers say. */
+struct mea_hw {
+	int rows, cols, lanes; /* lanes = max(rows, cols): bytes of a scratchpad word */
+	int axi_bytes;
+	int act_words, act_banks, wgt_words, acc_depth, stem_words;
+	int latency; /* cycles from issue to readable output */
+	uint32_t clock_khz;
+};
+
+/* Slots of every job that the planner makes. */
+enum {
+	MEA_SLOT_CMD,	  /* commands; read */
+	MEA_SLOT_WGT,	  /* weights; read */
+	MEA_SLOT_IN,	  /* inputs 0 and 1; read */
+	MEA_SLOT_OUT = 4, /* outputs 0 and 1; write */
+	MEA_SLOT_SCRATCH = 6, /* tensors that do not fit on chip; read and write */
+	MEA_SLOT_RECORD = 7,  /* completion record, then one per layer when profiling */
+};
+#define MEA_PLAN_MAX_IO 2
+
+/* How a tensor lies in DRAM. */
+struct mea_layout {
+	/* false: [ceil(c / lanes)][h][row_bytes], a row being w words of lanes
+	 * channels; true: the padded image, [h + pads][w + pads][c] bytes, for the
+	 * stem memory. */
+	bool stem;
+	int c, h, w, lanes;
+	int pad_t, pad_l, pad_b, pad_r;
+	int8_t pad_value;
+	size_t row_bytes; /* multiple of 16; 0 for a stem image */
+	size_t bytes;	  /* of the whole tensor, multiple of 64 */
+};
+
+struct mea_plan {
+	uint32_t (*cmd)[16];
+	int n_cmd;
+	uint8_t *weights;
+	size_t weight_bytes;  /* multiple of 64 */
+	size_t scratch_bytes; /* multiple of 64; 0 when all stays on chip */
+	struct mea_layout in[MEA_PLAN_MAX_IO], out[MEA_PLAN_MAX_IO];
+	int n_in, n_out;
+	uint64_t macs;
+	uint32_t budget; /* cycles: a generous bound for the watchdog */
+	int n_records;	 /* with profile: one SNAP per layer, else 0 */
+};
+
+/*
+ * Plans net for hw. profile adds a SNAP after each layer, records 1 .. n_layers
+ * of slot MEA_SLOT_RECORD. MEA_EUNSUPPORTED names the layer and the reason; the
+ * caller frees *out with mea_plan_free().
+ */
+int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
+		  struct mea_plan **out);
+void mea_plan_free(struct mea_plan *p);
+
+/* NULL when the accelerator can run the layer, else the reason. */
+const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net,
+			     const struct mea_qlayer *l);
+
+/* Host NHWC int8 to the layout and back; dram holds layout->bytes. A stem image
+ * is only ever written. */
+void mea_layout_write(const struct mea_layout *l, const int8_t *nhwc, uint8_t *dram);
+void mea_layout_read(const struct mea_layout *l, const uint8_t *dram, int8_t *nhwc);
+bool mea_layout_same(const struct mea_layout *a, const struct mea_layout *b);
+
+#endif

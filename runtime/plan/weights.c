@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Weights and requantisation parameters in the order the array takes them. */
+#include "plan/internal.h"
+
+int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_kb, bool stem,
+		     int in_c)
+{
+	int tiles = stem ? mea_div_up(l->kh * l->kw * in_c, hw->rows) : n_kb * l->kh * l->kw;
+
+	return tiles * hw->rows / 2;
+}
+
+/* A tile's element: row r of the array, column c. Outside the layer: 0. */
+static int8_t weight_at(const struct mea_qlayer *l, int in_c, int out_c, int oc, int tap, int ic)
+{
+	if (oc >= out_c || ic >= in_c || tap >= l->kh * l->kw)
+		return 0;
+	return l->weights[((size_t)oc * l->kh * l->kw + tap) * in_c + ic];
+}
+
+static void pack_params(const struct mea_hw *hw, const struct mea_qlayer *l, int out_c, int ob,
+			uint8_t *dst)
+{
+	bool per_channel = l->op == MEA_Q_CONV;
+
+	for (int c = 0; c < hw->cols; c++) {
+		int oc = ob * hw->cols + c;
+		int i = per_channel ? oc : 0;
+
+		if (oc >= out_c)
+			continue;
+		for (int b = 0; b < 4; b++) {
+			dst[c * 4 + b] = (uint8_t)((uint32_t)l->bias[i] >> (8 * b));
+			dst[(hw->cols + c) * 4 + b] = (uint8_t)(l->mult[i] >> (8 * b));
+		}
+		dst[hw->cols * 8 + c] = l->shift[i];
+	}
+}
+
+void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
+		      const struct mea_qlayer *l, int ob, int kb, int n_kb, bool stem, uint8_t *dst)
+{
+	int in_c = net->tensors[l->in].c, out_c = net->tensors[l->out].c;
+	int taps = l->kh * l->kw;
+	int tiles = mea_weight_words(hw, l, n_kb, stem, in_c) / (hw->rows / 2);
+
+	for (int t = 0; t < tiles && l->op == MEA_Q_CONV; t++)
+		for (int r = 0; r < hw->rows; r++)
+			for (int c = 0; c < hw->cols; c++) {
+				int k = t * hw->rows + r;
+				int tap = stem ? k / in_c : t % taps;
+				int ic = stem ? k % in_c : (kb + t / taps) * hw->rows + r;
+
+				*dst++ = (uint8_t)weight_at(l, in_c, out_c, ob * hw->cols + c, tap,
+							    ic);
+			}
+	pack_params(hw, l, out_c, ob, dst);
+}
