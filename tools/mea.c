@@ -6,6 +6,9 @@
 #include <string.h>
 
 static const struct tool tools[] = {
+	{"run", "classify images; accuracy and cost per exit", tool_run},
+	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
+	{"bundle", "make a model bundle around ONNX files", tool_bundle},
 	{"dataset", "make the glyphs data set", tool_dataset},
 };
 

@@ -34,7 +34,7 @@ uint64_t tool_number(struct argp_state *state, const char *option, const char *a
 	return v;
 }
 
-static double now(void)
+double tool_now(void)
 {
 	struct timespec t;
 
@@ -48,7 +48,7 @@ void progress_step(size_t done, size_t total, struct progress *p)
 
 	if (p->off)
 		return;
-	t = now();
+	t = tool_now();
 	if (p->start == 0) {
 		p->off = !isatty(STDERR_FILENO);
 		p->start = t;

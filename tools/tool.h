@@ -23,7 +23,10 @@ struct tool {
 	int (*main)(int argc, char **argv);
 };
 
+int tool_bundle(int argc, char **argv);
 int tool_dataset(int argc, char **argv);
+int tool_quantize(int argc, char **argv);
+int tool_run(int argc, char **argv);
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];
@@ -31,6 +34,9 @@ extern char tool_name[32];
 /* Prints tool_name and what the library's last failed call of this thread said;
  * returns TOOL_FAILED. */
 int tool_fail(void);
+
+/* Seconds of the monotonic clock. */
+double tool_now(void);
 
 /* Parses a whole number min..max, or ends in argp_error() naming the option. */
 uint64_t tool_number(struct argp_state *state, const char *option, const char *arg, uint64_t min,

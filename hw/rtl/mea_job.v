@@ -51,6 +51,7 @@ module mea_job #(
 	output reg  [31:0] job_fault_cmd,
 	output reg  [31:0] job_cycles
 );
+	localparam SCRUB_LAST = SCRUB_CYCLES - 1;
 	localparam [2:0] IDLE = 3'd0, SCRUB = 3'd1, RUN = 3'd2, ABORT = 3'd3, CLEAR = 3'd4,
 			 RECORD = 3'd5, RECORDING = 3'd6, END = 3'd7;
 	reg [2:0]  state;
@@ -91,7 +92,7 @@ module mea_job #(
 		end
 		SCRUB: begin
 			count <= count + 20'd1;
-			if (count == SCRUB_CYCLES - 1)
+			if (count == SCRUB_LAST[19:0])
 				state <= RUN;
 		end
 		RUN: if (fault || timeout || reset_request) begin

@@ -38,12 +38,139 @@ enum mea_error {
 #undef MEA_ERROR_ENUM
 };
 
+/* What the shared library shows. */
+#define MEA_API __attribute__((visibility("default")))
+
 /* Name ("EINVAL") and meaning of a code; never NULL. */
-const char *mea_error_name(int code);
-const char *mea_error_text(int code);
+MEA_API const char *mea_error_name(int code);
+MEA_API const char *mea_error_text(int code);
 
 /* What the last failed call of this thread said; "" before the first failure. */
-const char *mea_errmsg(void);
+MEA_API const char *mea_errmsg(void);
+
+/*
+ * A session is a model bundle loaded onto one or more backends. Images are
+ * submitted and copied; a thread of the session's own runs them through main
+ * and, where Algorithm 2 asks for it, the extension, several at a time; results
+ * are collected in the order in which they are ready. Every image that was
+ * accepted comes back exactly once.
+ *
+ * A session may be used by several threads at once. It must not cross a fork().
+ */
+struct mea_session;
+
+struct mea_options {
+	size_t size; /* set by MEA_OPTIONS_INIT; lets this struct grow */
+
+	/* Backends in order of preference, "accel,ref"; NULL: all that are built
+	 * in. The first that takes the whole model answers; the others stand by
+	 * for images whose job fails. */
+	const char *backends;
+	/* Device of backend accel: "auto" (also NULL) or "sim". */
+	const char *device;
+	int queue; /* images accepted and not yet collected; 0: 64 */
+	int jobs;  /* of these, at work on a backend at once; 0: 2 */
+
+	/* Told, in a sentence, what is worth knowing but no failure, such as why
+	 * a backend was passed over. Called from any thread. */
+	void (*note)(const char *text, void *ctx);
+	void *note_ctx;
+};
+
+/* clang-format off */
+#define MEA_OPTIONS_INIT {.size = sizeof(struct mea_options)}
+/* clang-format on */
+
+/* How far an image went. */
+enum mea_exit { MEA_EXIT_MAIN, MEA_EXIT_EXTENSION, MEA_EXIT_CLOUD, MEA_EXITS };
+
+/* Why it stopped there and whose answer counts. */
+#define MEA_WHY_MAP(X)                                                                             \
+	X(EASY, "main's class is easy")                                                            \
+	X(EXTENSION_SURER, "main's class is hard, and the extension was surer")                    \
+	X(MAIN_SURER, "main's class is hard, but main was surer than the extension")               \
+	X(COMPLEX, "main's entropy is over the threshold, and the cloud answered")                 \
+	X(NO_ANSWER, "every backend failed")
+
+enum mea_why {
+#define MEA_WHY_ENUM(name, text) MEA_WHY_##name,
+	MEA_WHY_MAP(MEA_WHY_ENUM)
+#undef MEA_WHY_ENUM
+};
+
+/* What a network cost; zero where it did not run. */
+struct mea_cost {
+	double ms;	    /* on the backend, from submit to completion */
+	uint64_t macs;	    /* useful multiply-accumulates */
+	uint64_t cycles;    /* accelerator cycles; 0 without an accelerator */
+	uint64_t peak_macs; /* what the array could have done in these cycles */
+};
+
+struct mea_result {
+	uint64_t tag; /* the caller's, from mea_submit() */
+	int error;    /* 0, or why there is no answer: see text; the rest is 0 then */
+	char text[160];
+
+	int label; /* index of the class */
+	enum mea_exit exit;
+	enum mea_why why;
+	float confidence; /* top softmax of the exit whose answer counts */
+	float entropy;	  /* of main's softmax, in nats */
+	bool complex;	  /* entropy is over the bundle's threshold */
+	/* Why a complex image did not go to the cloud, NULL if it did or is none. */
+	const char *cloud_missed;
+
+	const char *backend; /* which one answered */
+	/* Set when an earlier backend failed on this image; NULL otherwise, and
+	 * text holds the reason. */
+	const char *fallback_from;
+	double latency_ms;		 /* from mea_submit() to the answer */
+	struct mea_cost cost[MEA_EXITS]; /* of main, extension, cloud */
+};
+
+/* Sums over all answered images that left at one exit. */
+struct mea_exit_stats {
+	uint64_t images;
+	double latency_ms;
+	struct mea_cost cost; /* of all networks that these images ran through */
+};
+
+/* Opens a bundle folder. opt may be NULL. On failure *out is NULL. */
+MEA_API int mea_open(const char *bundle, const struct mea_options *opt, struct mea_session **out);
+
+/* Ends a session: waits for the jobs under way, drops what was not begun or
+ * collected. No other thread may be using it. NULL is fine. */
+MEA_API void mea_close(struct mea_session *s);
+
+/* Size of the images that mea_submit() takes, and number of classes. */
+MEA_API void mea_input_size(const struct mea_session *s, int *width, int *height);
+MEA_API int mea_class_count(const struct mea_session *s);
+
+/* Name of a class; NULL when there is no such class. Lives as long as s. */
+MEA_API const char *mea_class_name(const struct mea_session *s, int label);
+
+/* Names of the enumerations: "main"; a sentence. */
+MEA_API const char *mea_exit_name(enum mea_exit exit);
+MEA_API const char *mea_why_text(enum mea_why why);
+
+/* Copies an image (height x width x RGB bytes) into the queue. MEA_EBUSY when
+ * the queue is full: collect first. */
+MEA_API int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag);
+
+/*
+ * Takes the next finished image, waiting at most timeout_ms (-1: no limit).
+ * MEA_ETIMEDOUT when none is ready by then, MEA_ENOENT when none is under way.
+ * A failed image is a success of this call, with result->error set.
+ */
+MEA_API int mea_collect(struct mea_session *s, int timeout_ms, struct mea_result *result);
+
+/* Submits one image and waits for its result, for callers that do nothing else
+ * with s meanwhile: MEA_EBUSY when other images are under way. Returns the
+ * image's own error. */
+MEA_API int mea_classify(struct mea_session *s, const uint8_t *rgb, struct mea_result *result);
+
+/* Figures of the images answered so far, by exit. */
+MEA_API void mea_stats(struct mea_session *s, struct mea_exit_stats stats[MEA_EXITS]);
 
 #ifdef __cplusplus
 }
