@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry.h"
+
+#include "error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct mea_backend_ops *const builtin[] = {
+#ifdef MEA_HAVE_ACCEL
+	&mea_backend_accel,
+#endif
+	&mea_backend_ref,
+	NULL,
+};
+
+const struct mea_backend_ops *mea_backend_builtin(int i)
+{
+	int n = (int)(sizeof(builtin) / sizeof(builtin[0])) - 1;
+
+	return i >= 0 && i < n ? builtin[i] : NULL;
+}
+
+static int unknown(const char *name)
+{
+	char known[128] = "";
+
+	for (int i = 0; builtin[i]; i++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s",
+			 i ? ", " : "", builtin[i]->name);
+	return mea_fail(MEA_ENOENT, "no backend is called '%.40s'; there are: %s", name, known);
+}
+
+static int parse_one(char *item, struct mea_choice *c)
+{
+	char *device = strchr(item, ':');
+
+	if (device)
+		*device++ = 0;
+	for (int i = 0; builtin[i]; i++)
+		if (!strcmp(builtin[i]->name, item))
+			c->ops = builtin[i];
+	if (!c->ops)
+		return unknown(item);
+	if (device && strlen(device) >= sizeof(c->device))
+		return mea_fail(MEA_EINVAL, "backend %s: the name of its device is too long", item);
+	snprintf(c->device, sizeof(c->device), "%s", device ? device : "");
+	return 0;
+}
+
+static int parse_list(const char *list, struct mea_choice out[MEA_CHOICES_MAX])
+{
+	char *copy = strdup(list), *rest = copy, *item;
+	int n = 0, rc = 0;
+
+	if (!copy)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	while (!rc && (item = strsep(&rest, ","))) {
+		if (n == MEA_CHOICES_MAX)
+			rc = mea_fail(MEA_EINVAL, "more than %d backends in a list",
+				      MEA_CHOICES_MAX);
+		else
+			rc = parse_one(item, &out[n++]);
+	}
+	free(copy);
+	return rc ? rc : n;
+}
+
+static int set_device(const char *device, struct mea_choice *c, int n)
+{
+	bool found = false;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(c[i].ops->name, "accel"))
+			continue;
+		found = true;
+		if (strlen(device) >= sizeof(c->device))
+			return mea_fail(MEA_EINVAL, "the name of the device is too long");
+		if (!c[i].device[0])
+			strcpy(c[i].device, device);
+	}
+	if (!found)
+		return mea_fail(MEA_EINVAL,
+				"device '%.40s' belongs to backend accel, which is not in the list",
+				device);
+	return 0;
+}
+
+int mea_choices_parse(const char *list, const char *device, struct mea_choice out[MEA_CHOICES_MAX])
+{
+	int n = 0, rc = 0;
+
+	memset(out, 0, MEA_CHOICES_MAX * sizeof(*out));
+	if (list) {
+		n = parse_list(list, out);
+	} else {
+		for (; builtin[n]; n++)
+			out[n].ops = builtin[n];
+	}
+	if (n > 0 && device && strcmp(device, "auto"))
+		rc = set_device(device, out, n);
+	return rc ? rc : n;
+}
+
+const char *mea_backend_refusal(const struct mea_backend_ops *ops, struct mea_backend *b,
+				const struct mea_qnet *net, char *text, size_t size)
+{
+	for (int i = 0; i < net->n_layers; i++) {
+		const char *why = ops->refuses(b, net, &net->layers[i]);
+
+		if (why) {
+			snprintf(text, size, "layer %s: %s", net->layers[i].name, why);
+			return text;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which backends are built in, and what a list such as "accel:sim,ref" means. */
+#ifndef MEA_REGISTRY_H
+#define MEA_REGISTRY_H
+
+#include "backend/backend.h"
+
+#define MEA_CHOICES_MAX 8
+
+struct mea_choice {
+	const struct mea_backend_ops *ops;
+	char device[64]; /* "": the backend's own choice */
+};
+
+/* Backend number i in the default order; NULL behind the last. */
+const struct mea_backend_ops *mea_backend_builtin(int i);
+
+/*
+ * Parses a list NAME[:DEVICE][,...]; NULL means all that are built in. device
+ * (NULL or "auto": none) is that of backend accel where the list gives it none.
+ * Returns how many choices were filled in, or a negative error.
+ */
+int mea_choices_parse(const char *list, const char *device, struct mea_choice out[MEA_CHOICES_MAX]);
+
+/* NULL when b takes all of net, else why not, as "layer NAME: reason" in text. */
+const char *mea_backend_refusal(const struct mea_backend_ops *ops, struct mea_backend *b,
+				const struct mea_qnet *net, char *text, size_t size);
+
+#endif

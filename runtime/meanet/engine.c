@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine.h"
+
+#include "backend/registry.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct lane {
+	/* Without a copy where the backend allows it: image[1] and features[1] are
+	 * then NULL and the extension reads main's buffers. */
+	struct mea_buf *image[2], *features[2], *logits[2];
+	struct mea_job *job;
+	bool taken;
+};
+
+struct mea_engine {
+	const struct mea_backend_ops *ops;
+	const struct mea_model *model;
+	struct mea_backend *backend;
+	struct mea_exec *exec[2];
+	struct lane *lanes;
+	int n_lanes;
+	int8_t *bytes; /* as large as the largest tensor at an end of a network */
+	float *logits;
+};
+
+static const struct mea_qnet *net_of(const struct mea_engine *e, int net)
+{
+	return net == MEA_NET_MAIN ? e->model->main : e->model->extension;
+}
+
+static size_t tensor_size(const struct mea_qnet *net, int t)
+{
+	const struct mea_qtensor *q = &net->tensors[t];
+
+	return (size_t)q->c * (size_t)q->h * (size_t)q->w;
+}
+
+/* --- opening --------------------------------------------------------------- */
+
+static int alloc_scratch(struct mea_engine *e)
+{
+	size_t most = 0;
+
+	for (int n = 0; n < 2; n++) {
+		const struct mea_qnet *net = net_of(e, n);
+
+		for (int i = 0; net && i < net->n_inputs; i++)
+			if (tensor_size(net, net->inputs[i]) > most)
+				most = tensor_size(net, net->inputs[i]);
+		for (int i = 0; net && i < net->n_outputs; i++)
+			if (tensor_size(net, net->outputs[i]) > most)
+				most = tensor_size(net, net->outputs[i]);
+	}
+	e->bytes = malloc(most);
+	e->logits = calloc((size_t)e->model->bundle->n_classes, sizeof(*e->logits));
+	if (!e->bytes || !e->logits)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	return 0;
+}
+
+static int alloc_lane(struct mea_engine *e, struct lane *l)
+{
+	const struct mea_backend_ops *ops = e->ops;
+	struct mea_exec *main = e->exec[0], *ext = e->exec[1];
+	int rc = ops->buf_alloc(main, true, MEA_IN_IMAGE, &l->image[0]);
+
+	if (!rc)
+		rc = ops->buf_alloc(main, false, MEA_OUT_LOGITS, &l->logits[0]);
+	if (!rc && main->net->n_outputs > 1)
+		rc = ops->buf_alloc(main, false, MEA_OUT_FEATURES, &l->features[0]);
+	if (rc || !ext)
+		return rc;
+	rc = ops->buf_alloc(ext, false, MEA_OUT_LOGITS, &l->logits[1]);
+	if (!rc && !(e->model->same_image && ops->buf_fits(ext, true, MEA_IN_IMAGE, l->image[0])))
+		rc = ops->buf_alloc(ext, true, MEA_IN_IMAGE, &l->image[1]);
+	if (!rc && !ops->buf_fits(ext, true, MEA_IN_FEATURES, l->features[0]))
+		rc = ops->buf_alloc(ext, true, MEA_IN_FEATURES, &l->features[1]);
+	return rc;
+}
+
+static int prepare(struct mea_engine *e, enum mea_net net)
+{
+	const struct mea_qnet *q = net_of(e, net);
+	char why[256];
+	int rc;
+
+	if (mea_backend_refusal(e->ops, e->backend, q, why, sizeof(why)))
+		rc = mea_fail(MEA_EUNSUPPORTED, "%s", why);
+	else
+		rc = e->ops->prepare(e->backend, q, &e->exec[net]);
+	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
+}
+
+int mea_engine_open(const struct mea_backend_ops *ops, const char *device,
+		    const struct mea_model *m, int n_lanes, struct mea_engine **out)
+{
+	struct mea_engine *e = calloc(1, sizeof(*e));
+	int rc;
+
+	*out = NULL;
+	if (!e)
+		return mea_fail(MEA_ENOMEM, "backend %s: out of memory", ops->name);
+	e->ops = ops;
+	e->model = m;
+	rc = alloc_scratch(e);
+	if (!rc)
+		rc = ops->open(device, &e->backend);
+	if (!rc)
+		rc = prepare(e, MEA_NET_MAIN);
+	if (!rc && m->extension)
+		rc = prepare(e, MEA_NET_EXTENSION);
+	if (!rc) {
+		e->lanes = calloc((size_t)n_lanes, sizeof(*e->lanes));
+		e->n_lanes = e->lanes ? n_lanes : 0;
+		if (!e->lanes)
+			rc = mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	for (int i = 0; i < e->n_lanes && !rc; i++)
+		rc = alloc_lane(e, &e->lanes[i]);
+	if (rc) {
+		mea_fail_in(rc, "backend %s", ops->name);
+		mea_engine_close(e);
+		return rc;
+	}
+	*out = e;
+	return 0;
+}
+
+static void free_lane(struct mea_engine *e, struct lane *l)
+{
+	struct mea_buf *bufs[] = {l->image[0],	  l->image[1],	l->features[0],
+				  l->features[1], l->logits[0], l->logits[1]};
+
+	for (size_t i = 0; i < sizeof(bufs) / sizeof(bufs[0]); i++)
+		if (bufs[i])
+			e->ops->buf_free(bufs[i]);
+}
+
+void mea_engine_close(struct mea_engine *e)
+{
+	struct mea_run_stats unused;
+	bool hung = false;
+
+	if (!e)
+		return;
+	for (int i = 0; i < e->n_lanes; i++) {
+		struct lane *l = &e->lanes[i];
+
+		if (l->job && e->ops->wait(l->job, 0, &unused) == MEA_ETIMEDOUT)
+			hung = true;
+		else
+			free_lane(e, l);
+	}
+	for (int n = 0; n < 2 && !hung; n++)
+		if (e->exec[n])
+			e->ops->release(e->exec[n]);
+	if (e->backend && !hung)
+		e->ops->close(e->backend);
+	free(e->lanes);
+	free(e->bytes);
+	free(e->logits);
+	free(e);
+}
+
+/* --- use ---------------------------------------------------------------------- */
+
+int mea_engine_take(struct mea_engine *e)
+{
+	for (int i = 0; i < e->n_lanes; i++) {
+		if (!e->lanes[i].taken) {
+			e->lanes[i].taken = true;
+			return i;
+		}
+	}
+	return -1;
+}
+
+void mea_engine_give(struct mea_engine *e, int lane)
+{
+	e->lanes[lane].taken = false;
+}
+
+int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb)
+{
+	const struct mea_model *m = e->model;
+	struct lane *l = &e->lanes[lane];
+	size_t n = (size_t)m->bundle->width * (size_t)m->bundle->height;
+	int rc;
+
+	mea_preprocess(&m->pre_main, rgb, n, e->bytes);
+	rc = e->ops->buf_write(l->image[0], e->bytes);
+	if (rc || !l->image[1])
+		return rc;
+	mea_preprocess(&m->pre_extension, rgb, n, e->bytes);
+	return e->ops->buf_write(l->image[1], e->bytes);
+}
+
+/* Carries the features over where the two networks cannot share a buffer. */
+static int copy_features(struct mea_engine *e, struct lane *l)
+{
+	int rc;
+
+	if (!l->features[1])
+		return 0;
+	rc = e->ops->buf_read(l->features[0], e->bytes);
+	return rc ? rc : e->ops->buf_write(l->features[1], e->bytes);
+}
+
+int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net)
+{
+	struct lane *l = &e->lanes[lane];
+	struct mea_buf *in[2] = {l->image[0], l->features[0]};
+	struct mea_buf *out[2] = {l->logits[0], l->features[0]};
+	int rc;
+
+	if (net == MEA_NET_EXTENSION) {
+		rc = copy_features(e, l);
+		if (rc)
+			return rc;
+		if (l->image[1])
+			in[0] = l->image[1];
+		if (l->features[1])
+			in[1] = l->features[1];
+		out[0] = l->logits[1];
+	}
+	return e->ops->submit(e->exec[net], in, out, &l->job);
+}
+
+int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_run_stats *stats)
+{
+	struct lane *l = &e->lanes[lane];
+	int rc = e->ops->wait(l->job, timeout_ms, stats);
+
+	if (rc != MEA_ETIMEDOUT)
+		l->job = NULL;
+	return rc;
+}
+
+int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const float **logits)
+{
+	const struct mea_qnet *qnet = net_of(e, net);
+	const struct mea_qtensor *t = &qnet->tensors[qnet->outputs[MEA_OUT_LOGITS]];
+	int rc = e->ops->buf_read(e->lanes[lane].logits[net], e->bytes);
+
+	if (rc)
+		return rc;
+	for (int i = 0; i < t->c; i++)
+		e->logits[i] = t->scale * (float)(e->bytes[i] - t->zero_point);
+	*logits = e->logits;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model prepared on one backend, with lanes: a lane is a set of buffers that
+ * one image uses from its first job to its answer. One thread uses an engine.
+ */
+#ifndef MEA_ENGINE_H
+#define MEA_ENGINE_H
+
+#include "backend/backend.h"
+#include "meanet/model.h"
+
+struct mea_engine;
+
+/* Opens the backend and prepares m (borrowed) on it, with n_lanes lanes. */
+int mea_engine_open(const struct mea_backend_ops *ops, const char *device,
+		    const struct mea_model *m, int n_lanes, struct mea_engine **out);
+
+/*
+ * Closes e; NULL is fine. Jobs that never ended keep their memory, and with it
+ * the backend: the device might still write there.
+ */
+void mea_engine_close(struct mea_engine *e);
+
+/* Takes a free lane, -1 when there is none; gives one back. */
+int mea_engine_take(struct mea_engine *e);
+void mea_engine_give(struct mea_engine *e, int lane);
+
+/* Quantises the image into the lane's buffers, and starts main or extension.
+ * MEA_EBUSY when the backend takes no more jobs now. */
+int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb);
+int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net);
+
+/*
+ * Waits for the lane's job. MEA_ETIMEDOUT with timeout_ms >= 0: not yet. With
+ * -1 it means that the backend gave up; the lane is then lost and must not be
+ * given back.
+ */
+int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_run_stats *stats);
+
+/* The logits of the network that ran last in the lane; they live in e until the
+ * next call. */
+int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const float **logits);
+
+#endif

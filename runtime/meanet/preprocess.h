@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From an image's bytes to a network's int8 input. */
+#ifndef MEA_PREPROCESS_H
+#define MEA_PREPROCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct mea_preprocess {
+	int8_t table[3][256];
+};
+
+/*
+ * Fills the tables with clamp(rint(((p / 255 - mean) / std) / scale) + zero_point),
+ * each step in float32: what an ONNX runtime does with the normalised image.
+ */
+void mea_preprocess_init(struct mea_preprocess *p, const float mean[3], const float std[3],
+			 float scale, int zero_point);
+
+/* Converts n pixels of RGB bytes; both orders are HWC. */
+void mea_preprocess(const struct mea_preprocess *p, const uint8_t *rgb, size_t n, int8_t *out);
+
+/* The same normalisation without quantisation, as planes (CHW), for a float net. */
+void mea_normalise(const float mean[3], const float std[3], const uint8_t *rgb, size_t n,
+		   float *out);
+
+#endif

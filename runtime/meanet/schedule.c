@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The session's thread. It keeps up to s->jobs images at work; main of one and
+ * extension of another are both under way on the backend, which runs them one
+ * after the other or at once, as it can. A backend is used by this thread only.
+ */
+#include "session.h"
+
+#include "error.h"
+#include "meanet/exits.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Errors in a row after which a backend is left alone. */
+#define MAX_ERRORS 3
+/* While another image could be started, look for one this often. */
+#define LOOK_MS 2
+/* A job this old is waited for with the backend's own limit. */
+#define PATIENCE_MS 1000
+
+double mea_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+__attribute__((format(printf, 2, 3))) static void note(struct mea_session *s, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!s->note)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->note(text, s->note_ctx);
+}
+
+bool mea_unit_ready(struct mea_session *s, int i)
+{
+	struct unit *u = &s->units[i];
+
+	if (u->gone || u->engine)
+		return !u->gone;
+	if (mea_engine_open(u->choice.ops, u->choice.device, s->model, s->jobs, &u->engine)) {
+		u->gone = true;
+		note(s, "%s", mea_errmsg());
+	}
+	return !u->gone;
+}
+
+/* --- the end of an image ---------------------------------------------------- */
+
+static void add_cost(struct mea_cost *sum, const struct mea_cost *c)
+{
+	sum->ms += c->ms;
+	sum->macs += c->macs;
+	sum->cycles += c->cycles;
+	sum->peak_macs += c->peak_macs;
+}
+
+static void forget_running(struct mea_session *s, const struct task *t)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->n_running; i++)
+		if (s->running[i] != t)
+			s->running[n++] = s->running[i];
+	s->n_running = n;
+}
+
+static void finish(struct mea_session *s, struct task *t)
+{
+	struct mea_exit_stats *sum = &s->stats[t->r.exit];
+
+	t->r.latency_ms = mea_now_ms() - t->submitted;
+	pthread_mutex_lock(&s->lock);
+	if (!t->r.error) {
+		sum->images++;
+		sum->latency_ms += t->r.latency_ms;
+		for (int i = 0; i < MEA_EXITS; i++)
+			add_cost(&sum->cost, &t->r.cost[i]);
+	}
+	mea_fifo_push(&s->finished, t);
+	pthread_cond_broadcast(&s->done);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void finish_without_answer(struct mea_session *s, struct task *t, int error)
+{
+	uint64_t tag = t->r.tag;
+
+	memset(&t->r, 0, sizeof(t->r));
+	t->r.tag = tag;
+	t->r.error = error;
+	t->r.why = MEA_WHY_NO_ANSWER;
+	snprintf(t->r.text, sizeof(t->r.text), "%s", mea_errmsg());
+	finish(s, t);
+}
+
+/* --- failure and the next backend ------------------------------------------ */
+
+/*
+ * The image's job failed with error (and mea_errmsg()): it starts again on the
+ * next backend, from the image, since its features may be lost with the device.
+ */
+static void fall_back(struct mea_session *s, struct task *t, int error)
+{
+	struct unit *u = &s->units[t->unit];
+	const char *name = u->choice.ops->name;
+	bool hung = t->started && error == MEA_ETIMEDOUT;
+
+	u->errors++;
+	if (!t->r.fallback_from)
+		t->r.fallback_from = name;
+	snprintf(t->r.text, sizeof(t->r.text), "%s: %s", name, mea_errmsg());
+	if (hung || error == MEA_ENODEV || u->errors >= MAX_ERRORS) {
+		if (!u->gone)
+			note(s, "backend %s is given up: %s", name, mea_errmsg());
+		u->gone = true;
+	}
+	if (!hung)
+		mea_engine_give(u->engine, t->lane);
+	t->unit++;
+	t->started = false;
+	forget_running(s, t);
+	pthread_mutex_lock(&s->lock);
+	mea_fifo_push_front(&s->waiting, t);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- the course of an image -------------------------------------------------- */
+
+static int start_job(struct mea_session *s, struct task *t)
+{
+	int rc = mea_engine_start(s->units[t->unit].engine, t->lane, t->net);
+
+	t->started = rc == 0;
+	t->begun = mea_now_ms();
+	return rc;
+}
+
+/* Begins an image; false when no backend can take it just now. */
+static bool begin(struct mea_session *s, struct task *t)
+{
+	struct mea_engine *e;
+	int rc;
+
+	while (t->unit < s->n_units && !mea_unit_ready(s, t->unit))
+		t->unit++;
+	if (t->unit == s->n_units) {
+		if (t->r.fallback_from)
+			mea_fail(MEA_EDEVICE, "every backend failed; %s", t->r.text);
+		else
+			mea_fail(MEA_ENODEV, "no backend is left");
+		finish_without_answer(s, t, t->r.fallback_from ? MEA_EDEVICE : MEA_ENODEV);
+		return true;
+	}
+	e = s->units[t->unit].engine;
+	t->lane = mea_engine_take(e);
+	/* There are as many lanes as jobs, so another image will give one back. */
+	if (t->lane < 0)
+		return false;
+	t->net = MEA_NET_MAIN;
+	t->r.backend = s->units[t->unit].choice.ops->name;
+	memset(t->r.cost, 0, sizeof(t->r.cost));
+	rc = mea_engine_load(e, t->lane, t->rgb);
+	if (!rc)
+		rc = start_job(s, t);
+	if (rc == MEA_EBUSY && s->n_running) {
+		mea_engine_give(e, t->lane);
+		return false;
+	}
+	if (rc)
+		fall_back(s, t, rc);
+	else
+		s->running[s->n_running++] = t;
+	return true;
+}
+
+static void fill(struct mea_session *s)
+{
+	while (s->n_running < s->jobs) {
+		struct task *t;
+
+		pthread_mutex_lock(&s->lock);
+		t = s->stop ? NULL : mea_fifo_pop(&s->waiting);
+		pthread_mutex_unlock(&s->lock);
+		if (!t)
+			return;
+		if (!begin(s, t)) {
+			pthread_mutex_lock(&s->lock);
+			mea_fifo_push_front(&s->waiting, t);
+			pthread_mutex_unlock(&s->lock);
+			return;
+		}
+	}
+}
+
+/* A network has ended: what follows from its logits. */
+static int advance(struct mea_session *s, struct task *t)
+{
+	const struct mea_bundle *b = s->model->bundle;
+	struct unit *u = &s->units[t->unit];
+	struct mea_opinion o;
+	const float *logits;
+	int rc = mea_engine_logits(u->engine, t->lane, t->net, &logits);
+
+	if (rc)
+		return rc;
+	if (t->net == MEA_NET_MAIN) {
+		o = mea_opinion_of(logits, b->n_classes);
+		/* Here the cloud client comes in: a reason or NULL. */
+		if (mea_after_main(b, &o, "not configured", &t->r) == MEA_STEP_EXTENSION) {
+			/* The oldest job stands first, and this one is new. */
+			forget_running(s, t);
+			s->running[s->n_running++] = t;
+			t->net = MEA_NET_EXTENSION;
+			t->started = false;
+			return 0;
+		}
+	} else {
+		o = mea_opinion_of(logits, b->n_hard);
+		mea_after_extension(b, &o, &t->r);
+	}
+	mea_engine_give(u->engine, t->lane);
+	forget_running(s, t);
+	finish(s, t);
+	return 0;
+}
+
+/* Starts the extensions that found the backend busy; fails one that finds it so
+ * while nothing is under way. */
+static void start_ready(struct mea_session *s)
+{
+	int under_way = 0;
+
+	for (int i = 0; i < s->n_running; i++)
+		under_way += s->running[i]->started;
+	for (int i = 0; i < s->n_running; i++) {
+		struct task *t = s->running[i];
+		int rc = t->started ? 0 : start_job(s, t);
+
+		if (rc == 0 || (rc == MEA_EBUSY && under_way)) {
+			under_way += rc == 0;
+			continue;
+		}
+		fall_back(s, t, rc);
+		return; /* running[] has changed; the next round goes on */
+	}
+}
+
+/* Waits for the oldest job and moves its image on. */
+static void step(struct mea_session *s)
+{
+	struct mea_run_stats st = {0};
+	struct task *t = NULL;
+	struct mea_cost *c;
+	int rc, limit = -1;
+
+	for (int i = 0; i < s->n_running && !t; i++)
+		if (s->running[i]->started)
+			t = s->running[i];
+	if (!t)
+		return;
+	if (s->n_running < s->jobs && mea_now_ms() - t->begun < PATIENCE_MS)
+		limit = LOOK_MS;
+	rc = mea_engine_wait(s->units[t->unit].engine, t->lane, limit, &st);
+	if (rc == MEA_ETIMEDOUT && limit >= 0)
+		return;
+	if (!rc) {
+		c = &t->r.cost[t->net];
+		c->ms = st.ms;
+		c->macs = st.macs;
+		c->cycles = st.cycles;
+		c->peak_macs = st.peak_macs;
+		s->units[t->unit].errors = 0;
+		rc = advance(s, t);
+	}
+	if (rc)
+		fall_back(s, t, rc);
+}
+
+void *mea_schedule(void *session)
+{
+	struct mea_session *s = session;
+	bool stop;
+
+	for (;;) {
+		pthread_mutex_lock(&s->lock);
+		while (!s->stop && !s->waiting.head && !s->n_running)
+			pthread_cond_wait(&s->work, &s->lock);
+		stop = s->stop;
+		pthread_mutex_unlock(&s->lock);
+		if (stop && !s->n_running)
+			return NULL;
+		fill(s);
+		start_ready(s);
+		step(s);
+	}
+}

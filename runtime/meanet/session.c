@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The public interface of a session, and its queues. */
+#include "session.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define QUEUE_DEFAULT 64
+#define QUEUE_MAX     65536
+#define JOBS_DEFAULT  2
+#define JOBS_MAX      64
+
+const char *mea_exit_name(enum mea_exit exit)
+{
+	static const char *const names[MEA_EXITS] = {"main", "extension", "cloud"};
+
+	return (unsigned)exit < MEA_EXITS ? names[exit] : "unknown";
+}
+
+const char *mea_why_text(enum mea_why why)
+{
+	static const char *const texts[] = {
+#define TEXT(name, text) text,
+		MEA_WHY_MAP(TEXT)
+#undef TEXT
+	};
+
+	return (unsigned)why < sizeof(texts) / sizeof(texts[0]) ? texts[why] : "unknown";
+}
+
+void mea_fifo_push(struct fifo *f, struct task *t)
+{
+	t->next = NULL;
+	if (f->head)
+		f->tail->next = t;
+	else
+		f->head = t;
+	f->tail = t;
+}
+
+void mea_fifo_push_front(struct fifo *f, struct task *t)
+{
+	t->next = f->head;
+	if (!f->head)
+		f->tail = t;
+	f->head = t;
+}
+
+struct task *mea_fifo_pop(struct fifo *f)
+{
+	struct task *t = f->head;
+
+	if (t)
+		f->head = t->next;
+	return t;
+}
+
+/* --- opening ----------------------------------------------------------------- */
+
+static int check_options(const struct mea_options *o, int *queue, int *jobs)
+{
+	*queue = o->queue ? o->queue : QUEUE_DEFAULT;
+	*jobs = o->jobs ? o->jobs : JOBS_DEFAULT;
+	if (*queue < 1 || *queue > QUEUE_MAX)
+		return mea_fail(MEA_EINVAL, "options.queue: %d is not in 1..%d", *queue, QUEUE_MAX);
+	if (*jobs < 1 || *jobs > JOBS_MAX)
+		return mea_fail(MEA_EINVAL, "options.jobs: %d is not in 1..%d", *jobs, JOBS_MAX);
+	return 0;
+}
+
+static int make_tasks(struct mea_session *s, int queue)
+{
+	size_t size = (size_t)s->model->bundle->width * (size_t)s->model->bundle->height * 3;
+
+	s->tasks = calloc((size_t)queue, sizeof(*s->tasks));
+	s->running = calloc((size_t)s->jobs, sizeof(struct task *));
+	if (!s->tasks || !s->running)
+		return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images", queue);
+	for (; s->n_tasks < queue; s->n_tasks++) {
+		struct task *t = &s->tasks[s->n_tasks];
+
+		t->rgb = malloc(size);
+		if (!t->rgb)
+			return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images",
+					queue);
+		mea_fifo_push(&s->free, t);
+	}
+	return 0;
+}
+
+/* The first backend that takes the model; the rest open when they are needed. */
+static int open_first(struct mea_session *s)
+{
+	for (int i = 0; i < s->n_units; i++)
+		if (mea_unit_ready(s, i))
+			return 0;
+	if (s->n_units > 1)
+		return mea_fail_in(MEA_ENODEV, "no backend of the list takes %s; the last one",
+				   s->model->bundle->dir);
+	return mea_fail_in(MEA_ENODEV, "%s", s->model->bundle->dir);
+}
+
+static int start_thread(struct mea_session *s)
+{
+	pthread_condattr_t attr;
+	int err;
+
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->work, &attr);
+	pthread_cond_init(&s->done, &attr);
+	pthread_condattr_destroy(&attr);
+	err = pthread_create(&s->thread, NULL, mea_schedule, s);
+	if (err)
+		return mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err));
+	s->thread_runs = true;
+	return 0;
+}
+
+int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
+		     const struct mea_options *opt, struct mea_session **out)
+{
+	struct mea_session *s = calloc(1, sizeof(*s));
+	int queue, rc;
+
+	*out = NULL;
+	if (!s) {
+		mea_model_free(m);
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	s->model = m;
+	s->note = opt->note;
+	s->note_ctx = opt->note_ctx;
+	s->n_units = n;
+	for (int i = 0; i < n; i++)
+		s->units[i].choice = choices[i];
+	rc = check_options(opt, &queue, &s->jobs);
+	if (!rc)
+		rc = make_tasks(s, queue);
+	if (!rc)
+		rc = open_first(s);
+	if (!rc)
+		rc = start_thread(s);
+	if (rc) {
+		mea_close(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+int mea_open(const char *bundle, const struct mea_options *opt, struct mea_session **out)
+{
+	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_choice choices[MEA_CHOICES_MAX];
+	struct mea_model *m;
+	int n, rc;
+
+	*out = NULL;
+	/* A caller built against an older header has a shorter struct; a newer one
+	 * may ask for what this library does not know. */
+	if (opt && (opt->size < sizeof(size_t) || opt->size > sizeof(o)))
+		return mea_fail(MEA_EINVAL, "options.size: %zu; use MEA_OPTIONS_INIT", opt->size);
+	if (opt)
+		memcpy(&o, opt, opt->size);
+	n = mea_choices_parse(o.backends, o.device, choices);
+	if (n < 0)
+		return n;
+	rc = mea_model_load(bundle, &m);
+	return rc ? rc : mea_session_open(m, choices, n, &o, out);
+}
+
+void mea_close(struct mea_session *s)
+{
+	if (!s)
+		return;
+	if (s->thread_runs) {
+		pthread_mutex_lock(&s->lock);
+		s->stop = true;
+		pthread_cond_broadcast(&s->work);
+		pthread_mutex_unlock(&s->lock);
+		pthread_join(s->thread, NULL);
+		pthread_cond_destroy(&s->work);
+		pthread_cond_destroy(&s->done);
+		pthread_mutex_destroy(&s->lock);
+	}
+	for (int i = 0; i < s->n_units; i++)
+		mea_engine_close(s->units[i].engine);
+	for (int i = 0; i < s->n_tasks; i++)
+		free(s->tasks[i].rgb);
+	free(s->tasks);
+	free(s->running);
+	mea_model_free(s->model);
+	free(s);
+}
+
+/* --- looking ------------------------------------------------------------------- */
+
+void mea_input_size(const struct mea_session *s, int *width, int *height)
+{
+	*width = s->model->bundle->width;
+	*height = s->model->bundle->height;
+}
+
+int mea_class_count(const struct mea_session *s)
+{
+	return s->model->bundle->n_classes;
+}
+
+const char *mea_class_name(const struct mea_session *s, int label)
+{
+	const struct mea_bundle *b = s->model->bundle;
+
+	return label >= 0 && label < b->n_classes ? b->classes[label] : NULL;
+}
+
+void mea_stats(struct mea_session *s, struct mea_exit_stats stats[MEA_EXITS])
+{
+	pthread_mutex_lock(&s->lock);
+	memcpy(stats, s->stats, sizeof(s->stats));
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- images in, results out ----------------------------------------------------- */
+
+int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
+{
+	const struct mea_bundle *b = s->model->bundle;
+	struct task *t;
+
+	pthread_mutex_lock(&s->lock);
+	t = mea_fifo_pop(&s->free);
+	pthread_mutex_unlock(&s->lock);
+	if (!t)
+		return mea_fail(MEA_EBUSY, "the queue of %d images is full; collect results first",
+				s->n_tasks);
+	memcpy(t->rgb, rgb, (size_t)b->width * (size_t)b->height * 3);
+	memset(&t->r, 0, sizeof(t->r));
+	t->r.tag = tag;
+	t->unit = 0;
+	t->started = false;
+	t->submitted = mea_now_ms();
+	pthread_mutex_lock(&s->lock);
+	s->under_way++;
+	mea_fifo_push(&s->waiting, t);
+	pthread_cond_signal(&s->work);
+	pthread_mutex_unlock(&s->lock);
+	return 0;
+}
+
+/* Waits for a finished image with the lock held. */
+static int await(struct mea_session *s, int timeout_ms)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	while (!s->finished.head) {
+		if (!s->under_way)
+			return mea_fail(MEA_ENOENT, "no image is under way");
+		if (timeout_ms < 0)
+			pthread_cond_wait(&s->done, &s->lock);
+		else if (pthread_cond_timedwait(&s->done, &s->lock, &until) == ETIMEDOUT &&
+			 !s->finished.head)
+			return mea_fail(MEA_ETIMEDOUT, "no image was finished within %d ms",
+					timeout_ms);
+	}
+	return 0;
+}
+
+int mea_collect(struct mea_session *s, int timeout_ms, struct mea_result *result)
+{
+	struct task *t;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	rc = await(s, timeout_ms);
+	if (!rc) {
+		t = mea_fifo_pop(&s->finished);
+		*result = t->r;
+		s->under_way--;
+		/* Another thread may wait for a result that now never comes. */
+		if (!s->under_way)
+			pthread_cond_broadcast(&s->done);
+		mea_fifo_push(&s->free, t);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
+int mea_classify(struct mea_session *s, const uint8_t *rgb, struct mea_result *result)
+{
+	bool busy;
+	int rc;
+
+	pthread_mutex_lock(&s->lock);
+	busy = s->under_way > 0;
+	pthread_mutex_unlock(&s->lock);
+	if (busy)
+		return mea_fail(MEA_EBUSY, "other images are under way; collect their results");
+	rc = mea_submit(s, rgb, 0);
+	if (!rc)
+		rc = mea_collect(s, -1, result);
+	if (!rc && result->error)
+		rc = mea_fail(result->error, "%s", result->text);
+	return rc;
+}

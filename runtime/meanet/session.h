@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of a session (mea.h): who owns what, and how a thread of its own
+ * walks images through the exits. session.c is the interface and the queues,
+ * schedule.c the thread.
+ */
+#ifndef MEA_SESSION_H
+#define MEA_SESSION_H
+
+#include <pthread.h>
+
+#include "backend/registry.h"
+#include "meanet/engine.h"
+#include "mea.h"
+
+/* An image on its way. */
+struct task {
+	struct task *next;
+	uint8_t *rgb;
+	double submitted; /* ms */
+	int unit;	  /* the first backend in the list that may take it */
+	int lane;
+	enum mea_net net; /* what runs or is to run */
+	bool started;	  /* its job is under way */
+	double begun;	  /* ms; when its job started */
+	struct mea_result r;
+};
+
+struct fifo {
+	struct task *head, *tail;
+};
+
+/* One entry of the backend list. */
+struct unit {
+	struct mea_choice choice;
+	struct mea_engine *engine; /* opened when it is first needed */
+	int errors;		   /* in a row */
+	bool gone;		   /* refused the model, failed to open, or broke down */
+};
+
+struct mea_session {
+	struct mea_model *model;
+	int jobs;
+	void (*note)(const char *text, void *ctx);
+	void *note_ctx;
+
+	/* The thread's own; nobody else looks at these while it runs. */
+	struct unit units[MEA_CHOICES_MAX];
+	int n_units;
+	struct task **running; /* jobs entries, oldest job first */
+	int n_running;
+
+	pthread_t thread;
+	bool thread_runs;
+	pthread_mutex_t lock; /* guards all below */
+	pthread_cond_t work, done;
+	struct task *tasks;
+	int n_tasks, under_way;
+	struct fifo free, waiting, finished;
+	struct mea_exit_stats stats[MEA_EXITS];
+	bool stop;
+};
+
+void mea_fifo_push(struct fifo *f, struct task *t);
+void mea_fifo_push_front(struct fifo *f, struct task *t);
+struct task *mea_fifo_pop(struct fifo *f);
+
+/* Milliseconds of the monotonic clock. */
+double mea_now_ms(void);
+
+/*
+ * As mea_open() for a model that is already there (taken over, also on failure)
+ * and n choices of backends.
+ */
+int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
+		     const struct mea_options *opt, struct mea_session **out);
+
+/* Opens unit i unless it is open; false when it cannot be used, with the reason
+ * in mea_errmsg() and told to the note function. */
+bool mea_unit_ready(struct mea_session *s, int i);
+
+/* The thread: runs until s->stop and no job is left. */
+void *mea_schedule(void *session);
+
+#endif

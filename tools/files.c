@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "files.h"
+
+#include "error.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int copy_bytes(FILE *in, FILE *out, const char *from, const char *to)
+{
+	char block[65536];
+	size_t n;
+
+	while ((n = fread(block, 1, sizeof(block), in)) > 0)
+		if (fwrite(block, 1, n, out) != n)
+			return mea_fail(MEA_EIO, "%s: %s", to, strerror(errno));
+	return ferror(in) ? mea_fail(MEA_EIO, "%s: cannot be read", from) : 0;
+}
+
+static bool same_file(const char *a, const char *b)
+{
+	struct stat x, y;
+
+	return !stat(a, &x) && !stat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int file_copy(const char *from, const char *to)
+{
+	FILE *in = NULL, *out = NULL;
+	char *part = NULL;
+	int rc = 0;
+
+	if (same_file(from, to))
+		return 0;
+	if (asprintf(&part, "%s.tmp", to) < 0)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	in = fopen(from, "rb");
+	if (!in) {
+		rc = mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", from,
+			      strerror(errno));
+		goto out;
+	}
+	out = fopen(part, "wb");
+	rc = out ? copy_bytes(in, out, from, to) : mea_fail(MEA_EIO, "%s: %s", to, strerror(errno));
+	if (out && fclose(out) && !rc)
+		rc = mea_fail(MEA_EIO, "%s: %s", to, strerror(errno));
+	if (!rc && rename(part, to))
+		rc = mea_fail(MEA_EIO, "%s: %s", to, strerror(errno));
+	if (rc && out)
+		unlink(part);
+out:
+	if (in)
+		fclose(in);
+	free(part);
+	return rc;
+}
+
+int folder_make(const char *dir)
+{
+	if (mkdir(dir, 0777) && errno != EEXIST)
+		return mea_fail(MEA_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
+	return 0;
+}
+
+void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
+		float out[3])
+{
+	char *end = (char *)arg;
+
+	for (int i = 0; i < 3; i++) {
+		const char *start = end;
+
+		out[i] = strtof(start, &end);
+		if (end == start || !isfinite(out[i]) || (positive && out[i] <= 0) ||
+		    *end != (i < 2 ? ',' : 0))
+			argp_error(state, "%s: '%s' is not three %snumbers like 0.5,0.5,0.5",
+				   option, arg, positive ? "positive " : "");
+		end++;
+	}
+}
+
+double tool_real(struct argp_state *state, const char *option, const char *arg)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (end == arg || *end || !isfinite(v) || v < 0)
+		argp_error(state, "%s: '%s' is not a number of at least 0", option, arg);
+	return v;
+}

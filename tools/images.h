@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options by which subcommands take images: --data, --limit and names of
+ * more files. An argp child parser. */
+#ifndef MEA_TOOL_IMAGES_H
+#define MEA_TOOL_IMAGES_H
+
+#include "data/data.h"
+#include "tool.h"
+
+struct images {
+	const char **paths;
+	int n_paths, room;
+	size_t limit;	       /* 0: all */
+	struct mea_data *data; /* set by images_open() */
+	size_t count;	       /* min(limit, what there is) */
+};
+
+extern const struct argp images_argp;
+
+/* Adds one path. */
+void images_add(struct argp_state *state, struct images *im, const char *path);
+
+struct mea_bundle;
+
+/* Opens the set (b: of a bundle whose classes its labels must mean; NULL: any).
+ * Returns 0 or a negative error. */
+int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b);
+
+/* Frees all; a zeroed struct is fine. */
+void images_close(struct images *im);
+
+/* The first path, MEA_DATA's, or "glyphs", for headings. */
+const char *images_title(const struct images *im);
+
+/* The same without folders above the last, for notes that travel. */
+void images_name(const struct images *im, char *text, size_t size);
+
+#endif

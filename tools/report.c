@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What `mea run` prints. A figure that is not known is "-" or null, never 0. */
+#include "run.h"
+#include "tool.h"
+
+#include <string.h>
+
+void report_add(struct run_report *r, const struct mea_result *res, int label)
+{
+	struct exit_sum *x = &r->exits[res->exit];
+	uint64_t cycles = 0;
+
+	x->images++;
+	x->labelled += label >= 0;
+	x->correct += label >= 0 && label == res->label;
+	for (int i = 0; i < MEA_EXITS; i++) {
+		x->ms += res->cost[i].ms;
+		x->macs += res->cost[i].macs;
+		x->peak_macs += res->cost[i].peak_macs;
+		cycles += res->cost[i].cycles;
+	}
+	x->cycles += cycles;
+	if (!r->backend[0]) {
+		snprintf(r->backend, sizeof(r->backend), "%s", res->backend);
+		r->accelerated = true;
+	}
+	/* One answer without a clock spoils every mean over cycles. */
+	r->accelerated &= cycles > 0;
+	r->complex += res->complex;
+	r->fallbacks += res->fallback_from != NULL;
+}
+
+static struct exit_sum total(const struct run_report *r)
+{
+	struct exit_sum t = {0};
+
+	for (int i = 0; i < MEA_EXITS; i++) {
+		t.images += r->exits[i].images;
+		t.labelled += r->exits[i].labelled;
+		t.correct += r->exits[i].correct;
+		t.ms += r->exits[i].ms;
+		t.macs += r->exits[i].macs;
+		t.cycles += r->exits[i].cycles;
+		t.peak_macs += r->exits[i].peak_macs;
+	}
+	return t;
+}
+
+/* --- JSON ------------------------------------------------------------------ */
+
+static json_t *ratio(double a, double b)
+{
+	return b > 0 ? json_real(a / b) : json_null();
+}
+
+int report_each(struct run_report *r, const struct mea_session *s, const struct mea_result *res,
+		const char *where, int label)
+{
+	json_t *o = json_pack("{s:s, s:I}", "image", where, "index", (json_int_t)res->tag);
+
+	if (res->error) {
+		json_object_set_new(o, "error", json_string(res->text));
+		return json_array_append_new(r->each, o);
+	}
+	json_object_set_new(o, "class", json_integer(res->label));
+	json_object_set_new(o, "name", json_string(mea_class_name(s, res->label)));
+	json_object_set_new(o, "label", label < 0 ? json_null() : json_integer(label));
+	json_object_set_new(o, "exit", json_string(mea_exit_name(res->exit)));
+	json_object_set_new(o, "why", json_string(mea_why_text(res->why)));
+	json_object_set_new(o, "confidence", json_real((double)res->confidence));
+	json_object_set_new(o, "entropy", json_real((double)res->entropy));
+	json_object_set_new(o, "complex", json_boolean(res->complex));
+	if (res->cloud_missed)
+		json_object_set_new(o, "cloud_missed", json_string(res->cloud_missed));
+	json_object_set_new(o, "backend", json_string(res->backend));
+	if (res->fallback_from)
+		json_object_set_new(o, "fallback",
+				    json_pack("{s:s, s:s, s:s}", "from", res->fallback_from, "to",
+					      res->backend, "reason", res->text));
+	json_object_set_new(o, "latency_ms", json_real(res->latency_ms));
+	return json_array_append_new(r->each, o);
+}
+
+static json_t *exit_object(const struct run_report *r, int i, size_t images)
+{
+	const struct exit_sum *x = &r->exits[i];
+	double n = (double)x->images;
+
+	return json_pack(
+		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", mea_exit_name((enum mea_exit)i),
+		"images", (json_int_t)x->images, "share", ratio(n, (double)images), "accuracy",
+		ratio((double)x->correct, (double)x->labelled), "cycles",
+		r->accelerated ? ratio((double)x->cycles, n) : json_null(), "macs",
+		ratio((double)x->macs, n), "utilisation",
+		r->accelerated ? ratio((double)x->macs, (double)x->peak_macs) : json_null(), "ms",
+		ratio(x->ms, n));
+}
+
+int report_json(const struct run_report *r)
+{
+	struct exit_sum t = total(r);
+	json_t *exits = json_array(), *o;
+	int bad;
+
+	for (int i = 0; i < MEA_EXITS; i++)
+		json_array_append_new(exits, exit_object(r, i, t.images));
+	o = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "bundle",
+		      r->bundle, "data", r->data, "backend", r->backend[0] ? r->backend : NULL,
+		      "images", (json_int_t)t.images, "correct",
+		      t.labelled ? json_integer((json_int_t)t.correct) : json_null(), "accuracy",
+		      ratio((double)t.correct, (double)t.labelled), "exits", exits, "complex",
+		      (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks, "failed",
+		      (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable, "seconds",
+		      r->seconds);
+	if (r->notes)
+		json_object_set(o, "notes", r->notes);
+	if (r->each)
+		json_object_set(o, "each", r->each);
+	bad = !o || json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) ||
+	      putchar('\n') == EOF || fflush(stdout);
+	json_decref(o);
+	return bad ? TOOL_FAILED : TOOL_OK;
+}
+
+/* --- for people ---------------------------------------------------------------- */
+
+void report_line(const struct mea_session *s, const struct mea_result *res, const char *where,
+		 int label)
+{
+	const char *mark = label < 0 ? "" : label == res->label ? "right " : "wrong ";
+
+	if (res->error) {
+		printf("%s: no answer: %s\n", where, res->text);
+		return;
+	}
+	printf("%s: %s%s at %s, confidence %.3f, entropy %.3f; %s", where, mark,
+	       mea_class_name(s, res->label), mea_exit_name(res->exit), (double)res->confidence,
+	       (double)res->entropy, mea_why_text(res->why));
+	if (label >= 0 && label != res->label)
+		printf("; is %s", mea_class_name(s, label));
+	if (res->cloud_missed)
+		printf("; complex, but cloud %s", res->cloud_missed);
+	if (res->fallback_from)
+		printf("; answered by %s, since %s", res->backend, res->text);
+	putchar('\n');
+}
+
+static void put(const char *format, double v, bool known, int width)
+{
+	if (known)
+		printf(format, v);
+	else
+		printf("%*s", width, "-");
+}
+
+static void row(const char *name, const struct exit_sum *x, size_t images, bool cycles)
+{
+	double n = (double)x->images;
+
+	printf("%-10s %7zu", name, x->images);
+	put(" %7.1f%%", 100 * n / (double)images, images > 0, 9);
+	put(" %8.2f%%", 100 * (double)x->correct / (double)x->labelled, x->labelled > 0, 10);
+	put(" %11.0f", (double)x->cycles / n, cycles && n > 0, 12);
+	put(" %8.2f", (double)x->macs / n / 1e6, n > 0, 9);
+	put(" %11.1f%%", 100 * (double)x->macs / (double)x->peak_macs, cycles && n > 0, 13);
+	put(" %9.3f\n", x->ms / n, n > 0, 10);
+	if (x->images == 0)
+		putchar('\n');
+}
+
+int report_table(const struct run_report *r)
+{
+	struct exit_sum t = total(r);
+
+	printf("%s on %s, backend %s, %.1f s\n", r->bundle, r->data,
+	       r->backend[0] ? r->backend : "-", r->seconds);
+	printf("%-10s %7s %8s %9s %11s %8s %12s %9s\n", "exit", "images", "share", "accuracy",
+	       "cycles", "MMAC", "utilisation", "ms");
+	for (int i = 0; i < MEA_EXITS; i++)
+		row(mea_exit_name((enum mea_exit)i), &r->exits[i], t.images, r->accelerated);
+	row("all", &t, t.images, r->accelerated);
+	if (r->complex)
+		printf("%zu complex images (entropy over the threshold) stayed here: the cloud is "
+		       "not configured\n",
+		       r->complex);
+	if (r->fallbacks)
+		printf("%zu images were answered by another backend after a failure\n",
+		       r->fallbacks);
+	if (r->failed || r->unreadable)
+		printf("%zu images without an answer, %zu that could not be read\n", r->failed,
+		       r->unreadable);
+	return fflush(stdout) || ferror(stdout) ? TOOL_FAILED : TOOL_OK;
+}

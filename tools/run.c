@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea run BUNDLE: classifies images and tells where each left and at what cost. */
+#include "run.h"
+#include "images.h"
+#include "meanet/bundle.h"
+#include "tool.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run {
+	const char *bundle, *backends, *device;
+	bool each, json, verbose;
+	struct images images;
+	struct mea_session *s;
+	struct run_report report;
+	int *labels; /* of the images under way, by index */
+	struct progress progress;
+};
+
+enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_EACH, OPT_JSON };
+
+static const struct argp_option options[] = {
+	{"backend", OPT_BACKEND, "LIST", 0,
+	 "backends in order of preference, such as accel,ref; the first that takes the model "
+	 "answers, the others stand by (all)",
+	 0},
+	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: sim or auto (auto)", 0},
+	{"each", OPT_EACH, NULL, 0, "tell about each image", 0},
+	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+	{"verbose", 'v', NULL, 0, "tell on stderr why a backend was passed over", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run *r = state->input;
+
+	switch (key) {
+	case OPT_BACKEND:
+		r->backends = arg;
+		return 0;
+	case OPT_DEVICE:
+		r->device = arg;
+		return 0;
+	case OPT_EACH:
+		r->each = true;
+		return 0;
+	case OPT_JSON:
+		r->json = true;
+		return 0;
+	case 'v':
+		r->verbose = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &r->images;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!r->bundle)
+			r->bundle = arg;
+		else if (r->images.n_paths)
+			images_add(state, &r->images, arg);
+		else
+			argp_error(state, "'%s': images are named by --data", arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which BUNDLE?");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void note(const char *text, void *ctx)
+{
+	struct run *r = ctx;
+
+	if (r->verbose)
+		fprintf(stderr, "%s: %s\n", tool_name, text);
+	/* The session's thread writes here; we read only when it has nothing left
+	 * to do. */
+	if (r->report.notes)
+		json_array_append_new(r->report.notes, json_string(text));
+}
+
+static int open_all(struct run *r)
+{
+	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_bundle *b = NULL;
+	int rc;
+
+	o.backends = r->backends;
+	o.device = r->device;
+	o.note = note;
+	o.note_ctx = r;
+	rc = mea_open(r->bundle, &o, &r->s);
+	if (!rc)
+		rc = mea_bundle_load(r->bundle, &b);
+	if (!rc)
+		rc = images_open(&r->images, b->width, b->height, false, b);
+	mea_bundle_free(b);
+	return rc;
+}
+
+static int take_result(struct run *r)
+{
+	struct mea_result res;
+	char where[512];
+	int label, rc = mea_collect(r->s, -1, &res);
+
+	if (rc)
+		return rc;
+	label = r->labels[res.tag];
+	if (res.error)
+		r->report.failed++;
+	else
+		report_add(&r->report, &res, label);
+	if (r->each || res.error)
+		mea_data_where(r->images.data, res.tag, where, sizeof(where));
+	if (r->each && r->json)
+		report_each(&r->report, r->s, &res, where, label);
+	else if (r->each)
+		report_line(r->s, &res, where, label);
+	if (res.error && !r->each)
+		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
+	return 0;
+}
+
+/* Hands image i over, taking results while the queue is full. */
+static int give_image(struct run *r, size_t i, uint8_t *rgb)
+{
+	int rc = mea_data_get(r->images.data, i, rgb, &r->labels[i]);
+
+	/* One bad file among many costs its own answer only. */
+	if (rc) {
+		tool_fail();
+		r->report.unreadable++;
+		return 0;
+	}
+	if (r->labels[i] >= mea_class_count(r->s)) {
+		fprintf(stderr, "%s: image %zu: class %d, but %s has %d classes\n", tool_name, i,
+			r->labels[i], r->bundle, mea_class_count(r->s));
+		r->report.unreadable++;
+		return 0;
+	}
+	while ((rc = mea_submit(r->s, rgb, i)) == MEA_EBUSY) {
+		rc = take_result(r);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+static int classify_all(struct run *r)
+{
+	int width, height, rc = 0;
+	uint8_t *rgb;
+
+	mea_input_size(r->s, &width, &height);
+	rgb = malloc((size_t)width * (size_t)height * 3);
+	r->labels = calloc(r->images.count, sizeof(*r->labels));
+	if (!rgb || !r->labels) {
+		fprintf(stderr, "%s: out of memory\n", tool_name);
+		free(rgb);
+		return MEA_ENOMEM;
+	}
+	for (size_t i = 0; i < r->images.count && !rc; i++) {
+		rc = give_image(r, i, rgb);
+		progress_step(i + 1, r->images.count, &r->progress);
+	}
+	while (!rc)
+		rc = take_result(r);
+	progress_end(&r->progress);
+	free(rgb);
+	return rc == MEA_ENOENT ? 0 : rc;
+}
+
+static int run_all(struct run *r)
+{
+	double start = tool_now();
+	int rc;
+
+	if (r->json)
+		r->report.notes = json_array();
+	if (r->json && r->each)
+		r->report.each = json_array();
+	rc = open_all(r);
+	if (!rc)
+		rc = classify_all(r);
+	if (rc)
+		return tool_fail();
+	r->report.bundle = r->bundle;
+	r->report.data = images_title(&r->images);
+	r->report.seconds = tool_now() - start;
+	rc = r->json ? report_json(&r->report) : report_table(&r->report);
+	return r->report.failed || r->report.unreadable ? TOOL_FAILED : rc;
+}
+
+int tool_run(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&images_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+		options,
+		parse,
+		"BUNDLE [IMAGE...]",
+		"Classifies images with a model bundle. Each image leaves at main, at the "
+		"extension or "
+		"at the cloud; the table tells, per exit, its images, accuracy, and the mean cost "
+		"of an "
+		"image. Images after BUNDLE are more --data."
+		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
+		children,
+		NULL,
+		NULL};
+	struct run r = {.progress = {.what = "images"}};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &r);
+	rc = run_all(&r);
+	mea_close(r.s);
+	images_close(&r.images);
+	json_decref(r.report.each);
+	json_decref(r.report.notes);
+	free(r.labels);
+	return rc;
+}
