@@ -7,6 +7,7 @@
 
 static const struct tool tools[] = {
 	{"run", "classify images; accuracy and cost per exit", tool_run},
+	{"info", "backends here; layers, shapes, MACs of a model", tool_info},
 	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
 	{"bundle", "make a model bundle around ONNX files", tool_bundle},
 	{"dataset", "make the glyphs data set", tool_dataset},

@@ -163,7 +163,7 @@ module mea_compute #(
 		.clk(clk), .rst(rst),
 		.cmd_valid(busy[stream_at] && !streamed[stream_at]),
 		.cmd(stream_at ? cmd1 : cmd0), .cmd_bank(stream_at), .cmd_done(stream_done),
-		.tile_ready(tile_ready), .tile_take(tile_take),
+		.tile_ready(tile_ready), .par_ready(loaded[stream_at]), .tile_take(tile_take),
 		.wait_weights(wait_weights), .wait_gap(wait_gap), .wait_bank(wait_bank),
 		.issue_mac(issue_mac), .issue_pool(issue_pool),
 		.q_valid(q_valid), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),

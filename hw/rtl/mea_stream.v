@@ -35,6 +35,8 @@ module mea_stream #(
 
 	// the weight loader's hand-over
 	input  wire               tile_ready,
+	// POOL has no tiles to wait for, but its parameters must be there
+	input  wire               par_ready,
 	output wire               tile_take,
 
 	// what an idle cycle waits for
@@ -102,7 +104,7 @@ module mea_stream #(
 	// --- may this cycle issue? -----------------------------------------------
 	wire running   = state == RUN;
 	wire gap_ok    = !(tile_first && tile_start) || since_issue >= gap;
-	wire weight_ok = is_pool || !tile_start || tile_ready;
+	wire weight_ok = is_pool ? !final_px || par_ready : !tile_start || tile_ready;
 	wire split     = want_res && same_bank && !res_done;
 	wire go        = running && gap_ok && weight_ok && !split;
 

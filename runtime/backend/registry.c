@@ -8,9 +8,7 @@
 #include <string.h>
 
 static const struct mea_backend_ops *const builtin[] = {
-#ifdef MEA_HAVE_ACCEL
 	&mea_backend_accel,
-#endif
 	&mea_backend_ref,
 	NULL,
 };
