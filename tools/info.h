@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `mea info`: what its files share. Each part is a JSON object first, from which
+ * the text is printed, so that both always say the same. */
+#ifndef MEA_TOOL_INFO_H
+#define MEA_TOOL_INFO_H
+
+#include <jansson.h>
+
+#include "backend/registry.h"
+#include "graph/graph.h"
+#include "meanet/model.h"
+
+/* The backends of a list, opened where that works. */
+struct places {
+	struct mea_choice choice[MEA_CHOICES_MAX];
+	struct mea_backend *open[MEA_CHOICES_MAX];
+	char why[MEA_CHOICES_MAX][256]; /* why it is not open */
+	int n;
+};
+
+int places_open(struct places *p, const char *list, const char *device);
+void places_close(struct places *p);
+
+/* [{name, available, text}] */
+json_t *info_backends(const struct places *p);
+
+/* The first backend that takes all networks of nets, which is the one that
+ * answers; NULL when none does. */
+const char *places_answering(const struct places *p, const struct mea_qnet *const *nets, int n);
+
+/* {inputs, outputs, macs, weight_bytes, backend, layers: [...]} */
+json_t *info_qnet(const struct places *p, const struct mea_qnet *net, const char *backend);
+
+/* The same for a float graph; its operations do not run on a backend. */
+json_t *info_graph(const struct mea_graph *g);
+
+/* Prints what info_qnet() or info_graph() gave. */
+void info_print_net(const char *title, json_t *net);
+
+#endif
