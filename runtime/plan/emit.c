@@ -115,9 +115,11 @@ static void put_requant(const struct emit *e, const struct mea_qlayer *l, uint32
 {
 	const struct mea_qtensor *t = e->net->tensors;
 
-	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)l->mid_zero);
-	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)l->mid_lo);
-	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)l->mid_hi);
+	bool add = l->op == MEA_Q_ADD;
+
+	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)(add ? t[l->in].zero_point : l->mid_zero));
+	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)(add ? -128 : l->mid_lo));
+	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(add ? 127 : l->mid_hi));
 	if (l->in2 < 0)
 		return;
 	mea_put(cmd, MEA_F_CONV_RESIDUAL, 1);

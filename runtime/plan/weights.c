@@ -18,22 +18,29 @@ static int8_t weight_at(const struct mea_qlayer *l, int in_c, int out_c, int oc,
 	return l->weights[((size_t)oc * l->kh * l->kw + tap) * in_c + ic];
 }
 
-static void pack_params(const struct mea_hw *hw, const struct mea_qlayer *l, int out_c, int ob,
-			uint8_t *dst)
+static void put_le32(uint8_t *dst, uint32_t v)
 {
-	bool per_channel = l->op == MEA_Q_CONV;
+	for (int b = 0; b < 4; b++)
+		dst[b] = (uint8_t)(v >> (8 * b));
+}
+
+/* An add passes its input through requantisation unchanged: (x - zx) * 1 + zx. */
+static void pack_params(const struct mea_hw *hw, const struct mea_qnet *net,
+			const struct mea_qlayer *l, int ob, uint8_t *dst)
+{
+	int out_c = net->tensors[l->out].c;
+	bool add = l->op == MEA_Q_ADD;
 
 	for (int c = 0; c < hw->cols; c++) {
 		int oc = ob * hw->cols + c;
-		int i = per_channel ? oc : 0;
+		int i = l->op == MEA_Q_CONV ? oc : 0;
 
 		if (oc >= out_c)
 			continue;
-		for (int b = 0; b < 4; b++) {
-			dst[c * 4 + b] = (uint8_t)((uint32_t)l->bias[i] >> (8 * b));
-			dst[(hw->cols + c) * 4 + b] = (uint8_t)(l->mult[i] >> (8 * b));
-		}
-		dst[hw->cols * 8 + c] = l->shift[i];
+		put_le32(dst + c * 4, add ? 0u - (uint32_t)net->tensors[l->in].zero_point
+					  : (uint32_t)l->bias[i]);
+		put_le32(dst + (hw->cols + c) * 4, add ? 1u << 30 : l->mult[i]);
+		dst[hw->cols * 8 + c] = add ? 30 : l->shift[i];
 	}
 }
 
@@ -54,5 +61,5 @@ void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
 				*dst++ = (uint8_t)weight_at(l, in_c, out_c, ob * hw->cols + c, tap,
 							    ic);
 			}
-	pack_params(hw, l, out_c, ob, dst);
+	pack_params(hw, net, l, ob, dst);
 }

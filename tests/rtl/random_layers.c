@@ -167,6 +167,22 @@ static void random_conv(struct mea_qnet *n, struct mea_qlayer *l)
 	random_params(l, oc, taps * ic * 128);
 }
 
+static void requant_one(struct mea_qlayer *l, int bias, double scale)
+{
+	l->bias = zalloc(sizeof(*l->bias));
+	l->mult = zalloc(sizeof(*l->mult));
+	l->shift = zalloc(1);
+	*l->bias = bias;
+	if (mea_requant_from_scale(scale, l->mult, l->shift) < 0)
+		die("requant");
+}
+
+static void rescale(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	l->op = MEA_Q_AVGPOOL;
+	requant_one(l, -n->tensors[l->in].zero_point, 0.5 + range(0, 100) / 100.0);
+}
+
 static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
 {
 	const struct mea_qtensor *in = &n->tensors[l->in];
@@ -181,13 +197,8 @@ static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
 	}
 	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
 			    out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l, l->pad_r));
-	l->bias = zalloc(sizeof(*l->bias));
-	l->mult = zalloc(sizeof(*l->mult));
-	l->shift = zalloc(1);
-	*l->bias = max ? -zx : -zx * l->kh * l->kw;
-	if (mea_requant_from_scale((0.5 + range(0, 100) / 100.0) / (max ? 1 : l->kh * l->kw),
-				   l->mult, l->shift) < 0)
-		die("requant");
+	requant_one(l, max ? -zx : -zx * l->kh * l->kw,
+		    (0.5 + range(0, 100) / 100.0) / (max ? 1 : l->kh * l->kw));
 }
 
 static void random_layer(struct mea_qnet *n, int in, int earlier)
@@ -206,12 +217,6 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 
 		l->op = MEA_Q_ADD;
 		l->out = add_tensor(n, t->c, t->h, t->w);
-		l->mult = zalloc(sizeof(*l->mult));
-		l->bias = zalloc(sizeof(*l->bias));
-		l->shift = zalloc(1);
-		*l->bias = -n->tensors[in].zero_point;
-		*l->mult = 1u << 30;
-		*l->shift = 30;
 	} else if (kind <= 2) {
 		l->op = kind == 1 ? MEA_Q_MAXPOOL : MEA_Q_AVGPOOL;
 		random_pool(n, l, kind == 1);
@@ -228,13 +233,10 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 
 		if (fits || n->n_inputs < MEA_PLAN_MAX_IO) {
 			random_residual(n, l, out->c, out->h, out->w, fits ? earlier : -1);
-			if (l->op == MEA_Q_ADD) {
+			if (l->op == MEA_Q_ADD)
 				l->mid_zero = n->tensors[in].zero_point;
-				l->mid_lo = -128;
-				l->mid_hi = 127;
-			}
 		} else if (l->op == MEA_Q_ADD) {
-			l->op = MEA_Q_AVGPOOL; /* an add without a partner is a rescale */
+			rescale(n, l); /* an add needs a partner */
 		}
 	}
 	n->n_layers++;
