@@ -125,7 +125,10 @@ static int infer_one(struct mea_graph *g, struct mea_node *n, uint64_t max, uint
 	if (!rc)
 		rc = mea_node_infer(g, n, &type, &shape);
 	if (!rc)
-		rc = mea_shape_bytes(&shape, type, max - *total, &bytes);
+		rc = mea_shape_bytes(&shape, type, max, &bytes);
+	if (!rc && bytes > max - *total)
+		rc = mea_fail(MEA_EINVAL, "all tensors up to here take more than %llu MiB",
+			      (unsigned long long)(max >> 20));
 	if (rc)
 		return rc;
 	*total += bytes;

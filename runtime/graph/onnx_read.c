@@ -50,21 +50,27 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
 {
 	struct mea_graph *g = r->g;
 	struct mea_tensor t;
+	size_t bytes;
 	int rc = mea_onnx_name(r, name), v;
 
 	if (rc)
 		return rc;
-	rc = mea_onnx_tensor(p, r->tensor_budget, &t);
+	rc = mea_onnx_tensor(p, GIB, &t);
 	if (rc) {
 		mea_fail_in(rc, "tensor %.100s", name);
 		return mea_fail_in(rc, "%s", g->source);
 	}
-	r->tensor_budget -= mea_shape_count(&t.shape) * mea_dtype_size(t.type);
-	v = mea_graph_add_value(g, name, t.type, &t.shape);
+	bytes = mea_shape_count(&t.shape) * mea_dtype_size(t.type);
+	if (bytes > r->tensor_budget)
+		v = mea_fail(MEA_EINVAL, "%s: all constants up to %s take too much memory",
+			     g->source, name);
+	else
+		v = mea_graph_add_value(g, name, t.type, &t.shape);
 	if (v < 0) {
 		free(t.data);
 		return v;
 	}
+	r->tensor_budget -= bytes;
 	g->values[v].data = t.data;
 	return 0;
 }

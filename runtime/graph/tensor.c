@@ -42,7 +42,7 @@ int mea_shape_bytes(const struct mea_shape *s, enum mea_dtype type, uint64_t lim
 				MEA_RANK_MAX);
 	for (int i = 0; i < s->rank; i++)
 		if (s->dim[i] < 0 || (uint64_t)s->dim[i] > limit)
-			return mea_fail(MEA_EINVAL, "dimension %d is %lld", i,
+			return mea_fail(MEA_EINVAL, "dimension %d is %lld, out of range", i,
 					(long long)s->dim[i]);
 	for (int i = 0; i < s->rank; i++) {
 		if (s->dim[i] == 0) {

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Damaged, hostile and unsupported models: an error that names the place, never
+ * a crash, never more memory than allowed. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "graph/graph.h"
+#include "graph/onnx_wire.h"
+#include "mea.h"
+
+#define FLOAT 1
+#define INT64 7
+
+/* A model under construction: what every test needs is there from the start. */
+static struct mea_wire begin(int64_t opset)
+{
+	struct mea_wire w = {0};
+
+	mea_wire_begin(&w, &onnx__model_proto__descriptor);
+	mea_wire_int(&w, "ir_version", 7);
+	mea_wire_open(&w, "opset_import");
+	mea_wire_int(&w, "version", opset);
+	mea_wire_close(&w);
+	mea_wire_open(&w, "graph");
+	mea_wire_string(&w, "name", "g");
+	return w;
+}
+
+static void info(struct mea_wire *w, const char *field, const char *name, int n, const int64_t *dim)
+{
+	mea_wire_open(w, field);
+	mea_wire_string(w, "name", name);
+	mea_wire_open(w, "type");
+	mea_wire_open(w, "tensor_type");
+	mea_wire_int(w, "elem_type", FLOAT);
+	mea_wire_open(w, "shape");
+	for (int i = 0; i < n; i++) {
+		mea_wire_open(w, "dim");
+		if (dim[i])
+			mea_wire_int(w, "dim_value", dim[i]);
+		else
+			mea_wire_string(w, "dim_param", "n");
+		mea_wire_close(w);
+	}
+	mea_wire_close(w);
+	mea_wire_close(w);
+	mea_wire_close(w);
+	mea_wire_close(w);
+}
+
+#define DIMS(...)                                                                                  \
+	(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                     \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
+
+/* An initialiser with size bytes of raw_data. */
+static void weights(struct mea_wire *w, const char *name, int type, size_t size, int n,
+		    const int64_t *dim)
+{
+	void *raw = calloc(size + 1, 1);
+
+	mea_wire_open(w, "initializer");
+	for (int i = 0; i < n; i++)
+		mea_wire_int(w, "dims", dim[i]);
+	mea_wire_int(w, "data_type", type);
+	mea_wire_string(w, "name", name);
+	mea_wire_bytes(w, "raw_data", raw, size);
+	mea_wire_close(w);
+	free(raw);
+}
+
+/* Opens a node; in is a list of names separated by spaces. */
+static void open_node(struct mea_wire *w, const char *op, const char *name, const char *in,
+		      const char *out)
+{
+	char copy[128], *save, *p;
+
+	mea_wire_open(w, "node");
+	snprintf(copy, sizeof(copy), "%s", in);
+	for (p = strtok_r(copy, " ", &save); p; p = strtok_r(NULL, " ", &save))
+		mea_wire_string(w, "input", p);
+	mea_wire_string(w, "output", out);
+	mea_wire_string(w, "name", name);
+	mea_wire_string(w, "op_type", op);
+}
+
+static void simple_node(struct mea_wire *w, const char *op, const char *name, const char *in,
+			const char *out)
+{
+	open_node(w, op, name, in, out);
+	mea_wire_close(w);
+}
+
+static void ints(struct mea_wire *w, const char *name, int n, const int64_t *v)
+{
+	mea_wire_open(w, "attribute");
+	mea_wire_string(w, "name", name);
+	for (int i = 0; i < n; i++)
+		mea_wire_int(w, "ints", v[i]);
+	mea_wire_int(w, "type", 7);
+	mea_wire_close(w);
+}
+
+/* Closes the model, expects the error and each of the words in its message. */
+static void rejected(struct mea_wire *w, int code, const char *a, const char *b)
+{
+	struct mea_graph *g = NULL;
+	int rc;
+
+	mea_wire_close(w);
+	cr_assert(!w->failed);
+	rc = mea_graph_parse(w->data, w->size, "bad.onnx", NULL, &g);
+	cr_assert_eq(rc, code, "%s %s: %s, not %s: %s", a, b, mea_error_name(rc),
+		     mea_error_name(code), mea_errmsg());
+	cr_assert(strstr(mea_errmsg(), "bad.onnx"), "no file name in: %s", mea_errmsg());
+	cr_assert(strstr(mea_errmsg(), a), "no \"%s\" in: %s", a, mea_errmsg());
+	cr_assert(strstr(mea_errmsg(), b), "no \"%s\" in: %s", b, mea_errmsg());
+	free(w->data);
+}
+
+/* A whole valid model: x -> Conv(w) -> y, for the tests that damage it. */
+static struct mea_wire valid(void)
+{
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(0, 2, 8, 8));
+	info(&w, "output", "y", DIMS(0, 3, 6, 6));
+	weights(&w, "w", FLOAT, 3 * 2 * 9 * 4, DIMS(3, 2, 3, 3));
+	simple_node(&w, "Conv", "conv", "x w", "y");
+	mea_wire_close(&w);
+	return w;
+}
+
+Test(onnx_hostile, every_truncation_is_an_error_or_a_smaller_model)
+{
+	struct mea_wire w = valid();
+	struct mea_graph *g;
+
+	cr_assert_eq(mea_graph_parse(w.data, w.size, "a.onnx", NULL, &g), 0, "%s", mea_errmsg());
+	mea_graph_free(g);
+	for (size_t n = 0; n < w.size; n++) {
+		void *part = malloc(n + !n);
+
+		memcpy(part, w.data, n);
+		cr_assert(mea_graph_parse(part, n, "a.onnx", NULL, &g) < 0, "%zu bytes", n);
+		cr_assert(strstr(mea_errmsg(), "a.onnx"));
+		free(part);
+	}
+	free(w.data);
+}
+
+Test(onnx_hostile, every_single_byte_change_is_survived)
+{
+	struct mea_wire w = valid();
+	int loaded = 0, refused = 0;
+
+	for (size_t n = 0; n < w.size; n++) {
+		for (int bit = 0; bit < 8; bit++) {
+			struct mea_graph *g;
+
+			w.data[n] ^= (uint8_t)(1 << bit);
+			if (mea_graph_parse(w.data, w.size, "a.onnx", NULL, &g)) {
+				refused++;
+			} else {
+				loaded++;
+				mea_graph_free(g);
+			}
+			w.data[n] ^= (uint8_t)(1 << bit);
+		}
+	}
+	free(w.data);
+	/* Changes in the weights load, changes in the structure mostly do not. */
+	cr_assert(loaded > 1000 && refused > 500, "%d and %d", loaded, refused);
+}
+
+Test(onnx_hostile, deep_nesting_ends_before_the_stack_does)
+{
+	/* graph { node { attribute { g { node { ... : 200,000 levels of 3 */
+	size_t size = 2000000, at = size;
+	uint8_t *data = malloc(size);
+	const uint8_t tags[] = {0x3a, 0x0a, 0x2a, 0x32, 0x0a, 0x2a};
+	struct mea_graph *g;
+	int level = 0;
+
+	while (at > 16) {
+		size_t content = size - at;
+		uint8_t len[5];
+		int n = 0, tag = level++ == 0 ? 0x32 : tags[3 + level % 3];
+
+		for (; content >= 128; content >>= 7)
+			len[n++] = (uint8_t)(content | 128);
+		len[n++] = (uint8_t)content;
+		at -= (size_t)n;
+		memcpy(data + at, len, (size_t)n);
+		data[--at] = (uint8_t)tag;
+	}
+	data[--at] = 0; /* whatever it is, it must end in an error */
+	cr_assert(mea_graph_parse(data + at, size - at, "deep.onnx", NULL, &g) < 0);
+	cr_assert(mea_graph_parse(data + at + 1, size - at - 1, "deep.onnx", NULL, &g) < 0);
+	free(data);
+}
+
+Test(onnx_hostile, a_file_of_empty_messages_does_not_take_all_memory)
+{
+	struct mea_load_options small = {.max_tensor_bytes = 1 << 20};
+	struct mea_wire w = begin(13);
+	struct mea_graph *g;
+
+	for (int i = 0; i < 100000; i++) {
+		mea_wire_open(&w, "node");
+		mea_wire_close(&w);
+	}
+	mea_wire_close(&w);
+	cr_assert_eq(mea_graph_parse(w.data, w.size, "many.onnx", &small, &g), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "memory"), "%s", mea_errmsg());
+	free(w.data);
+}
+
+Test(onnx_hostile, sizes)
+{
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(1, 1000000, 1000000));
+	rejected(&w, MEA_EINVAL, "input x", "MiB");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, INT64_MAX, INT64_MAX));
+	rejected(&w, MEA_EINVAL, "input x", "dimension 1");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 16, DIMS(INT64_C(1) << 32, INT64_C(1) << 32));
+	rejected(&w, MEA_EINVAL, "tensor w", "dimension 0");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 16, DIMS(-4));
+	rejected(&w, MEA_EINVAL, "tensor w", "-4");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 15, DIMS(4));
+	rejected(&w, MEA_EINVAL, "tensor w", "raw_data has 15 bytes");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 0, DIMS(4));
+	rejected(&w, MEA_EINVAL, "tensor w", "float_data has 0");
+	w = begin(13);
+	weights(&w, "w", INT64, 0, DIMS(4));
+	rejected(&w, MEA_EINVAL, "tensor w", "int64_data has 0");
+	w = begin(13);
+	weights(&w, "w", 10, 8, DIMS(4));
+	rejected(&w, MEA_EUNSUPPORTED, "tensor w", "data_type 10");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 4, DIMS(1, 1, 1, 1, 1, 1, 1, 1, 1));
+	rejected(&w, MEA_EUNSUPPORTED, "tensor w", "9 entries");
+	/* Each tensor is small enough, all together are not. */
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, 1 << 13, 1 << 13));
+	info(&w, "output", "y", DIMS(1));
+	simple_node(&w, "Relu", "r0", "x", "a");
+	simple_node(&w, "Relu", "r1", "a", "b");
+	simple_node(&w, "Relu", "r2", "b", "c");
+	simple_node(&w, "Relu", "r3", "c", "y");
+	rejected(&w, MEA_EINVAL, "node r3", "MiB");
+}
+
+Test(onnx_hostile, external_data)
+{
+	struct mea_wire w = begin(13);
+
+	mea_wire_open(&w, "initializer");
+	mea_wire_int(&w, "dims", 4);
+	mea_wire_int(&w, "data_type", FLOAT);
+	mea_wire_string(&w, "name", "w");
+	mea_wire_open(&w, "external_data");
+	mea_wire_string(&w, "key", "location");
+	mea_wire_string(&w, "value", "/etc/passwd");
+	mea_wire_close(&w);
+	mea_wire_int(&w, "data_location", 1);
+	mea_wire_close(&w);
+	rejected(&w, MEA_EUNSUPPORTED, "tensor w", "external_data");
+}
+
+Test(onnx_hostile, names)
+{
+	char long_name[2000];
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "input", "x", DIMS(1));
+	rejected(&w, MEA_EINVAL, "two values", "\"x\"");
+	w = begin(13);
+	weights(&w, "w", FLOAT, 4, DIMS(1));
+	weights(&w, "w", FLOAT, 4, DIMS(1));
+	rejected(&w, MEA_EINVAL, "two values", "\"w\"");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	simple_node(&w, "Relu", "a", "x", "y");
+	simple_node(&w, "Relu", "b", "x", "y");
+	rejected(&w, MEA_EINVAL, "two values", "\"y\"");
+	w = begin(13);
+	info(&w, "input", "x\033[2J", DIMS(1));
+	rejected(&w, MEA_EINVAL, "name", "control character");
+	memset(long_name, 'a', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = 0;
+	w = begin(13);
+	info(&w, "input", long_name, DIMS(1));
+	rejected(&w, MEA_EINVAL, "name", "1024 bytes");
+	w = begin(13);
+	weights(&w, "", FLOAT, 4, DIMS(1));
+	rejected(&w, MEA_EINVAL, "value", "empty name");
+}
+
+Test(onnx_hostile, graphs)
+{
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "a", DIMS(1));
+	simple_node(&w, "Add", "one", "x b", "a");
+	simple_node(&w, "Relu", "two", "a", "b");
+	rejected(&w, MEA_EINVAL, "node", "depends on its output");
+	w = begin(13);
+	info(&w, "output", "a", DIMS(1));
+	simple_node(&w, "Relu", "self", "a", "a");
+	rejected(&w, MEA_EINVAL, "node self", "depends on its output");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	simple_node(&w, "Relu", "r", "z", "y");
+	rejected(&w, MEA_EINVAL, "node r", "input z is not defined");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	rejected(&w, MEA_EINVAL, "output y", "not computed");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	rejected(&w, MEA_EINVAL, "no output", "graph");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	simple_node(&w, "Conv", "c", "x", "y");
+	rejected(&w, MEA_EINVAL, "node c", "1 inputs");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	simple_node(&w, "Relu", "r", "x", "x");
+	rejected(&w, MEA_EINVAL, "two values", "\"x\"");
+}
+
+Test(onnx_hostile, unsupported)
+{
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	simple_node(&w, "LSTM", "l", "x", "y");
+	rejected(&w, MEA_EUNSUPPORTED, "node l", "operation LSTM");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	open_node(&w, "Conv", "f", "x", "y");
+	mea_wire_string(&w, "domain", "com.example");
+	mea_wire_close(&w);
+	rejected(&w, MEA_EUNSUPPORTED, "node f", "com.example");
+	w = begin(30);
+	rejected(&w, MEA_EUNSUPPORTED, "opset 30", "21");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, 3, 0, 0));
+	rejected(&w, MEA_EUNSUPPORTED, "input x", "dimension 2 (n) has no value");
+	w = begin(6);
+	info(&w, "input", "x", DIMS(1));
+	info(&w, "output", "y", DIMS(1));
+	simple_node(&w, "Add", "a", "x x", "y");
+	rejected(&w, MEA_EUNSUPPORTED, "node a", "opset 6 is older than 7");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, 1, 4, 4));
+	info(&w, "output", "z", DIMS(1));
+	open_node(&w, "MaxPool", "m", "x", "y");
+	mea_wire_string(&w, "output", "indices");
+	ints(&w, "kernel_shape", DIMS(2, 2));
+	mea_wire_close(&w);
+	simple_node(&w, "Identity", "i", "indices", "z");
+	rejected(&w, MEA_EUNSUPPORTED, "node i", "secondary output");
+}
+
+/* x -> Conv(w) -> y with one attribute. */
+static void conv_with(const char *attr, int n, const int64_t *v, int code, const char *word)
+{
+	struct mea_wire w = begin(13);
+
+	info(&w, "input", "x", DIMS(1, 2, 8, 8));
+	info(&w, "output", "y", DIMS(1));
+	weights(&w, "w", FLOAT, 3 * 2 * 9 * 4, DIMS(3, 2, 3, 3));
+	open_node(&w, "Conv", "conv1", "x w", "y");
+	ints(&w, attr, n, v);
+	mea_wire_close(&w);
+	rejected(&w, code, "conv1", word);
+}
+
+Test(onnx_hostile, attributes)
+{
+	struct mea_wire w;
+
+	conv_with("strides", DIMS(0, 1), MEA_EINVAL, "strides");
+	conv_with("strides", DIMS(-1, 1), MEA_EINVAL, "strides");
+	conv_with("pads", DIMS(-1, 0, 0, 0), MEA_EINVAL, "pads");
+	conv_with("pads", DIMS(INT64_MAX, 0, 0, 0), MEA_EINVAL, "pads");
+	conv_with("pads", DIMS(1, 1), MEA_EUNSUPPORTED, "2-D");
+	conv_with("dilations", DIMS(INT64_MAX, 1), MEA_EINVAL, "dilations");
+	conv_with("dilations", DIMS(60000, 1), MEA_EINVAL, "does not fit");
+	conv_with("kernel_shape", DIMS(1 << 30, 1 << 30), MEA_EINVAL, "kernel_shape");
+	conv_with("kernel_shape", DIMS(5, 3), MEA_EINVAL, "kernel_shape");
+	conv_with("kernel_shape", DIMS(3), MEA_EUNSUPPORTED, "kernel_shape");
+	conv_with("surprise", DIMS(1), MEA_EUNSUPPORTED, "surprise");
+	conv_with("group", DIMS(1), MEA_EINVAL, "group"); /* a list, not a number */
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, 1, 8, 8));
+	info(&w, "output", "y", DIMS(1));
+	open_node(&w, "AveragePool", "pool1", "x", "y");
+	ints(&w, "kernel_shape", DIMS(30000, 30000));
+	mea_wire_close(&w);
+	rejected(&w, MEA_EINVAL, "pool1", "does not fit");
+	w = begin(13);
+	info(&w, "input", "x", DIMS(1, 1, 8, 8));
+	info(&w, "output", "y", DIMS(1));
+	open_node(&w, "MaxPool", "pool2", "x", "y");
+	ints(&w, "kernel_shape", DIMS(2, 2));
+	ints(&w, "pads", DIMS(2, 2, 2, 2));
+	mea_wire_close(&w);
+	rejected(&w, MEA_EUNSUPPORTED, "pool2", "pads");
+}
+
+Test(onnx_hostile, files)
+{
+	struct mea_load_options tiny = {.max_file_bytes = 3};
+	struct mea_graph *g;
+	char path[] = "/tmp/mea-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0 && write(fd, "abcdef", 6) == 6);
+	close(fd);
+	cr_assert_eq(mea_graph_load("no/such/file.onnx", NULL, &g), MEA_ENOENT);
+	cr_assert(strstr(mea_errmsg(), "no/such/file.onnx"));
+	cr_assert_eq(mea_graph_load("/tmp", NULL, &g), MEA_EIO);
+	cr_assert_eq(mea_graph_load(path, &tiny, &g), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "6 bytes"), "%s", mea_errmsg());
+	cr_assert_eq(mea_graph_load(path, NULL, &g), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), path));
+	remove(path);
+}
