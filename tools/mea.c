@@ -8,6 +8,7 @@
 static const struct tool tools[] = {
 	{"run", "classify images; accuracy and cost per exit", tool_run},
 	{"info", "backends here; layers, shapes, MACs of a model", tool_info},
+	{"trace", "cycles, bytes and stalls of each layer", tool_trace},
 	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
 	{"bundle", "make a model bundle around ONNX files", tool_bundle},
 	{"dataset", "make the glyphs data set", tool_dataset},

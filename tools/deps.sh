@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages that a target needs and that are not here.
+#
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint
+#
+# Says what it installs and for what. Needs root: as another user it asks sudo.
+set -eu
+# Generating and parsing models, images, bundles; compiling; simulating the RTL.
+run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-dev libjansson-dev
+	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev"
+# Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
+check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps"
+lint="clang-format cppcheck"
+
+want=
+for group in "$@"; do
+	case $group in
+	run) want="$want $run" ;;
+	check) want="$want $check" ;;
+	lint) want="$want $lint" ;;
+	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
+	esac
+done
+missing=
+for p in $want; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
+	case " $missing " in *" $p "*) ;; *) missing="$missing $p" ;; esac
+done
+[ -n "$missing" ] || exit 0
+echo "mea: installing Debian packages for '$*':$missing"
+sudo=
+if [ "$(id -u)" -ne 0 ]; then
+	sudo=sudo
+	command -v sudo >/dev/null || {
+		echo "mea: not root and no sudo here; as root: apt-get install$missing" >&2
+		exit 1
+	}
+fi
+export DEBIAN_FRONTEND=noninteractive
+# A list of packages that is old or was never fetched makes the first try fail.
+$sudo apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 || {
+	$sudo apt-get update -q >/dev/null
+	$sudo apt-get install -y -q --no-install-recommends $missing >/dev/null
+}

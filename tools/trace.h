@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `mea trace`: what trace.c measures and trace_print.c shows. */
+#ifndef MEA_TOOL_TRACE_H
+#define MEA_TOOL_TRACE_H
+
+#include "backend/backend.h"
+#include "meanet/model.h"
+
+struct net_trace {
+	const char *name, *backend;
+	const struct mea_qnet *net;
+	struct mea_run_stats plain; /* the run without records: what counts */
+	/* Of the run with a record per layer, where the backend has such. */
+	bool per_layer;
+	struct mea_run_stats *layer, end, total;
+};
+
+/* Both return 0 or a negative error. */
+int trace_text(const char *bundle, const struct net_trace *t, int n);
+int trace_json(const char *bundle, const struct net_trace *t, int n);
+
+#endif
