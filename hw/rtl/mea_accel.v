@@ -158,7 +158,7 @@ module mea_accel #(
 	// --- command fetch and queues -------------------------------------------------
 	wire f_req, f_ready, f_illegal, f_done, f_rvalid;
 	wire [32:0] f_offset;
-	wire [31:0] f_index, cmd_index;
+	wire [31:0] f_index, f_recv_index, cmd_index;
 	wire [2:0] push, full, empty;
 	wire [511:0] cmd;
 
@@ -166,7 +166,8 @@ module mea_accel #(
 		.clk(clk), .rst(erst), .start(running), .cmd_offset(cmd_offset),
 		.cmd_count(cmd_count), .req_valid(f_req), .req_offset(f_offset),
 		.req_index(f_index), .req_ready(f_ready), .r_valid(f_rvalid),
-		.r_data(m_axi_rdata), .push(push), .cmd(cmd), .cmd_index(cmd_index),
+		.r_data(m_axi_rdata), .recv_index(f_recv_index), .push(push), .cmd(cmd),
+		.cmd_index(cmd_index),
 		.full(full), .illegal(f_illegal), .done(f_done)
 	);
 
@@ -367,28 +368,21 @@ module mea_accel #(
 	assign bus_idle = track_empty && store_idle && !m_axi_arvalid && !m_axi_awvalid;
 
 	// --- faults ---------------------------------------------------------------------
-	wire r_error = r_beat && m_axi_rresp[1];
-	wire b_error = m_axi_bvalid && m_axi_bresp[1];
-	wire align   = l_misaligned || s_misaligned;
-	wire illegal = f_illegal || l_illegal || c_illegal || s_illegal;
-	wire by_load  = ar_fault ? !f_req : r_error ? track_load : l_misaligned || l_illegal || overflow[0];
-	wire by_store = aw_fault || b_error || s_misaligned || s_illegal || overflow[2];
-
-	assign fault = ar_fault || aw_fault || r_error || b_error || align || illegal || overflow != 0;
-	assign fault_cause = ar_fault ? ar_cause : aw_fault ? aw_cause :
-			     r_error || b_error ? `MEA_FAULT_BUS : align ? `MEA_FAULT_ALIGN :
-			     illegal ? `MEA_FAULT_ILLEGAL : `MEA_FAULT_TOKEN;
-	assign fault_write  = !ar_fault && aw_fault;
-	assign fault_slot   = ar_fault ? rd_slot : aw_fault ? s_slot : 4'd0;
-	assign fault_offset = ar_fault ? rd_offset[31:0] : aw_fault ? s_offset[31:0] : 32'd0;
-	wire by_fetch = ar_fault ? f_req : r_error ? !track_load : f_illegal && !align && !aw_fault && !b_error;
-	assign fault_queue  = by_fetch ? 2'd0 : by_load ? 2'd1 : by_store ? 2'd3 :
-			      c_illegal || overflow[1] ? 2'd2 : 2'd0;
-	assign fault_cmd = ar_fault && f_req ? f_index : ar_fault ? l_index :
-			   aw_fault || b_error ? s_index : l_misaligned || l_illegal ? ld_index :
-			   s_misaligned || s_illegal ? st_index : c_illegal ? co_index :
-			   overflow[0] ? ld_give_index : overflow[1] ? co_give_index :
-			   overflow[2] ? s_index : cmd_index;
+	mea_fault faults (
+		.ar_fault(ar_fault), .ar_cause(ar_cause), .ar_load(!f_req), .ar_slot(rd_slot),
+		.ar_offset(rd_offset[31:0]), .ar_index(f_req ? f_index : l_index),
+		.aw_fault(aw_fault), .aw_cause(aw_cause), .aw_slot(s_slot),
+		.aw_offset(s_offset[31:0]), .aw_index(s_index),
+		.r_error(r_beat && m_axi_rresp[1]), .r_load(track_load),
+		.r_index(track_load ? ld_give_index : f_recv_index),
+		.b_error(m_axi_bvalid && m_axi_bresp[1]),
+		.f_illegal(f_illegal), .l_illegal(l_illegal), .c_illegal(c_illegal),
+		.s_illegal(s_illegal), .l_misaligned(l_misaligned), .s_misaligned(s_misaligned),
+		.f_index(cmd_index), .l_index(ld_index), .c_index(co_index), .s_index(st_index),
+		.overflow(overflow), .l_give_index(ld_give_index), .c_give_index(co_give_index),
+		.fault(fault), .cause(fault_cause), .slot(fault_slot), .is_write(fault_write),
+		.queue(fault_queue), .offset(fault_offset), .cmd(fault_cmd)
+	);
 
 	// --- counters -------------------------------------------------------------------
 	wire idle_run = running && !issue_mac && !issue_pool && !wait_weights && !wait_gap && !wait_bank;

@@ -27,6 +27,8 @@ module mea_fetch #(
 	// its beats; always accepted
 	input  wire           r_valid,
 	input  wire [BEAT*8-1:0] r_data,
+	// the command that they belong to
+	output wire [31:0]    recv_index,
 
 	// to the queues: load, compute, store
 	output wire [2:0]     push,
@@ -58,6 +60,7 @@ module mea_fetch #(
 	assign req_valid  = active && asked != cmd_count && {1'b0, in_flight} + {1'b0, level} < ROOM;
 	assign req_offset = {1'b0, cmd_offset} + {asked[26:0], 6'd0};
 	assign req_index  = asked;
+	assign recv_index = sent + {29'd0, level};
 	assign done       = active && sent == cmd_count;
 
 	mea_fifo #(.WIDTH(512), .DEPTH(ROOM)) commands (

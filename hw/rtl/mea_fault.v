@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: of all faults that a cycle may bring, the one that ends the job, and
+// everything that software is told about it. One chain of priorities decides the
+// cause and all that goes with it, so the report never mixes two faults.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_fault (
+	// refused by a guard; ar_load: the load engine asked, else the fetch
+	input  wire        ar_fault,
+	input  wire [7:0]  ar_cause,
+	input  wire        ar_load,
+	input  wire [3:0]  ar_slot,
+	input  wire [31:0] ar_offset,
+	input  wire [31:0] ar_index,
+	input  wire        aw_fault,
+	input  wire [7:0]  aw_cause,
+	input  wire [3:0]  aw_slot,
+	input  wire [31:0] aw_offset,
+	input  wire [31:0] aw_index,
+
+	// answered with an error by the bus
+	input  wire        r_error,
+	input  wire        r_load,
+	input  wire [31:0] r_index,
+	input  wire        b_error,
+
+	// commands that the engines refuse, and their indices
+	input  wire        f_illegal,
+	input  wire        l_illegal,
+	input  wire        c_illegal,
+	input  wire        s_illegal,
+	input  wire        l_misaligned,
+	input  wire        s_misaligned,
+	input  wire [31:0] f_index,
+	input  wire [31:0] l_index,
+	input  wire [31:0] c_index,
+	input  wire [31:0] s_index,
+
+	// givers of a token too many: load, compute, store
+	input  wire [2:0]  overflow,
+	input  wire [31:0] l_give_index,
+	input  wire [31:0] c_give_index,
+
+	output reg         fault,
+	output reg  [7:0]  cause,
+	output reg  [3:0]  slot,
+	output reg         is_write,
+	output reg  [1:0]  queue,
+	output reg  [31:0] offset,
+	// without a fault: the next command that the fetch hands out
+	output reg  [31:0] cmd
+);
+	localparam [1:0] FETCH = 2'd0, LOAD = 2'd1, COMPUTE = 2'd2, STORE = 2'd3;
+
+	always @* begin
+		fault    = 1'b1;
+		cause    = `MEA_FAULT_NONE;
+		slot     = 4'd0;
+		is_write = 1'b0;
+		queue    = FETCH;
+		offset   = 32'd0;
+		cmd      = f_index;
+		if (ar_fault) begin
+			cause  = ar_cause;
+			slot   = ar_slot;
+			queue  = ar_load ? LOAD : FETCH;
+			offset = ar_offset;
+			cmd    = ar_index;
+		end else if (aw_fault) begin
+			cause    = aw_cause;
+			slot     = aw_slot;
+			is_write = 1'b1;
+			queue    = STORE;
+			offset   = aw_offset;
+			cmd      = aw_index;
+		end else if (r_error) begin
+			cause = `MEA_FAULT_BUS;
+			queue = r_load ? LOAD : FETCH;
+			cmd   = r_index;
+		end else if (b_error) begin
+			cause    = `MEA_FAULT_BUS;
+			is_write = 1'b1;
+			queue    = STORE;
+			cmd      = aw_index;
+		end else if (l_misaligned) begin
+			cause = `MEA_FAULT_ALIGN;
+			queue = LOAD;
+			cmd   = l_index;
+		end else if (s_misaligned) begin
+			cause = `MEA_FAULT_ALIGN;
+			queue = STORE;
+			cmd   = s_index;
+		end else if (f_illegal) begin
+			cause = `MEA_FAULT_ILLEGAL;
+		end else if (l_illegal) begin
+			cause = `MEA_FAULT_ILLEGAL;
+			queue = LOAD;
+			cmd   = l_index;
+		end else if (c_illegal) begin
+			cause = `MEA_FAULT_ILLEGAL;
+			queue = COMPUTE;
+			cmd   = c_index;
+		end else if (s_illegal) begin
+			cause = `MEA_FAULT_ILLEGAL;
+			queue = STORE;
+			cmd   = s_index;
+		end else if (overflow[0]) begin
+			cause = `MEA_FAULT_TOKEN;
+			queue = LOAD;
+			cmd   = l_give_index;
+		end else if (overflow[1]) begin
+			cause = `MEA_FAULT_TOKEN;
+			queue = COMPUTE;
+			cmd   = c_give_index;
+		end else if (overflow[2]) begin
+			cause = `MEA_FAULT_TOKEN;
+			queue = STORE;
+			cmd   = aw_index;
+		end else begin
+			fault = 1'b0;
+		end
+	end
+endmodule
+
+`resetall
