@@ -1,16 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-# mea: see README.md. `make demo` and `make check` install what is missing.
-# Each folder adds its own targets in its rules.mk.
+# mea: see README.md. Each folder adds its own targets in its rules.mk.
 #
-#   SAN=1      AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
-#   V=1        show the commands
+#   make demo     the glyphs MEANet on the simulated accelerator
+#   make check    all tests; the last line is their sum
+#   make          build/mea, build/libmea.so, the 16x16 simulator
+#   make lint, check-san, check-slow, bench, formal, synth, install, clean
+#
+#   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
+#   V=1           show the commands
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 
+# What the rules call is installed first, before make looks at anything else.
+DEPS_demo := run
+DEPS_check := check lint
+DEPS_check-san := check
+DEPS_check-slow := check
+DEPS_lint := run lint
+DEPS_formal := check
+DEPS_formal-mutants := check
+DEPS_synth := check
+DEPS_mutants := check
+DEPS_rtl-unit := check
+DEPS_bench := run
+DEPS_all := run
+DEPS_install := run
+GOALS := $(or $(MAKECMDGOALS),all)
+DEPS := $(sort $(foreach g,$(GOALS),$(DEPS_$(g))))
+ifneq ($(DEPS),)
+DEPS_LOG := $(shell tools/deps.sh $(DEPS) >&2 || echo failed)
+ifneq ($(DEPS_LOG),)
+$(error packages are missing and could not be installed)
+endif
+endif
+
 B := build$(if $(SAN),/san)
 Q := $(if $(V),,@)
+comma := ,
 
 CC ?= gcc
 OPT ?= -O2
@@ -19,7 +47,6 @@ MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -
 	-Wpointer-arith -Wwrite-strings -Werror -fPIC -fvisibility=hidden -MMD -MP \
 	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-comma := ,
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined)
 
 .PHONY: all
@@ -34,11 +61,35 @@ include tests/rules.mk
 .PHONY: build-all
 build-all: $(ALL_TARGETS)
 
+# --- demo ----------------------------------------------------------------
+# Images of the built-in glyphs data set through the Verilated accelerator.
+DEMO_IMAGES ?= 200
+.PHONY: demo
+demo: $(B)/mea build/hw/sim/libmea_sim_16x16.so
+	@echo "$(DEMO_IMAGES) glyphs on the accelerator's RTL, simulated by Verilator:"
+	$(Q)$(B)/mea run models/glyphs --device sim --backend accel --limit $(DEMO_IMAGES)
+
 # --- compile -------------------------------------------------------------
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CFLAGS) $(MEA_CFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
+
+# --- install -------------------------------------------------------------
+PREFIX ?= /usr/local
+.PHONY: install
+install: build-all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mea $(DESTDIR)$(PREFIX)/include \
+		$(DESTDIR)$(PREFIX)/share/mea/models
+	install $(B)/mea $(DESTDIR)$(PREFIX)/bin/
+	install $(B)/libmea.so $(DESTDIR)$(PREFIX)/lib/libmea.so.0
+	ln -sf libmea.so.0 $(DESTDIR)$(PREFIX)/lib/libmea.so
+	install -m 644 runtime/include/mea.h $(DESTDIR)$(PREFIX)/include/
+	install $(wildcard build/hw/sim/libmea_sim_*.so) $(DESTDIR)$(PREFIX)/lib/mea/
+	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
+	test ! -f tools/mea.1 || install -D -m 644 tools/mea.1 $(DESTDIR)$(PREFIX)/share/man/man1/mea.1
+	test ! -f tools/mea.bash-completion || install -D -m 644 tools/mea.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
 
 .PHONY: clean
 clean:

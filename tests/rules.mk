@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# tests/unit/test_*.c: Criterion, one binary a file, linked with libmea.a.
+# Tests; tests/run.sh runs programs and sums up. See tests/README.md.
+#
+#   make check        all but what is below; about 15 minutes on two cores
+#   make check-san    the same C tests under ASan and UBSan
+#   make check-slow   long random runs, mutants, proofs, synthesis, fuzzing
 
+# --- programs --------------------------------------------------------------
+# tests/unit/test_*.c: Criterion, one binary a file, linked with libmea.a.
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
@@ -10,7 +16,56 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 
 .PRECIOUS: $(B)/tests/unit/%.o
 
-# The ONNX project's node tests: a program of its own that prints TAP.
-$(B)/tests/onnx/%: $(B)/tests/onnx/%.o $(B)/libmea.a
+# tests/rtl/*.c, tests/onnx/*.c: programs of their own that print TAP.
+RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
+ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
+
+$(RTL_BINS) $(ONNX_BINS): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+# tests/e2e/*.sh: the mea command as a user calls it.
+E2E := $(sort $(wildcard tests/e2e/test_*.sh))
+
+# --- check -------------------------------------------------------------------
+# Layers per array size; check-slow runs more with other seeds.
+RANDOM_LAYERS ?= 2000
+RANDOM_SEED ?= 1
+RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)")
+OTHER_RTL = $(filter-out %/random_layers,$(RTL_BINS))
+
+.PHONY: check check-programs
+check-programs: $(B)/mea $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
+
+check: lint check-programs $(CHECK_EXTRA)
+	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
+		$(CHECK_SCRIPTS) $(RANDOM_RUNS)
+
+# Without the long random runs, which are the same C code again.
+.PHONY: check-san
+check-san:
+	$(MAKE) SAN=1 check-san-programs
+.PHONY: check-san-programs
+check-san-programs: check-programs
+	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
+		"$(B)/tests/rtl/random_layers 8x8 300"
+
+.PHONY: check-slow
+check-slow: check-programs
+	@TEST_LIMIT=3600 tests/run.sh \
+		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000")
+
+# --- lint ----------------------------------------------------------------------
+C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
+	tools/*.[ch] tests/*/*.[ch])
+LINT_CONFIGS := 4x4 8x8 16x16 32x32 8x16
+
+.PHONY: lint
+lint: $(B)/onnx/onnx.pb-c.h
+	@echo "  LINT    clang-format, cppcheck, verilator"
+	$(Q)clang-format --dry-run -Werror $(C_FILES)
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+		--inline-suppr --suppressions-list=tests/cppcheck.txt -j2 -D__x86_64__ -Ihw -Ihw/isa \
+		-I$(B) -Iruntime -Iruntime/include $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
+	$(Q)$(foreach c,$(LINT_CONFIGS),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
+		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true

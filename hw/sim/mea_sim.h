@@ -29,15 +29,15 @@ struct mea_sim_options {
 /* What the bus saw that it should not have; all zero in a correct design. */
 struct mea_sim_bus {
 	uint64_t read_beats, write_beats, read_bursts, write_bursts;
-	uint64_t unmapped; /* bursts outside every mapped range; answered DECERR */
-	uint64_t crossing; /* bursts over a 4 KiB border */
-	uint64_t unstable; /* a valid request that changed before it was taken */
+	uint64_t unmapped;  /* bursts outside every mapped range; answered DECERR */
+	uint64_t crossing;  /* bursts over a 4 KiB border */
+	uint64_t unstable;  /* a valid request that changed before it was taken */
 	uint64_t first_bad; /* address of the first of these */
 };
 
 /*
- * Loads configuration name from dir (NULL: MEA_SIM_DIR, then the directory of
- * the build, then the installed one) and resets it. Returns 0, or -1 with a
+ * Loads configuration name from dir (NULL: MEA_SIM_DIR, or else beside the program
+ * as built or installed, or build/hw/sim) and resets it. Returns 0, or -1 with a
  * sentence in error[size].
  */
 int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options *opt,

@@ -20,7 +20,8 @@
 #error "MEA_SIM_CONFIG names the configuration"
 #endif
 
-namespace {
+namespace
+{
 
 constexpr unsigned beat_bytes = MEA_SIM_AXI_DW / 8;
 constexpr unsigned queue_size = 64; // bursts that the memory takes at once
@@ -138,8 +139,7 @@ struct mea_shim {
 			t->m_axi_rresp = b.error ? 2 : 0;
 			put_beat(t->m_axi_rdata, b.host ? b.host + b.sent * beat_bytes : nothing);
 		}
-		t->m_axi_wready =
-			writes.count && answers.count < queue_size && !hang && !stalls();
+		t->m_axi_wready = writes.count && answers.count < queue_size && !hang && !stalls();
 		if (!t->m_axi_bvalid && answers.count && answers.front().ready <= now && !hang &&
 		    !stalls()) {
 			t->m_axi_bvalid = 1;
@@ -233,7 +233,8 @@ struct mea_shim {
 	}
 };
 
-namespace {
+namespace
+{
 
 mea_shim *shim_open(const mea_sim_options *opt, char *error, size_t size)
 {
@@ -382,7 +383,7 @@ void shim_bus_fault(mea_shim *s, uint64_t read_n, uint64_t write_n, bool hang)
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const struct mea_shim_ops mea_shim_ops = {
-	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open, shim_close, shim_map, shim_unmap,
-	shim_read,	  shim_write,	  shim_irq,  shim_run,	 shim_cycles, shim_bus,
-	shim_bus_fault,
+	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open,	  shim_close, shim_map,
+	shim_unmap,	  shim_read,	  shim_write,	  shim_irq,   shim_run,
+	shim_cycles,	  shim_bus,	  shim_bus_fault,
 };

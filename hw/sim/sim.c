@@ -3,16 +3,11 @@
 #include "shim.h"
 
 #include <dlfcn.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifndef MEA_SIM_BUILD_DIR
-#define MEA_SIM_BUILD_DIR "build/hw/sim"
-#endif
-#ifndef MEA_SIM_LIB_DIR
-#define MEA_SIM_LIB_DIR "/usr/local/lib/mea"
-#endif
+#include <unistd.h>
 
 struct mea_sim {
 	void *object;
@@ -20,38 +15,56 @@ struct mea_sim {
 	struct mea_shim *shim;
 };
 
-static void *load(const char *dir, const char *name, char *error, size_t size)
+/* Where a simulator may be: beside the program that was built or installed with
+ * it, or under the current directory. */
+static int find(const char *name, char *path, size_t size)
 {
-	char path[512];
-	void *object;
+	static const char *const places[] = {"%shw/sim/libmea_sim_%s.so",
+					     "%s../lib/mea/libmea_sim_%s.so",
+					     "%s../hw/sim/libmea_sim_%s.so"};
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
 
-	if (snprintf(path, sizeof(path), "%s/libmea_sim_%s.so", dir, name) >= (int)sizeof(path)) {
-		snprintf(error, size, "path too long");
-		return NULL;
+	exe[n < 0 ? 0 : n] = 0;
+	slash = strrchr(exe, '/');
+	if (slash)
+		slash[1] = 0;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		/* The formats are the constants above. */
+		int len = snprintf(path, size, places[i], exe, name);
+
+		if (len > 0 && (size_t)len < size && !access(path, R_OK))
+			return 0;
 	}
-	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!object)
-		snprintf(error, size, "simulator %s: %s (make sim CONFIG=%s builds it)", name,
-			 dlerror(), name);
-	return object;
+	snprintf(path, size, "build/hw/sim/libmea_sim_%s.so", name);
+	return access(path, R_OK);
 }
 
 int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options *opt,
 		 struct mea_sim **out, char *error, size_t size)
 {
-	const char *dirs[] = {dir ? dir : getenv("MEA_SIM_DIR"), MEA_SIM_BUILD_DIR,
-			      MEA_SIM_LIB_DIR};
 	struct mea_sim *s = calloc(1, sizeof(*s));
+	char path[PATH_MAX + 64];
 
 	if (!s) {
 		snprintf(error, size, "out of memory");
 		return -1;
 	}
-	for (size_t i = 0; i < 3 && !s->object; i++)
-		if (dirs[i])
-			s->object = load(dirs[i], name, error, size);
-	if (!s->object)
+	if (!dir)
+		dir = getenv("MEA_SIM_DIR");
+	if (dir) {
+		snprintf(path, sizeof(path), "%s/libmea_sim_%s.so", dir, name);
+	} else if (find(name, path, sizeof(path))) {
+		snprintf(error, size, "simulator %s is not built; make sim CONFIG=%s does it", name,
+			 name);
 		goto fail;
+	}
+	s->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!s->object) {
+		snprintf(error, size, "simulator %s: %s", name, dlerror());
+		goto fail;
+	}
 	s->ops = dlsym(s->object, "mea_shim_ops");
 	if (!s->ops || s->ops->version != MEA_SHIM_VERSION) {
 		snprintf(error, size, "simulator %s: of another version, rebuild it", name);

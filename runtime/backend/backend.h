@@ -37,10 +37,10 @@ struct mea_job {
 #define MEA_STALL_MAX 12
 
 struct mea_run_stats {
-	double ms;	     /* wall time from submit to completion */
-	uint64_t macs;	     /* useful MACs of the network's layers */
-	uint64_t cycles;     /* accelerator cycles; 0 where there is no clock */
-	uint64_t peak_macs;  /* cycles x multipliers of the array; 0 likewise */
+	double ms;	    /* wall time from submit to completion */
+	uint64_t macs;	    /* useful MACs of the network's layers */
+	uint64_t cycles;    /* accelerator cycles; 0 where there is no clock */
+	uint64_t peak_macs; /* cycles x multipliers of the array; 0 likewise */
 	uint64_t stall[MEA_STALL_MAX];
 	uint64_t bytes_read, bytes_written; /* on the accelerator's bus */
 };

@@ -18,12 +18,12 @@
 #include "error.h"
 #include "sim/mea_sim.h"
 
-#define QUEUE_MAX	64
-#define BUS_BASE	0x100000000ull /* above 4 GiB, so that 32-bit slips show */
-#define SLICE		50000	       /* cycles between looks at the queue */
-#define OWN_LIMIT_MS	600000
+#define QUEUE_MAX    64
+#define BUS_BASE     0x100000000ull /* above 4 GiB, so that 32-bit slips show */
+#define SLICE	     50000	    /* cycles between looks at the queue */
+#define OWN_LIMIT_MS 600000
 /* A job that the hardware's own watchdog did not end: budget and then some. */
-#define GRACE		1000000
+#define GRACE 1000000
 
 struct sim_fence {
 	struct mea_fence f;

@@ -276,7 +276,7 @@ static int load_quarter(struct emit *e, const struct place *pl, int q, int *item
 	int quarter = e->hw->stem_words * 8 / 4;
 	size_t from = (size_t)q * quarter;
 	size_t bytes = pl->dram.bytes - from < (size_t)quarter ? pl->dram.bytes - from
-								: (size_t)quarter;
+							       : (size_t)quarter;
 	struct item *it;
 
 	*item = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);

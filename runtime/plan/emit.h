@@ -52,8 +52,8 @@ struct emit {
 	int layer;
 	/* Last items that used the strip region, per half. */
 	int last_compute[2], last_store[2];
-	int stored; /* store item that loads of this layer wait for: older layers' results */
-	int last_stem[8];   /* compute item that last used each quarter of the ring */
+	int stored;	  /* store item that loads of this layer wait for: older layers' results */
+	int last_stem[8]; /* compute item that last used each quarter of the ring */
 };
 
 /* --- emit.c --- */

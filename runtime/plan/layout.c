@@ -32,9 +32,8 @@ void mea_layout_stem(struct mea_layout *l, const struct mea_qtensor *t, const st
 	l->pad_b = c->pad_b;
 	l->pad_r = c->pad_r;
 	l->pad_value = (int8_t)t->zero_point;
-	l->bytes = round_up((size_t)(t->h + c->pad_t + c->pad_b) *
-				    (t->w + c->pad_l + c->pad_r) * t->c,
-			    64);
+	l->bytes = round_up(
+		(size_t)(t->h + c->pad_t + c->pad_b) * (t->w + c->pad_l + c->pad_r) * t->c, 64);
 }
 
 bool mea_layout_same(const struct mea_layout *a, const struct mea_layout *b)

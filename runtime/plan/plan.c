@@ -279,7 +279,8 @@ static int emit_all(struct emit *e)
 static int check_net(const struct mea_hw *hw, const struct mea_qnet *net)
 {
 	if (net->n_inputs > MEA_PLAN_MAX_IO || net->n_outputs > MEA_PLAN_MAX_IO)
-		return mea_fail(MEA_EUNSUPPORTED, "more than %d inputs or outputs", MEA_PLAN_MAX_IO);
+		return mea_fail(MEA_EUNSUPPORTED, "more than %d inputs or outputs",
+				MEA_PLAN_MAX_IO);
 	for (int i = 0; i < net->n_layers; i++) {
 		const char *why = mea_plan_refuses(hw, net, &net->layers[i]);
 
@@ -318,8 +319,11 @@ static void sum_up(struct emit *e)
 int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
 		  struct mea_plan **out)
 {
-	struct emit e = {.hw = hw, .net = net, .profile = profile,
-			 .last_compute = {-1, -1}, .last_store = {-1, -1}};
+	struct emit e = {.hw = hw,
+			 .net = net,
+			 .profile = profile,
+			 .last_compute = {-1, -1},
+			 .last_store = {-1, -1}};
 	int rc = check_net(hw, net);
 
 	if (rc < 0)

@@ -24,10 +24,10 @@ struct mea_hw {
 
 /* Slots of every job that the planner makes. */
 enum {
-	MEA_SLOT_CMD,	  /* commands; read */
-	MEA_SLOT_WGT,	  /* weights; read */
-	MEA_SLOT_IN,	  /* inputs 0 and 1; read */
-	MEA_SLOT_OUT = 4, /* outputs 0 and 1; write */
+	MEA_SLOT_CMD,	      /* commands; read */
+	MEA_SLOT_WGT,	      /* weights; read */
+	MEA_SLOT_IN,	      /* inputs 0 and 1; read */
+	MEA_SLOT_OUT = 4,     /* outputs 0 and 1; write */
 	MEA_SLOT_SCRATCH = 6, /* tensors that do not fit on chip; read and write */
 	MEA_SLOT_RECORD = 7,  /* completion record, then one per layer when profiling */
 };

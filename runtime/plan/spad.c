@@ -37,8 +37,9 @@ int mea_spad_alloc(struct spad *s, int size, const int (*avoid)[2], int n_avoid)
 	if (s->n == SPAD_MAX)
 		return -1;
 	for (int c = -s->words / s->bank_words; c <= s->n; c++) {
-		int base = c < 0 ? (-c - 1) * s->bank_words
-			   : c == s->n ? 0 : s->used[c].base + s->used[c].size;
+		int base = c < 0       ? (-c - 1) * s->bank_words
+			   : c == s->n ? 0
+				       : s->used[c].base + s->used[c].size;
 		int cost;
 
 		if (!is_free(s, base, size))

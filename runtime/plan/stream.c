@@ -159,8 +159,8 @@ int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct str
 	e->last_compute[half] = k;
 	if (e->place[l->out].resident)
 		return k;
-	rc = mea_emit_rows(e, Q_STORE, &e->place[l->out], s->oy, s->rows, s->out_base,
-			   s->out_plane, k, -1);
+	rc = mea_emit_rows(e, Q_STORE, &e->place[l->out], s->oy, s->rows, s->out_base, s->out_plane,
+			   k, -1);
 	if (rc < 0)
 		return rc;
 	e->last_store[half] = rc;

@@ -334,8 +334,8 @@ static int run_device(struct mea_device *d, const struct mea_plan *p, const stru
 	bo[MEA_SLOT_RECORD] = new_bo(d, MEA_RECORD_BYTES);
 	for (int i = 0; i < (int)MEA_SLOTS; i++)
 		if (bo[i])
-			s.slot[i] = (struct mea_slot){bo[i], 0, bo[i]->size,
-						      i < MEA_SLOT_RECORD, i >= MEA_SLOT_OUT};
+			s.slot[i] = (struct mea_slot){bo[i], 0, bo[i]->size, i < MEA_SLOT_RECORD,
+						      i >= MEA_SLOT_OUT};
 	s.cmd_count = (uint32_t)p->n_cmd;
 	s.budget = p->budget;
 	s.record = true;

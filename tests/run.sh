@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs test programs one after the other and sums up their TAP.
+#
+#   tests/run.sh PROGRAM ...
+#
+# A word may be a program with arguments ("build/x 16x16 100"). Criterion programs
+# (tests/unit) are asked for TAP on standard error; others print it themselves.
+# Shows what failed, why what was skipped was, and, last, the sums. Every program
+# has a time limit (TEST_LIMIT seconds, 900). Exit status: 0 if nothing failed.
+set -u
+passed=0 failed=0 skipped=0
+limit=${TEST_LIMIT:-900}
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+
+for program in "$@"; do
+	read -r -a words <<<"$program"
+	start=$SECONDS
+	case ${words[0]} in
+	*/unit/*)
+		timeout "$limit" "${words[@]}" --tap="$out/tap" -j1 >"$out/log" 2>&1 </dev/null ;;
+	*)
+		timeout "$limit" "${words[@]}" >"$out/tap" 2>"$out/log" </dev/null ;;
+	esac
+	rc=$?
+	touch "$out/tap"
+	skip=$(grep -cE '^ok.*# SKIP' "$out/tap")
+	ok=$(($(grep -cE '^ok' "$out/tap") - skip))
+	bad=$(grep -cE '^not ok' "$out/tap")
+	if [ "$rc" -eq 124 ]; then
+		echo "not ok - $program ran over its limit of $limit s" >>"$out/tap"
+		bad=$((bad + 1))
+	elif [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+		echo "not ok - $program ended with status $rc" >>"$out/tap"
+		bad=$((bad + 1))
+	elif [ $((ok + bad + skip)) -eq 0 ]; then
+		echo "not ok - $program ran no test" >>"$out/tap"
+		bad=1
+	fi
+	printf '%-58s %4d passed %3d failed %3d skipped %5d s\n' "$program" "$ok" "$bad" "$skip" \
+		$((SECONDS - start))
+	grep -E '# SKIP' "$out/tap" | sed 's/.*# SKIP */    skipped: /'
+	# Counts and figures that a test prints for the reader.
+	grep -E '^ok 1 - random|^# count' "$out/tap" | sed 's/^/    /'
+	if [ "$bad" -gt 0 ]; then
+		grep -vE '^ok' "$out/tap" | head -60
+		tail -n 40 "$out/log"
+	fi
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	rm -f "$out/tap" "$out/log"
+done
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]
