@@ -2,6 +2,8 @@
 /* Layers for pools, additions and concatenations. */
 #include "graph/lower_int.h"
 
+#include <stdio.h>
+
 #include "error.h"
 
 /* View of input i of n that must keep its pixels apart. */
@@ -193,6 +195,16 @@ int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 
 /* --- concatenations -------------------------------------------------------- */
 
+/* Adds a tensor that the graph has no value for, "NAME, WHAT". */
+static int helper_tensor(struct mea_lower *l, const struct mea_qtensor *of, const char *what, int c,
+			 const struct mea_qtensor *like)
+{
+	char name[1200];
+
+	snprintf(name, sizeof(name), "%.1100s, %s", of->name, what);
+	return mea_lower_tensor(l, name, c, of->h, of->w, like->scale, like->zero_point);
+}
+
 /* Tensor t in the scale of tensor like: itself, or a copy. */
 static int in_scale_of(struct mea_lower *l, int t, int like, const char *name)
 {
@@ -201,7 +213,7 @@ static int in_scale_of(struct mea_lower *l, int t, int like, const char *name)
 
 	if (from.scale == to.scale && from.zero_point == to.zero_point)
 		return t;
-	out = mea_lower_tensor(l, from.name, from.c, from.h, from.w, to.scale, to.zero_point);
+	out = helper_tensor(l, &from, "rescaled", from.c, &to);
 	if (out < 0)
 		return out;
 	rc = mea_lower_rescale(l, name, t, out, -128, 127);
@@ -231,9 +243,8 @@ int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c)
 		}
 		/* More than two inputs go through partial sums of channels. */
 		if (i + 1 < n->n_in)
-			to = mea_lower_tensor(l, all.name,
-					      l->net->tensors[sum].c + l->net->tensors[t].c, all.h,
-					      all.w, all.scale, all.zero_point);
+			to = helper_tensor(l, &all, "partial",
+					   l->net->tensors[sum].c + l->net->tensors[t].c, &all);
 		if (to < 0)
 			return to;
 		rc = mea_lower_layer(l, MEA_Q_CONCAT, n->name, sum, to);

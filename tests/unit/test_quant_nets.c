@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Random float networks, quantised, written, read, lowered: the QDQ graph stays
+ * near the float one, and every layer of the integer net gives what the QDQ graph
+ * says, within one unit.
+ */
+#include "graph_build.h"
+
+#include <math.h>
+
+#include "backend/ref/ref.h"
+#include "graph/eval.h"
+#include "graph/lower.h"
+#include "graph/quantize.h"
+
+static int clip(struct mea_graph *g, const char *name, int x)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Clip);
+
+	a.lo = frand(-0.5f, 0);
+	a.hi = frand(0.3f, 2);
+	return node(g, MEA_OP_Clip, name, &x, 1, &a);
+}
+
+static int concat(struct mea_graph *g, const char *name, int x, int y, int z)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Concat);
+
+	a.axis = 1;
+	return node(g, MEA_OP_Concat, name, (int[]){x, y, z}, z < 0 ? 2 : 3, &a);
+}
+
+static int residual(struct mea_graph *g, const char *name, int x)
+{
+	int c = (int)g->values[x].shape.dim[1], y, z;
+	char a[40], b[40];
+
+	snprintf(a, sizeof(a), "%s_c1", name);
+	snprintf(b, sizeof(b), "%s_c2", name);
+	y = conv(g, a, x, c, 3, 1, 1, 1, true);
+	z = rand() % 2 ? x : conv(g, b, x, c, 1, 1, 0, 1, true);
+	snprintf(b, sizeof(b), "%s_p", name);
+	if (rand() % 3 == 0) /* nothing to fuse with */
+		y = pool(g, MEA_OP_AveragePool, b, x, 3, 1, 1, false, rand() % 2);
+	return rand() % 2 ? binary(g, MEA_OP_Add, name, y, z) : binary(g, MEA_OP_Add, name, z, y);
+}
+
+static int step(struct mea_graph *g, int i, int x)
+{
+	int c = (int)g->values[x].shape.dim[1], h = (int)g->values[x].shape.dim[2];
+	int w = (int)g->values[x].shape.dim[3];
+	char name[32];
+
+	h = w < h ? w : h;
+	snprintf(name, sizeof(name), "s%d", i);
+	switch (rand() % 9) {
+	case 0:
+	case 1:
+		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
+			    rand() % 2);
+	case 2:
+		return conv(g, name, x, c * (1 + rand() % 2), 3, 1, h > 2 ? rand() % 3 : 1, c,
+			    true);
+	case 3:
+		return unary(g, MEA_OP_Relu, name, x);
+	case 4:
+		return clip(g, name, x);
+	case 5:
+		return residual(g, name, x);
+	case 6:
+		return h > 3 ? pool(g, MEA_OP_MaxPool, name, x, 2 + rand() % 2, 1 + rand() % 2,
+				    rand() % 2, rand() % 2, false)
+			     : x;
+	case 7:
+		return h > 3 ? pool(g, MEA_OP_AveragePool, name, x, 2 + rand() % 2, 1 + rand() % 2,
+				    rand() % 2, false, rand() % 2)
+			     : x;
+	default: {
+		char other[40];
+
+		snprintf(other, sizeof(other), "%s_o", name);
+		return concat(g, name, x, conv(g, other, x, 3, 3, 1, 1, 1, true),
+			      rand() % 2 ? x : -1);
+	}
+	}
+}
+
+static struct mea_graph *random_net(int seed)
+{
+	struct mea_graph *g = new_graph();
+	int y, steps;
+
+	srand((unsigned)seed);
+	y = input(g, "image", shape_of(4, 1, 1 + rand() % 5, 6 + rand() % 6, 6 + rand() % 6));
+	y = conv(g, "stem", y, 4 + rand() % 8, 3, 1, 1, 1, true);
+	steps = 2 + rand() % 7;
+	for (int i = 0; i < steps; i++)
+		y = step(g, i, y);
+	mea_graph_add_output(g, y);
+	if (rand() % 2)
+		y = unary(g, rand() % 2 ? MEA_OP_GlobalAveragePool : MEA_OP_GlobalMaxPool, "pool",
+			  y);
+	y = unary(g, MEA_OP_Flatten, "flat", y);
+	finish(g, gemm(g, "logits", y, 10, rand() % 2));
+	return g;
+}
+
+struct examples {
+	const struct mea_graph *g;
+	int left;
+};
+
+static void random_image(const struct mea_graph *g, float *x)
+{
+	for (size_t i = 0; i < mea_shape_count(&g->values[g->inputs[0]].shape); i++)
+		x[i] = frand(-1, 2);
+}
+
+static int next(void *ctx, float *const *in)
+{
+	struct examples *e = ctx;
+
+	if (!e->left--)
+		return 0;
+	random_image(e->g, in[0]);
+	return 1;
+}
+
+static struct mea_graph *quantised(const struct mea_graph *g, enum mea_calib_method method)
+{
+	struct mea_quantize_options opt = {.method = method};
+	struct examples e = {g, 16};
+	struct mea_graph *q, *read;
+	void *data;
+	size_t size;
+
+	cr_assert_eq(mea_quantize(g, next, &e, &opt, &q), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_graph_pack(q, &data, &size), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_graph_parse(data, size, "q.onnx", NULL, &read), 0, "%s", mea_errmsg());
+	free(data);
+	mea_graph_free(q);
+	return read;
+}
+
+/* The int8 value of the graph that tensor name stands for. */
+static int integer_value(const struct mea_graph *q, const char *name)
+{
+	int v = mea_graph_find(q, name), p;
+
+	cr_assert(v >= 0, "no value %s", name);
+	p = q->values[v].producer;
+	if (p >= 0 && q->nodes[p].op == MEA_OP_DequantizeLinear)
+		return q->nodes[p].in[0];
+	for (int i = 0; i < q->n_nodes; i++)
+		if (q->nodes[i].op == MEA_OP_QuantizeLinear && q->nodes[i].in[0] == v)
+			return q->nodes[i].out;
+	cr_assert(false, "%s is not quantised", name);
+	return -1;
+}
+
+/* Tensor t of the net, in its own order, from the run of the QDQ graph. */
+static int8_t *expected(const struct mea_graph *q, const struct mea_eval *e,
+			const struct mea_qtensor *t)
+{
+	struct mea_tensor v = mea_eval_value(e, integer_value(q, t->name));
+	int8_t *d = malloc((size_t)t->c * t->h * t->w);
+
+	cr_assert_eq(v.type, MEA_I8);
+	for (int c = 0; c < t->c; c++)
+		for (int i = 0; i < t->h * t->w; i++)
+			d[i * t->c + c] = ((int8_t *)v.data)[c * t->h * t->w + i];
+	return d;
+}
+
+static int layers, residuals, elements, differing;
+
+/* One layer on the graph's own inputs. A residual layer rounds twice, and one unit
+ * of its middle value weighs add_ma in the result. */
+static void check_layer(const struct mea_qnet *net, const struct mea_qlayer *l, int8_t **at)
+{
+	const struct mea_qtensor *t = &net->tensors[l->out];
+	int n = t->c * t->h * t->w, allowed = 1;
+	int8_t *y = malloc((size_t)n);
+
+	if (l->in2 >= 0 && l->op == MEA_Q_CONV) {
+		allowed += (int)ceil(ldexp(l->add_ma, -l->add_shift));
+		residuals++;
+	}
+	cr_assert_eq(mea_ref_layer(net, l, at[l->in], l->in2 < 0 ? NULL : at[l->in2], y), 0);
+	for (int i = 0; i < n; i++) {
+		int d = abs(y[i] - at[l->out][i]);
+
+		cr_assert(d <= allowed, "layer %s, element %d: %d, not %d", l->name, i, y[i],
+			  at[l->out][i]);
+		differing += d > 0;
+	}
+	elements += n;
+	layers++;
+	free(y);
+}
+
+static void check_net(const struct mea_graph *q, const struct mea_qnet *net, const float *x)
+{
+	int8_t **at = calloc((size_t)net->n_tensors, sizeof(*at));
+	const void *in[1] = {x};
+	struct mea_eval *e;
+
+	cr_assert_eq(mea_eval_new(q, &e), 0);
+	cr_assert_eq(mea_eval_run(e, in), 0, "%s", mea_errmsg());
+	for (int i = 0; i < net->n_tensors; i++) {
+		/* Steps on the way to a Concat have no value of their own. */
+		if (strstr(net->tensors[i].name, ", "))
+			continue;
+		at[i] = expected(q, e, &net->tensors[i]);
+	}
+	for (int i = 0; i < net->n_layers; i++) {
+		const struct mea_qlayer *l = &net->layers[i];
+
+		if (!at[l->out]) {
+			const struct mea_qtensor *t = &net->tensors[l->out];
+
+			at[l->out] = malloc((size_t)t->c * t->h * t->w);
+			cr_assert_eq(mea_ref_layer(net, l, at[l->in],
+						   l->in2 < 0 ? NULL : at[l->in2], at[l->out]),
+				     0);
+		}
+		check_layer(net, l, at);
+	}
+	for (int i = 0; i < net->n_tensors; i++)
+		free(at[i]);
+	free(at);
+	mea_eval_free(e);
+}
+
+/* Relative error of the QDQ graph's last output. */
+static double relative_error(const struct mea_graph *g, const struct mea_graph *q, const float *x)
+{
+	const void *in[1] = {x};
+	struct mea_tensor a, b;
+	struct mea_eval *ea, *eb;
+	double d = 0, s = 0;
+
+	cr_assert_eq(mea_eval_new(g, &ea), 0);
+	cr_assert_eq(mea_eval_new(q, &eb), 0);
+	cr_assert_eq(mea_eval_run(ea, in), 0);
+	cr_assert_eq(mea_eval_run(eb, in), 0);
+	a = mea_eval_value(ea, g->outputs[g->n_outputs - 1]);
+	b = mea_eval_value(eb, q->outputs[q->n_outputs - 1]);
+	for (size_t i = 0; i < mea_shape_count(&a.shape); i++) {
+		double u = ((float *)a.data)[i], v = ((float *)b.data)[i];
+
+		d += (u - v) * (u - v);
+		s += u * u;
+	}
+	mea_eval_free(ea);
+	mea_eval_free(eb);
+	return sqrt(d / s);
+}
+
+Test(quant_nets, layers_agree_with_the_qdq_graph)
+{
+	double worst = 0, sum = 0;
+	int nets = 150;
+
+	for (int seed = 0; seed < nets; seed++) {
+		struct mea_graph *g = random_net(seed);
+		struct mea_graph *q = quantised(g, (enum mea_calib_method)(seed % 3));
+		float *x = malloc(sizeof(*x) * mea_shape_count(&g->values[g->inputs[0]].shape));
+		struct mea_qnet *net;
+		double e;
+
+		cr_assert_eq(mea_qnet_from_graph(q, &net), 0, "seed %d: %s", seed, mea_errmsg());
+		random_image(g, x);
+		check_net(q, net, x);
+		e = relative_error(g, q, x);
+		worst = e > worst ? e : worst;
+		sum += e;
+		free(x);
+		mea_qnet_free(net);
+		mea_graph_free(q);
+		mea_graph_free(g);
+	}
+	cr_assert(residuals > 20, "%d residual layers", residuals);
+	cr_assert(differing < elements / 10000, "%d of %d elements differ", differing, elements);
+	cr_assert(worst < 0.05 && sum / nets < 0.01, "error %g at worst, %g in the mean", worst,
+		  sum / nets);
+	printf("%d layers (%d residual), %d elements, %d by one unit; error of the output %.4f, "
+	       "at worst %.4f\n",
+	       layers, residuals, elements, differing, sum / nets, worst);
+}
+
+Test(quant_nets, given_parameters_are_taken)
+{
+	struct mea_qparams fixed[] = {{"image", 0.02f, 3}, {"sum", 0.05f, -7}}, got;
+	struct mea_quantize_options opt = {.fixed = fixed, .n_fixed = 2};
+	struct mea_graph *g = new_graph(), *q;
+	struct examples e = {g, 4};
+	int x, y;
+
+	srand(1);
+	x = input(g, "image", shape_of(4, 1, 3, 6, 6));
+	y = conv(g, "c", x, 3, 3, 1, 1, 1, true);
+	y = binary(g, MEA_OP_Add, "sum", y, x);
+	finish(g, unary(g, MEA_OP_Flatten, "flat", y));
+	cr_assert_eq(mea_quantize(g, next, &e, &opt, &q), 0, "%s", mea_errmsg());
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(mea_graph_qparams(q, fixed[i].name, &got), 0, "%s", mea_errmsg());
+		cr_assert(got.scale == fixed[i].scale && got.zero_point == fixed[i].zero_point);
+	}
+	/* Flatten moves elements only, so it shares them. */
+	cr_assert_eq(mea_graph_qparams(q, "flat", &got), 0, "%s", mea_errmsg());
+	cr_assert(got.scale == 0.05f && got.zero_point == -7);
+	cr_assert_eq(mea_graph_qparams(q, "nobody", &got), MEA_ENOENT);
+	mea_graph_free(q);
+	fixed[1].name = "nobody";
+	e.left = 4;
+	cr_assert_eq(mea_quantize(g, next, &e, &opt, &q), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "nobody"), "%s", mea_errmsg());
+	fixed[1] = (struct mea_qparams){"flat", 0, 0};
+	cr_assert_eq(mea_quantize(g, next, &e, &opt, &q), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "flat"), "%s", mea_errmsg());
+	mea_graph_free(g);
+}
+
+Test(quant_nets, what_cannot_be_quantised_is_named)
+{
+	struct mea_graph *g = new_graph(), *q;
+	struct examples e = {g, 4};
+	int y;
+
+	srand(1);
+	y = conv(g, "c", input(g, "image", shape_of(4, 1, 3, 6, 6)), 3, 3, 1, 1, 1, true);
+	y = unary(g, MEA_OP_Flatten, "flat", y);
+	finish(g, unary(g, MEA_OP_Softmax, "prob", y));
+	cr_assert_eq(mea_quantize(g, next, &e, NULL, &q), MEA_EUNSUPPORTED);
+	cr_assert(strstr(mea_errmsg(), "test.onnx: node prob (Softmax)"), "%s", mea_errmsg());
+	mea_graph_free(g);
+	g = new_graph();
+	e.g = g;
+	e.left = 0;
+	finish(g, unary(g, MEA_OP_Relu, "r", input(g, "image", shape_of(4, 1, 3, 6, 6))));
+	cr_assert_eq(mea_quantize(g, next, &e, NULL, &q), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "no calibration examples"), "%s", mea_errmsg());
+	mea_graph_free(g);
+}
+
+Test(quant_nets, dead_channels_and_large_biases_keep_their_value)
+{
+	struct mea_graph *g = new_graph(), *q;
+	struct examples e = {g, 4};
+	struct mea_shape w_shape = shape_of(4, 3, 2, 1, 1), b_shape = shape_of(1, 3);
+	const float w[] = {0, 0, 1e-20f, 0, 1, -1}, b[] = {5, -1e3f, 0.5f};
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	struct mea_qnet *net;
+	int in[3];
+
+	srand(1);
+	in[0] = input(g, "image", shape_of(4, 1, 2, 4, 4));
+	in[1] = mea_graph_add_const(g, "w", MEA_F32, &w_shape, w);
+	in[2] = mea_graph_add_const(g, "b", MEA_F32, &b_shape, b);
+	finish(g, node(g, MEA_OP_Conv, "y", in, 3, &a));
+	cr_assert_eq(mea_quantize(g, next, &e, NULL, &q), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_qnet_from_graph(q, &net), 0, "%s", mea_errmsg());
+	for (int c = 0; c < 2; c++) {
+		const struct mea_qlayer *l = net->layers;
+		const struct mea_qtensor *t = &net->tensors[l->out];
+		int8_t x[32], y[48];
+
+		memset(x, net->tensors[l->in].zero_point, sizeof(x));
+		cr_assert_eq(mea_ref_layer(net, l, x, NULL, y), 0);
+		cr_assert_float_eq(t->scale * (y[c] - t->zero_point), b[c], t->scale);
+	}
+	mea_qnet_free(net);
+	mea_graph_free(q);
+	mea_graph_free(g);
+}
