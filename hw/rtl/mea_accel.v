@@ -13,7 +13,7 @@ module mea_accel #(
 	parameter COLS = 16,
 	// data bits of the bus: 64 or 128
 	parameter AXI_DW = 64,
-	// address bits of the bus: 33 to 64
+	// address bits of the bus: 32 to 64
 	parameter AXI_AW = 40,
 	// beats of the longest burst, 8 to 256; 16 suits AXI3 ports
 	parameter MAX_BURST = 16,
@@ -130,7 +130,7 @@ module mea_accel #(
 		.rec_offset(rec_offset), .scrub(want_scrub)
 	);
 
-	wire clear, running, busy, abort, scrub, all_done, rec_start, store_idle;
+	wire clear, running, may_write, busy, abort, scrub, all_done, rec_start, store_idle;
 	wire [19:0] scrub_addr;
 	wire fault, fault_write;
 	wire [7:0] fault_cause;
@@ -142,9 +142,10 @@ module mea_accel #(
 		.clk(clk), .rst(rst), .job_ready(job_ready), .job_start(job_start),
 		.job_end(job_end), .reset_request(reset_request), .reset_done(reset_done),
 		.want_scrub(want_scrub), .budget(budget), .want_record(rec_enable),
-		.clear(clear), .running(running), .busy(busy), .abort(abort), .scrub(scrub),
+		.clear(clear), .running(running), .may_write(may_write), .busy(busy),
+		.abort(abort), .scrub(scrub),
 		.scrub_addr(scrub_addr), .all_done(all_done), .bus_idle(bus_idle),
-		.rec_start(rec_start), .rec_idle(store_idle),
+		.rec_start(rec_start),
 		.fault(fault), .fault_cause(fault_cause), .fault_slot(fault_slot),
 		.fault_write(fault_write), .fault_queue(fault_queue),
 		.fault_offset(fault_offset), .fault_cmd(fault_cmd),
@@ -356,16 +357,18 @@ module mea_accel #(
 	// --- AXI master: writes ---------------------------------------------------------
 	wire aw_fault;
 	wire [7:0] aw_cause;
+	wire wr_req = s_req && may_write;
 	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(1)) write_guard (
 		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
-		.slot_right(slot_write), .req_valid(s_req), .req_slot(s_slot),
+		.slot_right(slot_write), .req_valid(wr_req), .req_slot(s_slot),
 		.req_offset(s_offset), .req_beats(s_beats), .req_ready(s_ready),
 		.req_fault(aw_fault), .req_cause(aw_cause), .ax_valid(m_axi_awvalid),
 		.ax_addr(m_axi_awaddr), .ax_len(m_axi_awlen), .ax_ready(m_axi_awready)
 	);
 	assign m_axi_awsize  = BEAT_SIZE;
 	assign m_axi_awburst = 2'b01;
-	assign bus_idle = track_empty && store_idle && !m_axi_arvalid && !m_axi_awvalid;
+	assign bus_idle = track_empty && store_idle && !m_axi_arvalid && !m_axi_awvalid &&
+			  !rd_req && !wr_req;
 
 	// --- faults ---------------------------------------------------------------------
 	mea_fault faults (

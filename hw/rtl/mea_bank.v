@@ -10,6 +10,7 @@ module mea_bank #(
 	parameter SLOTS = 8
 ) (
 	input  wire                clk,
+	input  wire                rst,
 
 	// software's side; wen only while the bank is EMPTY
 	input  wire                wen,
@@ -86,6 +87,11 @@ module mea_bank #(
 		end
 		if (save)
 			{r_fault, r_offset, r_cmd, r_cycles} <= {fault, fault_offset, fault_cmd, cycles};
+		// Without rights, what the table happens to hold at power-on opens nothing.
+		if (rst) begin
+			slot_read  <= {SLOTS{1'b0}};
+			slot_write <= {SLOTS{1'b0}};
+		end
 	end
 
 	always @* begin

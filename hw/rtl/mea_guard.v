@@ -49,6 +49,7 @@ module mea_guard #(
 );
 	localparam SW = $clog2(SLOTS);
 	localparam BEAT_LOG = $clog2(BEAT);
+	localparam W = (AXI_AW < 33 ? 33 : AXI_AW) + 2;
 
 	wire [SW-1:0]     s = req_slot[SW-1:0];
 	wire [63:0]       base = {slot_page[s*52 +: 52], 12'd0};
@@ -56,8 +57,9 @@ module mea_guard #(
 	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
 	// One bit more than the operands, so that no sum can wrap.
 	wire [33:0]       last = {1'b0, req_offset} + {20'd0, bytes};
-	wire [AXI_AW:0]   addr = {1'b0, base[AXI_AW-1:0]} + {{(AXI_AW-31){1'b0}}, req_offset[31:0]};
-	wire [AXI_AW:0]   addr_end = {1'b0, base[AXI_AW-1:0]} + {{(AXI_AW-33){1'b0}}, last};
+	wire [W-1:0]      start = {{(W-AXI_AW){1'b0}}, base[AXI_AW-1:0]};
+	wire [W-1:0]      addr = start + {{(W-33){1'b0}}, req_offset};
+	wire [W-1:0]      addr_end = start + {{(W-34){1'b0}}, last};
 	wire [14:0]       page_end = {3'd0, addr[11:0]} + {1'b0, bytes};
 
 	wire high_base;
@@ -72,8 +74,8 @@ module mea_guard #(
 	wire closed  = {28'd0, req_slot} >= SLOTS || size == 0 || high_base;
 	wire wrong   = !slot_right[s];
 	// addr_end may be 2^AXI_AW exactly: the slot that ends the address space.
-	wire outside = last > {1'b0, size} || addr[AXI_AW] ||
-		       (addr_end[AXI_AW] && addr_end[AXI_AW-1:0] != 0) || req_beats == 0;
+	localparam [W-1:0] TOP = {{(W-1){1'b0}}, 1'b1} << AXI_AW;
+	wire outside = last > {1'b0, size} || addr_end > TOP || req_beats == 0 || req_beats > 9'd256;
 	wire page    = page_end > 15'd4096;
 	wire refuse  = closed || wrong || outside || page;
 	wire space   = !ax_valid || ax_ready;

@@ -4,6 +4,9 @@
 // completion record or, after a fault, abort: the engines stop, what is on the
 // bus drains, all state is cleared, and the record says what happened. The next
 // job starts clean in every case. A watchdog bounds every job by its budget.
+//
+// A job ends, and its slot table goes, only while the bus is idle, whatever the
+// engines say: hw/formal proves the guard's promise with nothing known of them.
 `resetall
 `default_nettype none
 `include "mea_isa.vh"
@@ -27,15 +30,17 @@ module mea_job #(
 	// engines
 	output wire        clear,
 	output wire        running,
+	// commands or a record may write
+	output wire        may_write,
 	// a cycle that the job is charged for
 	output wire        busy,
 	output wire        abort,
 	output wire        scrub,
 	output wire [19:0] scrub_addr,
 	input  wire        all_done,
+	// nothing is on the AXI master and the store engine owes nothing
 	input  wire        bus_idle,
 	output wire        rec_start,
-	input  wire        rec_idle,
 
 	// faults, most urgent first
 	input  wire        fault,
@@ -69,6 +74,7 @@ module mea_job #(
 	assign reset_done = state == IDLE && reset_request;
 	assign clear      = state == CLEAR || job_start;
 	assign running    = state == RUN;
+	assign may_write  = state == RUN || state == RECORDING;
 	assign busy       = state != IDLE && state != END;
 	assign abort      = state == ABORT;
 	assign scrub      = state == SCRUB;
@@ -104,7 +110,7 @@ module mea_job #(
 				job_fault_offset <= fault_offset;
 			end
 			job_fault_cmd <= fault_cmd;
-		end else if (all_done) begin
+		end else if (all_done && bus_idle) begin
 			state <= want_record ? RECORD : END;
 		end
 		ABORT: if (bus_idle)
@@ -125,7 +131,7 @@ module mea_job #(
 				job_fault_offset <= fault_offset;
 				job_fault_cmd    <= 32'hffff_ffff;
 			end
-		end else if (rec_idle) begin
+		end else if (bus_idle) begin
 			state <= END;
 		end
 		default: state <= IDLE;

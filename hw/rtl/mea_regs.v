@@ -115,8 +115,8 @@ module mea_regs #(
 	wire [FW-1:0] other0, other1;
 
 	mea_bank #(.SLOTS(SLOTS)) bank0 (
-		.clk(clk), .wen(wr_bank0 && state0 == `MEA_STATE_EMPTY), .waddr(wb), .wdata(wd),
-		.raddr(ra[7:0]), .rdata(read0), .state(state0),
+		.clk(clk), .rst(rst), .wen(wr_bank0 && state0 == `MEA_STATE_EMPTY), .waddr(wb),
+		.wdata(wd), .raddr(ra[7:0]), .rdata(read0), .state(state0),
 		.save(job_end && !run), .fault(job_fault), .fault_offset(job_fault_offset),
 		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
 		.slot_page(page0), .slot_size(size0), .slot_read(r0), .slot_write(w0),
@@ -126,8 +126,8 @@ module mea_regs #(
 		.rec_offset(other0[63:32]), .tag(other0[31:0])
 	);
 	mea_bank #(.SLOTS(SLOTS)) bank1 (
-		.clk(clk), .wen(wr_bank1 && state1 == `MEA_STATE_EMPTY), .waddr(wb), .wdata(wd),
-		.raddr(ra[7:0]), .rdata(read1), .state(state1),
+		.clk(clk), .rst(rst), .wen(wr_bank1 && state1 == `MEA_STATE_EMPTY), .waddr(wb),
+		.wdata(wd), .raddr(ra[7:0]), .rdata(read1), .state(state1),
 		.save(job_end && run), .fault(job_fault), .fault_offset(job_fault_offset),
 		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
 		.slot_page(page1), .slot_size(size1), .slot_read(r1), .slot_write(w1),
