@@ -24,7 +24,10 @@ $(RTL_BINS) $(ONNX_BINS): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
-# tests/e2e/*.sh: the mea command as a user calls it.
+# tests/e2e/*.sh: the mea command as a user calls it; helper reads JSON, writes images.
+$(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
@@ -35,7 +38,7 @@ RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) $(RA
 OTHER_RTL = $(filter-out %/random_layers,$(RTL_BINS))
 
 .PHONY: check check-programs
-check-programs: $(B)/mea $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
+check-programs: $(B)/mea $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
 
 check: lint check-programs $(CHECK_EXTRA)
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
@@ -69,3 +72,13 @@ lint: $(B)/onnx/onnx.pb-c.h
 		-I$(B) -Iruntime -Iruntime/include $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
 	$(Q)$(foreach c,$(LINT_CONFIGS),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
+
+# --- bench -----------------------------------------------------------------------
+BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
+$(BENCH_BINS): %: %.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+.PHONY: bench
+bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
+	@$(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
