@@ -151,33 +151,41 @@ static int order_from(const struct mea_graph *g, int root, char *state, int *sta
 	return 0;
 }
 
-/* Leaves only the nodes of order[0 .. n), in that order. */
-static int take_order(struct mea_graph *g, const int *order, int n, const char *state)
+/* Puts the nodes into this order. */
+static int take_order(struct mea_graph *g, const int *order)
 {
-	struct mea_node *nodes = malloc(sizeof(*nodes) * (n + 1));
+	struct mea_node *nodes = malloc(sizeof(*nodes) * ((size_t)g->n_nodes + 1));
 
 	if (!nodes)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < g->n_nodes; i++)
 		nodes[i] = g->nodes[order[i]];
-	for (int i = 0; i < g->n_nodes; i++) {
-		if (!state[i]) {
-			free(g->nodes[i].name);
-			free(g->nodes[i].in);
-		}
-	}
 	free(g->nodes);
 	g->nodes = nodes;
-	g->n_nodes = n;
-	g->cap_nodes = n + 1;
+	g->cap_nodes = g->n_nodes + 1;
 	return link_producers(g);
 }
 
-/* Sorts all nodes, or (prune) those that the outputs need. */
-static int sort(struct mea_graph *g, bool prune)
+/* Marks the nodes that the outputs need; from the back, as users stand after what
+ * they use once the graph is sorted. */
+static void mark_needed(const struct mea_graph *g, bool *needed)
+{
+	for (int i = 0; i < g->n_outputs; i++)
+		if (g->values[g->outputs[i]].producer >= 0)
+			needed[g->values[g->outputs[i]].producer] = true;
+	for (int i = g->n_nodes - 1; i >= 0; i--) {
+		const struct mea_node *n = &g->nodes[i];
+
+		for (int j = 0; needed[i] && j < n->n_in; j++)
+			if (n->in[j] >= 0 && g->values[n->in[j]].producer >= 0)
+				needed[g->values[n->in[j]].producer] = true;
+	}
+}
+
+int mea_graph_sort(struct mea_graph *g)
 {
 	int n = g->n_nodes, count = 0, rc;
-	char *state = calloc(n + 1, 1);
+	char *state = calloc((size_t)n + 1, 1);
 	int *work = calloc(3 * (size_t)n + 1, sizeof(*work));
 
 	if (!state || !work) {
@@ -189,24 +197,15 @@ static int sort(struct mea_graph *g, bool prune)
 		rc = check_provided(g, &g->nodes[i]);
 	if (!rc)
 		rc = check_outputs(g);
-	for (int i = 0; !rc && i < (prune ? g->n_outputs : n); i++) {
-		int root = prune ? g->values[g->outputs[i]].producer : i;
-
-		if (root >= 0)
-			rc = order_from(g, root, state, work, work + n, work + 2 * (size_t)n,
-					&count);
-	}
+	/* Node by node, so that an order that is valid already stays as it is. */
+	for (int i = 0; !rc && i < n; i++)
+		rc = order_from(g, i, state, work, work + n, work + 2 * (size_t)n, &count);
 	if (!rc)
-		rc = take_order(g, work + 2 * (size_t)n, count, state);
+		rc = take_order(g, work + 2 * (size_t)n);
 out:
 	free(state);
 	free(work);
 	return rc;
-}
-
-int mea_graph_sort(struct mea_graph *g)
-{
-	return sort(g, false);
 }
 
 /* Renumbers values so that only those with keep[i] stay. */
@@ -238,27 +237,57 @@ static void drop_values(struct mea_graph *g, int *keep)
 		g->outputs[i] = keep[g->outputs[i]];
 }
 
-int mea_graph_prune(struct mea_graph *g)
+static void drop_nodes(struct mea_graph *g, const bool *keep)
 {
-	int rc = sort(g, true);
-	int *keep;
+	int n = 0;
 
-	if (rc)
-		return rc;
-	keep = calloc(g->n_values + 1, sizeof(*keep));
-	if (!keep)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
 	for (int i = 0; i < g->n_nodes; i++) {
-		keep[g->nodes[i].out] = 1;
+		if (keep[i]) {
+			g->nodes[n++] = g->nodes[i];
+			continue;
+		}
+		free(g->nodes[i].name);
+		free(g->nodes[i].in);
+	}
+	g->n_nodes = n;
+}
+
+/* Marks with 1 the values that are still in use. */
+static void mark_used(const struct mea_graph *g, int *used)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		used[g->nodes[i].out] = 1;
 		for (int j = 0; j < g->nodes[i].n_in; j++)
 			if (g->nodes[i].in[j] >= 0)
-				keep[g->nodes[i].in[j]] = 1;
+				used[g->nodes[i].in[j]] = 1;
 	}
 	for (int i = 0; i < g->n_inputs; i++)
-		keep[g->inputs[i]] = 1;
+		used[g->inputs[i]] = 1;
 	for (int i = 0; i < g->n_outputs; i++)
-		keep[g->outputs[i]] = 1;
-	drop_values(g, keep);
-	free(keep);
-	return mea_graph_reindex(g);
+		used[g->outputs[i]] = 1;
+}
+
+int mea_graph_prune(struct mea_graph *g)
+{
+	bool *needed = calloc((size_t)g->n_nodes + 1, sizeof(*needed));
+	int *used = calloc((size_t)g->n_values + 1, sizeof(*used)), rc;
+
+	if (!needed || !used) {
+		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		goto out;
+	}
+	rc = mea_graph_sort(g);
+	if (rc)
+		goto out;
+	mark_needed(g, needed);
+	drop_nodes(g, needed);
+	mark_used(g, used);
+	drop_values(g, used);
+	rc = mea_graph_reindex(g);
+	if (!rc)
+		rc = link_producers(g);
+out:
+	free(needed);
+	free(used);
+	return rc;
 }

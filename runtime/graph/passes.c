@@ -48,8 +48,8 @@ void mea_node_bypass(struct mea_graph *g, int node, int x)
 		mea_graph_replace(g, out, x);
 	}
 	/* Dead, and no longer a user of anything. */
-	for (int i = 0; i < n->n_in; i++)
-		n->in[i] = n->out;
+	n->op = MEA_OP_Identity;
+	n->n_in = 0;
 }
 
 /* Identity and what amounts to it. */
@@ -211,11 +211,14 @@ static int mean_to_pool(struct mea_graph *g)
 {
 	for (int i = 0, count = g->n_nodes; i < count; i++) {
 		const struct mea_node *n = &g->nodes[i];
-		const struct mea_shape *x = &mea_node_in(g, n, 0)->shape;
+		const struct mea_shape *x;
 		char name[1100];
 		int v, rc;
 
-		if (n->op != MEA_OP_ReduceMean || x->rank != 4 || n->a.n_axes != 2)
+		if (n->op != MEA_OP_ReduceMean || n->a.n_axes != 2)
+			continue;
+		x = &mea_node_in(g, n, 0)->shape;
+		if (x->rank != 4)
 			continue;
 		/* Both counted from either end, in either order. */
 		if ((n->a.axes[0] & 3) + (n->a.axes[1] & 3) != 5 || (n->a.axes[0] & 3) < 2)

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: Apache-2.0
+/* QDQ graphs as other tools write them, lowered to qnet. */
+#include "graph_build.h"
+
+#include "graph/lower.h"
+#include "graph/quantize.h"
+
+/* Scale and zero point as constants behind x; type of the zero point: MEA_I8 or
+ * MEA_U8. */
+static int quant(struct mea_graph *g, enum mea_op op, const char *name, int x, float scale,
+		 int zero, enum mea_dtype type)
+{
+	struct mea_shape s = {0};
+	uint8_t z = (uint8_t)zero;
+	int in[3] = {x, mea_graph_add_const(g, "scale", MEA_F32, &s, &scale),
+		     mea_graph_add_const(g, "zero", type, &s, &z)};
+
+	return node(g, op, name, in, 3, NULL);
+}
+
+/* Q and DQ: the value NAME and NAME_dq, which is returned. */
+static int qdq(struct mea_graph *g, const char *name, int x, float scale, int zero,
+	       enum mea_dtype type)
+{
+	char dq[64];
+
+	snprintf(dq, sizeof(dq), "%s_dq", name);
+	return quant(g, MEA_OP_DequantizeLinear, dq,
+		     quant(g, MEA_OP_QuantizeLinear, name, x, scale, zero, type), scale, zero,
+		     type);
+}
+
+/* A quantised weight behind its DQ; scales: 1 or one per channel of axis. */
+static int weight(struct mea_graph *g, const char *name, struct mea_shape s, enum mea_dtype type,
+		  int zero, int scales, int axis)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_DequantizeLinear);
+	struct mea_shape ss = shape_of(scales > 1, scales);
+	uint8_t data[4096], zeros[64];
+	float scale[64];
+	char text[64];
+	int in[3];
+
+	a.axis = axis;
+	for (size_t i = 0; i < mea_shape_count(&s); i++)
+		data[i] = (uint8_t)(rand() % 255 - 127 + zero);
+	for (int i = 0; i < scales; i++) {
+		scale[i] = 0.01f * (float)(i + 1);
+		zeros[i] = (uint8_t)zero;
+	}
+	snprintf(text, sizeof(text), "%s_q", name);
+	in[0] = mea_graph_add_const(g, text, type, &s, data);
+	in[1] = mea_graph_add_const(g, text, MEA_F32, &ss, scale);
+	in[2] = mea_graph_add_const(g, text, type, &ss, zeros);
+	return node(g, MEA_OP_DequantizeLinear, name, in, 3, &a);
+}
+
+static int qconv(struct mea_graph *g, const char *name, int x, int oc)
+{
+	int ic = (int)g->values[x].shape.dim[1];
+	char w[64];
+
+	snprintf(w, sizeof(w), "%s_w", name);
+	return binary(g, MEA_OP_Conv, name, x,
+		      weight(g, w, shape_of(4, oc, ic, 1, 1), MEA_I8, 0, oc, 0));
+}
+
+static struct mea_qnet *lowered(struct mea_graph *g, int output)
+{
+	struct mea_qnet *net;
+
+	finish(g, output);
+	cr_assert_eq(mea_qnet_from_graph(g, &net), 0, "%s", mea_errmsg());
+	mea_graph_free(g);
+	return net;
+}
+
+static void refused(struct mea_graph *g, int output, const char *a, const char *b)
+{
+	struct mea_qnet *net;
+
+	finish(g, output);
+	cr_assert_eq(mea_qnet_from_graph(g, &net), MEA_EUNSUPPORTED);
+	cr_assert(strstr(mea_errmsg(), "test.onnx"), "%s", mea_errmsg());
+	cr_assert(strstr(mea_errmsg(), a), "no \"%s\" in: %s", a, mea_errmsg());
+	cr_assert(strstr(mea_errmsg(), b), "no \"%s\" in: %s", b, mea_errmsg());
+	mea_graph_free(g);
+}
+
+static int image(struct mea_graph *g)
+{
+	return qdq(g, "xq", input(g, "x", shape_of(4, 1, 3, 4, 4)), 0.02f, 5, MEA_I8);
+}
+
+Test(quant_lower, uint8_becomes_int8)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int x = qdq(g, "xq", input(g, "x", shape_of(4, 1, 3, 4, 4)), 0.02f, 133, MEA_U8), w, y;
+
+	srand(1);
+	w = weight(g, "w", shape_of(4, 2, 3, 1, 1), MEA_U8, 128, 1, 0);
+	y = binary(g, MEA_OP_Conv, "c", x, w);
+	y = unary(g, MEA_OP_Relu, "r", y);
+	net = lowered(g, qdq(g, "yq", y, 0.1f, 0, MEA_U8));
+	cr_assert_eq(net->n_layers, 1);
+	cr_assert_eq(net->tensors[net->inputs[0]].zero_point, 5);
+	cr_assert_eq(net->tensors[net->outputs[0]].zero_point, -128);
+	cr_assert(net->layers[0].mid_lo == -128 && net->layers[0].mid_hi == 127);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, weights_are_in_nhwc_order)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_attrs a = mea_attrs_default(MEA_OP_DequantizeLinear);
+	struct mea_shape ws = shape_of(2, 12, 2), none = {0};
+	int8_t w[24], zero = 0;
+	float s = 0.5f;
+	struct mea_qnet *net;
+	int x = qdq(g, "xq", input(g, "x", shape_of(4, 1, 3, 2, 2)), 0.02f, 0, MEA_I8), in[3], y;
+
+	for (int k = 0; k < 12; k++)
+		for (int o = 0; o < 2; o++)
+			w[k * 2 + o] = (int8_t)(k + 50 * o);
+	in[0] = mea_graph_add_const(g, "w", MEA_I8, &ws, w);
+	in[1] = mea_graph_add_const(g, "s", MEA_F32, &none, &s);
+	in[2] = mea_graph_add_const(g, "z", MEA_I8, &none, &zero);
+	y = node(g, MEA_OP_DequantizeLinear, "wdq", in, 3, &a);
+	/* [12][2] of MatMul, no Q between Flatten and MatMul. */
+	y = binary(g, MEA_OP_MatMul, "mm", unary(g, MEA_OP_Flatten, "flat", x), y);
+	net = lowered(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8));
+	cr_assert_eq(net->n_layers, 1);
+	cr_assert(net->layers[0].kh == 2 && net->layers[0].kw == 2);
+	for (int o = 0; o < 2; o++)
+		for (int px = 0; px < 4; px++)
+			for (int c = 0; c < 3; c++)
+				cr_assert_eq(net->layers[0].weights[(o * 4 + px) * 3 + c],
+					     c * 4 + px + 50 * o);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, bias_is_taken_over_or_rescaled)
+{
+	/* Twice the same bias of 1.0: as int32 in units of sx * sw, and of 1/1000. */
+	for (int form = 0; form < 3; form++) {
+		struct mea_graph *g = new_graph();
+		struct mea_shape one = {1, {1}};
+		struct mea_attrs a = mea_attrs_default(MEA_OP_DequantizeLinear);
+		float unit = form ? 0.001f : 0.02f * 0.01f, real = 1;
+		int32_t q = form ? 1000 : 5000;
+		struct mea_qnet *net;
+		int in[3] = {image(g)}, b[2], sum = 0;
+
+		srand(1);
+		in[1] = weight(g, "w", shape_of(4, 1, 3, 1, 1), MEA_I8, 0, 1, 0);
+		a.axis = 0;
+		b[0] = mea_graph_add_const(g, "b", MEA_I32, &one, &q);
+		b[1] = mea_graph_add_const(g, "bs", MEA_F32, &one, &unit);
+		in[2] = form == 2 ? mea_graph_add_const(g, "bf", MEA_F32, &one, &real)
+				  : node(g, MEA_OP_DequantizeLinear, "bdq", b, 2, &a);
+		net = lowered(g, qdq(g, "yq", node(g, MEA_OP_Conv, "c", in, 3, NULL), 0.1f, 0,
+				     MEA_I8));
+		for (int i = 0; i < 3; i++)
+			sum += net->layers[0].weights[i];
+		cr_assert_eq(net->layers[0].bias[0], 5000 - 5 * sum, "form %d", form);
+		mea_qnet_free(net);
+	}
+}
+
+Test(quant_lower, clamps_become_bounds)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Clip);
+	struct mea_qnet *net;
+	int y;
+
+	srand(1);
+	a.lo = -1;
+	a.hi = 6;
+	y = unary(g, MEA_OP_Relu, "r", qconv(g, "c", image(g), 4));
+	y = node(g, MEA_OP_Clip, "relu6", &y, 1, &a);
+	net = lowered(g, qdq(g, "yq", y, 0.05f, -20, MEA_I8));
+	cr_assert_eq(net->n_layers, 1);
+	cr_assert_eq(net->layers[0].mid_lo, -20);
+	cr_assert_eq(net->layers[0].mid_hi, 100);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_lone_relu_is_a_change_of_scale)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+
+	net = lowered(g, qdq(g, "yq", unary(g, MEA_OP_Relu, "r", image(g)), 0.01f, -128, MEA_I8));
+	cr_assert_eq(net->n_layers, 1);
+	cr_assert_eq(net->layers[0].op, MEA_Q_AVGPOOL);
+	cr_assert_eq(net->layers[0].bias[0], -5);
+	cr_assert(net->layers[0].mult[0] == 1u << 30 && net->layers[0].shift[0] == 29);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, the_same_scale_again_is_no_layer)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int y;
+
+	srand(1);
+	y = qdq(g, "aq", qconv(g, "c", image(g), 4), 0.1f, 3, MEA_I8);
+	y = qdq(g, "bq", y, 0.1f, 3, MEA_I8);
+	y = qdq(g, "cq", unary(g, MEA_OP_Identity, "i", y), 0.1f, 3, MEA_I8);
+	net = lowered(g, y);
+	cr_assert_eq(net->n_layers, 1);
+	cr_assert_eq(net->n_tensors, 2);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, the_later_of_two_convolutions_takes_the_residual)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int x = image(g), a, b, y;
+
+	srand(1);
+	a = qdq(g, "aq", qconv(g, "first", x, 4), 0.1f, 3, MEA_I8);
+	b = qdq(g, "bq", qconv(g, "second", x, 4), 0.2f, -3, MEA_I8);
+	y = unary(g, MEA_OP_Relu, "r", binary(g, MEA_OP_Add, "sum", b, a));
+	net = lowered(g, qdq(g, "yq", y, 0.25f, 10, MEA_I8));
+	cr_assert_eq(net->n_layers, 2);
+	cr_assert_str_eq(net->layers[1].name, "second");
+	cr_assert_eq(net->layers[1].in2, net->layers[0].out);
+	cr_assert(net->layers[1].mid_zero == -3 && net->layers[1].mid_lo == -128);
+	cr_assert(net->layers[1].lo == 10 && net->layers[1].hi == 127);
+	/* 0.2 / 0.25 with 23 bits, 0.1 / 0.25 beside it. */
+	cr_assert_eq(net->layers[1].add_shift, 23);
+	cr_assert_eq(net->layers[1].add_ma, 6710886);
+	cr_assert_eq(net->layers[1].add_mb, 3355443);
+	cr_assert_eq(net->n_tensors, 3, "the middle value has no tensor");
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_convolution_that_others_read_is_not_fused)
+{
+	for (int how = 0; how < 4; how++) {
+		struct mea_graph *g = new_graph();
+		struct mea_qnet *net;
+		int x = image(g), a, y, other = -1;
+
+		srand(1);
+		a = qdq(g, "aq", qconv(g, "c", x, 3), 0.1f, 3, MEA_I8);
+		if (how == 0) /* a second operation */
+			other = qdq(g, "oq", qconv(g, "d", a, 2), 0.1f, 0, MEA_I8);
+		if (how == 1) /* the integers by another DQ */
+			other = quant(g, MEA_OP_DequantizeLinear, "again", mea_graph_find(g, "aq"),
+				      0.1f, 3, MEA_I8);
+		if (how == 2) { /* through the same scale again */
+			other = a;
+			a = qdq(g, "a2q", a, 0.1f, 3, MEA_I8);
+		}
+		y = how == 3 ? binary(g, MEA_OP_Add, "sum", a, a) /* itself twice */
+			     : binary(g, MEA_OP_Add, "sum", a, x);
+		if (other >= 0)
+			mea_graph_add_output(g, other);
+		net = lowered(g, qdq(g, "yq", y, 0.25f, 10, MEA_I8));
+		cr_assert_eq(net->layers[net->n_layers - 1].op, MEA_Q_ADD, "case %d", how);
+		mea_qnet_free(net);
+	}
+}
+
+Test(quant_lower, concat_brings_its_inputs_to_one_scale)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Concat);
+	struct mea_qnet *net;
+	int x = image(g), y, in[3];
+
+	srand(1);
+	a.axis = -3;
+	in[0] = x;
+	in[1] = qdq(g, "aq", qconv(g, "c", x, 4), 0.1f, 3, MEA_I8);
+	in[2] = x;
+	y = node(g, MEA_OP_Concat, "cat", in, 3, &a);
+	net = lowered(g, qdq(g, "yq", y, 0.1f, 3, MEA_I8));
+	/* conv, x twice rescaled, two concats */
+	cr_assert_eq(net->n_layers, 5);
+	cr_assert_eq(net->tensors[net->outputs[0]].c, 10);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, pools_with_ceil_mode_get_their_padding)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int y;
+
+	y = pool(g, MEA_OP_MaxPool, "m", image(g), 3, 2, 0, true, false);
+	y = qdq(g, "mq", y, 0.02f, 5, MEA_I8);
+	y = pool(g, MEA_OP_AveragePool, "a", y, 2, 1, 1, false, false);
+	net = lowered(g, qdq(g, "yq", y, 0.02f, 5, MEA_I8));
+	cr_assert(net->layers[0].pad_t == 0 && net->layers[0].pad_b == 1);
+	cr_assert(net->tensors[net->layers[0].out].h == 2);
+	cr_assert(net->layers[1].exclude_pad && net->layers[1].pad_t == 1);
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, integer_inputs_and_outputs)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape s = shape_of(4, 1, 3, 4, 4);
+	struct mea_qnet *net;
+	int x = mea_graph_add_input(g, "x", MEA_U8, &s);
+
+	srand(1);
+	x = quant(g, MEA_OP_DequantizeLinear, "xdq", x, 0.02f, 100, MEA_U8);
+	net = lowered(g,
+		      quant(g, MEA_OP_QuantizeLinear, "y", qconv(g, "c", x, 4), 0.1f, 3, MEA_I8));
+	cr_assert_eq(net->tensors[net->inputs[0]].zero_point, -28);
+	cr_assert_str_eq(net->tensors[net->inputs[0]].name, "x");
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, what_is_not_quantised_is_named)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	int x, y;
+
+	srand(1);
+	refused(g, qconv(g, "c", image(g), 4), "node c (Conv)", "output c, is not quantised");
+	g = new_graph();
+	y = qconv(g, "c", input(g, "x", shape_of(4, 1, 3, 4, 4)), 4);
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "input x is not quantised");
+	g = new_graph();
+	y = conv(g, "c", image(g), 4, 3, 1, 1, 1, true);
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)",
+		"c_w is not a quantised constant");
+	g = new_graph();
+	y = qconv(g, "d", qconv(g, "c", image(g), 4), 4);
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node d (Conv)", "node c (Conv)");
+	g = new_graph();
+	y = unary(g, MEA_OP_Softmax, "s", image(g));
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node s (Softmax)", "integer form");
+	g = new_graph();
+	x = image(g);
+	a.dilation[0] = 2;
+	y = node(g, MEA_OP_Conv, "c",
+		 (int[]){x, weight(g, "w", shape_of(4, 2, 3, 2, 1), MEA_I8, 0, 1, 0)}, 2, &a);
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "dilations");
+	g = new_graph();
+	x = image(g);
+	y = binary(g, MEA_OP_Conv, "c", x,
+		   weight(g, "w", shape_of(4, 2, 3, 1, 1), MEA_I8, 7, 1, 0));
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node w", "not symmetric");
+	g = new_graph();
+	x = image(g);
+	y = binary(g, MEA_OP_Conv, "c", x,
+		   weight(g, "w", shape_of(4, 2, 3, 1, 1), MEA_I8, 0, 3, 1));
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node w", "axis 1");
+	g = new_graph();
+	y = unary(g, MEA_OP_Flatten, "f", image(g));
+	refused(g, qdq(g, "yq", y, 0.02f, 5, MEA_I8), "yq_dq", "flattened");
+	g = new_graph();
+	y = qdq(g, "xq", input(g, "x", shape_of(3, 1, 3, 4)), 0.02f, 5, MEA_I8);
+	refused(g, y, "tensor x", "1x3x4");
+	g = new_graph();
+	y = qdq(g, "xq", input(g, "x", shape_of(4, 2, 3, 4, 4)), 0.02f, 5, MEA_I8);
+	refused(g, y, "tensor x", "2x3x4x4");
+}
