@@ -82,3 +82,38 @@ $(BENCH_BINS): %: %.o $(B)/libmea.a
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
 	@$(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
+
+$(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+# The model loader under libFuzzer with ASan and UBSan: `make fuzz-onnx` runs it for
+# FUZZ_SECONDS from the corpus in build/fuzz/onnx, which starts from the ONNX node
+# tests and grows.
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 60
+FUZZ_SEEDS ?= /usr/share/libonnx-testdata/data/node
+FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c runtime/error.c $(wildcard runtime/graph/*.c runtime/backend/ref/*.c)
+FUZZ_ONNX_OBJS := $(FUZZ_ONNX_SRCS:%.c=build/fuzz/%.o) build/fuzz/onnx.pb-c.o
+
+build/fuzz/%.o: %.c | $(B)/onnx/onnx.pb-c.h
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  FUZZCC  $<")
+	$(Q)$(FUZZ_CC) -std=c11 -D_GNU_SOURCE $(FUZZ_FLAGS) -I$(B) -Iruntime -Iruntime/include -MMD -MP -c -o $@ $<
+
+build/fuzz/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -std=c11 $(FUZZ_FLAGS) -I$(B) -c -o $@ $<
+
+build/fuzz/fuzz_onnx: $(FUZZ_ONNX_OBJS)
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-c -lm
+
+.PHONY: fuzz-onnx
+fuzz-onnx: build/fuzz/fuzz_onnx $(B)/tests/fuzz/seed_onnx
+	@mkdir -p build/fuzz/onnx
+	$(B)/tests/fuzz/seed_onnx build/fuzz/onnx
+	@for d in $(FUZZ_SEEDS)/test_*; do cp -n $$d/model.onnx build/fuzz/onnx/$${d##*/}.onnx 2>/dev/null; done; true
+	build/fuzz/fuzz_onnx -max_len=20000 -timeout=10 -rss_limit_mb=2048 \
+		-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ build/fuzz/onnx

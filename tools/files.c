@@ -66,6 +66,31 @@ int folder_make(const char *dir)
 	return 0;
 }
 
+json_t *tool_text(const char *s)
+{
+	json_t *text = json_string(s);
+	char *copy;
+
+	if (text)
+		return text;
+	copy = strdup(s);
+	for (char *p = copy; p && *p; p++)
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	text = copy ? json_string(copy) : json_null();
+	free(copy);
+	return text;
+}
+
+int tool_print_json(json_t *o)
+{
+	bool bad = !o || json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) ||
+		   putchar('\n') == EOF;
+
+	json_decref(o);
+	return bad ? mea_fail(MEA_EIO, "stdout: cannot be written") : 0;
+}
+
 void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
 		float out[3])
 {

@@ -3,6 +3,8 @@
 #ifndef MEA_TOOL_FILES_H
 #define MEA_TOOL_FILES_H
 
+#include <jansson.h>
+
 #include "tool.h"
 
 /* Copies a file; the copy appears under its name only when it is whole. Copying
@@ -11,6 +13,13 @@ int file_copy(const char *from, const char *to);
 
 /* Makes a folder unless it is there. */
 int folder_make(const char *dir);
+
+/* A JSON string of any bytes: a path need not be UTF-8, JSON must. */
+json_t *tool_text(const char *s);
+
+/* Prints o as one indented object on stdout and drops the reference; returns 0 or a
+ * negative error. */
+int tool_print_json(json_t *o);
 
 /* Parses "0.5,0.5,0.5", or ends in argp_error() naming the option. */
 void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,

@@ -9,15 +9,18 @@
 
 enum { OPT_DATA = 600, OPT_LIMIT };
 
+#define DATA_OPTION                                                                                \
+	{                                                                                          \
+		"data", OPT_DATA, "PATH", 0,                                                       \
+			"folder or file of CIFAR-100 or CIFAR-10 records, PNG or JPEG file, or "   \
+			"folder of such; "                                                         \
+			"may stand several times (MEA_DATA, or else drawn glyphs)",                \
+			0                                                                          \
+	}
+
 static const struct argp_option options[] = {
-	{"data", OPT_DATA, "PATH", 0,
-	 "folder or file of CIFAR-100 or CIFAR-10 records, PNG or JPEG file, or folder of such; "
-	 "may "
-	 "stand several times (MEA_DATA, or else drawn glyphs)",
-	 0},
-	{"limit", OPT_LIMIT, "N", 0, "the first N images only", 0},
-	{0},
-};
+	DATA_OPTION, {"limit", OPT_LIMIT, "N", 0, "the first N images only", 0}, {0}};
+static const struct argp_option data_options[] = {DATA_OPTION, {0}};
 
 void images_add(struct argp_state *state, struct images *im, const char *path)
 {
@@ -49,6 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp images_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+const struct argp image_argp = {data_options, parse, NULL, NULL, NULL, NULL, NULL};
 
 static int check_names(const struct images *im, const struct mea_bundle *b)
 {

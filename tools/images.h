@@ -16,6 +16,8 @@ struct images {
 };
 
 extern const struct argp images_argp;
+/* The same without --limit. */
+extern const struct argp image_argp;
 
 /* Adds one path. */
 void images_add(struct argp_state *state, struct images *im, const char *path);

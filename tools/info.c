@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea info [BUNDLE|MODEL.onnx]: what is here, what a model is, where it runs. */
+#include "files.h"
 #include "info.h"
 #include "tool.h"
 
@@ -63,11 +64,11 @@ static json_t *files_json(const struct mea_bundle *b)
 				continue;
 			rc = mea_bundle_path(b, (enum mea_net)net, (enum mea_variant)v, &path);
 			json_array_append_new(
-				list, json_pack("{s:s, s:s, s:s, s:b, s:s?}", "net",
+				list, json_pack("{s:s, s:s, s:s, s:b, s:o}", "net",
 						mea_net_name((enum mea_net)net), "type",
 						mea_variant_name((enum mea_variant)v), "file",
 						b->files[net][v].name, "intact", rc == 0, "problem",
-						rc ? mea_errmsg() : NULL));
+						rc ? tool_text(mea_errmsg()) : json_null()));
 			free(path);
 		}
 	}
@@ -271,10 +272,8 @@ static int inform(const struct args *a, const struct places *p)
 		rc = mea_fail(MEA_ENOENT, "%s: %s", a->what, strerror(errno));
 	else if (a->what)
 		rc = S_ISDIR(st.st_mode) ? about_bundle(a, p, o) : about_model(a, p, o);
-	if (!rc && a->json &&
-	    (json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) ||
-	     putchar('\n') == EOF))
-		rc = mea_fail(MEA_EIO, "cannot write to stdout");
+	if (!rc && a->json)
+		return tool_print_json(o);
 	json_decref(o);
 	return rc;
 }

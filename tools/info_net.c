@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea info: backends, and the layers of a network. */
+#include "files.h"
 #include "info.h"
 
 #include "mea.h"
@@ -47,9 +48,9 @@ json_t *info_backends(const struct places *p)
 			p->choice[i].ops->describe(p->open[i], text, sizeof(text));
 		else
 			snprintf(text, sizeof(text), "%s", p->why[i]);
-		json_array_append_new(list,
-				      json_pack("{s:s, s:b, s:s}", "name", p->choice[i].ops->name,
-						"available", p->open[i] != NULL, "text", text));
+		json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name",
+						      p->choice[i].ops->name, "available",
+						      p->open[i] != NULL, "text", tool_text(text)));
 	}
 	return list;
 }

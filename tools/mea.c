@@ -34,11 +34,19 @@ static void help(FILE *to)
 
 static int run(const struct tool *tool, int argc, char **argv)
 {
+	int rc;
+
 	/* argp starts its messages with argv[0]. */
 	snprintf(tool_name, sizeof(tool_name), "mea %s", tool->name);
 	argv[0] = tool_name;
 	argp_err_exit_status = TOOL_USAGE;
-	return tool->main(argc, argv);
+	rc = tool->main(argc, argv);
+	/* A full disk may show only now. */
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "%s: stdout: cannot be written\n", tool_name);
+		rc = TOOL_FAILED;
+	}
+	return rc;
 }
 
 int main(int argc, char **argv)

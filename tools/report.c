@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What `mea run` prints. A figure that is not known is "-" or null, never 0. */
+#include "files.h"
 #include "run.h"
 #include "tool.h"
+
+#include "error.h"
 
 #include <string.h>
 
@@ -56,10 +59,11 @@ static json_t *ratio(double a, double b)
 int report_each(struct run_report *r, const struct mea_session *s, const struct mea_result *res,
 		const char *where, int label)
 {
-	json_t *o = json_pack("{s:s, s:I}", "image", where, "index", (json_int_t)res->tag);
+	json_t *o =
+		json_pack("{s:o, s:I}", "image", tool_text(where), "index", (json_int_t)res->tag);
 
 	if (res->error) {
-		json_object_set_new(o, "error", json_string(res->text));
+		json_object_set_new(o, "error", tool_text(res->text));
 		return json_array_append_new(r->each, o);
 	}
 	json_object_set_new(o, "class", json_integer(res->label));
@@ -75,8 +79,8 @@ int report_each(struct run_report *r, const struct mea_session *s, const struct 
 	json_object_set_new(o, "backend", json_string(res->backend));
 	if (res->fallback_from)
 		json_object_set_new(o, "fallback",
-				    json_pack("{s:s, s:s, s:s}", "from", res->fallback_from, "to",
-					      res->backend, "reason", res->text));
+				    json_pack("{s:s, s:s, s:o}", "from", res->fallback_from, "to",
+					      res->backend, "reason", tool_text(res->text)));
 	json_object_set_new(o, "latency_ms", json_real(res->latency_ms));
 	return json_array_append_new(r->each, o);
 }
@@ -100,13 +104,12 @@ int report_json(const struct run_report *r)
 {
 	struct exit_sum t = total(r);
 	json_t *exits = json_array(), *o;
-	int bad;
 
 	for (int i = 0; i < MEA_EXITS; i++)
 		json_array_append_new(exits, exit_object(r, i, t.images));
-	o = json_pack("{s:s, s:s, s:s?, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "bundle",
-		      r->bundle, "data", r->data, "backend", r->backend[0] ? r->backend : NULL,
-		      "images", (json_int_t)t.images, "correct",
+	o = json_pack("{s:o, s:o, s:s?, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "bundle",
+		      tool_text(r->bundle), "data", tool_text(r->data), "backend",
+		      r->backend[0] ? r->backend : NULL, "images", (json_int_t)t.images, "correct",
 		      t.labelled ? json_integer((json_int_t)t.correct) : json_null(), "accuracy",
 		      ratio((double)t.correct, (double)t.labelled), "exits", exits, "complex",
 		      (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks, "failed",
@@ -116,10 +119,7 @@ int report_json(const struct run_report *r)
 		json_object_set(o, "notes", r->notes);
 	if (r->each)
 		json_object_set(o, "each", r->each);
-	bad = !o || json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) ||
-	      putchar('\n') == EOF || fflush(stdout);
-	json_decref(o);
-	return bad ? TOOL_FAILED : TOOL_OK;
+	return tool_print_json(o) ? tool_fail() : TOOL_OK;
 }
 
 /* --- for people ---------------------------------------------------------------- */
@@ -189,5 +189,5 @@ int report_table(const struct run_report *r)
 	if (r->failed || r->unreadable)
 		printf("%zu images without an answer, %zu that could not be read\n", r->failed,
 		       r->unreadable);
-	return fflush(stdout) || ferror(stdout) ? TOOL_FAILED : TOOL_OK;
+	return TOOL_OK;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea run BUNDLE: classifies images and tells where each left and at what cost. */
 #include "run.h"
+#include "files.h"
 #include "images.h"
 #include "meanet/bundle.h"
 #include "tool.h"
@@ -79,7 +80,7 @@ static void note(const char *text, void *ctx)
 	/* The session's thread writes here; we read only when it has nothing left
 	 * to do. */
 	if (r->report.notes)
-		json_array_append_new(r->report.notes, json_string(text));
+		json_array_append_new(r->report.notes, tool_text(text));
 }
 
 static int open_all(struct run *r)

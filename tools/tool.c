@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 char tool_name[32] = "mea";
-const char *argp_program_version = "mea " MEA_VERSION;
+/* libc looks for it by name. */
+__attribute__((visibility("default"))) const char *argp_program_version = "mea " MEA_VERSION;
 
 int tool_fail(void)
 {

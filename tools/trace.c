@@ -259,7 +259,7 @@ out:
 
 int tool_trace(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&images_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {{&image_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
 		options,
 		parse,

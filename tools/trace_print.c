@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What `mea trace` prints; a figure that is not known is "-" or absent. */
 #include "trace.h"
+#include "files.h"
 
 #include "error.h"
 #include "mea_isa.h"
@@ -103,7 +104,7 @@ int trace_text(const char *bundle, const struct net_trace *t, int n)
 	printf("%s\n", bundle);
 	for (int i = 0; i < n; i++)
 		print_net(&t[i]);
-	return fflush(stdout) || ferror(stdout) ? mea_fail(MEA_EIO, "cannot write to stdout") : 0;
+	return 0;
 }
 
 /* --- JSON ------------------------------------------------------------------------ */
@@ -158,14 +159,9 @@ static json_t *net_json(const struct net_trace *t)
 int trace_json(const char *bundle, const struct net_trace *t, int n)
 {
 	json_t *nets = json_array(), *o;
-	int rc = 0;
 
 	for (int i = 0; i < n; i++)
 		json_array_append_new(nets, net_json(&t[i]));
-	o = json_pack("{s:s, s:o}", "bundle", bundle, "networks", nets);
-	if (!o || json_dumpf(o, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) ||
-	    putchar('\n') == EOF || fflush(stdout))
-		rc = mea_fail(MEA_EIO, "cannot write to stdout");
-	json_decref(o);
-	return rc;
+	o = json_pack("{s:o, s:o}", "bundle", tool_text(bundle), "networks", nets);
+	return tool_print_json(o);
 }

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the shell tests cannot do by themselves:
+ *
+ *   helper json FILE [PATH]          checks that FILE is one JSON value; prints the
+ *                                    one at PATH, such as exits.0.name
+ *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
+ */
+#include "data/glyphs.h"
+
+#include <jansson.h>
+#include <png.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+static int print_value(const json_t *v)
+{
+	if (json_is_string(v))
+		return puts(json_string_value(v)) < 0;
+	if (json_is_integer(v))
+		return printf("%lld\n", (long long)json_integer_value(v)) < 0;
+	if (json_is_real(v))
+		return printf("%.9g\n", json_real_value(v)) < 0;
+	if (json_is_array(v) || json_is_object(v))
+		return printf("%zu\n",
+			      json_is_array(v) ? json_array_size(v) : json_object_size(v)) < 0;
+	return puts(json_is_true(v) ? "true" : json_is_false(v) ? "false" : "null") < 0;
+}
+
+static int json(const char *file, char *path)
+{
+	json_error_t err;
+	json_t *doc = json_load_file(file, JSON_REJECT_DUPLICATES, &err);
+	const json_t *v = doc;
+	int rc = 0;
+
+	if (!doc) {
+		fprintf(stderr, "%s:%d: %s\n", file, err.line, err.text);
+		return 1;
+	}
+	for (char *key = path ? strtok(path, ".") : NULL; key && v; key = strtok(NULL, "."))
+		v = json_is_array(v) ? json_array_get(v, (size_t)atoi(key))
+				     : json_object_get(v, key);
+	if (!v) {
+		fprintf(stderr, "%s: no such value\n", file);
+		rc = 1;
+	} else if (path) {
+		rc = print_value(v);
+	}
+	json_decref(doc);
+	return rc;
+}
+
+static uint8_t *enlarged(uint32_t index, int scale)
+{
+	uint8_t rgb[MEA_GLYPHS_BYTES];
+	int side = MEA_GLYPHS_SIZE * scale;
+	uint8_t *out = malloc((size_t)side * (size_t)side * 3);
+
+	mea_glyph_draw(MEA_GLYPHS_SEED, MEA_GLYPHS_TEST, index, rgb);
+	for (int y = 0; out && y < side; y++)
+		for (int x = 0; x < side; x++)
+			memcpy(out + (y * side + x) * 3,
+			       rgb + (y / scale * MEA_GLYPHS_SIZE + x / scale) * 3, 3);
+	return out;
+}
+
+static int write_png(const char *file, const uint8_t *rgb, int side)
+{
+	png_image png = {.version = PNG_IMAGE_VERSION,
+			 .width = (png_uint_32)side,
+			 .height = (png_uint_32)side,
+			 .format = PNG_FORMAT_RGB};
+
+	return !png_image_write_to_file(&png, file, 0, rgb, 0, NULL);
+}
+
+static int write_jpeg(const char *file, uint8_t *rgb, int side)
+{
+	struct jpeg_compress_struct j;
+	struct jpeg_error_mgr err;
+	FILE *f = fopen(file, "wb");
+
+	if (!f)
+		return 1;
+	j.err = jpeg_std_error(&err);
+	jpeg_create_compress(&j);
+	jpeg_stdio_dest(&j, f);
+	j.image_width = j.image_height = (JDIMENSION)side;
+	j.input_components = 3;
+	j.in_color_space = JCS_RGB;
+	jpeg_set_defaults(&j);
+	jpeg_set_quality(&j, 95, TRUE);
+	jpeg_start_compress(&j, TRUE);
+	while (j.next_scanline < j.image_height) {
+		JSAMPROW row = rgb + (size_t)j.next_scanline * (size_t)side * 3;
+
+		jpeg_write_scanlines(&j, &row, 1);
+	}
+	jpeg_finish_compress(&j);
+	jpeg_destroy_compress(&j);
+	return fclose(f) != 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc >= 3 && !strcmp(argv[1], "json"))
+		return json(argv[2], argc > 3 ? argv[3] : NULL);
+	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
+		int scale = atoi(argv[4]), rc = 1;
+		uint8_t *rgb = enlarged((uint32_t)atoi(argv[3]), scale);
+
+		if (rgb)
+			rc = argv[1][0] == 'p' ? write_png(argv[2], rgb, 32 * scale)
+					       : write_jpeg(argv[2], rgb, 32 * scale);
+		free(rgb);
+		return rc;
+	}
+	fputs("usage: helper json FILE [PATH] | png|jpeg FILE INDEX SCALE\n", stderr);
+	return 2;
+}

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The CIFAR-100 bundle on real images; CIFAR_IMAGES=10000 for all of them.
+. tests/e2e/lib.sh
+
+B=models/cifar100-resnet32-a
+data=${MEA_DATA_GIVEN:-../shared/data/cifar-100-binary}
+images=${CIFAR_IMAGES:-500}
+ok "info" run 0 info $B
+ok "glyphs are not its classes" fails 1 "has 36 classes, but the bundle has 100" run $B
+if ! grep -q '^aquarium_fish' "$data/fine_label_names.txt" 2>/dev/null; then
+	skip "CIFAR-100" "no CIFAR-100"
+	done_testing
+	exit 0
+fi
+
+ok "ref" run 0 run $B --data "$data" --backend ref --limit "$images" --json
+ok "images" is images "$images"
+echo "# accuracy $(json accuracy), main $(json exits.0.share) $(json exits.0.accuracy)"
+# 59.2 % over all; 500 images have a standard error of 2.2 points.
+ok "accuracy" sh -c "$HELPER json $T/out accuracy | awk '{exit !(\$1 > 0.53 && \$1 < 0.66)}'"
+if [ "$images" -eq 10000 ]; then
+	ok "within half a point of float" sh -c "$HELPER json $T/out accuracy | awk '{exit !(\$1 > 0.587 && \$1 < 0.597)}'"
+fi
+"$MEA" info --backend accel --device sim --json >"$T/out"
+if [ "$(json backends.0.available)" = true ]; then
+	ok "accel" run 0 run $B --data "$data" --device sim --limit 6 --json --each
+	cp "$T/out" "$T/accel"
+	ok "utilisation of main" sh -c "$HELPER json $T/accel exits.0.utilisation | awk '{exit !(\$1 >= 0.97)}'"
+	ok "utilisation of main + extension" sh -c "$HELPER json $T/accel exits.1.utilisation | awk '{exit !(\$1 >= 0.97)}'"
+	ok "ref" run 0 run $B --data "$data" --backend ref --limit 6 --json --each
+	ok "same answers" sh -c "for i in 0 1 2 3 4 5; do for f in accel out; do
+			for k in index class entropy; do $HELPER json $T/\$f each.\$i.\$k; done | paste - - - >>$T/\$f.txt
+		done; done; sort $T/accel.txt >$T/1; sort $T/out.txt >$T/2; cmp $T/1 $T/2"
+else
+	skip "accel" "no simulator built (make sim)"
+fi
+done_testing

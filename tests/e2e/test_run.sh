@@ -1,0 +1,129 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# mea run, on backend ref; test_accel.sh has the accelerator.
+. tests/e2e/lib.sh
+
+G=models/glyphs
+ref="--backend ref"
+
+ok "default data" run 0 run $G $ref
+ok "table" says "exit        images    share  accuracy"
+ok "a thousand" grep -q "^all *1000 *100.0%" "$T/out"
+ok "main leaves" grep -Eq "^main +[1-9]" "$T/out"
+ok "extension leaves" grep -Eq "^extension +[1-9]" "$T/out"
+ok "no cycles without a clock" grep -Eq "^main .* - +[0-9.]+ +- +[0-9.]+$" "$T/out"
+ok "quiet on stderr" sh -c "[ ! -s $T/err ]"
+
+ok "--json" run 0 run $G $ref --json --limit 100
+ok "is JSON" json
+ok "images" is images 100
+ok "three exits" is exits 3
+for i in 0 1 2; do
+	for k in name images share accuracy cycles macs utilisation ms; do
+		ok "exits.$i.$k" json exits.$i.$k
+	done
+done
+ok "main" is exits.0.name main
+ok "extension" is exits.1.name extension
+ok "cloud" is exits.2.name cloud
+ok "cloud answered none" is exits.2.images 0
+ok "unknown is null" is exits.2.accuracy null
+ok "no clock" is exits.0.cycles null
+ok "backend" is backend ref
+ok "no fallbacks" is fallbacks 0
+ok "accuracy is right" sh -c "
+	a=\$($HELPER json $T/out accuracy) c=\$($HELPER json $T/out correct)
+	[ \"\$(echo \"\$a \$c\" | awk '{print (\$1 * 100 == \$2)}')\" = 1 ]"
+ok "accurate enough" sh -c "[ \$($HELPER json $T/out correct) -ge 85 ]"
+ok "macs of main" is exits.0.macs 5358720
+ok "no each unless asked" sh -c "! $HELPER json $T/out each"
+
+ok "--each --json" run 0 run $G $ref --json --each --limit 20
+ok "each image" is each 20
+for k in image index class name label exit why confidence entropy complex backend latency_ms; do
+	ok "each.3.$k" json each.3.$k
+done
+ok "each --text" run 0 run $G $ref --each --limit 20
+ok "a line for each" sh -c "[ \$(grep -c '^glyphs#' $T/out) -eq 20 ]"
+ok "with a reason" grep -q "main's class is easy" "$T/out"
+
+ok "limit over a thousand" run 0 run $G $ref --json --limit 1200
+ok "draws more" is images 1200
+ok "same images, same answers" sh -c "
+	$MEA run $G $ref --each --limit 50 | grep '#' >$T/one
+	$MEA run $G $ref --each --limit 50 | grep '#' >$T/two
+	sort $T/one >$T/1; sort $T/two >$T/2; cmp $T/1 $T/2"
+
+# Images as files. Enlarged and shrunk back they keep their class.
+"$HELPER" png "$T/a.png" 0 1
+"$HELPER" png "$T/b.png" 0 7
+"$HELPER" jpeg "$T/c.jpg" 0 4
+"$HELPER" jpeg "$T/d.jpg" 5 8
+class() {
+	"$MEA" run $G $ref --each --json "$@" >"$T/out" && json each.0.class
+}
+want=$(class --limit 1)
+for f in a.png b.png c.jpg; do
+	ok "$f is classified as the record" sh -c "[ '$(class --data "$T/$f")' = '$want' ]"
+done
+ok "no label, no accuracy" is accuracy null
+ok "no label" is each.0.label null
+ok "several" run 0 run $G $ref --json --data "$T/a.png" "$T/b.png" "$T/c.jpg" "$T/d.jpg"
+ok "all four" is images 4
+ok "repeated --data" run 0 run $G $ref --json --data "$T/a.png" --data "$T/d.jpg"
+ok "both" is images 2
+ok "a folder of images" run 0 run $G $ref --json --data "$T"
+ok "all in it" is images 4
+ok "text for unlabelled" run 0 run $G $ref --data "$T/a.png"
+ok "accuracy -" grep -Eq "^all +1 +100.0% +- " "$T/out"
+
+# A bad file among good ones costs its own answer.
+head -c 300 "$T/a.png" >"$T/cut.png"
+ok "truncated PNG" run 1 run $G $ref --json --data "$T/a.png" "$T/cut.png" "$T/d.jpg"
+ok "the others are answered" is images 2
+ok "counted" is unreadable 1
+ok "named" err_says "cut.png: "
+head -c 700 "$T/d.jpg" >"$T/cut.jpg"
+ok "truncated JPEG" run 1 run $G $ref --data "$T/cut.jpg"
+ok "named" err_says "cut.jpg: "
+# A name that is no UTF-8 must not spoil the JSON.
+cp "$T/a.png" "$T/$(printf 'a\377b.png')"
+ok "any file name" run 0 run $G $ref --json --each --data "$T/$(printf 'a\377b.png')"
+ok "is JSON" json each.0.image
+
+# Data and bundle must mean the same.
+"$MEA" dataset glyphs --out "$T/d" --train 5 --test 5 >/dev/null
+cp -r "$T/d" "$T/e"
+echo extra >>"$T/e/fine_label_names.txt"
+ok "other number of classes" fails 1 "has 37 classes, but the bundle has 36" run $G --data "$T/e"
+sed 's/^A$/alpha/' "$T/d/fine_label_names.txt" >"$T/e/fine_label_names.txt"
+ok "other names" fails 1 "class 10 is 'alpha', but 'A' in the bundle" run $G --data "$T/e"
+rm "$T/e/fine_label_names.txt"
+ok "no names" run 0 run $G $ref --data "$T/e"
+printf '\001\143' | dd of="$T/e/test.bin" conv=notrunc status=none
+ok "a label that the bundle does not know" run 1 run $G $ref --data "$T/e"
+ok "says so" err_says "class 99, but models/glyphs has 36 classes"
+printf x >>"$T/e/test.bin"
+ok "a file of no whole records" fails 1 "no whole number" run $G --data "$T/e"
+ok "MEA_DATA" sh -c "MEA_DATA=$T/d $MEA run $G $ref --json >$T/out"
+ok "its images" is images 5
+ok "bad MEA_DATA" sh -c "! MEA_DATA=$T/none $MEA run $G $ref 2>$T/err && grep -q 'MEA_DATA: $T/none' $T/err"
+ok "--data wins" sh -c "MEA_DATA=$T/none $MEA run $G $ref --data $T/d"
+ok "no such data" fails 1 "$T/none" run $G --data "$T/none"
+ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA run $G --data $T/empty 2>$T/err; grep -q 'holds no test.bin' $T/err"
+
+# Flags.
+for v in 0 -1 x ""; do
+	ok "--limit '$v'" fails 2 "--limit: '$v'" run $G --limit="$v"
+done
+ok "unknown backend" fails 1 "no backend is called 'nope'" run $G --backend nope
+ok "empty backend" fails 1 "no backend is called ''" run $G --backend ""
+ok "device without accel" fails 1 "belongs to backend accel" run $G $ref --device sim
+ok "unknown device" fails 1 "nodevice" run $G --backend accel --device nodevice
+ok "device auto" run 0 run $G $ref --device auto --limit 1
+ok "image without --data" fails 2 "images are named by --data" run $G "$T/a.png"
+ok "no device, next backend" run 0 run $G --backend accel:nodevice,ref --limit 3 --json
+ok "ref answers" is backend ref
+ok "and the note tells why" sh -c "$HELPER json $T/out notes.0 | grep -q nodevice"
+ok "-v tells on stderr" sh -c "$MEA run $G --backend accel:nodevice,ref --limit 3 -v 2>&1 >/dev/null | grep -q nodevice"
+done_testing
