@@ -22,9 +22,9 @@ int mea_image_load_png(const char *path, struct mea_image *out)
 		return rc;
 	}
 	png.format = PNG_FORMAT_RGB;
-	/* libpng reads on after damage with a warning; half a picture is not the
-	 * picture that the caller meant. */
-	if (!png_image_finish_read(&png, &black, out->rgb, 0, NULL) || PNG_IMAGE_FAILED(png)) {
+	/* Damage to the picture is an error of libpng's, to a colour profile or a text
+	 * a warning only, and such files are common. */
+	if (!png_image_finish_read(&png, &black, out->rgb, 0, NULL)) {
 		rc = mea_fail(MEA_EINVAL, "%s: %s", path, png.message);
 		png_image_free(&png);
 		mea_image_free(out);

@@ -476,6 +476,23 @@ Test(data, resize_keeps_the_mean)
 	free(img.rgb);
 }
 
+Test(data, resize_looks_at_every_pixel)
+{
+	struct mea_image img = {96, 96, NULL};
+	uint8_t out[3072];
+
+	/* Stripes of one pixel, first upright, then level; one in three is white. */
+	img.rgb = calloc(96 * 96, 3);
+	for (int level = 0; level < 2; level++) {
+		for (int i = 0; i < 96 * 96; i++)
+			memset(img.rgb + i * 3, (level ? i / 96 : i % 96) % 3 ? 0 : 240, 3);
+		cr_assert_eq(mea_image_fit(&img, 32, 32, out), 0);
+		for (int i = 33 * 3; i < 3072 - 33 * 3; i++)
+			cr_assert(out[i] > 40 && out[i] < 130, "%d at %d", out[i], i);
+	}
+	free(img.rgb);
+}
+
 /* The real set, where it is: counts, and the labels of one split in balance. */
 Test(data, cifar100_itself)
 {
