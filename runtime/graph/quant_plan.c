@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "error.h"
-#include "graph/calib.h"
-#include "graph/eval.h"
 
 int mea_quant_group(const struct mea_quant_plan *p, int value)
 {
@@ -100,6 +98,45 @@ static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
 		share(p, n->in[i], n->out);
 }
 
+/* The clamps that follow value on its only way, as bounds; false: none. */
+static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend *b)
+{
+	bool any = false;
+	int user;
+
+	b->lo = -INFINITY;
+	b->hi = INFINITY;
+	while (is_fused(g, value) && (user = mea_graph_only_user(g, value)) >= 0) {
+		const struct mea_node *n = &g->nodes[user];
+		float lo = n->op == MEA_OP_Relu ? 0 : n->a.lo;
+		float hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+
+		b->lo = fminf(fmaxf(b->lo, lo), hi);
+		b->hi = fminf(fmaxf(b->hi, lo), hi);
+		value = n->out;
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * The later operand of an Add that is clamped, if nobody else reads it: how far it
+ * goes beyond what the clamp lets through does not matter.
+ */
+static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
+{
+	const struct mea_graph *g = p->g;
+	struct mea_addend b;
+	int v;
+
+	if (n->op != MEA_OP_Add || n->in[0] == n->in[1] || !bounds_after(g, n->out, &b))
+		return;
+	v = g->values[n->in[0]].producer > g->values[n->in[1]].producer ? n->in[0] : n->in[1];
+	b.other = v == n->in[0] ? n->in[1] : n->in[0];
+	if (mea_graph_only_user(g, v) >= 0 && p->quantised[v] && p->quantised[b.other])
+		p->addend[v] = b;
+}
+
 int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 {
 	size_t n = (size_t)g->n_values + 1;
@@ -114,10 +151,13 @@ int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 	p->scale = calloc(n, sizeof(*p->scale));
 	p->zero_point = calloc(n, sizeof(*p->zero_point));
 	p->fixed = calloc(n, sizeof(*p->fixed));
-	if (!p->quantised || !p->group || !p->scale || !p->zero_point || !p->fixed)
+	p->addend = calloc(n, sizeof(*p->addend));
+	if (!p->quantised || !p->group || !p->scale || !p->zero_point || !p->fixed || !p->addend)
 		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	for (int i = 0; !rc && i < g->n_values; i++)
+	for (int i = 0; !rc && i < g->n_values; i++) {
 		p->group[i] = i;
+		p->addend[i].other = -1;
+	}
 	for (int i = 0; !rc && i < g->n_inputs; i++) {
 		const struct mea_value *v = &g->values[g->inputs[i]];
 
@@ -127,12 +167,18 @@ int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 				      "%s: input %s is %s: only float is quantised", g->source,
 				      v->name, mea_dtype_name(v->type));
 	}
+	for (int i = 0; !rc && i < g->n_outputs; i++)
+		if (g->values[g->outputs[i]].data)
+			rc = mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
+				      g->values[g->outputs[i]].name);
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		rc = check_node(g, &g->nodes[i]);
 		p->quantised[g->nodes[i].out] = !is_fused(g, g->nodes[i].out);
 	}
-	for (int i = 0; !rc && i < g->n_nodes; i++)
+	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		share_node(p, &g->nodes[i]);
+		find_addend(p, &g->nodes[i]);
+	}
 	if (rc) {
 		mea_quant_plan_free(p);
 		return rc;
@@ -150,113 +196,6 @@ void mea_quant_plan_free(struct mea_quant_plan *p)
 	free(p->scale);
 	free(p->zero_point);
 	free(p->fixed);
+	free(p->addend);
 	free(p);
-}
-
-/* --- calibration ----------------------------------------------------------- */
-
-static int set_fixed(struct mea_quant_plan *p, const struct mea_qparams *f)
-{
-	int v = mea_graph_find(p->g, f->name), r;
-
-	if (v < 0 || !p->quantised[v])
-		return mea_fail(MEA_EINVAL, "%s: %s is no quantised tensor", p->g->source, f->name);
-	if (!(f->scale > 0) || !isfinite(f->scale) || f->zero_point < -128 || f->zero_point > 127)
-		return mea_fail(MEA_EINVAL, "%s: scale %g, zero point %d of %s are out of range",
-				p->g->source, (double)f->scale, f->zero_point, f->name);
-	r = mea_quant_group(p, v);
-	if (p->fixed[r] && (p->scale[r] != f->scale || p->zero_point[r] != f->zero_point))
-		return mea_fail(MEA_EINVAL,
-				"%s: the scale given for %s contradicts another given one",
-				p->g->source, f->name);
-	p->fixed[r] = true;
-	p->scale[r] = f->scale;
-	p->zero_point[r] = f->zero_point;
-	return 0;
-}
-
-/* Adds the values of one run to the histograms of their groups. */
-static int observe(const struct mea_quant_plan *p, const struct mea_eval *e, struct mea_hist **hist)
-{
-	for (int i = 0; i < p->g->n_values; i++) {
-		int r = mea_quant_group(p, i), rc;
-		struct mea_tensor t = mea_eval_value(e, i);
-
-		if (!p->quantised[i] || p->fixed[r])
-			continue;
-		if (!hist[r])
-			hist[r] = calloc(1, sizeof(**hist));
-		if (!hist[r])
-			return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
-		rc = mea_hist_add(hist[r], t.data, mea_shape_count(&t.shape));
-		if (rc)
-			return mea_fail_in(rc, "%s: calibrating %s", p->g->source,
-					   p->g->values[i].name);
-	}
-	return 0;
-}
-
-/* Room for one example: the elements of every input. */
-static float **alloc_inputs(const struct mea_graph *g)
-{
-	float **in = calloc((size_t)g->n_inputs + 1, sizeof(*in));
-
-	for (int i = 0; in && i < g->n_inputs; i++) {
-		in[i] = malloc(sizeof(float) *
-			       (mea_shape_count(&g->values[g->inputs[i]].shape) + 1));
-		if (!in[i]) {
-			while (i--)
-				free(in[i]);
-			free(in);
-			return NULL;
-		}
-	}
-	return in;
-}
-
-static int collect(struct mea_quant_plan *p, mea_next_input next, void *ctx, struct mea_hist **hist)
-{
-	struct mea_eval *e = NULL;
-	float **in = alloc_inputs(p->g);
-	int rc, images = 0;
-
-	if (!in)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
-	rc = mea_eval_new(p->g, &e);
-	while (!rc && (rc = next(ctx, in)) == 1) {
-		rc = mea_eval_run(e, (const void *const *)in);
-		if (!rc)
-			rc = observe(p, e, hist);
-		images++;
-	}
-	if (!rc && !images)
-		rc = mea_fail(MEA_EINVAL, "%s: there are no calibration examples", p->g->source);
-	for (int i = 0; i < p->g->n_inputs; i++)
-		free(in[i]);
-	free(in);
-	mea_eval_free(e);
-	return rc;
-}
-
-int mea_quant_calibrate(struct mea_quant_plan *p, mea_next_input next, void *ctx,
-			const struct mea_quantize_options *opt)
-{
-	double percentile = opt && opt->percentile > 0 ? opt->percentile : 99.99;
-	struct mea_hist **hist = calloc((size_t)p->g->n_values + 1, sizeof(*hist));
-	int rc = 0;
-
-	if (!hist)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
-	for (int i = 0; !rc && opt && i < opt->n_fixed; i++)
-		rc = set_fixed(p, &opt->fixed[i]);
-	if (!rc)
-		rc = collect(p, next, ctx, hist);
-	for (int i = 0; i < p->g->n_values; i++) {
-		if (!rc && hist[i])
-			mea_hist_params(hist[i], opt ? opt->method : MEA_CALIB_MSE, percentile,
-					&p->scale[i], &p->zero_point[i]);
-		free(hist[i]);
-	}
-	free(hist);
-	return rc;
 }

@@ -5,6 +5,12 @@
 
 #include "graph/quantize.h"
 
+/* A value whose only use is value + other, clamped to lo .. hi. */
+struct mea_addend {
+	int other; /* -1: the value is none */
+	float lo, hi;
+};
+
 struct mea_quant_plan {
 	const struct mea_graph *g; /* simplified; borrowed */
 	/* Per value of g. */
@@ -13,6 +19,7 @@ struct mea_quant_plan {
 	float *scale;	 /* valid at representatives */
 	int *zero_point;
 	bool *fixed;
+	struct mea_addend *addend; /* per value */
 };
 
 /* Decides which values are quantised and which share their parameters. Fails on
