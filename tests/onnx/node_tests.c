@@ -231,7 +231,7 @@ int main(int argc, char **argv)
 	int n = scandir(root, &list, is_wanted, alphasort);
 
 	if (n <= 0) {
-		printf("1..0 # skipped: libonnx-testdata is not installed\n");
+		printf("1..1\nok 1 - node tests # SKIP libonnx-testdata is not installed\n");
 		return 0;
 	}
 	printf("1..%d\n", n);
