@@ -14,7 +14,7 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
 
-.PRECIOUS: $(B)/tests/unit/%.o
+.SECONDARY: $(UNIT_SRCS:%.c=$(B)/%.o)
 
 # tests/rtl/*.c, tests/onnx/*.c: programs of their own that print TAP.
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))

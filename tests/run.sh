@@ -40,7 +40,8 @@ for program in "$@"; do
 	fi
 	printf '%-58s %4d passed %3d failed %3d skipped %5d s\n' "$program" "$ok" "$bad" "$skip" \
 		$((SECONDS - start))
-	grep -E '# SKIP' "$out/tap" | sed 's/.*# SKIP */    skipped: /'
+	grep -E '# SKIP' "$out/tap" | sed 's/.*# SKIP *//' | sort | uniq -c |
+		sed 's/^ *\([0-9]*\) /    skipped, \1: /'
 	# Counts and figures that a test prints for the reader.
 	grep -E '^ok 1 - random|^# count' "$out/tap" | sed 's/^/    /'
 	if [ "$bad" -gt 0 ]; then
