@@ -11,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
 #include "graph/eval.h"
-#include "graph/graph.h"
-#include "graph/onnx_io.h"
+#include "node_data.h"
 
 static const char *const wanted[] = {
 	"test_conv_with_",
@@ -95,27 +93,6 @@ static int is_wanted(const struct dirent *e)
 	return 0;
 }
 
-/* Reads a .pb file; 0, MEA_ENOENT when it is not there, or another error. */
-static int read_tensor(const char *path, struct mea_tensor *t)
-{
-	FILE *f = fopen(path, "rb");
-	char *buf = malloc(1 << 24);
-	size_t size;
-	int rc;
-
-	if (!f || !buf) {
-		if (f)
-			fclose(f);
-		free(buf);
-		return mea_fail(MEA_ENOENT, "%s: no such file", path);
-	}
-	size = fread(buf, 1, 1 << 24, f);
-	fclose(f);
-	rc = mea_tensor_parse(buf, size, t);
-	free(buf);
-	return rc ? mea_fail_in(rc, "%s", path) : 0;
-}
-
 /* ONNX's own tolerances: relative 1e-3, absolute 1e-7; exact for integers. */
 static int compare(const struct mea_tensor *got, const struct mea_tensor *want)
 {
@@ -141,43 +118,6 @@ static int compare(const struct mea_tensor *got, const struct mea_tensor *want)
 		}
 	}
 	return 0;
-}
-
-#define ENDS 16
-
-struct sample {
-	struct mea_tensor in[ENDS], out[ENDS];
-};
-
-static void free_sample(struct sample *s)
-{
-	for (int i = 0; i < ENDS; i++) {
-		free(s->in[i].data);
-		free(s->out[i].data);
-	}
-}
-
-static int read_sample(const char *dir, int set, const struct mea_graph *g, struct sample *s)
-{
-	char path[1024];
-	int rc = 0;
-
-	if (g->n_inputs > ENDS || g->n_outputs > ENDS)
-		return mea_fail(MEA_EUNSUPPORTED, "too many inputs or outputs");
-	for (int i = 0; !rc && i < g->n_inputs; i++) {
-		const struct mea_value *v = &g->values[g->inputs[i]];
-
-		snprintf(path, sizeof(path), "%s/test_data_set_%d/input_%d.pb", dir, set, i);
-		rc = read_tensor(path, &s->in[i]);
-		if (!rc &&
-		    (s->in[i].type != v->type || !mea_shape_equal(&s->in[i].shape, &v->shape)))
-			rc = mea_fail(MEA_EINVAL, "input %d does not fit the model", i);
-	}
-	for (int i = 0; !rc && i < g->n_outputs; i++) {
-		snprintf(path, sizeof(path), "%s/test_data_set_%d/output_%d.pb", dir, set, i);
-		rc = read_tensor(path, &s->out[i]);
-	}
-	return rc;
 }
 
 /* Returns 0, or MEA_ENOENT when the set does not exist, or an error. */
@@ -225,7 +165,7 @@ static int run_test(const char *dir)
 
 int main(int argc, char **argv)
 {
-	const char *root = argc > 1 ? argv[1] : "/usr/share/libonnx-testdata/data/node";
+	const char *root = argc > 1 ? argv[1] : NODE_TESTS;
 	int count[3] = {0}; /* passed, failed, skipped */
 	struct dirent **list;
 	int n = scandir(root, &list, is_wanted, alphasort);
