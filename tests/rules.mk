@@ -38,7 +38,7 @@ RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) $(RA
 OTHER_RTL = $(filter-out %/random_layers,$(RTL_BINS))
 
 .PHONY: check check-programs
-check-programs: $(B)/mea $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
+check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
 
 check: lint check-programs $(CHECK_EXTRA)
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \

@@ -3,6 +3,7 @@
 #include "run.h"
 #include "files.h"
 #include "images.h"
+#include "error.h"
 #include "meanet/bundle.h"
 #include "tool.h"
 
@@ -15,9 +16,15 @@ struct run {
 	struct images images;
 	struct mea_session *s;
 	struct run_report report;
-	int *labels; /* of the images under way, by index */
+	int *labels; /* by index; UNREADABLE for images that have no result */
+	/* With --each: results that wait for those of earlier images, so that the
+	 * output has the order of the images whatever the backends do. */
+	struct mea_result **held;
+	size_t next;
 	struct progress progress;
 };
+
+#define UNREADABLE (-2)
 
 enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_EACH, OPT_JSON };
 
@@ -102,28 +109,67 @@ static int open_all(struct run *r)
 	return rc;
 }
 
+static void tell(struct run *r, const struct mea_result *res)
+{
+	char where[512];
+
+	mea_data_where(r->images.data, res->tag, where, sizeof(where));
+	if (r->json)
+		report_each(&r->report, r->s, res, where, r->labels[res->tag]);
+	else
+		report_line(r->s, res, where, r->labels[res->tag]);
+}
+
+static void tell_ready(struct run *r)
+{
+	for (; r->next < r->images.count; r->next++) {
+		struct mea_result *res = r->held[r->next];
+
+		if (!res && r->labels[r->next] != UNREADABLE)
+			return;
+		if (res)
+			tell(r, res);
+		free(res);
+		r->held[r->next] = NULL;
+	}
+}
+
+static int hold(struct run *r, const struct mea_result *res)
+{
+	struct mea_result *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	*copy = *res;
+	r->held[res->tag] = copy;
+	tell_ready(r);
+	return 0;
+}
+
 static int take_result(struct run *r)
 {
 	struct mea_result res;
 	char where[512];
-	int label, rc = mea_collect(r->s, -1, &res);
+	int rc = mea_collect(r->s, -1, &res);
 
 	if (rc)
 		return rc;
-	label = r->labels[res.tag];
-	if (res.error)
+	if (!res.error) {
+		report_add(&r->report, &res, r->labels[res.tag]);
+	} else {
 		r->report.failed++;
-	else
-		report_add(&r->report, &res, label);
-	if (r->each || res.error)
 		mea_data_where(r->images.data, res.tag, where, sizeof(where));
-	if (r->each && r->json)
-		report_each(&r->report, r->s, &res, where, label);
-	else if (r->each)
-		report_line(r->s, &res, where, label);
-	if (res.error && !r->each)
 		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
-	return 0;
+	}
+	return r->each ? hold(r, &res) : 0;
+}
+
+static void skip(struct run *r, size_t i)
+{
+	r->report.unreadable++;
+	r->labels[i] = UNREADABLE;
+	if (r->each)
+		tell_ready(r);
 }
 
 /* Hands image i over, taking results while the queue is full. */
@@ -134,13 +180,13 @@ static int give_image(struct run *r, size_t i, uint8_t *rgb)
 	/* One bad file among many costs its own answer only. */
 	if (rc) {
 		tool_fail();
-		r->report.unreadable++;
+		skip(r, i);
 		return 0;
 	}
 	if (r->labels[i] >= mea_class_count(r->s)) {
 		fprintf(stderr, "%s: image %zu: class %d, but %s has %d classes\n", tool_name, i,
 			r->labels[i], r->bundle, mea_class_count(r->s));
-		r->report.unreadable++;
+		skip(r, i);
 		return 0;
 	}
 	while ((rc = mea_submit(r->s, rgb, i)) == MEA_EBUSY) {
@@ -159,10 +205,10 @@ static int classify_all(struct run *r)
 	mea_input_size(r->s, &width, &height);
 	rgb = malloc((size_t)width * (size_t)height * 3);
 	r->labels = calloc(r->images.count, sizeof(*r->labels));
-	if (!rgb || !r->labels) {
-		fprintf(stderr, "%s: out of memory\n", tool_name);
+	r->held = calloc(r->each ? r->images.count : 1, sizeof(*r->held));
+	if (!rgb || !r->labels || !r->held) {
 		free(rgb);
-		return MEA_ENOMEM;
+		return mea_fail(MEA_ENOMEM, "out of memory");
 	}
 	for (size_t i = 0; i < r->images.count && !rc; i++) {
 		rc = give_image(r, i, rgb);
@@ -218,9 +264,12 @@ int tool_run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
 	rc = run_all(&r);
 	mea_close(r.s);
-	images_close(&r.images);
 	json_decref(r.report.each);
 	json_decref(r.report.notes);
+	for (size_t i = 0; r.each && r.held && i < r.images.count; i++)
+		free(r.held[i]);
+	free(r.held);
 	free(r.labels);
+	images_close(&r.images);
 	return rc;
 }
