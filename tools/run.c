@@ -82,7 +82,8 @@ static void note(const char *text, void *ctx)
 {
 	struct run *r = ctx;
 
-	if (r->verbose)
+	/* Who names a device wants to know that another one answers. */
+	if (r->verbose || (r->device && strcmp(r->device, "auto")))
 		fprintf(stderr, "%s: %s\n", tool_name, text);
 	/* The session's thread writes here; we read only when it has nothing left
 	 * to do. */
