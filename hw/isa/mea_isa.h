@@ -8,6 +8,9 @@
 
 #define MEA_ID_VALUE 0x4d454131u
 #define MEA_VERSION_VALUE 0x10000u
+#define MEA_SLOT_MAX_UNITS 0x4000000u
+#define MEA_PCI_VENDOR 0x1234u
+#define MEA_PCI_DEVICE 0x6d65u
 #define MEA_SLOTS 0x8u
 #define MEA_BANKS 0x2u
 #define MEA_CMD_BYTES 0x40u
