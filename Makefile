@@ -25,6 +25,7 @@ DEPS_synth := check
 DEPS_mutants := check
 DEPS_rtl-unit := check
 DEPS_bench := run
+DEPS_kmod := kmod
 DEPS_all := run
 DEPS_install := run
 GOALS := $(or $(MAKECMDGOALS),all)
@@ -56,6 +57,7 @@ include hw/rules.mk
 include runtime/rules.mk
 include tools/rules.mk
 include models/rules.mk
+include kmod/rules.mk
 include tests/rules.mk
 
 .PHONY: build-all

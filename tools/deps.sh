@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, kmod
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -13,12 +13,16 @@ run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-
 check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps"
 lint="clang-format cppcheck"
 
+# The kernel module, for the headers of Debian's 6.12 kernel.
+kmod="gcc libc6-dev linux-headers-6.12-amd64"
+
 want=
 for group in "$@"; do
 	case $group in
 	run) want="$want $run" ;;
 	check) want="$want $check" ;;
 	lint) want="$want $lint" ;;
+	kmod) want="$want $kmod" ;;
 	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
 	esac
 done

@@ -68,9 +68,9 @@ struct drm_mea_bo_create {
 };
 
 /** define DRM_MEA_SLOT_READ - the job may read the slot */
-#define DRM_MEA_SLOT_READ	(1 << 0)
+#define DRM_MEA_SLOT_READ	0x1
 /** define DRM_MEA_SLOT_WRITE - the job may write the slot */
-#define DRM_MEA_SLOT_WRITE	(1 << 1)
+#define DRM_MEA_SLOT_WRITE	0x2
 
 /**
  * struct drm_mea_slot - a range of a buffer object
