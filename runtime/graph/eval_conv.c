@@ -23,17 +23,15 @@ struct conv {
 	float *panel, *sum; /* [k][TILE], [ocg][TILE] */
 };
 
-/* malloc for count floats; NULL with a message when that is too much. */
-static float *scratch(uint64_t a, uint64_t b)
+/* Room for a x b floats. */
+static int scratch(float **p, uint64_t a, uint64_t b)
 {
-	float *p = NULL;
-
+	*p = NULL;
 	if (b && a > SCRATCH_MAX / sizeof(float) / b)
-		mea_fail(MEA_EUNSUPPORTED, "takes more than %llu MiB of scratch memory",
-			 (unsigned long long)(SCRATCH_MAX >> 20));
-	else if (!(p = malloc(sizeof(float) * (a * b + 1))))
-		mea_fail(MEA_ENOMEM, "out of memory");
-	return p;
+		return mea_fail(MEA_EUNSUPPORTED, "takes more than %llu MiB of scratch memory",
+				(unsigned long long)(SCRATCH_MAX >> 20));
+	*p = malloc(sizeof(float) * (a * b + 1));
+	return *p ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
 }
 
 static void pad_image(const struct conv *c, const float *x)
@@ -116,7 +114,7 @@ int mea_eval_conv(const struct mea_node *n, const struct mea_tensor *const *in,
 	const struct mea_tensor *x = in[0], *w = in[1], *b = n->n_in > 2 ? in[2] : NULL;
 	struct conv c = {.a = &n->a, .xs = &x->shape, .ys = &out->shape};
 	size_t x_size, y_size;
-	int rc = 0;
+	int rc;
 
 	c.icg = w->shape.dim[1];
 	c.ocg = w->shape.dim[0] / n->a.group;
@@ -125,13 +123,13 @@ int mea_eval_conv(const struct mea_node *n, const struct mea_tensor *const *in,
 	c.pw = x->shape.dim[3] + n->a.pad[1] + n->a.pad[3];
 	x_size = (size_t)(x->shape.dim[1] * x->shape.dim[2] * x->shape.dim[3]);
 	y_size = (size_t)(out->shape.dim[1] * out->shape.dim[2] * out->shape.dim[3]);
-	c.padded = scratch((uint64_t)x->shape.dim[1], (uint64_t)c.ph * (uint64_t)c.pw);
-	c.panel = c.padded ? scratch((uint64_t)c.k, TILE) : NULL;
-	c.sum = c.panel ? scratch((uint64_t)c.ocg, TILE) : NULL;
-	if (!c.sum) {
-		rc = MEA_EUNSUPPORTED; /* scratch() left the sentence */
+	rc = scratch(&c.padded, (uint64_t)x->shape.dim[1], (uint64_t)c.ph * (uint64_t)c.pw);
+	if (!rc)
+		rc = scratch(&c.panel, (uint64_t)c.k, TILE);
+	if (!rc)
+		rc = scratch(&c.sum, (uint64_t)c.ocg, TILE);
+	if (rc)
 		goto out;
-	}
 	memset(c.panel, 0, sizeof(float) * (size_t)c.k * TILE);
 	for (int64_t i = 0; i < x->shape.dim[0]; i++)
 		conv_image(&c, (const float *)x->data + (size_t)i * x_size, w->data,

@@ -9,7 +9,9 @@
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                             \
 	!defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HOT __attribute__((target_clones("default", "avx2", "arch=skylake-avx512"), optimize("O3")))
+#define HOT                                                                                        \
+	__attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4"),               \
+		       optimize("O3")))
 #elif defined(__GNUC__) && !defined(__clang__)
 #define HOT __attribute__((optimize("O3")))
 #else

@@ -10,16 +10,16 @@
 
 #include "error.h"
 
-#define OPSET_MIN 1
-#define OPSET_MAX 21
-#define NAME_MAX_ 1024
-#define GIB	  (UINT64_C(1) << 30)
+#define OPSET_MIN  1
+#define OPSET_MAX  21
+#define NAME_BYTES 1024
+#define GIB	   (UINT64_C(1) << 30)
 
 int mea_onnx_name(const struct mea_onnx_reader *r, const char *name)
 {
-	if (strlen(name) > NAME_MAX_)
+	if (strlen(name) > NAME_BYTES)
 		return mea_fail(MEA_EINVAL, "%s: a name has more than %d bytes", r->g->source,
-				NAME_MAX_);
+				NAME_BYTES);
 	for (const char *c = name; *c; c++)
 		if ((unsigned char)*c < 32 || *c == 127)
 			return mea_fail(MEA_EINVAL, "%s: a name has a control character",

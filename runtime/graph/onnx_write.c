@@ -152,6 +152,9 @@ static int check_writable(const struct mea_graph *g)
 		if (n->op == MEA_OP_Softmax && n->a.coerce_2d)
 			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 					     "a Softmax over several axes cannot be written");
+		if (n->op == MEA_OP_ReduceMean && n->a.noop_empty_axes && n->a.n_axes <= 0)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "a ReduceMean over nothing cannot be written");
 		if (n->op == MEA_OP_AveragePool && (n->a.dilation[0] > 1 || n->a.dilation[1] > 1))
 			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 					     "a dilated AveragePool cannot be written");

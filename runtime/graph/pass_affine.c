@@ -12,6 +12,9 @@
 
 #include "error.h"
 
+/* More channels than that are left alone: a small file can name any number. */
+#define CHANNELS_MAX 65536
+
 struct affine {
 	int x; /* the value that is scaled */
 	int channels;
@@ -92,7 +95,9 @@ static int binary_affine(const struct mea_graph *g, const struct mea_node *n, st
 /* Leaves f->scale NULL when n is not of this kind. */
 static int affine_of(const struct mea_graph *g, const struct mea_node *n, struct affine *f)
 {
-	if (g->values[n->out].type != MEA_F32)
+	const struct mea_shape *s = &g->values[n->out].shape;
+
+	if (g->values[n->out].type != MEA_F32 || (s->rank > 1 && s->dim[1] > CHANNELS_MAX))
 		return 0;
 	switch (n->op) {
 	case MEA_OP_BatchNormalization:

@@ -266,8 +266,8 @@ static int infer_quant(const struct mea_graph *g, struct mea_node *n, enum mea_d
 		rc = want_type(z, INT8S);
 	if (rc)
 		return rc;
-	if (z && !mea_shape_equal(&z->shape, &s->shape))
-		return mea_fail(MEA_EINVAL, "scale %s and zero point %s differ in shape", s->name,
+	if (z && mea_shape_count(&z->shape) != mea_shape_count(&s->shape))
+		return mea_fail(MEA_EINVAL, "scale %s and zero point %s differ in size", s->name,
 				z->name);
 	if (z && !quantize && z->type != x->type)
 		return mea_fail(MEA_EINVAL, "zero point %s is not of type %s", z->name,
