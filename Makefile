@@ -46,7 +46,7 @@ OPT ?= -O2
 CFLAGS ?= $(OPT) -g
 MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Werror -fPIC -fvisibility=hidden -MMD -MP \
-	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include \
+	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem /usr/include/libdrm \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined)
 

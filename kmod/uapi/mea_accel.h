@@ -12,7 +12,11 @@
 #ifndef _UAPI_MEA_ACCEL_H_
 #define _UAPI_MEA_ACCEL_H_
 
+#ifdef __KERNEL__
 #include <drm/drm.h>
+#else
+#include <drm.h>	/* libdrm's copy */
+#endif
 
 #if defined(__cplusplus)
 extern "C" {

@@ -5,18 +5,38 @@
 
 #include "error.h"
 
-static const struct mea_device_ops *const devices[] = {&mea_device_sim};
+static const struct mea_device_ops *const devices[] = {&mea_device_drm, &mea_device_sim};
 
 int mea_device_open(const char *spec, struct mea_device **out)
 {
 	size_t n = strcspn(spec, ":");
 
-	if (!*spec || !strcmp(spec, "auto"))
-		return devices[0]->open("", out);
+	if (!*spec || !strcmp(spec, "auto")) {
+		for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+			if (devices[i]->open("", out) == 0)
+				return 0;
+		/* The message is the simulator's; that no board is here is no news. */
+		return MEA_ENODEV;
+	}
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
 		if (strlen(devices[i]->name) == n && !strncmp(devices[i]->name, spec, n))
 			return devices[i]->open(spec[n] ? spec + n + 1 : "", out);
-	return mea_fail(MEA_EINVAL, "device %s: unknown; known are auto and sim[:CONFIG]", spec);
+	return mea_fail(MEA_EINVAL,
+			"device %s: unknown; known are auto, drm[:NODE] and sim[:CONFIG]", spec);
+}
+
+void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[5])
+{
+	hw->rows = c[0] >> MEA_CONFIG0_ROWS_SHIFT & MEA_CONFIG0_ROWS_MASK;
+	hw->cols = c[0] >> MEA_CONFIG0_COLS_SHIFT & MEA_CONFIG0_COLS_MASK;
+	hw->lanes = hw->rows > hw->cols ? hw->rows : hw->cols;
+	hw->axi_bytes = c[0] >> MEA_CONFIG0_AXI_BYTES_SHIFT & MEA_CONFIG0_AXI_BYTES_MASK;
+	hw->act_words = (int)c[1];
+	hw->wgt_words = (int)c[2];
+	hw->acc_depth = c[3] >> MEA_CONFIG3_ACC_DEPTH_SHIFT & MEA_CONFIG3_ACC_DEPTH_MASK;
+	hw->stem_words = c[3] >> MEA_CONFIG3_STEM_WORDS_SHIFT & MEA_CONFIG3_STEM_WORDS_MASK;
+	hw->latency = c[4] >> MEA_CONFIG4_LATENCY_SHIFT & MEA_CONFIG4_LATENCY_MASK;
+	hw->act_banks = c[4] >> MEA_CONFIG4_ACT_BANKS_SHIFT & MEA_CONFIG4_ACT_BANKS_MASK;
 }
 
 const char *mea_fault_name(uint32_t cause)

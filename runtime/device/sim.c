@@ -171,22 +171,12 @@ static void *device_thread(void *arg)
 
 static void read_hw(struct sim_device *d)
 {
-	struct mea_hw *hw = &d->dev.hw;
-	uint32_t c0 = mea_sim_read(d->sim, MEA_REG_CONFIG0);
-	uint32_t c3 = mea_sim_read(d->sim, MEA_REG_CONFIG3);
-	uint32_t c4 = mea_sim_read(d->sim, MEA_REG_CONFIG4);
+	uint32_t config[5];
 
-	hw->rows = c0 >> MEA_CONFIG0_ROWS_SHIFT & MEA_CONFIG0_ROWS_MASK;
-	hw->cols = c0 >> MEA_CONFIG0_COLS_SHIFT & MEA_CONFIG0_COLS_MASK;
-	hw->lanes = hw->rows > hw->cols ? hw->rows : hw->cols;
-	hw->axi_bytes = c0 >> MEA_CONFIG0_AXI_BYTES_SHIFT & MEA_CONFIG0_AXI_BYTES_MASK;
-	hw->act_words = (int)mea_sim_read(d->sim, MEA_REG_CONFIG1);
-	hw->wgt_words = (int)mea_sim_read(d->sim, MEA_REG_CONFIG2);
-	hw->acc_depth = c3 >> MEA_CONFIG3_ACC_DEPTH_SHIFT & MEA_CONFIG3_ACC_DEPTH_MASK;
-	hw->stem_words = c3 >> MEA_CONFIG3_STEM_WORDS_SHIFT & MEA_CONFIG3_STEM_WORDS_MASK;
-	hw->latency = c4 >> MEA_CONFIG4_LATENCY_SHIFT & MEA_CONFIG4_LATENCY_MASK;
-	hw->act_banks = c4 >> MEA_CONFIG4_ACT_BANKS_SHIFT & MEA_CONFIG4_ACT_BANKS_MASK;
-	hw->clock_khz = mea_sim_read(d->sim, MEA_REG_CLOCK_KHZ);
+	for (uint32_t i = 0; i < 5; i++)
+		config[i] = mea_sim_read(d->sim, MEA_REG_CONFIG0 + 4 * i);
+	mea_hw_from_config(&d->dev.hw, config);
+	d->dev.hw.clock_khz = mea_sim_read(d->sim, MEA_REG_CLOCK_KHZ);
 }
 
 static int parse_number(const char *text, uint64_t max, uint64_t *out)
