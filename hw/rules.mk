@@ -10,6 +10,9 @@ build/hw/isa/gen: hw/isa/gen.c hw/isa/isa.def
 isa: build/hw/isa/gen
 	$(Q)build/hw/isa/gen c > hw/isa/mea_isa.h
 	$(Q)build/hw/isa/gen v > hw/isa/mea_isa.vh
+	$(Q)build/hw/isa/gen md > build/hw/isa/tables.md
+	$(Q)sed -i -e '/<!-- isa tables -->/r build/hw/isa/tables.md' \
+		-e '/<!-- isa tables -->/,/<!-- end of isa tables -->/{/^<!--/!d}' hw/README.md
 
 # --- hw/sim: one shared object per configuration ----------------------------
 # name: ROWS COLS AXI_DW and, behind them, other parameters of mea_accel.
@@ -27,23 +30,23 @@ VERILATOR ?= verilator
 SIM_OPT ?= -O3 -march=native
 SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-assign fast \
 	--x-initial unique --noassert --unroll-count 65536 --unroll-stmts 10000000 \
-	-Wall hw/rtl/waivers.vlt
+	-Wall hw/rtl/waivers.vlt hw/sim/public.vlt
 
 # $(1) configuration, $(2) "" or "-trace", $(3) more Verilator flags
 define sim_rule
-build/hw/sim/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/isa/mea_isa.vh hw/rules.mk
+build/hw/sim/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  VERILATE $(1)$(2)")
 	$$(Q)$(VERILATOR) $(SIM_FLAGS) $(3) $(SIM_PARAMS_$(1)) --Mdir $$(@D) -y hw/rtl hw/rtl/mea_accel.v
 
-build/hw/sim/libmea_sim_$(1)$(2).so: build/hw/sim/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/shim.h hw/sim/mea_sim.h
+build/hw/sim/libmea_sim_$(1)$(2).so: build/hw/sim/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/shim.h hw/sim/mea_sim.h hw/isa/mea_isa.h
 	$$(if $$(V),,@echo "  CXX     $$@")
 	$$(Q)$$(MAKE) -s -C build/hw/sim/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
 		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
 		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(2),verilated_fst_c.o) >/dev/null
 	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
-		-DMEA_SIM_TRACE=$(if $(2),1,0) -Ihw/sim -Ibuild/hw/sim/$(1)$(2) \
+		-DMEA_SIM_TRACE=$(if $(2),1,0) -Ihw/sim -Ihw/isa -Ibuild/hw/sim/$(1)$(2) \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include/vltstd \
 		-o $$@ hw/sim/shim.cpp build/hw/sim/$(1)$(2)/Vmea_accel__ALL.a \
