@@ -328,7 +328,7 @@ int mea_accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 	struct accel_job *j = (struct accel_job *)job;
 	int rc = j->x->a->dev->ops->wait(j->fence, timeout_ms);
 
-	if (rc == MEA_ETIMEDOUT && timeout_ms >= 0)
+	if (rc == MEA_ETIMEDOUT)
 		return rc;
 	if (rc == 0 && stats)
 		fill_stats(j, stats);
