@@ -170,21 +170,28 @@ Test(quant_lower, bias_is_taken_over_or_rescaled)
 
 Test(quant_lower, clamps_become_bounds)
 {
-	struct mea_graph *g = new_graph();
-	struct mea_attrs a = mea_attrs_default(MEA_OP_Clip);
-	struct mea_qnet *net;
-	int y;
+	/* Relu before Clip -1 .. 6, and after it. */
+	for (int after = 0; after < 2; after++) {
+		struct mea_graph *g = new_graph();
+		struct mea_attrs a = mea_attrs_default(MEA_OP_Clip);
+		struct mea_qnet *net;
+		int y;
 
-	srand(1);
-	a.lo = -1;
-	a.hi = 6;
-	y = unary(g, MEA_OP_Relu, "r", qconv(g, "c", image(g), 4));
-	y = node(g, MEA_OP_Clip, "relu6", &y, 1, &a);
-	net = lowered(g, qdq(g, "yq", y, 0.05f, -20, MEA_I8));
-	cr_assert_eq(net->n_layers, 1);
-	cr_assert_eq(net->layers[0].mid_lo, -20);
-	cr_assert_eq(net->layers[0].mid_hi, 100);
-	mea_qnet_free(net);
+		srand(1);
+		a.lo = -1;
+		a.hi = 6;
+		y = qconv(g, "c", image(g), 4);
+		if (!after)
+			y = unary(g, MEA_OP_Relu, "r", y);
+		y = node(g, MEA_OP_Clip, "clip", &y, 1, &a);
+		if (after)
+			y = unary(g, MEA_OP_Relu, "r", y);
+		net = lowered(g, qdq(g, "yq", y, 0.05f, -20, MEA_I8));
+		cr_assert_eq(net->n_layers, 1);
+		cr_assert_eq(net->layers[0].mid_lo, -20);
+		cr_assert_eq(net->layers[0].mid_hi, 100);
+		mea_qnet_free(net);
+	}
 }
 
 Test(quant_lower, a_lone_relu_is_a_change_of_scale)
