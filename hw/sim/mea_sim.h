@@ -59,6 +59,22 @@ bool mea_sim_irq(struct mea_sim *s);
  * cycles that passed. */
 uint64_t mea_sim_run(struct mea_sim *s, uint64_t limit);
 
+/* Clocks limit cycles, or until the interrupt rises: unlike mea_sim_run() it goes on
+ * while the interrupt is up. Returns the cycles that passed. */
+uint64_t mea_sim_step(struct mea_sim *s, uint64_t limit);
+
+/* How often the interrupt rose since open, during register accesses too. */
+uint64_t mea_sim_irq_rises(struct mea_sim *s);
+
+/* RUNNING, RESETTING, BANK0 and BANK1 of the STATUS register, looked at from outside:
+ * no access on the bus, no cycle passes. */
+uint32_t mea_sim_status(struct mea_sim *s);
+
+/* Calls fn for every burst that the device issues, in its cycle and before its data
+ * move; fn may not touch the device, but for mea_sim_status(). NULL: no more. */
+typedef void mea_sim_burst_fn(void *arg, uint64_t addr, uint32_t bytes, bool write);
+void mea_sim_watch(struct mea_sim *s, mea_sim_burst_fn *fn, void *arg);
+
 /* Cycles since open. */
 uint64_t mea_sim_cycles(struct mea_sim *s);
 

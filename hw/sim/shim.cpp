@@ -7,6 +7,8 @@
 #include "shim.h"
 
 #include "Vmea_accel.h"
+#include "Vmea_accel___024root.h"
+#include "mea_isa.h"
 #include "verilated.h"
 #if MEA_SIM_TRACE
 #include "verilated_fst_c.h"
@@ -79,6 +81,10 @@ struct mea_shim {
 	mea_sim_bus seen = {};
 	bool held_ar = false, held_aw = false;
 	uint64_t held_ar_addr = 0, held_aw_addr = 0;
+	bool irq_was = false;
+	uint64_t irq_rises = 0;
+	mea_sim_burst_fn *watcher = nullptr;
+	void *watcher_arg = nullptr;
 
 	bool stalls()
 	{
@@ -104,11 +110,13 @@ struct mea_shim {
 		return nullptr;
 	}
 
-	Burst burst(uint64_t addr, unsigned len, uint64_t &fail)
+	Burst burst(uint64_t addr, unsigned len, uint64_t &fail, bool write)
 	{
 		Burst b = {now + latency, nullptr, len + 1, 0, false};
 		uint64_t size = uint64_t(b.beats) * beat_bytes;
 
+		if (watcher)
+			watcher(watcher_arg, addr, uint32_t(size), write);
 		b.host = find(addr, size);
 		if (!b.host)
 			complain(seen.unmapped, addr);
@@ -199,19 +207,21 @@ struct mea_shim {
 		else
 			watch_all();
 		if (ar) {
-			reads.push(burst(t->m_axi_araddr, t->m_axi_arlen, fail_read));
+			reads.push(burst(t->m_axi_araddr, t->m_axi_arlen, fail_read, false));
 			seen.read_bursts++;
 		}
 		if (w)
 			write_beat();
 		if (aw) {
-			writes.push(burst(t->m_axi_awaddr, t->m_axi_awlen, fail_write));
+			writes.push(burst(t->m_axi_awaddr, t->m_axi_awlen, fail_write, true));
 			seen.write_bursts++;
 		}
 		t->clk = 1;
 		t->eval();
 		dump();
 		now++;
+		irq_rises += t->irq && !irq_was;
+		irq_was = t->irq;
 		if (r) {
 			seen.read_beats++;
 			t->m_axi_rvalid = 0;
@@ -363,6 +373,38 @@ uint64_t shim_run(mea_shim *s, uint64_t limit)
 	return s->now - start;
 }
 
+uint64_t shim_step(mea_shim *s, uint64_t limit)
+{
+	uint64_t start = s->now, rises = s->irq_rises;
+
+	while (s->irq_rises == rises && s->now - start < limit)
+		s->cycle();
+	return s->now - start;
+}
+
+uint64_t shim_irq_rises(mea_shim *s)
+{
+	return s->irq_rises;
+}
+
+uint32_t shim_status(mea_shim *s)
+{
+	const Vmea_accel___024root *r = s->top->rootp; // public.vlt names these
+	uint32_t bank0 = r->mea_accel__DOT__regs__DOT__state0;
+	uint32_t bank1 = r->mea_accel__DOT__regs__DOT__state1;
+	uint32_t resetting = r->mea_accel__DOT__regs__DOT__reset_request;
+	uint32_t running = bank0 == MEA_STATE_RUNNING || bank1 == MEA_STATE_RUNNING;
+
+	return running << MEA_STATUS_RUNNING_SHIFT | resetting << MEA_STATUS_RESETTING_SHIFT |
+	       bank0 << MEA_STATUS_BANK0_SHIFT | bank1 << MEA_STATUS_BANK1_SHIFT;
+}
+
+void shim_watch(mea_shim *s, mea_sim_burst_fn *fn, void *arg)
+{
+	s->watcher = fn;
+	s->watcher_arg = arg;
+}
+
 uint64_t shim_cycles(mea_shim *s)
 {
 	return s->now;
@@ -383,7 +425,7 @@ void shim_bus_fault(mea_shim *s, uint64_t read_n, uint64_t write_n, bool hang)
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const struct mea_shim_ops mea_shim_ops = {
-	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open,	  shim_close, shim_map,
-	shim_unmap,	  shim_read,	  shim_write,	  shim_irq,   shim_run,
-	shim_cycles,	  shim_bus,	  shim_bus_fault,
+	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open,   shim_close, shim_map,	   shim_unmap,
+	shim_read,	  shim_write,	  shim_irq,    shim_run,   shim_step,	   shim_irq_rises,
+	shim_status,	  shim_watch,	  shim_cycles, shim_bus,   shim_bus_fault,
 };

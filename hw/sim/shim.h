@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define MEA_SHIM_VERSION 1
+#define MEA_SHIM_VERSION 2
 #define MEA_SIM_MAX_MAPS 64
 
 struct mea_shim;
@@ -25,6 +25,10 @@ struct mea_shim_ops {
 	void (*write)(struct mea_shim *s, uint32_t reg, uint32_t value);
 	bool (*irq)(struct mea_shim *s);
 	uint64_t (*run)(struct mea_shim *s, uint64_t limit);
+	uint64_t (*step)(struct mea_shim *s, uint64_t limit);
+	uint64_t (*irq_rises)(struct mea_shim *s);
+	uint32_t (*status)(struct mea_shim *s);
+	void (*watch)(struct mea_shim *s, mea_sim_burst_fn *fn, void *arg);
 	uint64_t (*cycles)(struct mea_shim *s);
 	void (*bus)(struct mea_shim *s, struct mea_sim_bus *bus);
 	void (*bus_fault)(struct mea_shim *s, uint64_t read_n, uint64_t write_n, bool hang);

@@ -121,6 +121,26 @@ uint64_t mea_sim_run(struct mea_sim *s, uint64_t limit)
 	return s->ops->run(s->shim, limit);
 }
 
+uint64_t mea_sim_step(struct mea_sim *s, uint64_t limit)
+{
+	return s->ops->step(s->shim, limit);
+}
+
+uint64_t mea_sim_irq_rises(struct mea_sim *s)
+{
+	return s->ops->irq_rises(s->shim);
+}
+
+uint32_t mea_sim_status(struct mea_sim *s)
+{
+	return s->ops->status(s->shim);
+}
+
+void mea_sim_watch(struct mea_sim *s, mea_sim_burst_fn *fn, void *arg)
+{
+	s->ops->watch(s->shim, fn, arg);
+}
+
 uint64_t mea_sim_cycles(struct mea_sim *s)
 {
 	return s->ops->cycles(s->shim);
