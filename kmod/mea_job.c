@@ -215,7 +215,7 @@ static int mea_job_slots(struct mea_job *job, struct drm_file *file,
 		return 0;
 	if (!(job->slot[args->record_slot].flags & DRM_MEA_SLOT_WRITE))
 		return -EINVAL;
-	job->record = args->record_slot | MEA_RECORD_ENABLE_MASK << MEA_RECORD_ENABLE_SHIFT;
+	job->record = args->record_slot | MEA_RECORD_ENABLE_MASK;
 	job->record_offset = args->record_offset;
 	return 0;
 }

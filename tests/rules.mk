@@ -20,6 +20,7 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
+$(RTL_BINS): $(B)/tests/rtl/lib/device_bench.o
 $(RTL_BINS) $(ONNX_BINS): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
@@ -35,7 +36,8 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
 RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)")
-OTHER_RTL = $(filter-out %/random_layers,$(RTL_BINS))
+OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
+	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 .PHONY: check check-programs
 check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all

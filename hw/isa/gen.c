@@ -46,7 +46,7 @@ static void c_entry(const struct entry *e)
 	case BITS_:
 		printf("#define MEA_%s_%s_SHIFT %u\n", e->group, e->name, e->lsb);
 		printf("#define MEA_%s_%s_MASK 0x%xu\n", e->group, e->name,
-		       e->width == 32 ? 0xffffffffu : (1u << e->width) - 1);
+		       (e->width == 32 ? 0xffffffffu : (1u << e->width) - 1) << e->lsb);
 		break;
 	case FIELD_:
 		printf("#define MEA_F_%s_%s MEA_FIELD(%u, %u, %u)\n", e->group, e->name, e->value,

@@ -27,16 +27,17 @@ int mea_device_open(const char *spec, struct mea_device **out)
 
 void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[5])
 {
-	hw->rows = c[0] >> MEA_CONFIG0_ROWS_SHIFT & MEA_CONFIG0_ROWS_MASK;
-	hw->cols = c[0] >> MEA_CONFIG0_COLS_SHIFT & MEA_CONFIG0_COLS_MASK;
+	hw->rows = (int)((c[0] & MEA_CONFIG0_ROWS_MASK) >> MEA_CONFIG0_ROWS_SHIFT);
+	hw->cols = (int)((c[0] & MEA_CONFIG0_COLS_MASK) >> MEA_CONFIG0_COLS_SHIFT);
 	hw->lanes = hw->rows > hw->cols ? hw->rows : hw->cols;
-	hw->axi_bytes = c[0] >> MEA_CONFIG0_AXI_BYTES_SHIFT & MEA_CONFIG0_AXI_BYTES_MASK;
+	hw->axi_bytes = (int)((c[0] & MEA_CONFIG0_AXI_BYTES_MASK) >> MEA_CONFIG0_AXI_BYTES_SHIFT);
 	hw->act_words = (int)c[1];
 	hw->wgt_words = (int)c[2];
-	hw->acc_depth = c[3] >> MEA_CONFIG3_ACC_DEPTH_SHIFT & MEA_CONFIG3_ACC_DEPTH_MASK;
-	hw->stem_words = c[3] >> MEA_CONFIG3_STEM_WORDS_SHIFT & MEA_CONFIG3_STEM_WORDS_MASK;
-	hw->latency = c[4] >> MEA_CONFIG4_LATENCY_SHIFT & MEA_CONFIG4_LATENCY_MASK;
-	hw->act_banks = c[4] >> MEA_CONFIG4_ACT_BANKS_SHIFT & MEA_CONFIG4_ACT_BANKS_MASK;
+	hw->acc_depth = (int)((c[3] & MEA_CONFIG3_ACC_DEPTH_MASK) >> MEA_CONFIG3_ACC_DEPTH_SHIFT);
+	hw->stem_words =
+		(int)((c[3] & MEA_CONFIG3_STEM_WORDS_MASK) >> MEA_CONFIG3_STEM_WORDS_SHIFT);
+	hw->latency = (int)((c[4] & MEA_CONFIG4_LATENCY_MASK) >> MEA_CONFIG4_LATENCY_SHIFT);
+	hw->act_banks = (int)((c[4] & MEA_CONFIG4_ACT_BANKS_MASK) >> MEA_CONFIG4_ACT_BANKS_SHIFT);
 }
 
 const char *mea_fault_name(uint32_t cause)

@@ -107,7 +107,7 @@ static void collect(struct sim_device *d, int bank)
 		snprintf(why, sizeof(why), "%s: fault %s at command %u, slot %u offset 0x%x",
 			 d->dev.name, mea_fault_name(cause),
 			 mea_sim_read(d->sim, base + MEA_BANK_FAULT_CMD),
-			 fault >> MEA_FAULT_SLOT_SHIFT & MEA_FAULT_SLOT_MASK,
+			 (fault & MEA_FAULT_SLOT_MASK) >> MEA_FAULT_SLOT_SHIFT,
 			 mea_sim_read(d->sim, base + MEA_BANK_FAULT_OFFSET));
 	mea_sim_write(d->sim, base + MEA_BANK_ACK, 1);
 	finish(d, bank, cause ? MEA_EDEVICE : 0, why);
