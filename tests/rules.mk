@@ -20,8 +20,10 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
-$(RTL_BINS): $(B)/tests/rtl/lib/device_bench.o
-$(RTL_BINS) $(ONNX_BINS): %: %.o $(B)/libmea.a
+$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+$(ONNX_BINS): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
