@@ -13,12 +13,25 @@ module mea_round #(
 	input  wire [5:0]              shift,
 	output wire signed [9:0]       y
 );
-	wire signed [WIDTH-1:0] whole = x >>> shift;
-	wire [WIDTH-1:0] mask = ~({WIDTH{1'b1}} << shift);
-	wire [WIDTH-1:0] frac = x & mask;
-	// For shift 0 this is 1, above any fraction, so nothing rounds up.
-	wire [WIDTH-1:0] half = (mask >> 1) + 1'b1;
-	wire up = frac > half || (frac == half && whole[0]);
+	// A shifter of six steps that keeps, beside the value, the last bit shifted
+	// out (the half) and whether any before it was set: a third of the logic of
+	// masking and comparing the fraction.
+	reg signed [WIDTH-1:0] whole;
+	reg half, rest;
+	integer i;
+	always @* begin
+		whole = x;
+		half  = 1'b0;
+		rest  = 1'b0;
+		for (i = 0; i < 6; i = i + 1)
+			if (shift[i]) begin
+				rest  = rest || half ||
+					(whole & (({{(WIDTH-1){1'b0}}, 1'b1} << ((1 << i) - 1)) - 1'b1)) != 0;
+				half  = whole[(1 << i) - 1];
+				whole = whole >>> (1 << i);
+			end
+	end
+	wire up = half && (rest || whole[0]);
 	wire over  = !whole[WIDTH-1] && whole[WIDTH-2:9] != 0;
 	wire under = whole[WIDTH-1] && whole[WIDTH-2:9] != {(WIDTH-10){1'b1}};
 
