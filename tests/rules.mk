@@ -34,6 +34,7 @@ $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea.a
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
+CHECK_SCRIPTS += tests/rtl/test_isa.sh
 # Layers per array size; check-slow runs more with other seeds.
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
@@ -44,7 +45,7 @@ OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/r
 .PHONY: check check-programs
 check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
 
-check: lint check-programs $(CHECK_EXTRA)
+check: lint check-programs build/hw/isa/gen $(CHECK_EXTRA)
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
 		$(CHECK_SCRIPTS) $(RANDOM_RUNS)
 
