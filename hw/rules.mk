@@ -23,7 +23,9 @@ SIM_PARAMS_16x16 := -GROWS=16 -GCOLS=16 -GAXI_DW=64
 SIM_PARAMS_32x32 := -GROWS=32 -GCOLS=32 -GAXI_DW=128 -GACT_WORDS=8192
 SIM_PARAMS_8x16 := -GROWS=8 -GCOLS=16 -GAXI_DW=128
 
-RTL_SRCS := $(sort $(wildcard hw/rtl/*.v))
+RTL_DIR ?= hw/rtl
+SIM_DIR ?= build/hw/sim
+RTL_SRCS := $(sort $(wildcard $(RTL_DIR)/*.v))
 VERILATOR ?= verilator
 # Loops over the array must unroll whole; -march=native because a simulator
 # runs where it is built.
@@ -34,30 +36,30 @@ SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-as
 
 # $(1) configuration, $(2) "" or "-trace", $(3) more Verilator flags
 define sim_rule
-build/hw/sim/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
+$(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  VERILATE $(1)$(2)")
-	$$(Q)$(VERILATOR) $(SIM_FLAGS) $(3) $(SIM_PARAMS_$(1)) --Mdir $$(@D) -y hw/rtl hw/rtl/mea_accel.v
+	$$(Q)$(VERILATOR) $(SIM_FLAGS) $(3) $(SIM_PARAMS_$(1)) --Mdir $$(@D) -y $(RTL_DIR) $(RTL_DIR)/mea_accel.v
 
-build/hw/sim/libmea_sim_$(1)$(2).so: build/hw/sim/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/shim.h hw/sim/mea_sim.h hw/isa/mea_isa.h
+$(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/shim.h hw/sim/mea_sim.h hw/isa/mea_isa.h
 	$$(if $$(V),,@echo "  CXX     $$@")
-	$$(Q)$$(MAKE) -s -C build/hw/sim/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
+	$$(Q)$$(MAKE) -s -C $(SIM_DIR)/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
 		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
 		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(2),verilated_fst_c.o) >/dev/null
 	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
-		-DMEA_SIM_TRACE=$(if $(2),1,0) -Ihw/sim -Ihw/isa -Ibuild/hw/sim/$(1)$(2) \
+		-DMEA_SIM_TRACE=$(if $(2),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include/vltstd \
-		-o $$@ hw/sim/shim.cpp build/hw/sim/$(1)$(2)/Vmea_accel__ALL.a \
-		build/hw/sim/$(1)$(2)/verilated*.o -lpthread $(if $(2),-lz)
+		-o $$@ hw/sim/shim.cpp $(SIM_DIR)/$(1)$(2)/Vmea_accel__ALL.a \
+		$(SIM_DIR)/$(1)$(2)/verilated*.o -lpthread $(if $(2),-lz)
 endef
 $(foreach c,$(SIM_CONFIGS),$(eval $(call sim_rule,$(c),,)))
 $(foreach c,$(SIM_CONFIGS),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
 
 CONFIG ?= 16x16
 .PHONY: sim sim-all
-sim: build/hw/sim/libmea_sim_$(CONFIG).so
-sim-all: $(SIM_CONFIGS:%=build/hw/sim/libmea_sim_%.so)
+sim: $(SIM_DIR)/libmea_sim_$(CONFIG).so
+sim-all: $(SIM_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so)
 
-ALL_TARGETS += build/hw/sim/libmea_sim_16x16.so
+ALL_TARGETS += $(SIM_DIR)/libmea_sim_16x16.so

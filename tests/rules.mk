@@ -63,9 +63,14 @@ check-slow: check-programs
 	@TEST_LIMIT=3600 tests/run.sh \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000")
 
+# Faults planted in copies of the RTL, about six minutes.
+.PHONY: mutants
+mutants: check-programs
+	@tests/run.sh "tests/rtl/mutants.sh $(B)"
+
 # --- lint ----------------------------------------------------------------------
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
-	tools/*.[ch] tests/*/*.[ch])
+	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch])
 LINT_CONFIGS := 4x4 8x8 16x16 32x32 8x16
 
 .PHONY: lint

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Mutation check: plants one fault at a time in a copy of the RTL, builds a 4x4
+# simulator of it, and expects the random networks, the job tests or the guard tests
+# to fail. Prints TAP; a mutant that survives is a failure of the tests.
+#
+#   tests/rtl/mutants.sh BUILD-FOLDER
+set -u
+b=$(cd "${1:-build}" && pwd)
+top=$(pwd)
+work=$top/build/mutants
+n=0 survived=0
+
+# name | file | what is there (a fixed string) | what is planted
+mutants() {
+	cat <<'M'
+rounding: half up instead of half even|mea_round.v|half && (rest \|\| whole[0])|half
+padding: zero instead of the zero point|mea_compute.v|a_pad ? {ROWS{a_pad_value}}|a_pad ? {ROWS{8'd0}}
+token order: the partners of compute swapped|mea_tokens.v|assign co_there = {some[5], some[0]};|assign co_there = {some[0], some[5]};
+swap tag: a cycle late|mea_compute.v|.swap(a_swap),|.swap(b_swap),
+accumulators: the first pass adds|mea_compute.v|.first(at_acc[2])|.first(1'b0)
+accumulators: no forwarding|mea_acc.v|wire forward = last_valid && last_addr == addr;|wire forward = 1'b0;
+guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size}|wire outside = {2'd0, last[31:0]} > {1'b0, size}
+guard: direction not checked|mea_guard.v|wire wrong   = !slot_right[s];|wire wrong   = 1'b0;
+residual: wrong zero point|mea_requant.v|wire [7:0] zr = res_zero[b[6]*8 +: 8];|wire [7:0] zr = mid_zero[b[6]*8 +: 8];
+maximum: minimum|mea_acc.v|(max && operand > old)|(max && operand < old)
+stem: row skip one short|mea_wload.v|- cmd_kc[STEM_BAW-1:0] + 1'b1;|- cmd_kc[STEM_BAW-1:0];
+load: row pitch ignored|mea_load.v|row_base + j_pitch|row_base
+scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
+watchdog: never|mea_job.v|wire timeout =|wire timeout = 1'b0 \&\&
+gap: ignored|mea_stream.v|since_issue >= gap;|1'b1;
+M
+}
+
+caught_by() {
+	local dir=$1
+	export MEA_SIM_DIR=$dir
+	timeout 120 "$b/tests/rtl/random_layers" 4x4 1500 1 >/dev/null 2>&1 || { echo "random layers"; return; }
+	timeout 60 "$b/tests/rtl/guard" 4x4 >/dev/null 2>&1 || { echo "guard"; return; }
+	timeout 60 "$b/tests/rtl/jobs" 4x4 >/dev/null 2>&1 || { echo "jobs"; return; }
+}
+
+while IFS= read -r line; do
+	# Fields are split at bars that no backslash stands before.
+	IFS=$'\x01' read -r name file from to < <(sed 's/\\|/\x02/g; s/|/\x01/g; s/\x02/|/g' <<<"$line")
+	n=$((n + 1))
+	rm -rf "$work"
+	mkdir -p "$work/rtl" "$work/sim"
+	cp hw/rtl/*.v hw/rtl/waivers.vlt "$work/rtl/"
+	FROM=$from TO=$to perl -0pi -e '$c = s/\Q$ENV{FROM}\E/$ENV{TO} =~ s{\\&}{&}gr/e; END { exit !$c }' \
+		"$work/rtl/$file" || { echo "not ok $n - $name: $file has no such place"; survived=1; continue; }
+	# A register that a mutant may need: the swap tag one stage later.
+	sed -i 's/^\treg b_conv, b_pool;/\treg b_conv, b_pool, b_swap;\n\talways @(posedge clk) b_swap <= a_swap;/' \
+		"$work/rtl/mea_compute.v"
+	if ! make -s RTL_DIR="$work/rtl" SIM_DIR="$work/sim" SIM_LINT= sim CONFIG=4x4 >"$work/log" 2>&1; then
+		echo "not ok $n - $name: does not build"
+		tail -5 "$work/log" | sed 's/^/# /'
+		survived=1
+		continue
+	fi
+	by=$(caught_by "$work/sim")
+	if [ -n "$by" ]; then
+		echo "ok $n - $name: caught by $by"
+	else
+		echo "not ok $n - $name: survived"
+		survived=1
+	fi
+done < <(mutants)
+exit $survived
