@@ -63,3 +63,5 @@ sim: $(SIM_DIR)/libmea_sim_$(CONFIG).so
 sim-all: $(SIM_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so)
 
 ALL_TARGETS += $(SIM_DIR)/libmea_sim_16x16.so
+
+include hw/formal.mk

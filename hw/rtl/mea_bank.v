@@ -27,10 +27,10 @@ module mea_bank #(
 	input  wire [31:0]         fault_cmd,
 	input  wire [31:0]         cycles,
 
-	output reg  [SLOTS*52-1:0] slot_page,
-	output reg  [SLOTS*27-1:0] slot_size,
-	output reg  [SLOTS-1:0]    slot_read,
-	output reg  [SLOTS-1:0]    slot_write,
+	output wire [SLOTS*52-1:0] slot_page,
+	output wire [SLOTS*27-1:0] slot_size,
+	output wire [SLOTS-1:0]    slot_read,
+	output wire [SLOTS-1:0]    slot_write,
 	// scrub, command offset and count, budget, record enable, slot and offset, tag
 	output wire                scrub,
 	output wire [31:0]         cmd_offset,
@@ -54,23 +54,45 @@ module mea_bank #(
 
 	localparam SLOT_END_W = SLOTS * 16;
 	localparam [7:0] SLOT_END = SLOT_END_W[7:0];
-	wire [2:0] ws = waddr[6:4];
 	wire [2:0] rs = raddr[6:4];
 
-	always @(posedge clk) begin
-		if (wen && waddr < SLOT_END) begin
-			case ({4'd0, waddr[3:0]})
-			`MEA_BANK_SLOT_BASE_LO: slot_page[ws*52 +: 20] <= wdata[31:12];
-			`MEA_BANK_SLOT_BASE_HI: slot_page[ws*52+20 +: 32] <= wdata;
-			// An offset has 32 bits, so nothing is lost by stopping at 4 GiB.
-			`MEA_BANK_SLOT_SIZE: slot_size[ws*27 +: 27] <=
-				wdata > 32'h0400_0000 ? 27'h400_0000 : wdata[26:0];
-			default: begin
-				slot_read[ws]  <= wdata[0];
-				slot_write[ws] <= wdata[1];
+	// A register per slot with its own enable: a part-select at a variable place
+	// would become a shifter over the whole table.
+	genvar g;
+	generate
+		for (g = 0; g < SLOTS; g = g + 1) begin : g_slot
+			localparam [31:0] G = g;
+			reg [51:0] page;
+			reg [26:0] size;
+			reg        may_read, may_write;
+			wire       here = wen && waddr[7:4] == G[3:0];
+
+			assign slot_page[g*52 +: 52] = page;
+			assign slot_size[g*27 +: 27] = size;
+			assign slot_read[g]  = may_read;
+			assign slot_write[g] = may_write;
+
+			always @(posedge clk) begin
+				if (here)
+					case ({4'd0, waddr[3:0]})
+					`MEA_BANK_SLOT_BASE_LO: page[19:0] <= wdata[31:12];
+					`MEA_BANK_SLOT_BASE_HI: page[51:20] <= wdata;
+					// An offset has 32 bits, so nothing is lost by
+					// stopping at 4 GiB.
+					`MEA_BANK_SLOT_SIZE: size <= wdata > 32'h0400_0000 ?
+						27'h400_0000 : wdata[26:0];
+					default: {may_write, may_read} <= wdata[1:0];
+					endcase
+				// Without rights, what the table happens to hold at
+				// power-on opens nothing.
+				if (rst)
+					{may_write, may_read} <= 2'b00;
 			end
-			endcase
-		end else if (wen) begin
+		end
+	endgenerate
+
+	always @(posedge clk) begin
+		if (wen) begin
 			case (waddr)
 			`MEA_BANK_CMD_OFFSET: cmd_page <= wdata[31:6];
 			`MEA_BANK_CMD_COUNT:  count <= wdata;
@@ -87,11 +109,6 @@ module mea_bank #(
 		end
 		if (save)
 			{r_fault, r_offset, r_cmd, r_cycles} <= {fault, fault_offset, fault_cmd, cycles};
-		// Without rights, what the table happens to hold at power-on opens nothing.
-		if (rst) begin
-			slot_read  <= {SLOTS{1'b0}};
-			slot_write <= {SLOTS{1'b0}};
-		end
 	end
 
 	always @* begin

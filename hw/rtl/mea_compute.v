@@ -307,6 +307,15 @@ module mea_compute #(
 	wire [15:0] sub_onehot = 16'd1 << sub;
 	assign out_sub  = sub_onehot[OSUBS-1:0];
 	assign retire   = last_q[8];
+
+`ifdef FORMAL
+	// Only tokens that are there are taken, and for a command that starts.
+	always @(posedge clk) begin
+		assert ((token_take & ~token_there) == 2'b00);
+		assert (token_take == 2'b00 || head_pop);
+		assert (!head_pop || (head_valid && !illegal));
+	end
+`endif
 endmodule
 
 `resetall

@@ -43,6 +43,41 @@ module mea_fifo #(
 			rp <= 0;
 		end
 	end
+
+`ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	// Any one place in the order: what goes in there comes out there.
+	(* anyconst *) reg [AW:0] f_at;
+	reg [WIDTH-1:0] f_value;
+	always @(posedge clk)
+		if (push && !full && wp == f_at)
+			f_value <= din;
+	wire [AW:0] f_ahead = f_at - rp;
+	always @(posedge clk) begin
+		if (f_past) begin
+			assert (level <= DEPTH);
+			assert (empty == (level == 0));
+			assert (full == (level == DEPTH));
+			if (f_ahead < level)
+				assert (mem[f_at[AW-1:0]] == f_value);
+			if (!empty && rp == f_at)
+				assert (dout == f_value);
+		end
+		if (f_past && !$past(rst))
+			assert (level == $past(level) + ($past(push) && !$past(full)) -
+				($past(pop) && !$past(empty)));
+		if (f_past && $past(rst))
+			assert (empty);
+	end
+`endif
 endmodule
 
 `resetall

@@ -99,49 +99,85 @@ module mea_guard #(
 	end
 
 `ifdef FORMAL
-	// The job's table does not change while a burst is on the channel.
+	// MEA_ENV is `assume` when this module is proved alone and `assert` where the
+	// whole master is (hw/formal/README.md).
 	reg f_past;
 	initial f_past = 1'b0;
-	initial ax_valid = 1'b0;
 	always @(posedge clk)
 		f_past <= 1'b1;
-	always @(posedge clk) begin
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
 		if (!f_past)
 			assume (rst);
-		if (f_past && ($past(ax_valid) || $past(req_ready))) begin
-			assume ($stable(slot_page));
-			assume ($stable(slot_size));
-			assume ($stable(slot_right));
+`endif
+	// The job's table does not change while a burst is on the channel.
+	always @(posedge clk)
+		if (f_past && !$past(rst) && ($past(ax_valid) || $past(req_ready))) begin
+			`MEA_ENV ($stable(slot_page));
+			`MEA_ENV ($stable(slot_size));
+			`MEA_ENV ($stable(slot_right));
 		end
-	end
 
 	// Which slot the burst on the channel belongs to, kept beside the logic.
-	reg [SW-1:0] f_slot;
+	reg [3:0] f_slot;
 	always @(posedge clk)
 		if (req_ready)
-			f_slot <= s;
-	wire [63:0] f_base = {slot_page[f_slot*52 +: 52], 12'd0};
-	wire [33:0] f_size = {1'b0, slot_size[f_slot*27 +: 27], 6'd0};
+			f_slot <= req_slot;
+	wire [63:0] f_base = {slot_page[f_slot[SW-1:0]*52 +: 52], 12'd0};
+	wire [32:0] f_size = {slot_size[f_slot[SW-1:0]*27 +: 27], 6'd0};
 	// Plain unbounded arithmetic, deliberately not the expressions above.
 	wire [79:0] f_first = {16'd0, {(64-AXI_AW){1'b0}}, ax_addr};
 	wire [79:0] f_end = f_first + (({72'd0, ax_len} + 80'd1) * BEAT);
 	wire [79:0] f_lo = {16'd0, f_base};
-	wire [79:0] f_hi = f_lo + {46'd0, f_size};
+	wire [79:0] f_hi = f_lo + {47'd0, f_size};
+`ifndef MEA_FORMAL_EXACT
 	always @(posedge clk) begin
-		if (ax_valid) begin
+		if (f_past && ax_valid) begin
+			assert (f_slot < SLOTS);
 			assert (f_first >= f_lo);
 			assert (f_end <= f_hi);
-			assert (slot_right[f_slot]);
+			assert (slot_right[f_slot[SW-1:0]]);
 			assert (f_first[79:12] == ((f_end - 80'd1) >> 12));
 		end
 		// AXI: a request once shown stays, unchanged, until it is taken.
 		if (f_past && !$past(rst) && $past(ax_valid) && !$past(ax_ready)) begin
-			assert (ax_valid || rst);
-			assert (!ax_valid || ($stable(ax_addr) && $stable(ax_len)));
+			assert (ax_valid);
+			assert ($stable(ax_addr));
+			assert ($stable(ax_len));
 		end
-		assert (!(req_ready && req_fault));
+	end
+`else
+	// Neither more nor less is refused than what must be, for the right cause.
+	wire [79:0] g_base = {16'd0, slot_page[s*52 +: 52], 12'd0};
+	wire [79:0] g_size = {47'd0, slot_size[s*27 +: 27], 6'd0};
+	wire [79:0] g_to   = {47'd0, req_offset} + {71'd0, req_beats} * BEAT;
+	wire [79:0] g_top  = 80'd1 << AXI_AW;
+	wire g_open  = req_slot < SLOTS && g_size != 0 && g_base < g_top;
+	wire g_in    = g_to <= g_size && g_base + g_to <= g_top && req_beats != 0 &&
+		       req_beats <= 256;
+	wire g_page  = req_offset[32:12] == ((g_to - 80'd1) >> 12);
+	wire g_right = slot_right[s];
+	always @(posedge clk)
+		if (req_valid && !rst && (!ax_valid || ax_ready)) begin
+			assert (req_ready != req_fault);
+			assert (req_ready == (g_open && g_right && g_in && g_page));
+			if (req_fault) begin
+				assert ((req_cause == `MEA_FAULT_SLOT_CLOSED) == !g_open);
+				assert ((req_cause == `MEA_FAULT_DIRECTION) == (g_open && !g_right));
+				assert ((req_cause == `MEA_FAULT_BOUNDS) ==
+					(g_open && g_right && !g_in));
+				assert ((req_cause == `MEA_FAULT_PAGE) ==
+					(g_open && g_right && g_in && !g_page));
+			end
+		end else begin
+			assert (!req_ready && !req_fault);
+		end
+`endif
+	always @(posedge clk) begin
 		cover (ax_valid && ax_len == 8'd15);
+		cover (ax_valid && f_end == 80'd1 << AXI_AW);
 		cover (req_fault && req_cause == `MEA_FAULT_PAGE);
+		cover (req_fault && req_cause == `MEA_FAULT_BOUNDS && req_offset[32]);
 	end
 `endif
 endmodule

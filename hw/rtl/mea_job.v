@@ -141,6 +141,46 @@ module mea_job #(
 			job_cycles <= 32'd0;
 		end
 	end
+
+`ifdef FORMAL
+	reg f_past, f_ok; // f_ok: the last cycle was no reset
+	initial {f_past, f_ok} = 2'b00;
+	always @(posedge clk)
+		{f_past, f_ok} <= {1'b1, !rst};
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	always @(posedge clk) begin
+		// What mea_regs relies on.
+		assert (!job_start || job_ready);
+		assert (!job_end || state == END);
+		assert (!reset_done || (reset_request && state == IDLE));
+		assert (!(job_start && (job_end || reset_done)) && !(job_end && reset_done));
+		// A job has its table until nothing of it is on the bus; the engines
+		// are cleared between a fault and the record, and before a job.
+		if (f_ok && (state == END || state == CLEAR) && $past(state) != CLEAR)
+			assert ($past(bus_idle));
+		if (f_ok && state == RECORD)
+			assert ($past(bus_idle) || $past(clear));
+		if (f_ok && $past(state) == IDLE && state != IDLE)
+			assert ($past(clear) && job_cycles == 0 && cause == `MEA_FAULT_NONE);
+		if (f_past && (state == SCRUB || state == RUN))
+			assert (cause == `MEA_FAULT_NONE);
+		// The first fault is the one reported.
+		if (f_ok && $past(cause) != `MEA_FAULT_NONE && $past(state) != IDLE)
+			assert ($stable(job_fault) && $stable(job_fault_offset) &&
+				$stable(job_fault_cmd));
+		if (f_ok && $past(running) && $past(fault))
+			assert (state == ABORT && cause == $past(fault_cause));
+		// The watchdog: no job runs on past its budget.
+		if (f_ok && running && $past(running) && $past(budget) != 0)
+			assert ($past(job_cycles) < $past(budget));
+		if (f_past && $past(rst))
+			assert (state == IDLE);
+	end
+`endif
 endmodule
 
 `resetall

@@ -187,6 +187,15 @@ module mea_load #(
 			part <= 6'd0;
 		end
 	end
+
+`ifdef FORMAL
+	// Only tokens that are there are taken, and for a command that starts.
+	always @(posedge clk) begin
+		assert ((token_take & ~token_there) == 2'b00);
+		assert (token_take == 2'b00 || head_pop);
+		assert (!head_pop || (head_valid && !illegal && !misaligned));
+	end
+`endif
 endmodule
 
 `resetall

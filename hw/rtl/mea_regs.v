@@ -170,7 +170,11 @@ module mea_regs #(
 				state1 <= `MEA_STATE_DONE;
 			else
 				state0 <= `MEA_STATE_DONE;
-			irq_status[run] <= 1'b1;
+			// Not irq_status[run]: Yosys 0.23 cannot read that beside the reset.
+			if (run)
+				irq_status[1] <= 1'b1;
+			else
+				irq_status[0] <= 1'b1;
 			run <= !run;
 		end
 		if (wr_all && wa == `MEA_REG_CONTROL && wd[0])
@@ -232,6 +236,89 @@ module mea_regs #(
 			$finish;
 		end
 	end
+
+`ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
+	reg f_ok; // the last cycle was no reset
+	always @(posedge clk)
+		f_ok <= !rst;
+	initial f_ok = 1'b0;
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	// What the job sequencer may do.
+	always @(posedge clk) begin
+		`MEA_ENV (!job_start || job_ready || rst);
+		`MEA_ENV (!job_end || state_run == `MEA_STATE_RUNNING || rst);
+		`MEA_ENV (!reset_done || rst ||
+			  (reset_request && state_run != `MEA_STATE_RUNNING));
+		`MEA_ENV (!(job_start && (job_end || reset_done)) && !(job_end && reset_done));
+	end
+
+	always @(posedge clk) begin
+		// A bank that is not EMPTY keeps all that software wrote.
+		if (f_ok && $past(state0) != `MEA_STATE_EMPTY) begin
+			assert ($stable(page0) && $stable(size0) && $stable(r0) && $stable(w0));
+			assert ($stable(other0));
+			assert (state0 == $past(state0) || (state0 == $past(state0) + 2'd1) ||
+				($past(reset_done) && state0 == `MEA_STATE_EMPTY));
+		end
+		if (f_ok && $past(state1) != `MEA_STATE_EMPTY) begin
+			assert ($stable(page1) && $stable(size1) && $stable(r1) && $stable(w1));
+			assert ($stable(other1));
+			assert (state1 == $past(state1) || (state1 == $past(state1) + 2'd1) ||
+				($past(reset_done) && state1 == `MEA_STATE_EMPTY));
+		end
+		// ... and one that is EMPTY only starts.
+		if (f_ok && $past(state0) == `MEA_STATE_EMPTY)
+			assert (state0 <= `MEA_STATE_READY);
+		if (f_ok && $past(state1) == `MEA_STATE_EMPTY)
+			assert (state1 <= `MEA_STATE_READY);
+		if (f_past && $past(rst))
+			assert ({state0, state1, r0, w0, r1, w1} == 0);
+	end
+
+	// Who started first, for two that wait.
+	reg f_first;
+	always @(posedge clk)
+		if ((go0 && state1 != `MEA_STATE_READY) || (go1 && state0 != `MEA_STATE_READY))
+			f_first <= go1;
+		else if (job_start)
+			f_first <= !run;
+	always @(posedge clk)
+		if (f_past) begin
+			assert (state0 != `MEA_STATE_RUNNING || !run);
+			assert (state1 != `MEA_STATE_RUNNING || run);
+			// A bank that waits is next, so no START is forgotten.
+			if (state0 == `MEA_STATE_READY && state1 != `MEA_STATE_READY &&
+			    state1 != `MEA_STATE_RUNNING)
+				assert (!run);
+			if (state1 == `MEA_STATE_READY && state0 != `MEA_STATE_READY &&
+			    state0 != `MEA_STATE_RUNNING)
+				assert (run);
+			if (state0 == `MEA_STATE_READY && state1 != `MEA_STATE_READY)
+				assert (!f_first);
+			if (state1 == `MEA_STATE_READY && state0 != `MEA_STATE_READY)
+				assert (f_first);
+			if (state0 == `MEA_STATE_READY && state1 == `MEA_STATE_READY)
+				assert (run == f_first);
+		end
+
+	// AXI4-Lite answers stay until taken.
+	always @(posedge clk) begin
+		if (f_ok && $past(s_axil_bvalid) && !$past(s_axil_bready))
+			assert (s_axil_bvalid);
+		if (f_ok && $past(s_axil_rvalid) && !$past(s_axil_rready))
+			assert (s_axil_rvalid && $stable(s_axil_rdata));
+		if (f_ok && $past(job_end))
+			assert (irq_status[$past(run)] && state_run != `MEA_STATE_RUNNING);
+	end
+`endif
 endmodule
 
 `resetall

@@ -265,6 +265,96 @@ module mea_store #(
 		if (rst)
 			w_valid <= 1'b0;
 	end
+
+`ifdef FORMAL
+	reg f_past, f_ok; // f_ok: the last cycle was no reset
+	initial {f_past, f_ok} = 2'b00;
+	always @(posedge clk)
+		{f_past, f_ok} <= {1'b1, !rst};
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	// Bursts that the guard has taken and whose last beat the bus has not: two at
+	// most, the older in f_len0. f_seen of its beats are through. The end is found
+	// by the length asked for, never by w_last.
+	reg [1:0] f_open;
+	reg [8:0] f_len0, f_len1, f_seen, f_answers;
+	wire f_w   = w_valid && w_ready;
+	wire f_end = f_w && f_seen + 9'd1 == f_len0;
+	always @(posedge clk)
+		if (rst) begin
+			f_open <= 2'd0;
+			{f_seen, f_answers} <= 18'd0;
+		end else begin
+			f_open <= f_open + req_ready - f_end;
+			if (f_end)
+				f_len0 <= f_len1;
+			if (req_ready && f_open - f_end == 2'd0)
+				f_len0 <= req_beats;
+			if (req_ready && f_open - f_end != 2'd0)
+				f_len1 <= req_beats;
+			if (f_w)
+				f_seen <= f_end ? 9'd0 : f_seen + 9'd1;
+			f_answers <= f_answers + f_end - b_valid;
+		end
+
+	always @(posedge clk) begin
+		// The surroundings: the guard answers requests; the sequencer asks for a
+		// record of an idle engine, and resets one that owes nothing.
+		`MEA_ENV (!req_ready || (req_valid && req_beats != 0 && req_beats <= 9'd256));
+		`MEA_ENV (!rec_start || rst || (idle && !head_valid && !abort));
+		`MEA_ENV (!f_past || !rst || idle);
+		// The bus answers a burst after its last beat.
+		assume (!b_valid || rst || f_answers != 0);
+	end
+
+	always @(posedge clk)
+		if (f_past) begin
+			// No beat without a burst that the guard took, and as many as it
+			// was asked for, with `last` at the last, whenever abort comes.
+			if (w_valid) begin
+				assert (f_open != 0);
+				assert (w_last == (f_seen + 9'd1 == f_len0));
+			end
+			// An idle engine owes the bus nothing.
+			if (idle)
+				assert (!w_valid && !rows_busy && f_open == 0 && f_answers == 0);
+			// What makes it inductive.
+			assert (f_open == sending + (w_valid && w_last));
+			assert (answers == f_open + f_answers && f_answers < 9'd256);
+			assert (!sending || (beats_left != 0 && beats_left <= 9'd256));
+			if (w_valid && !w_last)
+				assert (sending && f_seen + 9'd1 + beats_left == f_len0);
+			if (!w_valid && sending)
+				assert (f_seen + beats_left == f_len0);
+			if (w_valid && w_last && sending)
+				assert (f_len1 == beats_left);
+			if (!w_valid && !sending)
+				assert (f_seen == 0);
+			assert (f_len0 <= 9'd256 || f_open == 0);
+			assert (f_seen < f_len0 || f_open == 0);
+		end
+
+	always @(posedge clk) begin
+		// AXI: a beat once shown stays, unchanged, until it is taken.
+		if (f_ok && !rst && $past(w_valid) && !$past(w_ready)) begin
+			assert (w_valid);
+			assert ($stable(w_data) && $stable(w_strb) && $stable(w_last));
+		end
+		// Beats that go out only because they are owed change no memory.
+		if (f_ok && !rst && $past(send) && $past(abort))
+			assert (w_strb == 0);
+		// Only tokens that are there are taken, and for a command that starts.
+		assert ((token_take & ~token_there) == 2'b00);
+		assert (token_take == 2'b00 || head_pop);
+		assert (!head_pop || (head_valid && !illegal && !misaligned && !abort));
+		// Only as a command ends, with all its answers, are tokens given.
+		if (f_past && token_give != 2'b00)
+			assert (finished && f_answers == 0 && f_open == 0);
+	end
+`endif
 endmodule
 
 `resetall

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+# Proofs by k-induction (yosys-smtbmc, z3) and the check that they can fail; see
+# hw/formal/README.md. JOBS=2 proves two at a time, PROOFS names some.
+.PHONY: formal
+formal:
+	$(Q)hw/formal/prove.sh $(PROOFS)
