@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, kmod
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, kmod, cosim
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -15,6 +15,8 @@ lint="clang-format cppcheck"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
+# The guest kernels of the co-simulation.
+cosim="gcc libc6-dev make linux-source-6.12 xz-utils flex bison bc libelf-dev"
 
 want=
 for group in "$@"; do
@@ -23,6 +25,7 @@ for group in "$@"; do
 	check) want="$want $check" ;;
 	lint) want="$want $lint" ;;
 	kmod) want="$want $kmod" ;;
+	cosim) want="$want $cosim" ;;
 	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
 	esac
 done

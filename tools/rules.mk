@@ -9,3 +9,4 @@ $(B)/mea: $(TOOL_OBJS) $(B)/libmea.a
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
 ALL_TARGETS += $(if $(TOOL_SRCS),$(B)/mea)
+include tools/cosim/cosim.mk

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The guest's first process. On the host's files, read-only, it mounts what programs
+ * expect, loads modules, runs one command, unloads, asks for leaks, and powers off.
+ *
+ * run.sh leaves its wishes in the folder $MEA_RUN, which appears writable at /run/out:
+ * argv, env, modules (each word or line ended by a zero), cwd. The answer is status.
+ * The command has tty1 as input and output, tty2 as error output; tty0 is the log.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define OUT	     "/run/out"
+#define WORDS	     256
+#define LEAKS	     "/sys/kernel/debug/kmemleak"
+#define LEAK_AGE_SEC 6 /* kmemleak does not report younger blocks */
+
+static FILE *console;
+
+/* A line of the log; run.sh fails the run for "init: error". */
+static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void say(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vfprintf(console ? console : stderr, format, ap);
+	va_end(ap);
+	fflush(console ? console : stderr);
+}
+
+static void try_mount(const char *what, const char *where, const char *type, const char *options)
+{
+	mkdir(where, 0755);
+	if (mount(what, where, type, 0, options))
+		say("init: error: mount %s: %s\n", where, strerror(errno));
+}
+
+/* Reads a file of words that zeros end. The words live as long as the process. */
+static int read_words(const char *path, char **words)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0;
+	int n = 0;
+
+	if (!f)
+		return 0;
+	while (n < WORDS - 1 && getdelim(&line, &room, 0, f) > 0) {
+		words[n++] = line;
+		line = NULL;
+		room = 0;
+	}
+	words[n] = NULL;
+	fclose(f);
+	return n;
+}
+
+static bool below_tmp(const char *path)
+{
+	return path && !strncmp(path, "/tmp/", 5);
+}
+
+static void mount_all(const char *run, const char *cwd)
+{
+	try_mount("proc", "/proc", "proc", NULL);
+	try_mount("sysfs", "/sys", "sysfs", NULL);
+	try_mount("devtmpfs", "/dev", "devtmpfs", NULL);
+	console = fopen("/dev/tty0", "w");
+	try_mount("tmpfs", "/dev/shm", "tmpfs", NULL);
+	try_mount("debugfs", "/sys/kernel/debug", "debugfs", NULL);
+	try_mount("tmpfs", "/run", "tmpfs", NULL);
+	mkdir("/run/tmp", 01777);
+	setenv("TMPDIR", "/run/tmp", 1);
+	try_mount("none", OUT, "hostfs", run);
+	/* Programs that insist on /tmp get one, unless what they run from is there. */
+	if (!below_tmp(run) && !below_tmp(cwd))
+		try_mount("tmpfs", "/tmp", "tmpfs", NULL);
+}
+
+/* --- modules: "path parameters" ------------------------------------------------------- */
+
+static bool load(const char *line)
+{
+	size_t len = strcspn(line, " ");
+	char *path = strndup(line, len);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	long rc = fd < 0 ? -1 : syscall(SYS_finit_module, fd, line[len] ? line + len + 1 : "", 0);
+
+	if (rc)
+		say("init: error: %s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(path);
+	return !rc;
+}
+
+static void unload(const char *line)
+{
+	const char *dot, *slash;
+	char name[64];
+
+	line = strndupa(line, strcspn(line, " "));
+	slash = strrchr(line, '/');
+	slash = slash ? slash + 1 : line;
+	dot = strchrnul(slash, '.');
+	snprintf(name, sizeof(name), "%.*s", (int)(dot - slash), slash);
+	for (char *c = name; *c; c++)
+		if (*c == '-')
+			*c = '_';
+	/* A test may have unloaded it already. */
+	if (syscall(SYS_delete_module, name, O_NONBLOCK) && errno != ENOENT)
+		say("init: error: module %s does not unload: %s\n", name, strerror(errno));
+}
+
+/* --- the command -------------------------------------------------------------------- */
+
+/* Bytes as they are, unless somebody types at them. */
+static int open_tty(const char *path, bool raw)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY);
+	struct termios t;
+
+	if (fd >= 0 && raw && !tcgetattr(fd, &t)) {
+		cfmakeraw(&t);
+		tcsetattr(fd, TCSANOW, &t);
+	}
+	return fd;
+}
+
+static void child(char **argv, char **env, const char *cwd, bool interactive)
+{
+	int out = open_tty("/dev/tty1", !interactive);
+	int err = interactive ? out : open_tty("/dev/tty2", true);
+
+	setsid();
+	if (interactive)
+		ioctl(out, TIOCSCTTY, 0);
+	dup2(out, 0);
+	dup2(out, 1);
+	dup2(err, 2);
+	for (int i = 0; env[i]; i++)
+		putenv(env[i]);
+	if (cwd && chdir(cwd))
+		fprintf(stderr, "%s: %s\n", cwd, strerror(errno));
+	execvp(argv[0], argv);
+	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int run(char **argv, char **env, const char *cwd, bool interactive)
+{
+	pid_t pid = fork(), done;
+	int status = 0;
+
+	if (pid < 0)
+		return 126;
+	if (!pid)
+		child(argv, env, cwd, interactive);
+	/* Orphans end here too. */
+	do
+		done = wait(&status);
+	while (done != pid && (done >= 0 || errno == EINTR));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Output that the host has not taken yet would be lost with the power. */
+static void drain(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		tcdrain(fd);
+		close(fd);
+	}
+}
+
+/* --- leaks --------------------------------------------------------------------------- */
+
+static void report_leaks(void)
+{
+	int fd = open(LEAKS, O_RDWR | O_CLOEXEC);
+	char buf[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	sleep(LEAK_AGE_SEC);
+	/* Once more, because a block may hide in a register the first time. */
+	for (int i = 0; i < 2; i++)
+		if (write(fd, "scan", 4) != 4)
+			say("init: error: kmemleak: %s\n", strerror(errno));
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		fwrite(buf, 1, (size_t)n, console);
+	fflush(console);
+	close(fd);
+}
+
+static void leave(int status)
+{
+	FILE *f = fopen(OUT "/status", "w");
+
+	if (!f || fprintf(f, "%d\n", status) < 0 || fclose(f))
+		say("init: error: status: %s\n", strerror(errno));
+	drain("/dev/tty1");
+	drain("/dev/tty2");
+	drain("/dev/tty0");
+	sync();
+	reboot(RB_POWER_OFF);
+	_exit(1); /* the kernel panics, which the host sees */
+}
+
+int main(void)
+{
+	static char *argv[WORDS], *env[WORDS], *modules[WORDS], *cwd[WORDS];
+	const char *run_dir = getenv("MEA_RUN");
+	int n_modules, status = 125;
+	bool interactive = getenv("MEA_INTERACTIVE") != NULL;
+
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	/* Still the host's file: /run is not mounted yet. */
+	if (run_dir && !chdir(run_dir))
+		read_words("cwd", cwd);
+	mount_all(run_dir, cwd[0]);
+	read_words(OUT "/argv", argv);
+	read_words(OUT "/env", env);
+	n_modules = read_words(OUT "/modules", modules);
+	for (int i = 0; i < n_modules; i++)
+		if (!load(modules[i]))
+			leave(status);
+	if (argv[0])
+		status = run(argv, env, cwd[0], interactive);
+	while (n_modules--)
+		unload(modules[n_modules]);
+	report_leaks();
+	leave(status);
+}
