@@ -5,9 +5,10 @@
 #   tests/run.sh PROGRAM ...
 #
 # A word may be a program with arguments ("build/x 16x16 100"). Criterion programs
-# (tests/unit) are asked for TAP on standard error; others print it themselves.
+# (tests/unit, tests/kmod) are asked for TAP on standard error; others print it themselves.
 # Shows what failed, why what was skipped was, and, last, the sums. Every program
-# has a time limit (TEST_LIMIT seconds, 900). Exit status: 0 if nothing failed.
+# has a time limit (TEST_LIMIT seconds, 900). TAP_LOG: a file that gets the TAP of all.
+# Exit status: 0 if nothing failed.
 set -u
 passed=0 failed=0 skipped=0
 limit=${TEST_LIMIT:-900}
@@ -18,7 +19,7 @@ for program in "$@"; do
 	read -r -a words <<<"$program"
 	start=$SECONDS
 	case ${words[0]} in
-	*/unit/*)
+	*/unit/* | */kmod/test_*[!h])
 		timeout "$limit" "${words[@]}" --tap="$out/tap" -j1 >"$out/log" 2>&1 </dev/null ;;
 	*)
 		timeout "$limit" "${words[@]}" >"$out/tap" 2>"$out/log" </dev/null ;;
@@ -48,6 +49,7 @@ for program in "$@"; do
 		grep -vE '^ok' "$out/tap" | head -60
 		tail -n 40 "$out/log"
 	fi
+	[ -z "${TAP_LOG-}" ] || cat "$out/tap" >>"$TAP_LOG"
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	rm -f "$out/tap" "$out/log"
 done

@@ -20,7 +20,34 @@ $(B)/tests/unit/test_cosim: $(B)/tools/cosim/ctl.o | $(B)/mea-cosim build/hw/sim
 $(B)/tests/unit/test_cosim.o: EXTRA_CFLAGS += -Itools
 
 # --- guest kernels -------------------------------------------------------------
-COSIM_KERNELS := fast debug
+COSIM_KERNELS ?= fast debug
 .PHONY: cosim-kernel
 cosim-kernel:
 	@tools/cosim/kernel.sh build/cosim $(COSIM_KERNELS)
+
+# The driver for each; in the debug kernel it counts its branches for fuzzers.
+COSIM_MODULES := $(COSIM_KERNELS:%=cosim-module-%)
+.PHONY: $(COSIM_MODULES)
+cosim-module-fast: COSIM_KMOD_FLAGS := ARCH=um
+cosim-module-debug: COSIM_KMOD_FLAGS := ARCH=um KCOV_INSTRUMENT=y
+$(COSIM_MODULES): cosim-module-%: cosim-kernel
+	$(Q)$(MAKE) -s kmod KDIR=$(abspath build/cosim/$*) KMOD_OUT=build/cosim/$*/mea \
+		KMOD_FLAGS="$(COSIM_KMOD_FLAGS)"
+
+# --- tests in the guest ------------------------------------------------------------
+# tests/kmod/test_*.c: Criterion, test_*.sh: TAP. They share a guest, but for those
+# with "unplug" in their name (check.sh).
+KMOD_TEST_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/kmod/test_*.c)))
+KMOD_TESTS := $(sort $(wildcard tests/kmod/test_*.sh)) $(KMOD_TEST_BINS)
+
+$(B)/tests/kmod/%.o: EXTRA_CFLAGS += -Itools -Ikmod/uapi
+$(KMOD_TEST_BINS): %: %.o $(B)/tools/cosim/ctl.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+
+# Everything above, in both kernels; the last line is the sum.
+.PHONY: cosim cosim-programs
+cosim-programs: $(COSIM_MODULES) $(B)/mea-cosim build/cosim/init $(B)/mea $(KMOD_TEST_BINS) \
+	build/hw/sim/libmea_sim_16x16.so
+cosim:
+	@tools/cosim/cosim.sh "$(MAKE)" "$(COSIM_KERNELS)" $(KMOD_TESTS)

@@ -69,12 +69,15 @@ static int read_words(const char *path, char **words)
 	return n;
 }
 
-static bool below_tmp(const char *path)
+static bool any_below_tmp(char **words)
 {
-	return path && !strncmp(path, "/tmp/", 5);
+	for (; *words; words++)
+		if (!strncmp(*words, "/tmp/", 5))
+			return true;
+	return false;
 }
 
-static void mount_all(const char *run, const char *cwd)
+static void mount_all(const char *run, bool keep_tmp)
 {
 	try_mount("proc", "/proc", "proc", NULL);
 	try_mount("sysfs", "/sys", "sysfs", NULL);
@@ -86,8 +89,7 @@ static void mount_all(const char *run, const char *cwd)
 	mkdir("/run/tmp", 01777);
 	setenv("TMPDIR", "/run/tmp", 1);
 	try_mount("none", OUT, "hostfs", run);
-	/* Programs that insist on /tmp get one, unless what they run from is there. */
-	if (!below_tmp(run) && !below_tmp(cwd))
+	if (!keep_tmp)
 		try_mount("tmpfs", "/tmp", "tmpfs", NULL);
 }
 
@@ -141,7 +143,7 @@ static int open_tty(const char *path, bool raw)
 	return fd;
 }
 
-static void child(char **argv, char **env, const char *cwd, bool interactive)
+static void child(char **argv, char **env, bool interactive)
 {
 	int out = open_tty("/dev/tty1", !interactive);
 	int err = interactive ? out : open_tty("/dev/tty2", true);
@@ -154,14 +156,12 @@ static void child(char **argv, char **env, const char *cwd, bool interactive)
 	dup2(err, 2);
 	for (int i = 0; env[i]; i++)
 		putenv(env[i]);
-	if (cwd && chdir(cwd))
-		fprintf(stderr, "%s: %s\n", cwd, strerror(errno));
 	execvp(argv[0], argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-static int run(char **argv, char **env, const char *cwd, bool interactive)
+static int run(char **argv, char **env, bool interactive)
 {
 	pid_t pid = fork(), done;
 	int status = 0;
@@ -169,7 +169,7 @@ static int run(char **argv, char **env, const char *cwd, bool interactive)
 	if (pid < 0)
 		return 126;
 	if (!pid)
-		child(argv, env, cwd, interactive);
+		child(argv, env, interactive);
 	/* Orphans end here too. */
 	do
 		done = wait(&status);
@@ -227,22 +227,26 @@ int main(void)
 {
 	static char *argv[WORDS], *env[WORDS], *modules[WORDS], *cwd[WORDS];
 	const char *run_dir = getenv("MEA_RUN");
-	int n_modules, status = 125;
+	int n_modules = 0, status = 125;
 	bool interactive = getenv("MEA_INTERACTIVE") != NULL;
 
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	/* Still the host's file: /run is not mounted yet. */
-	if (run_dir && !chdir(run_dir))
+	/* Still the host's folder, whatever will be mounted over it. */
+	if (run_dir && !chdir(run_dir)) {
 		read_words("cwd", cwd);
-	mount_all(run_dir, cwd[0]);
-	read_words(OUT "/argv", argv);
-	read_words(OUT "/env", env);
-	n_modules = read_words(OUT "/modules", modules);
+		read_words("argv", argv);
+		read_words("env", env);
+		n_modules = read_words("modules", modules);
+	}
+	/* Programs that insist on /tmp get one, unless what they need is there. */
+	mount_all(run_dir, any_below_tmp(cwd) || any_below_tmp(argv) || any_below_tmp(modules));
+	if (!cwd[0] || chdir(cwd[0]))
+		say("init: error: no working folder: %s\n", strerror(errno));
 	for (int i = 0; i < n_modules; i++)
 		if (!load(modules[i]))
 			leave(status);
 	if (argv[0])
-		status = run(argv, env, cwd[0], interactive);
+		status = run(argv, env, interactive);
 	while (n_modules--)
 		unload(modules[n_modules]);
 	report_leaks();

@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What every other test in the guest builds on: device, driver, and side channel.
+set -u
+n=0
+check()
+{
+	local what=$1
+	n=$((n + 1))
+	shift
+	if "$@"; then echo "ok $n - $what"; else echo "not ok $n - $what"; fi
+}
+ctl() { build/mea-cosim --ctl pci "$@"; }
+counter() { ctl counters | grep -o "$1=[0-9]*" | cut -d= -f2; }
+
+check "the device is on the PCI bus" test -e /sys/bus/pci/devices/0000:00:00.0
+check "the driver has it" test "$(basename "$(readlink /sys/bus/pci/devices/0000:00:00.0/driver)")" = mea
+check "its node is there" test -c /dev/accel/accel0
+check "the side channel answers" test "$(ctl ping)" = ok
+check "the side channel refuses nonsense" eval '! ctl nonsense 2>/dev/null'
+check "register accesses are counted" test "$(counter mmio_reads)" -gt 0
+check "the tree is read-only" eval '! touch Makefile 2>/dev/null'
+check "there is room to write" touch /run/out/x /tmp/x /dev/shm/x
+echo "1..$n"

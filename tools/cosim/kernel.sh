@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the User-Mode Linux kernels of the co-simulation and keeps them.
+#
+#   tools/cosim/kernel.sh DIR KERNEL ...      kernels: fast, debug
+#
+# From Debian's linux-source package into DIR/KERNEL; DIR/linux is the source.
+# A kernel is built again when its configuration, the source or the compiler
+# changes. JOBS: parallel jobs (all processors). LINUX_SOURCE: another source
+# archive. Prints how long it took.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+archive=${LINUX_SOURCE:-/usr/src/linux-source-6.12.tar.xz}
+jobs=${JOBS:-$(nproc)}
+[ $# -ge 2 ] || { sed -n '3,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+mkdir -p "$1"
+dir=$(cd "$1" && pwd)
+shift
+[ -r "$archive" ] || { echo "kernel.sh: no $archive; apt-get install linux-source-6.12" >&2; exit 1; }
+
+# One at a time in a directory.
+exec 9>"$dir/.lock"
+flock 9
+
+# Size and time stand for the content of 150 MB; the number is that of adapt().
+version="$(stat -L -c '%s %Y' "$archive") 1"
+
+# UML 6.12 keeps 2696 bytes for a process's vector registers, and panics on a host
+# whose set is larger: AMX has 11008. Later kernels ask the host.
+adapt()
+{
+	sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696)/DEFINE_LONGS(HOST_FP_SIZE, 12288)/' \
+		"$1/arch/x86/um/user-offsets.c"
+	grep -q 'HOST_FP_SIZE, 12288' "$1/arch/x86/um/user-offsets.c" ||
+		{ echo "kernel.sh: $archive has changed; see adapt()" >&2; exit 1; }
+}
+
+unpack()
+{
+	[ "$(cat "$dir/linux/.version" 2>/dev/null)" = "$version" ] && return
+	echo "  UNPACK  $archive"
+	rm -rf "$dir/linux" "$dir/linux.new"
+	mkdir "$dir/linux.new"
+	# What no kernel here is built from is two thirds of the archive.
+	tar -xf "$archive" -C "$dir/linux.new" --strip-components=1 --wildcards \
+		--exclude='*/drivers/gpu/drm/amd/include/asic_reg' \
+		--exclude='*/Documentation/[a-zA-Z]*/*' --exclude='*/tools/testing/*' \
+		--exclude='*/arch/*/boot/dts/*.dts*'
+	adapt "$dir/linux.new"
+	echo "$version" >"$dir/linux.new/.version"
+	mv "$dir/linux.new" "$dir/linux"
+}
+
+# Every line of the fragments must hold in the configuration that came out.
+check_config()
+{
+	local line bad=0
+
+	while read -r line; do
+		case $line in
+		CONFIG_*=n) grep -q "^${line%n}" "$2" && { echo "kernel.sh: $line did not take" >&2; bad=1; } ;;
+		CONFIG_*) grep -qxF "$line" "$2" || { echo "kernel.sh: $line did not take" >&2; bad=1; } ;;
+		esac
+	done <"$1"
+	return $bad
+}
+
+build()
+{
+	local name=$1 out=$dir/$1 fragments start=$SECONDS key
+
+	case $name in
+	fast) fragments=("$here/fast.config") ;;
+	debug) fragments=("$here/fast.config" "$here/debug.config") ;;
+	*) echo "kernel.sh: $name: unknown kernel" >&2; exit 2 ;;
+	esac
+	key=$({ echo "$version"; ${CC:-gcc} --version; cat "${fragments[@]}"; } | sha256sum)
+	if [ -x "$out/linux" ] && [ "$(cat "$out/.key" 2>/dev/null)" = "$key" ]; then
+		echo "  KERNEL  $name (cached)"
+		return
+	fi
+	unpack
+	echo "  KERNEL  $name"
+	mkdir -p "$out"
+	rm -f "$out/.key"
+	cat "${fragments[@]}" >"$out/fragment"
+	make -s -C "$dir/linux" ARCH=um O="$out" KCONFIG_ALLCONFIG="$out/fragment" allnoconfig \
+		>"$out/build.log" 2>&1 || { tail -20 "$out/build.log" >&2; exit 1; }
+	check_config "$out/fragment" "$out/.config"
+	make -s -C "$dir/linux" ARCH=um O="$out" -j"$jobs" linux modules >>"$out/build.log" 2>&1 || {
+		grep -m 20 -E 'error|Error|undefined' "$out/build.log" >&2
+		tail -20 "$out/build.log" >&2
+		exit 1
+	}
+	echo "$key" >"$out/.key"
+	echo "  KERNEL  $name took $((SECONDS - start)) s"
+}
+
+for name in "$@"; do
+	build "$name"
+done

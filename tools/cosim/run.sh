@@ -1,0 +1,165 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs a command in a guest whose PCI bus has the simulated accelerator.
+#
+#   tools/cosim/run.sh [OPTIONS] [--] COMMAND [ARGUMENT ...]
+#
+#   -k, --kernel NAME    fast (default) or debug
+#   -m, --module FILE    kernel module to load; "FILE parameter=value" gives parameters;
+#                        may be repeated; all are unloaded at the end
+#   -c, --config NAME    the array (16x16), or "none": no device
+#       --cosim OPTIONS  more options for mea-cosim, one word
+#   -t, --time SECONDS   limit for the whole run (600)
+#       --mem SIZE       of the guest (256M; debug 512M)
+#   -e, --env NAME=VALUE environment of the command; may be repeated
+#   -o, --out DIR        keep the logs there; also /run/out in the guest, writable
+#   -a, --allow REGEX    lines of the kernel's log that are no fault
+#   -u, --unplug         the device will go away: the warnings of UML's bus are no fault
+#   -i, --interactive    the terminal is the command's
+#       --gdb            run the kernel under gdb
+#   -v, --verbose        print the kernel's log, boot times and counters
+#
+# The guest's files are the host's, read-only, but for /run, /tmp, /dev/shm and
+# /run/out. Exit status: the command's; 124 over the limit, 125 the guest broke
+# down, 3 the device or the driver left its memory, 99 the kernel's log has faults.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+build=${MEA_BUILD:-$top/build}
+kernel=fast config=16x16 limit=600 mem='' out='' allow='' unplug='' gdb='' verbose=''
+modules=() env=() cosim_options=() more=()
+
+usage() { sed -n '3,25s/^# \{0,1\}//p' "$0"; }
+while [ $# -gt 0 ]; do
+	case $1 in
+	-k | --kernel) kernel=$2; shift 2 ;;
+	-m | --module) modules+=("$2"); shift 2 ;;
+	-c | --config) config=$2; shift 2 ;;
+	--cosim) read -r -a cosim_options <<<"$2"; shift 2 ;;
+	-t | --time) limit=$2; shift 2 ;;
+	--mem) mem=$2; shift 2 ;;
+	-e | --env) env+=("$2"); shift 2 ;;
+	-o | --out) out=$2; shift 2 ;;
+	-a | --allow) allow=$2; shift 2 ;;
+	-u | --unplug) unplug=--unplug; shift ;;
+	-i | --interactive) more+=(MEA_INTERACTIVE=1); shift ;;
+	--gdb) gdb=1; shift ;;
+	-v | --verbose) verbose=1; shift ;;
+	-h | --help) usage; exit 0 ;;
+	--) shift; break ;;
+	-*) echo "run.sh: $1: unknown option" >&2; usage >&2; exit 2 ;;
+	*) break ;;
+	esac
+done
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+linux=$build/cosim/$kernel/linux
+[ -x "$linux" ] || { echo "run.sh: no $kernel kernel; make cosim-kernel builds it" >&2; exit 125; }
+case $kernel in debug) : "${mem:=512M}" ;; *) : "${mem:=256M}" ;; esac
+
+# --- the folder between host and guest ------------------------------------------
+keep=$out
+# The paths of sockets are short.
+sockets=$(mktemp -d /tmp/mea-cosim.XXXXXX)
+[ -n "$out" ] || out=$sockets/out
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+rm -f "$out/status" "$out/log"
+printf '%s\0' "$@" >"$out/argv"
+printf '%s\0' "$PWD" >"$out/cwd"
+: >"$out/env"
+: >"$out/modules"
+[ ${#env[@]} -eq 0 ] || printf '%s\0' "${env[@]}" >"$out/env"
+[ ${#modules[@]} -eq 0 ] || {
+	# What accelerator drivers are built on; a module in the tree of the same kernel.
+	printf '%s\0' "$build/cosim/$kernel/drivers/gpu/drm/scheduler/gpu-sched.ko"
+	printf '%s\0' "${modules[@]}"
+} >"$out/modules"
+
+cosim='' uml=''
+# shellcheck disable=SC2317 # the trap calls it
+cleanup()
+{
+	[ -z "$uml" ] || kill -KILL -- "-$uml" 2>/dev/null
+	[ -z "$cosim" ] || kill "$cosim" 2>/dev/null
+	wait 2>/dev/null
+	rm -rf "$sockets"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# --- the device --------------------------------------------------------------------
+if [ "$config" != none ]; then
+	"$build/mea-cosim" --config "$config" --side "$sockets/side" ${verbose:+--verbose} \
+		${cosim_options[@]+"${cosim_options[@]}"} "$sockets/pci" &
+	cosim=$!
+	for ((i = 0; i < 500; i++)); do
+		[ -S "$sockets/pci" ] && break
+		kill -0 "$cosim" 2>/dev/null || { echo "run.sh: mea-cosim did not start" >&2; exit 125; }
+		sleep 0.01
+	done
+	more+=("virtio_uml.device=$sockets/pci:1234")
+	[ -z "$verbose" ] || echo "run.sh: side channel: mea-cosim --ctl $sockets/side COMMAND" >&2
+fi
+
+# --- the guest ------------------------------------------------------------------------
+# shellcheck disable=SC2054 # commas of the kernel's
+command=("$linux" "mem=$mem" root=/dev/root rootfstype=hostfs rootflags=/ ro
+	"init=$build/cosim/init" con=null con0=null,fd:1 con1=fd:0,fd:3 con2=null,fd:4 console=tty0
+	# A register read waits for the simulator; UML gives up after 40 ms otherwise.
+	virt_pci.max_delay_us=5000000
+	panic=-1 "MEA_RUN=$out" ${more[@]+"${more[@]}"})
+ulimit -c 0
+start=$(date +%s%N)
+if [ -n "$gdb" ]; then
+	# UML uses these signals for itself.
+	gdb -q -ex 'handle SIGSEGV SIGUSR1 SIGALRM SIGIO SIGWINCH nostop noprint' \
+		--args "${command[@]}" 3>&1 4>&2
+	rc=0
+else
+	# timeout makes a process group of its own, with all that UML forks. A guest that
+	# is told to end kindly may wait for its device for ever.
+	timeout -s KILL "$limit" "${command[@]}" <&0 3>&1 4>&2 >"$out/log" 2>&1 &
+	uml=$!
+	rc=
+	# A device that aborts takes the guest with it; one that was killed does not.
+	while [ -z "$rc" ]; do
+		wait -n -p ended ${cosim:+"$cosim"} "$uml"
+		case $ended in
+		"$uml") wait "$uml"; rc=$? ;;
+		"$cosim")
+			wait "$cosim"; cosim_rc=$?
+			cosim=
+			[ "$cosim_rc" -eq 0 ] || {
+				kill -KILL -- "-$uml"
+				wait "$uml"
+				rc=$cosim_rc
+			} ;;
+		*) rc=125 ;;
+		esac
+	done 2>/dev/null
+	uml=
+fi
+ms=$((($(date +%s%N) - start) / 1000000))
+if [ -n "$cosim" ]; then
+	wait "$cosim"
+	cosim_rc=$?
+	cosim=
+fi
+
+# --- what came out ------------------------------------------------------------------------
+[ -z "$verbose" ] || { cat "$out/log"; echo "run.sh: $ms ms from start to power-off" >&2; } >&2
+show()
+{
+	echo "run.sh: $1" >&2
+	grep -v '>\] ? ' "$out/log" | tail -n 30 | sed 's/^/    /' >&2
+}
+[ "${cosim_rc:-0}" -ne 3 ] || { show "the device stopped the run"; exit 3; }
+[ "$rc" -ne 137 ] || [ "$ms" -lt $((limit * 1000)) ] || { show "over the limit of $limit s"; exit 124; }
+status=$(cat "$out/status" 2>/dev/null)
+[ -n "$status" ] || { show "the guest broke down (status $rc)"; exit 125; }
+[ "${cosim_rc:-0}" -eq 0 ] || { show "mea-cosim ended with status $cosim_rc"; exit 125; }
+if ! "$here/logcheck.sh" $unplug "$out/log" "$allow"; then
+	[ -z "$keep" ] || echo "run.sh: the whole log is $out/log" >&2
+	exit 99
+fi
+exit "$status"
