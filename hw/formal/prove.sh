@@ -16,34 +16,37 @@ set -u
 here=$(dirname "$0")
 export RTL=${RTL:-hw/rtl} OUT=${OUT:-build/formal} HERE=$here
 
-# name, mode, base depth, induction depth, top module, parameters, sources, cuts
+# name, mode, base depth, induction depth, top module, parameters, cuts
 prove() {
-	local name=$1 mode=$2 base=$3 k=$4 top=$5 params=$6 sources=$7 cuts=$8 start=$SECONDS
-	local work=$OUT/$name env=assume defines= files= f step
+	local name=$1 mode=$2 base=$3 k=$4 top=$5 params=$6 cuts=$7 start=$SECONDS
+	local work=$OUT/$name defines="-DMEA_ENV=assume -DMEA_HOLDS=assert" f step
 	rm -rf "$work"
 	mkdir -p "$work"
 	case $mode in
-	exact) defines=-DMEA_FORMAL_EXACT ;;
-	top) defines=-DMEA_FORMAL_TOP env=assert ;;
+	exact) defines="$defines -DMEA_FORMAL_EXACT" ;;
+	top) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assert" ;;
+	given) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assume -DMEA_HOLDS=assume" ;;
 	esac
-	for f in ${sources//,/ }; do
-		case $f in
-		formal_*) files="$files $HERE/$f.v" ;;
-		*) files="$files $RTL/$f.v" ;;
-		esac
-	done
 	{
-		echo "read_verilog -formal -DMEA_ENV=$env $defines -Ihw/isa$files"
+		echo "read_verilog -formal $defines -Ihw/isa $RTL/*.v$([ "$top" = "${top#formal_}" ] || echo " $HERE/$top.v")"
 		[ "$params" = - ] || echo "chparam $(sed 's/\([A-Z_]*\)=\([0-9]*\)/ -set \1 \2/g' \
 			<<<"${params//,/ }") $top"
 		echo "hierarchy -check -top $top"
-		# A module that is cut out may answer anything at any time.
+		# Here the property module alone has something to prove.
+		[ $mode != given ] || echo "chformal -assert -remove * formal_* %d"
+		# What is cut out may answer anything at any time.
 		if [ "$cuts" != - ]; then
 			for f in ${cuts//,/ }; do
-				echo "select -assert-min 1 */t:*$f*"
-				echo "delete */t:*$f*"
+				case $f in
+				.*) f="*/c:${f#.}" ;;
+				*) f="*/t:*$f*" ;;
+				esac
+				echo "select -assert-min 1 $f"
+				echo "delete $f"
 			done
-			echo "proc; setundef -undriven -anyseq"
+			# (The property module's own wires are tied later.)
+			echo "proc; select -set rest * formal_* %d"
+			echo "setundef -undriven -anyseq @rest"
 		fi
 		echo "prep -flatten -top $top; peepopt; opt_clean"
 		[ ! -f "$HERE/$top.ys" ] || echo "script $HERE/$top.ys"
@@ -82,7 +85,7 @@ fi
 start=$SECONDS
 result=$(mktemp)
 trap 'rm -f "$result"' EXIT
-xargs -P "${JOBS:-1}" -L 1 bash -c '[ $# -eq 8 ] && prove "$@" || { [ $# -eq 8 ] ||
+xargs -P "${JOBS:-1}" -L 1 bash -c '[ $# -eq 7 ] && prove "$@" || { [ $# -eq 7 ] ||
 	echo "FAIL  $1: no such task"; false; }' prove <<<"$table" | tee "$result"
 failed=$(grep -vc '^PASS' "$result")
 total=$(grep -c . <<<"$table")

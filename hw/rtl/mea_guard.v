@@ -52,8 +52,22 @@ module mea_guard #(
 	localparam W = (AXI_AW < 33 ? 33 : AXI_AW) + 2;
 
 	wire [SW-1:0]     s = req_slot[SW-1:0];
-	wire [63:0]       base = {slot_page[s*52 +: 52], 12'd0};
-	wire [32:0]       size = {slot_size[s*27 +: 27], 6'd0};
+	// A part-select at a multiple of 52 would become a multiplier and a shifter.
+	reg [51:0] page_s;
+	reg [26:0] size_s;
+	integer i;
+	always @* begin
+		page_s = slot_page[51:0];
+		size_s = slot_size[26:0];
+		for (i = 1; i < SLOTS; i = i + 1)
+			if (s == i[SW-1:0]) begin
+				page_s = slot_page[i*52 +: 52];
+				size_s = slot_size[i*27 +: 27];
+			end
+	end
+
+	wire [63:0]       base = {page_s, 12'd0};
+	wire [32:0]       size = {size_s, 6'd0};
 	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
 	// One bit more than the operands, so that no sum can wrap.
 	wire [33:0]       last = {1'b0, req_offset} + {20'd0, bytes};
@@ -100,7 +114,8 @@ module mea_guard #(
 
 `ifdef FORMAL
 	// MEA_ENV is `assume` when this module is proved alone and `assert` where the
-	// whole master is (hw/formal/README.md).
+	// whole master is; MEA_HOLDS is `assert` here, not there, and `assume` where
+	// what it says is put to use (hw/formal/README.md).
 	reg f_past;
 	initial f_past = 1'b0;
 	always @(posedge clk)
@@ -132,13 +147,15 @@ module mea_guard #(
 	wire [79:0] f_hi = f_lo + {47'd0, f_size};
 `ifndef MEA_FORMAL_EXACT
 	always @(posedge clk) begin
+`ifdef MEA_HOLDS
 		if (f_past && ax_valid) begin
-			assert (f_slot < SLOTS);
-			assert (f_first >= f_lo);
-			assert (f_end <= f_hi);
-			assert (slot_right[f_slot[SW-1:0]]);
-			assert (f_first[79:12] == ((f_end - 80'd1) >> 12));
+			`MEA_HOLDS (f_slot < SLOTS);
+			`MEA_HOLDS (f_first >= f_lo);
+			`MEA_HOLDS (f_end <= f_hi);
+			`MEA_HOLDS (slot_right[f_slot[SW-1:0]]);
+			`MEA_HOLDS (f_first[79:12] == ((f_end - 80'd1) >> 12));
 		end
+`endif
 		// AXI: a request once shown stays, unchanged, until it is taken.
 		if (f_past && !$past(rst) && $past(ax_valid) && !$past(ax_ready)) begin
 			assert (ax_valid);
