@@ -47,7 +47,7 @@ $(KMOD_TEST_BINS): %: %.o $(B)/tools/cosim/ctl.o $(B)/libmea.a
 
 # Everything above, in both kernels; the last line is the sum.
 .PHONY: cosim cosim-programs
-cosim-programs: $(COSIM_MODULES) $(B)/mea-cosim build/cosim/init $(B)/mea $(KMOD_TEST_BINS) \
+cosim-programs: $(COSIM_MODULES) $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper $(KMOD_TEST_BINS) \
 	build/hw/sim/libmea_sim_16x16.so
 cosim:
 	@tools/cosim/cosim.sh "$(MAKE)" "$(COSIM_KERNELS)" $(KMOD_TESTS)

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `mea run` through the kernel driver gives the answers of the simulator in the process.
+. tests/e2e/lib.sh
+
+answers() { grep -E '"(index|class|exit|why|confidence|entropy)"' "$1" | paste - - - - - -; }
+
+# same WHAT IMAGES ARGS...: both devices, and what they answered, to the last digit.
+same()
+{
+	local what=$1 images=$2
+	shift 2
+	ok "$what on sim" run 0 run "$@" --backend accel --device sim --limit "$images" --json --each
+	answers "$T/out" >"$T/sim"
+	ok "$what on drm" run 0 run "$@" --backend accel --device drm --limit "$images" --json --each
+	answers "$T/out" >"$T/drm"
+	ok "$what: $images answers" test "$(wc -l <"$T/drm")" -eq "$images"
+	ok "$what: the same to the last digit" cmp "$T/sim" "$T/drm"
+	ok "$what: both exits were taken" eval \
+		'grep -q "\"main\"" "$T/drm" && grep -q "\"extension\"" "$T/drm"'
+	ok "$what: no other backend had to help" is fallbacks 0
+}
+
+ok "auto finds the driver" run 0 info --backend accel --device auto
+ok "and says so" grep -q 'drm:/dev/accel/accel0' "$T/out"
+same glyphs 24 models/glyphs
+cifar=${MEA_DATA_GIVEN:-../shared/data/cifar-100-binary}
+if [ -r "$cifar/test.bin" ]; then
+	same cifar 6 models/cifar100-resnet32-a --data "$cifar"
+else
+	skip cifar "no CIFAR-100"
+fi
+ok "no other node" fails 1 "/dev/null: not a mea accelerator" run models/glyphs --backend accel \
+	--device drm:/dev/null --limit 1
+done_testing
