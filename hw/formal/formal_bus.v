@@ -126,6 +126,14 @@ module formal_bus #(
 				`MEA_ENV (f_store_idle || f_job == RUN || f_job == ABORT ||
 					  f_job == RECORDING);
 		end
+
+	// All of that is about something.
+	always @(posedge clk)
+		if (f_past) begin
+			cover (ar && f_run);
+			cover (aw && f_job == RECORDING);
+			cover (ar && f_job == ABORT);
+		end
 endmodule
 
 `resetall

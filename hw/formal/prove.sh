@@ -7,8 +7,9 @@
 #
 # A proof is a base case (no assertion fails in the first BASE cycles after any
 # power-on state and a reset) and a k-induction step (no K cycles without a
-# failure can be followed by one). Both must pass; anything else is a failure,
-# and the solver's last words are printed.
+# failure can be followed by one), and, lest it says nothing, all its cover
+# statements must be reached within REACH cycles. Anything else is a failure, and
+# the solver's last words are printed.
 #
 # RTL, OUT: the sources and where to work (hw/rtl, build/formal); mutants.sh
 # points them at a copy. JOBS: proofs at a time.
@@ -16,15 +17,15 @@ set -u
 here=$(dirname "$0")
 export RTL=${RTL:-hw/rtl} OUT=${OUT:-build/formal} HERE=$here
 
-# name, mode, base depth, induction depth, top module, parameters, cuts
+# name, mode, base depth, induction depth, depth of covers, top module, parameters, cuts
 prove() {
-	local name=$1 mode=$2 base=$3 k=$4 top=$5 params=$6 cuts=$7 start=$SECONDS
-	local work=$OUT/$name defines="-DMEA_ENV=assume -DMEA_HOLDS=assert" f step
+	local name=$1 mode=$2 base=$3 k=$4 reach=$5 top=$6 params=$7 cuts=$8 start=$SECONDS
+	local work=$OUT/$name defines="-DMEA_ENV=assume -DMEA_HOLDS=assert" f step covers
 	rm -rf "$work"
 	mkdir -p "$work"
 	case $mode in
 	exact) defines="$defines -DMEA_FORMAL_EXACT" ;;
-	top) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assert" ;;
+	top | wires) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assert" ;;
 	given) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assume -DMEA_HOLDS=assume" ;;
 	esac
 	{
@@ -32,8 +33,9 @@ prove() {
 		[ "$params" = - ] || echo "chparam $(sed 's/\([A-Z_]*\)=\([0-9]*\)/ -set \1 \2/g' \
 			<<<"${params//,/ }") $top"
 		echo "hierarchy -check -top $top"
-		# Here the property module alone has something to prove.
+		# Here the property module, or mea_tokens, alone has something to prove.
 		[ $mode != given ] || echo "chformal -assert -remove * formal_* %d"
+		[ $mode != wires ] || echo "chformal -assert -assume -cover -remove * mea_tokens %d"
 		# What is cut out may answer anything at any time.
 		if [ "$cuts" != - ]; then
 			for f in ${cuts//,/ }; do
@@ -59,20 +61,28 @@ prove() {
 		echo "FAIL  $name: yosys: $(tail -n 1 "$work/yosys.out")"
 		return 1
 	fi
-	for step in base induction; do
+	covers=$(grep -c '^; yosys-smt2-cover' "$work/model.smt2")
+	for step in base induction reach; do
 		local args="-t $base"
-		[ $step = base ] || args="-i -t $k"
+		case $step in
+		induction) args="-i -t $k" ;;
+		reach)
+			[ "$reach" != - ] || { covers=no; continue; }
+			[ "$covers" -gt 0 ] || { echo "FAIL  $name: nothing to cover"; return 1; }
+			args="-c -t $reach"
+			;;
+		esac
 		if ! yosys-smtbmc --noprogress --unroll -s z3 $args --dump-vcd "$work/$step.vcd" \
 			"$work/model.smt2" >"$work/$step.log" 2>&1 ||
 			! grep -q 'Status: PASSED' "$work/$step.log"; then
-			echo "FAIL  $name: $step: $(grep -m 1 -E 'Assert failed|Error|error' \
+			echo "FAIL  $name: $step: $(grep -m 1 -E 'Assert failed|Unreached|Error|error' \
 				"$work/$step.log" || tail -n 1 "$work/$step.log")"
 			return 1
 		fi
 	done
 	echo "PASS  $name: base case to depth $base, induction over $k," \
-		"$(grep -c 't:assert\|^; yosys-smt2-assert' "$work/model.smt2") properties," \
-		"$((SECONDS - start)) s"
+		"$(grep -c '^; yosys-smt2-assert' "$work/model.smt2") properties," \
+		"$covers covers, $((SECONDS - start)) s"
 }
 export -f prove
 
@@ -85,7 +95,7 @@ fi
 start=$SECONDS
 result=$(mktemp)
 trap 'rm -f "$result"' EXIT
-xargs -P "${JOBS:-1}" -L 1 bash -c '[ $# -eq 7 ] && prove "$@" || { [ $# -eq 7 ] ||
+xargs -P "${JOBS:-1}" -L 1 bash -c '[ $# -eq 8 ] && prove "$@" || { [ $# -eq 8 ] ||
 	echo "FAIL  $1: no such task"; false; }' prove <<<"$table" | tee "$result"
 failed=$(grep -vc '^PASS' "$result")
 total=$(grep -c . <<<"$table")

@@ -76,6 +76,8 @@ module mea_fifo #(
 				($past(pop) && !$past(empty)));
 		if (f_past && $past(rst))
 			assert (empty);
+		if (f_past)
+			cover (full && rp != 0);
 	end
 `endif
 endmodule

@@ -156,7 +156,10 @@ module mea_guard #(
 			`MEA_HOLDS (f_first[79:12] == ((f_end - 80'd1) >> 12));
 		end
 `endif
-		// AXI: a request once shown stays, unchanged, until it is taken.
+		// AXI: nothing is shown after a reset, and a request once shown stays,
+		// unchanged, until it is taken.
+		if (f_past && $past(rst))
+			assert (!ax_valid);
 		if (f_past && !$past(rst) && $past(ax_valid) && !$past(ax_ready)) begin
 			assert (ax_valid);
 			assert ($stable(ax_addr));
@@ -190,12 +193,13 @@ module mea_guard #(
 			assert (!req_ready && !req_fault);
 		end
 `endif
-	always @(posedge clk) begin
-		cover (ax_valid && ax_len == 8'd15);
-		cover (ax_valid && f_end == 80'd1 << AXI_AW);
-		cover (req_fault && req_cause == `MEA_FAULT_PAGE);
-		cover (req_fault && req_cause == `MEA_FAULT_BOUNDS && req_offset[32]);
-	end
+	always @(posedge clk)
+		if (f_past) begin
+			cover (ax_valid && ax_len == 8'd15);
+			cover (ax_valid && f_end == 80'd1 << AXI_AW);
+			cover (req_fault && req_cause == `MEA_FAULT_PAGE);
+			cover (req_fault && req_cause == `MEA_FAULT_BOUNDS && req_offset[32]);
+		end
 `endif
 endmodule
 

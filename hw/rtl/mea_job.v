@@ -179,6 +179,11 @@ module mea_job #(
 			assert ($past(job_cycles) < $past(budget));
 		if (f_past && $past(rst))
 			assert (state == IDLE);
+		if (f_past) begin
+			cover (job_end && cause == `MEA_FAULT_WATCHDOG && rec_tried);
+			cover (job_end && cause == `MEA_FAULT_NONE && rec_tried);
+			cover (reset_done);
+		end
 	end
 `endif
 endmodule

@@ -60,8 +60,8 @@ module mea_tokens (
 				f_past <= 1'b1;
 				if (!f_past)
 					assume (rst);
-				// The engines take only what is there: proved in each of them.
-				assume (!take[g] || some[g] || rst);
+				// The engines take only what is there.
+				`MEA_ENV (!take[g] || some[g] || rst);
 				f_given <= rst ? 16'd0 : f_given + give[g] - take[g] - f_lost;
 				if (f_past) begin
 					// Neither a wrap nor a loss that is not reported.
@@ -69,6 +69,7 @@ module mea_tokens (
 					assert (f_given <= `MEA_TOKEN_MAX);
 					assert (over[g] == f_lost);
 					assert (some[g] == (f_given != 0));
+					cover (take[g] && f_given == 2);
 				end
 			end
 `endif
