@@ -170,10 +170,11 @@ module mea_regs #(
 				state1 <= `MEA_STATE_DONE;
 			else
 				state0 <= `MEA_STATE_DONE;
-			// Not irq_status[run]: Yosys 0.23 cannot read that beside the reset.
-			if (run)
+			// A job that a reset stops ends in silence.
+			// (Not irq_status[run]: Yosys 0.23 cannot read that beside the reset.)
+			if (run && !reset_request)
 				irq_status[1] <= 1'b1;
-			else
+			else if (!reset_request)
 				irq_status[0] <= 1'b1;
 			run <= !run;
 		end
@@ -315,8 +316,15 @@ module mea_regs #(
 			assert (s_axil_bvalid);
 		if (f_ok && $past(s_axil_rvalid) && !$past(s_axil_rready))
 			assert (s_axil_rvalid && $stable(s_axil_rdata));
+		if (f_ok && $past(job_end) && !$past(reset_request))
+			assert (irq_status[$past(run)]);
 		if (f_ok && $past(job_end))
-			assert (irq_status[$past(run)] && state_run != `MEA_STATE_RUNNING);
+			assert (state_run != `MEA_STATE_RUNNING);
+		// Only the end of a job raises an interrupt, never a reset.
+		if (f_ok && (irq_status & ~$past(irq_status)) != 0)
+			assert ($past(job_end) && !$past(reset_request));
+		if (f_ok && $past(reset_done))
+			assert (irq_status == 2'b00);
 	end
 `endif
 endmodule

@@ -219,6 +219,7 @@ static void scrub(struct bench *b, uint32_t word)
 static void reset(struct bench *b)
 {
 	static struct bench_job slow, next;
+	uint64_t rises;
 
 	memset(&slow, 0, sizeof(slow));
 	slow.n_cmd = 60;
@@ -230,6 +231,9 @@ static void reset(struct bench *b)
 	bench_prepare(b, 1, &next);
 	bench_start(b, 0, false);
 	bench_start(b, 1, false);
+	mea_sim_write(b->sim, MEA_REG_IRQ_ENABLE, 3);
+	mea_sim_write(b->sim, MEA_REG_IRQ_STATUS, 3);
+	rises = mea_sim_irq_rises(b->sim);
 	mea_sim_write(b->sim, MEA_REG_CONTROL, MEA_CONTROL_RESET_MASK);
 	for (int i = 0; i < 100; i++)
 		if (!(mea_sim_read(b->sim, MEA_REG_STATUS) & MEA_STATUS_RESETTING_MASK))
@@ -238,6 +242,7 @@ static void reset(struct bench *b)
 		    !(mea_sim_read(b->sim, MEA_REG_STATUS) & MEA_STATUS_RESETTING_MASK) &&
 			    state(b, 0) == MEA_STATE_EMPTY && state(b, 1) == MEA_STATE_EMPTY,
 		    "RESET in the middle of a job empties both banks");
+	bench_check(b, mea_sim_irq_rises(b->sim) == rises, "without an interrupt");
 	bench_check(b, mea_sim_read(b->sim, MEA_REG_STATUS) & MEA_STATUS_BUS_IDLE_MASK,
 		    "and the bus is idle");
 	memset(b->mem[2], 0, BENCH_SLOT_BYTES);
