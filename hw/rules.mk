@@ -34,7 +34,8 @@ SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-as
 	--x-initial unique --noassert --unroll-count 65536 --unroll-stmts 10000000 \
 	-Wall hw/rtl/waivers.vlt hw/sim/public.vlt
 
-# $(1) configuration, $(2) "" or "-trace", $(3) more Verilator flags
+# $(1) configuration, $(2) what its name ends with: "", "-trace" or "-collide",
+# $(3) more Verilator flags
 define sim_rule
 $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
 	@mkdir -p $$(@D)
@@ -45,17 +46,19 @@ $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim
 	$$(if $$(V),,@echo "  CXX     $$@")
 	$$(Q)$$(MAKE) -s -C $(SIM_DIR)/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
 		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
-		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(2),verilated_fst_c.o) >/dev/null
+		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(filter -trace,$(2)),verilated_fst_c.o) >/dev/null
 	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
-		-DMEA_SIM_TRACE=$(if $(2),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
+		-DMEA_SIM_TRACE=$(if $(filter -trace,$(2)),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include/vltstd \
 		-o $$@ hw/sim/shim.cpp $(SIM_DIR)/$(1)$(2)/Vmea_accel__ALL.a \
-		$(SIM_DIR)/$(1)$(2)/verilated*.o -lpthread $(if $(2),-lz)
+		$(SIM_DIR)/$(1)$(2)/verilated*.o -lpthread $(if $(filter -trace,$(2)),-lz)
 endef
 $(foreach c,$(SIM_CONFIGS),$(eval $(call sim_rule,$(c),,)))
 $(foreach c,$(SIM_CONFIGS),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
+# In this one a RAM's read of the word that is being written gives a wrong word.
+$(eval $(call sim_rule,8x8,-collide,+define+MEA_RAM_COLLIDE))
 
 CONFIG ?= 16x16
 .PHONY: sim sim-all

@@ -38,12 +38,12 @@ CHECK_SCRIPTS += tests/rtl/test_isa.sh
 # Layers per array size; check-slow runs more with other seeds.
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
-RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)")
+RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)")
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 .PHONY: check check-programs
-check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all
+check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
 
 check: lint check-programs build/hw/isa/gen $(CHECK_EXTRA)
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \

@@ -49,23 +49,24 @@ module mea_acc #(
 	wire forward = last_valid && last_addr == addr;
 	wire [COLS*32-1:0] base = forward ? result : stored;
 
+	// One adder does all: the first pass adds to nothing, and a maximum adds nothing
+	// to the larger one (both are int8 there).
 	integer c;
 	reg signed [31:0] operand, old;
+	reg larger;
 	always @* begin
 		sum = {COLS*32{1'b0}};
 		operand = 32'sd0;
 		old = 32'sd0;
+		larger = 1'b0;
 		for (c = 0; c < COLS; c = c + 1) begin
 			operand = pool ? {{24{pool_act[c*8+7]}}, pool_act[c*8 +: 8]}
 				       : {{(33-PSUM_W){psum[c*PSUM_W+PSUM_W-1]}},
 					  psum[c*PSUM_W +: PSUM_W-1]};
 			old = base[c*32 +: 32];
-			if (first || (max && operand > old))
-				sum[c*32 +: 32] = operand;
-			else if (max)
-				sum[c*32 +: 32] = old;
-			else
-				sum[c*32 +: 32] = old + operand;
+			larger = $signed(operand[7:0]) > $signed(old[7:0]);
+			sum[c*32 +: 32] = (first || (max && larger) ? 32'sd0 : old) +
+					  (!first && max && !larger ? 32'sd0 : operand);
 		end
 	end
 

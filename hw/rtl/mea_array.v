@@ -74,8 +74,9 @@ module mea_array #(
 		for (r = 0; r < ROWS; r = r + 1)
 			if (swap_at[r])
 				w_active[r*COLS*8 +: COLS*8] <= w_shadow[r*COLS*8 +: COLS*8];
-		if (sh_wen)
-			w_shadow[sh_pair*(2*COLS*8) +: 2*COLS*8] <= sh_data;
+		for (r = 0; r < ROWS / 2; r = r + 1)
+			if (sh_wen && sh_pair == r[$clog2(ROWS)-2:0])
+				w_shadow[r*2*COLS*8 +: 2*COLS*8] <= sh_data;
 	end
 
 	wire signed [PSUM_W-1:0] zero = {PSUM_W{1'b0}};

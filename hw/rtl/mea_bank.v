@@ -111,13 +111,26 @@ module mea_bank #(
 			{r_fault, r_offset, r_cmd, r_cycles} <= {fault, fault_offset, fault_cmd, cycles};
 	end
 
+	reg [51:0] page_s;
+	reg [26:0] size_s;
+	integer i;
+	always @* begin
+		page_s = slot_page[51:0];
+		size_s = slot_size[26:0];
+		for (i = 1; i < SLOTS; i = i + 1)
+			if (rs == i[2:0]) begin
+				page_s = slot_page[i*52 +: 52];
+				size_s = slot_size[i*27 +: 27];
+			end
+	end
+
 	always @* begin
 		rdata = 32'd0;
 		if (raddr < SLOT_END) begin
 			case ({4'd0, raddr[3:0]})
-			`MEA_BANK_SLOT_BASE_LO: rdata = {slot_page[rs*52 +: 20], 12'd0};
-			`MEA_BANK_SLOT_BASE_HI: rdata = slot_page[rs*52+20 +: 32];
-			`MEA_BANK_SLOT_SIZE:    rdata = {5'd0, slot_size[rs*27 +: 27]};
+			`MEA_BANK_SLOT_BASE_LO: rdata = {page_s[19:0], 12'd0};
+			`MEA_BANK_SLOT_BASE_HI: rdata = page_s[51:20];
+			`MEA_BANK_SLOT_SIZE:    rdata = {5'd0, size_s};
 			default:                rdata = {30'd0, slot_write[rs], slot_read[rs]};
 			endcase
 		end else begin

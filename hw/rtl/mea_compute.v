@@ -194,6 +194,13 @@ module mea_compute #(
 		a_pad_value <= q_pad_value;
 	end
 
+	wire [ROWS*8-1:0] in_rows;
+	wire [COLS*8-1:0] in_cols;
+	mea_part #(.WORD(LANES), .PART(ROWS)) conv_part (
+		.word(in_data), .sub(a_sub), .part(in_rows));
+	mea_part #(.WORD(LANES), .PART(COLS)) pool_part (
+		.word(in_data), .sub(a_sub), .part(in_cols));
+
 	reg b_conv, b_pool;
 	reg [ROWS*8-1:0] b_act;
 	reg [COLS*8-1:0] b_pool_act;
@@ -201,10 +208,9 @@ module mea_compute #(
 		b_conv <= a_valid && !a_pool && !rst;
 		b_pool <= a_valid && a_pool && !rst;
 		if (a_valid && !a_pool)
-			b_act <= a_stem ? stem_data : a_pad ? {ROWS{a_pad_value}} :
-				 in_data[a_sub*ROWS*8 +: ROWS*8];
+			b_act <= a_stem ? stem_data : a_pad ? {ROWS{a_pad_value}} : in_rows;
 		if (a_valid && a_pool)
-			b_pool_act <= a_pad ? {COLS{a_pad_value}} : in_data[a_sub*COLS*8 +: COLS*8];
+			b_pool_act <= a_pad ? {COLS{a_pad_value}} : in_cols;
 	end
 
 	// --- array ------------------------------------------------------------------
@@ -255,12 +261,14 @@ module mea_compute #(
 
 	// --- requantisation -----------------------------------------------------------
 	wire [3:0] res_sub = a_bank ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
-	wire [COLS*8-1:0] res_word;
+	wire [COLS*8-1:0] res_cols, res_word;
+	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
+		.word(res_data), .sub(res_sub), .part(res_cols));
 	wire res_pop, rq_bank;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
 		.clk(clk), .rst(rst),
-		.push(a_res), .din(res_data[res_sub*COLS*8 +: COLS*8]),
+		.push(a_res), .din(res_cols),
 		.pop(res_pop), .dout(res_word), .empty(), .full(), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */

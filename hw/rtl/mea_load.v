@@ -167,9 +167,12 @@ module mea_load #(
 	mea_word #(.BEAT(BEAT), .WORD(8)) stem_word (
 		.beat(r_data), .part(part), .held(held), .word(stem_data));
 
+	integer p;
 	always @(posedge clk) begin
 		if (r_valid && r_ready && wide && !last_part) begin
-			held[part*BEAT*8 +: BEAT*8] <= r_data;
+			for (p = 0; p < 64 / BEAT; p = p + 1)
+				if (part == p[5:0])
+					held[p*BEAT*8 +: BEAT*8] <= r_data;
 			part <= part + 6'd1;
 		end
 		if (put_word) begin

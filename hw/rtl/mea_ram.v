@@ -21,13 +21,20 @@ module mea_ram #(
 	input  wire [AW-1:0]    raddr,
 	output reg  [WIDTH-1:0] rdata
 );
+	(* no_rw_check *)
 	reg [WIDTH-1:0] mem [0:DEPTH-1];
+
+`ifdef MEA_RAM_COLLIDE
+	wire [WIDTH-1:0] wrong = {WIDTH{wen && waddr == raddr}};
+`else
+	wire [WIDTH-1:0] wrong = {WIDTH{1'b0}};
+`endif
 
 	always @(posedge clk) begin
 		if (wen)
 			mem[waddr] <= wdata;
 		if (ren)
-			rdata <= mem[raddr];
+			rdata <= mem[raddr] ^ wrong;
 	end
 endmodule
 

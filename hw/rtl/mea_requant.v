@@ -50,17 +50,21 @@ module mea_requant #(
 	reg [2*COLS*32-1:0] bias, mult;
 	reg [2*COLS*6-1:0]  shift;
 
-	wire [1:0] half = {par_bank, par_index[0]};
-	integer i;
+	// A loop with constant places: a part-select at a variable one becomes a
+	// shifter over the whole register, and at a multiple of 6 or 24 a multiplier.
+	integer h, i;
 	always @(posedge clk)
 		if (par_wen) begin
-			if (par_index < 3'd2)
-				bias[half*COLS*16 +: COLS*16] <= par_data;
-			else if (par_index < 3'd4)
-				mult[half*COLS*16 +: COLS*16] <= par_data;
-			else
-				for (i = 0; i < COLS; i = i + 1)
-					shift[(par_bank*COLS + i)*6 +: 6] <= par_data[i*8 +: 6];
+			for (h = 0; h < 4; h = h + 1)
+				if ({par_bank, par_index[0]} == h[1:0]) begin
+					if (par_index < 3'd2)
+						bias[h*COLS*16 +: COLS*16] <= par_data;
+					else if (par_index < 3'd4)
+						mult[h*COLS*16 +: COLS*16] <= par_data;
+				end
+			for (i = 0; i < 2*COLS; i = i + 1)
+				if (par_index == 3'd4 && par_bank == (i >= COLS))
+					shift[i*6 +: 6] <= par_data[(i % COLS)*8 +: 6];
 		end
 
 	// bit s: stage s holds a pixel, and of which bank
@@ -76,10 +80,12 @@ module mea_requant #(
 	genvar g;
 	generate
 		for (g = 0; g < COLS; g = g + 1) begin : g_lane
-			wire [31:0] bias_b  = bias[(bank*COLS + g)*32 +: 32];
-			wire [31:0] mult_b  = mult[(b[1]*COLS + g)*32 +: 32];
-			wire [5:0]  shift_b = shift[(b[3]*COLS + g)*6 +: 6];
-			wire [5:0]  add_shift_b = add_shift[b[7]*6 +: 6];
+			wire [31:0] bias_b  = bank ? bias[(COLS + g)*32 +: 32] : bias[g*32 +: 32];
+			wire [31:0] mult_b  = b[1] ? mult[(COLS + g)*32 +: 32] : mult[g*32 +: 32];
+			wire [5:0]  shift_b = b[3] ? shift[(COLS + g)*6 +: 6] : shift[g*6 +: 6];
+			wire [5:0]  add_shift_b = b[7] ? add_shift[11:6] : add_shift[5:0];
+			wire [23:0] ma_b = b[5] ? ma[47:24] : ma[23:0];
+			wire [23:0] mb_b = b[6] ? mb[47:24] : mb[23:0];
 			wire [7:0]  mid_w, out_w;
 
 			reg signed [31:0] s1;
@@ -117,11 +123,11 @@ module mea_requant #(
 				if (v[4])
 					s5 <= mid_w;
 				if (v[5]) begin
-					s6 <= dm * $signed({1'b0, ma[b[5]*24 +: 24]});
+					s6 <= dm * $signed({1'b0, ma_b});
 					s6_mid <= s5;
 				end
 				if (v[6]) begin
-					s7 <= s6 + dr * $signed({1'b0, mb[b[6]*24 +: 24]});
+					s7 <= s6 + dr * $signed({1'b0, mb_b});
 					s7_mid <= s6_mid;
 				end
 				if (v[7]) begin

@@ -231,7 +231,8 @@ module mea_store #(
 				end
 		end else begin : g_split
 			assign beat_there = !words_empty;
-			assign beat_data  = word_out[part*BEAT*8 +: BEAT*8];
+			mea_part #(.WORD(LANES), .PART(BEAT)) beat (
+				.word(word_out[LANES*8-1:0]), .sub(part[3:0]), .part(beat_data));
 			assign beat_strb  = {BEAT{1'b1}};
 			assign word_pop   = send && !record_mode && part == PART_LAST[6:0];
 		end

@@ -83,6 +83,7 @@ module mea_wload #(
 	wire [19:0] cmd_row = cmd[`MEA_F_CONV_IN_ROW];
 	wire [11:0] cmd_kc  = cmd[`MEA_F_CONV_STEM_KC];
 
+	integer i;
 	always @(posedge clk) begin
 		sh_wen    <= state == TILE && cnt < HALF[CW:0];
 		sh_pair   <= cnt[CW-2:0];
@@ -145,7 +146,9 @@ module mea_wload #(
 			if (ren)
 				addr <= addr + 1'b1;
 			if (is_stem) begin
-				tap_shadow[cnt[CW-1:0]*STEM_BAW +: STEM_BAW] <= tap;
+				for (i = 0; i < ROWS; i = i + 1)
+					if (cnt[CW-1:0] == i[CW-1:0])
+						tap_shadow[i*STEM_BAW +: STEM_BAW] <= tap;
 				rem <= rem == kc1 ? 12'd0 : rem + 12'd1;
 				tap <= tap + (rem == kc1 ? row_skip : {{(STEM_BAW-1){1'b0}}, 1'b1});
 			end

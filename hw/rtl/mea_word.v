@@ -21,7 +21,8 @@ module mea_word #(
 		end else if (WORD == BEAT) begin : g_same
 			assign word = beat;
 		end else begin : g_split
-			assign word = beat[part*WORD*8 +: WORD*8];
+			mea_part #(.WORD(BEAT), .PART(WORD)) piece (
+				.word(beat), .sub(part[3:0]), .part(word));
 		end
 	endgenerate
 endmodule
