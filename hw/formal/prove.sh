@@ -34,12 +34,16 @@ prove() {
 			<<<"${params//,/ }") $top"
 		echo "hierarchy -check -top $top"
 		# Here the property module, or mea_tokens, alone has something to prove.
-		[ $mode != given ] || echo "chformal -assert -remove * formal_* %d"
+		[ $mode != given ] || echo "chformal -assert -cover -remove * formal_* %d"
 		[ $mode != wires ] || echo "chformal -assert -assume -cover -remove * mea_tokens %d"
+		for f in ${cuts//,/ }; do
+			[ "$f" = "${f#+}" ] || echo "chformal -assert -remove *${f#+}*"
+		done
 		# What is cut out may answer anything at any time.
 		if [ "$cuts" != - ]; then
 			for f in ${cuts//,/ }; do
 				case $f in
+				+*) continue ;;
 				.*) f="*/c:${f#.}" ;;
 				*) f="*/t:*$f*" ;;
 				esac
