@@ -68,3 +68,4 @@ sim-all: $(SIM_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so)
 ALL_TARGETS += $(SIM_DIR)/libmea_sim_16x16.so
 
 include hw/formal.mk
+include hw/synth.mk

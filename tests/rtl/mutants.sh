@@ -23,7 +23,7 @@ accumulators: no forwarding|mea_acc.v|wire forward = last_valid && last_addr == 
 guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size}|wire outside = {2'd0, last[31:0]} > {1'b0, size}
 guard: direction not checked|mea_guard.v|wire wrong   = !slot_right[s];|wire wrong   = 1'b0;
 residual: wrong zero point|mea_requant.v|wire [7:0] zr = res_zero[b[6]*8 +: 8];|wire [7:0] zr = mid_zero[b[6]*8 +: 8];
-maximum: minimum|mea_acc.v|(max && operand > old)|(max && operand < old)
+maximum: minimum|mea_acc.v|$signed(operand[7:0]) > $signed(old[7:0])|$signed(operand[7:0]) < $signed(old[7:0])
 stem: row skip one short|mea_wload.v|- cmd_kc[STEM_BAW-1:0] + 1'b1;|- cmd_kc[STEM_BAW-1:0];
 load: row pitch ignored|mea_load.v|row_base + j_pitch|row_base
 scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
