@@ -95,6 +95,25 @@ static int gather(const struct mea_node *n, const struct mea_tensor *x,
 	return 0;
 }
 
+static void pad(const struct mea_node *n, const struct mea_tensor *x, const struct mea_tensor *y)
+{
+	const int64_t *p = n->a.pad, *xd = x->shape.dim, *yd = y->shape.dim;
+	size_t total = mea_shape_count(&y->shape);
+	const float *from = x->data;
+	float *to = y->data;
+
+	if (!p[0] && !p[1] && !p[2] && !p[3]) {
+		copy_all(x, y);
+		return;
+	}
+	for (size_t i = 0; i < total; i++)
+		to[i] = n->a.fill;
+	for (int64_t plane = 0; plane < xd[0] * xd[1]; plane++)
+		for (int64_t row = 0; row < xd[2]; row++, from += xd[3])
+			memcpy(to + (plane * yd[2] + row + p[0]) * yd[3] + p[1], from,
+			       sizeof(*from) * (size_t)xd[3]);
+}
+
 static void shape_of(const struct mea_node *n, const struct mea_tensor *x,
 		     const struct mea_tensor *y)
 {
@@ -118,6 +137,9 @@ int mea_eval_move(const struct mea_node *n, const struct mea_tensor *const *in,
 		return 0;
 	case MEA_OP_Gather:
 		return gather(n, in[0], in[1], out);
+	case MEA_OP_Pad:
+		pad(n, in[0], out);
+		return 0;
 	case MEA_OP_Shape:
 		shape_of(n, in[0], out);
 		return 0;

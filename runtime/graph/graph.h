@@ -40,6 +40,7 @@
 	X(Softmax)                                                                                 \
 	X(Shape)                                                                                   \
 	X(Gather)                                                                                  \
+	X(Pad)                                                                                     \
 	X(QuantizeLinear)                                                                          \
 	X(DequantizeLinear)
 
@@ -54,8 +55,8 @@ enum mea_auto_pad { MEA_PAD_NOTSET, MEA_PAD_SAME_UPPER, MEA_PAD_SAME_LOWER, MEA_
 
 /* All attributes of all operations; each node uses those of its own. */
 struct mea_attrs {
-	/* Conv and pools; two spatial axes, y then x. After shape inference
-	 * kernel is set and pad holds what auto_pad asked for. */
+	/* Conv, pools and (pad alone) Pad; two spatial axes, y then x. After shape
+	 * inference kernel is set and pad holds what auto_pad asked for. */
 	int64_t kernel[2], stride[2], dilation[2];
 	int64_t pad[4]; /* top, left, bottom, right */
 	enum mea_auto_pad auto_pad;
@@ -73,6 +74,7 @@ struct mea_attrs {
 	bool keepdims, allow_zero, noop_empty_axes;
 	int64_t start, end; /* Shape */
 	enum mea_dtype to;  /* Cast */
+	float fill;	    /* Pad */
 };
 
 struct mea_value {

@@ -20,6 +20,8 @@ enum kind {
 	PADS,	  /* begin y, begin x, end y, end x */
 	AXES,	  /* axes[], n_axes */
 	AUTO_PAD, /* a string */
+	ALL_PADS, /* begin of every axis, end of every axis */
+	CONSTANT, /* a string: the one way of Pad that mea has */
 	DTYPE,
 	FIXED,	/* the only value that mea honours is lo */
 	IGNORE, /* has no influence on what mea computes */
@@ -44,6 +46,9 @@ static const struct row {
 	{"strides", WINDOWS, PAIR, AT(stride), 1, SIDE_MAX},
 	{"dilations", WINDOWS, PAIR, AT(dilation), 1, SIDE_MAX},
 	{"pads", WINDOWS, PADS, AT(pad), 0, SIDE_MAX},
+	{"pads", OP(Pad), ALL_PADS, AT(pad), 0, SIDE_MAX},
+	{"mode", OP(Pad), CONSTANT, 0, 0, 0},
+	{"value", OP(Pad), FLOAT, AT(fill), 0, 0},
 	{"auto_pad", WINDOWS, AUTO_PAD, AT(auto_pad), 0, 0},
 	{"group", OP(Conv), INT, AT(group), 1, INT_MAX},
 	{"ceil_mode", POOLS, BOOL, AT(ceil_mode), 0, 1},
@@ -82,6 +87,8 @@ static const Onnx__AttributeProto__AttributeType wanted[] = {
 	[PADS] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS,
 	[AXES] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS,
 	[AUTO_PAD] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING,
+	[ALL_PADS] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS,
+	[CONSTANT] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING,
 	[DTYPE] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
 	[FIXED] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
 };
@@ -135,6 +142,28 @@ static int set_auto_pad(const Onnx__AttributeProto *p, struct mea_attrs *a)
 	return mea_fail(MEA_EINVAL, "unknown way to pad");
 }
 
+int mea_onnx_pads(struct mea_attrs *a, const int64_t *list, size_t count)
+{
+	size_t rank = count / 2;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t axis = i % (rank + !rank);
+
+		if (list[i] < 0 || list[i] > SIDE_MAX)
+			return mea_fail(MEA_EUNSUPPORTED, "%lld is not in 0 .. %d",
+					(long long)list[i], SIDE_MAX);
+		if (list[i] && (count != 8 || axis < 2))
+			return mea_fail(MEA_EUNSUPPORTED,
+					"only height and width of NCHW can be padded");
+	}
+	if (count == 8)
+		for (int i = 0; i < 2; i++) {
+			a->pad[i] = list[2 + i];
+			a->pad[2 + i] = list[6 + i];
+		}
+	return 0;
+}
+
 static int set(const struct row *r, const Onnx__AttributeProto *p, struct mea_attrs *a)
 {
 	void *to = (char *)a + r->at;
@@ -158,6 +187,12 @@ static int set(const struct row *r, const Onnx__AttributeProto *p, struct mea_at
 		return set_list(r, p, a);
 	case AUTO_PAD:
 		return set_auto_pad(p, a);
+	case ALL_PADS:
+		return mea_onnx_pads(a, p->ints, p->n_ints);
+	case CONSTANT:
+		if (p->s.len != strlen("constant") || memcmp(p->s.data, "constant", p->s.len))
+			return mea_fail(MEA_EUNSUPPORTED, "only \"constant\" is supported");
+		return 0;
 	case DTYPE:
 		type = p->i < 0 || p->i > INT_MAX ? -1 : mea_onnx_dtype((int)p->i);
 		if (type < 0)

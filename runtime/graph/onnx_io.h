@@ -35,6 +35,10 @@ int mea_tensor_parse(const void *data, size_t size, struct mea_tensor *t);
 int mea_onnx_attrs(const struct mea_graph *g, struct mea_node *n, const Onnx__NodeProto *p,
 		   int64_t opset);
 
+/* Pad's list (all begins, then all ends, of count / 2 axes) into a->pad. Only the
+ * spatial axes of NCHW can be padded; anything else is MEA_EUNSUPPORTED. */
+int mea_onnx_pads(struct mea_attrs *a, const int64_t *list, size_t count);
+
 struct mea_onnx_reader {
 	struct mea_graph *g;
 	const Onnx__ModelProto *model;

@@ -39,6 +39,7 @@ static const struct {
 	[MEA_OP_Softmax] = {1, 1, 1},
 	[MEA_OP_Shape] = {1, 1, 1},
 	[MEA_OP_Gather] = {2, 2, 1},
+	[MEA_OP_Pad] = {1, 4, 2},
 	[MEA_OP_QuantizeLinear] = {2, 3, 10},
 	[MEA_OP_DequantizeLinear] = {2, 3, 10},
 };
@@ -151,6 +152,41 @@ static int take_dropout(struct mea_onnx_reader *r, struct mea_node *n)
 	return 0;
 }
 
+/* Moves the constant inputs of Pad into the attributes. */
+static int take_pads(struct mea_onnx_reader *r, struct mea_node *n)
+{
+	const struct mea_value *pads = mea_node_in(r->g, n, 1), *fill = mea_node_in(r->g, n, 2);
+	int64_t list[2 * MEA_RANK_MAX];
+	struct mea_tensor t;
+	size_t count;
+
+	if (r->opset < 11)
+		return n->n_in == 1
+			       ? 0
+			       : mea_node_fail(r->g, n, MEA_EINVAL, "%d inputs, not 1", n->n_in);
+	if (!pads)
+		return mea_node_fail(r->g, n, MEA_EINVAL, "input pads is missing");
+	t = mea_value_tensor(pads);
+	count = mea_shape_count(&t.shape);
+	if (!t.data || t.type != MEA_I64 || count > 2 * MEA_RANK_MAX || mea_node_in(r->g, n, 3))
+		return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
+				     "pads are not constant, or given for some axes only");
+	for (size_t i = 0; i < count; i++)
+		list[i] = mea_tensor_int(&t, i);
+	if (mea_onnx_pads(&n->a, list, count))
+		return mea_fail_in(MEA_EUNSUPPORTED, "%s: node %.100s (Pad)", r->g->source,
+				   n->name);
+	if (fill) {
+		t = mea_value_tensor(fill);
+		if (!t.data || t.type != MEA_F32 || mea_shape_count(&t.shape) != 1)
+			return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
+					     "constant_value is not a constant float");
+		n->a.fill = *(const float *)t.data;
+	}
+	n->n_in = 1;
+	return 0;
+}
+
 int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 {
 	struct mea_graph *g = r->g;
@@ -198,5 +234,7 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 		rc = take_axes(r, n);
 	if (!rc && op == MEA_OP_Dropout)
 		rc = take_dropout(r, n);
+	if (!rc && op == MEA_OP_Pad)
+		rc = take_pads(r, n);
 	return rc;
 }

@@ -155,6 +155,10 @@ static int check_writable(const struct mea_graph *g)
 		if (n->op == MEA_OP_ReduceMean && n->a.noop_empty_axes && n->a.n_axes <= 0)
 			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 					     "a ReduceMean over nothing cannot be written");
+		if (n->op == MEA_OP_Pad)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "padding that no Conv or AveragePool takes over "
+					     "cannot be written");
 		if (n->op == MEA_OP_AveragePool && (n->a.dilation[0] > 1 || n->a.dilation[1] > 1))
 			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 					     "a dilated AveragePool cannot be written");

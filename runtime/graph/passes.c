@@ -243,6 +243,35 @@ static int mean_to_pool(struct mea_graph *g)
 	return 0;
 }
 
+/* A Pad by nothing is no node (PyTorch writes one before each average pool); one by
+ * zeros is the padding of the Conv, or of the AveragePool that counts it, behind. */
+static void fold_pads(struct mea_graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		const struct mea_node *n = &g->nodes[i];
+		const int64_t *pad = n->a.pad;
+		struct mea_node *to;
+		int user;
+
+		if (n->op != MEA_OP_Pad)
+			continue;
+		if (pad[0] || pad[1] || pad[2] || pad[3]) {
+			user = mea_graph_only_user(g, n->out);
+			to = user < 0 ? NULL : &g->nodes[user];
+			if (!to || to->in[0] != n->out || n->a.fill != 0 ||
+			    !(to->op == MEA_OP_Conv ||
+			      (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
+			       (to->a.count_include_pad ||
+				!(to->a.pad[0] || to->a.pad[1] || to->a.pad[2] || to->a.pad[3])))))
+				continue;
+			for (int k = 0; k < 4; k++)
+				to->a.pad[k] += pad[k];
+			to->a.count_include_pad = to->op == MEA_OP_AveragePool;
+		}
+		mea_node_bypass(g, i, n->in[0]);
+	}
+}
+
 /* Clip with constant bounds has them as attributes. */
 static void clip_bounds(struct mea_graph *g)
 {
@@ -269,6 +298,7 @@ int mea_graph_simplify(struct mea_graph *g)
 	clip_bounds(g);
 	reshape_to_flatten(g);
 	drop_identities(g);
+	fold_pads(g);
 	rc = matmul_to_gemm(g);
 	if (!rc)
 		rc = mean_to_pool(g);

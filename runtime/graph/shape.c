@@ -318,6 +318,21 @@ static int infer_softmax(const struct mea_value *x, struct mea_node *n, struct m
 	return infer_same(x, FLOAT, out);
 }
 
+static int infer_pad(const struct mea_value *x, const struct mea_node *n, struct mea_shape *out)
+{
+	const int64_t *pad = n->a.pad;
+
+	*out = x->shape;
+	for (int i = 0; i < 2; i++) {
+		if ((pad[i] || pad[2 + i]) && x->shape.rank != 4)
+			return mea_fail(MEA_EINVAL, "pads for 4 dimensions, the input has %d",
+					x->shape.rank);
+		if (x->shape.rank == 4)
+			out->dim[2 + i] += pad[i] + pad[2 + i];
+	}
+	return want_type(x, FLOAT);
+}
+
 int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype *type,
 		   struct mea_shape *out)
 {
@@ -361,6 +376,8 @@ int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype
 	case MEA_OP_Identity:
 	case MEA_OP_Dropout:
 		return infer_same(x, ANY_TYPE, out);
+	case MEA_OP_Pad:
+		return infer_pad(x, n, out);
 	case MEA_OP_Cast:
 		*type = n->a.to;
 		return infer_same(x, ANY_TYPE, out);

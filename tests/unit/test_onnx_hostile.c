@@ -435,6 +435,58 @@ Test(onnx_hostile, attributes)
 	rejected(&w, MEA_EUNSUPPORTED, "pool2", "pads");
 }
 
+/* x -> Pad -> y, with pads as an attribute (opset 10) or an input (13). */
+static struct mea_wire pad_model(int64_t opset, const char *mode, int n, const int64_t *pads)
+{
+	struct mea_wire w = begin(opset);
+
+	info(&w, "input", "x", DIMS(1, 2, 8, 8));
+	info(&w, "output", "y", DIMS(1, 2, 11, 9));
+	if (opset >= 11) {
+		mea_wire_open(&w, "initializer");
+		mea_wire_int(&w, "dims", n);
+		mea_wire_int(&w, "data_type", INT64);
+		for (int i = 0; i < n; i++)
+			mea_wire_int(&w, "int64_data", pads[i]);
+		mea_wire_string(&w, "name", "pads");
+		mea_wire_close(&w);
+	}
+	open_node(&w, "Pad", "pad", opset >= 11 ? "x pads" : "x", "y");
+	if (opset < 11)
+		ints(&w, "pads", n, pads);
+	mea_wire_open(&w, "attribute");
+	mea_wire_string(&w, "name", "mode");
+	mea_wire_bytes(&w, "s", mode, strlen(mode));
+	mea_wire_int(&w, "type", 3);
+	mea_wire_close(&w);
+	mea_wire_close(&w);
+	return w;
+}
+
+Test(onnx_hostile, padding)
+{
+	for (int64_t opset = 10; opset <= 13; opset += 3) {
+		struct mea_wire w = pad_model(opset, "constant", DIMS(0, 0, 1, 0, 0, 0, 2, 1));
+		struct mea_graph *g;
+
+		mea_wire_close(&w);
+		cr_assert_eq(mea_graph_parse(w.data, w.size, "a.onnx", NULL, &g), 0, "%s",
+			     mea_errmsg());
+		cr_assert_eq(g->values[g->outputs[0]].shape.dim[2], 11);
+		cr_assert_eq(g->values[g->outputs[0]].shape.dim[3], 9);
+		mea_graph_free(g);
+		free(w.data);
+		w = pad_model(opset, "reflect", DIMS(0, 0, 1, 0, 0, 0, 2, 1));
+		rejected(&w, MEA_EUNSUPPORTED, "pad", "mode");
+		w = pad_model(opset, "constant", DIMS(0, 1, 0, 0, 0, 0, 0, 0));
+		rejected(&w, MEA_EUNSUPPORTED, "pad", "height and width");
+		w = pad_model(opset, "constant", DIMS(0, 0, -1, 0, 0, 0, 0, 0));
+		rejected(&w, MEA_EUNSUPPORTED, "pad", "-1");
+		w = pad_model(opset, "constant", DIMS(1, 1));
+		rejected(&w, MEA_EUNSUPPORTED, "pad", "height and width");
+	}
+}
+
 Test(onnx_hostile, files)
 {
 	struct mea_load_options tiny = {.max_file_bytes = 3};

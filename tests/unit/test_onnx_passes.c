@@ -258,3 +258,55 @@ Test(onnx_passes, shapes_computed_in_the_graph_become_constants)
 	cr_assert_eq(g->values[g->nodes[0].out].shape.dim[1], 12);
 	mea_graph_free(g);
 }
+
+static int padded(struct mea_graph *g, const char *name, int x, int top, int left, int bottom,
+		  int right, float fill)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Pad);
+
+	a.pad[0] = top;
+	a.pad[1] = left;
+	a.pad[2] = bottom;
+	a.pad[3] = right;
+	a.fill = fill;
+	return node(g, MEA_OP_Pad, name, &x, 1, &a);
+}
+
+Test(onnx_passes, zero_padding_goes_into_what_is_behind_it)
+{
+	struct mea_graph *g = new_graph(), *s;
+	int x = input(g, "x", shape_of(4, 2, 3, 7, 6)), y;
+
+	srand(9);
+	y = pool(g, MEA_OP_AveragePool, "p0", padded(g, "none", x, 0, 0, 0, 0, 3), 2, 1, 0, false,
+		 false);
+	y = conv(g, "c", padded(g, "odd", y, 1, 0, 2, 3, 0), 4, 3, 1, 1, 1, true);
+	y = pool(g, MEA_OP_AveragePool, "p1", padded(g, "even", y, 1, 1, 1, 1, 0), 3, 2, 0, false,
+		 false);
+	finish(g, y);
+	s = simplified(g);
+	cr_assert_eq(count(s, MEA_OP_Pad), 0);
+	cr_assert_eq(s->n_nodes, 3);
+	mea_graph_free(g);
+	mea_graph_free(s);
+}
+
+Test(onnx_passes, padding_that_would_change_results_stays)
+{
+	struct mea_graph *g = new_graph(), *s;
+	int x = input(g, "x", shape_of(4, 1, 3, 6, 6)), y, shared;
+
+	srand(10);
+	y = conv(g, "c0", padded(g, "ones", x, 1, 1, 1, 1, 1), 4, 3, 1, 0, 1, true);
+	y = pool(g, MEA_OP_MaxPool, "p", padded(g, "max", y, 0, 1, 0, 1, 0), 2, 1, 0, false, false);
+	shared = padded(g, "shared", y, 1, 1, 1, 1, 0);
+	y = binary(g, MEA_OP_Add, "sum", conv(g, "c1", shared, 4, 3, 1, 1, 1, true), shared);
+	/* Windows that leave out their own padding still count the Pad's. */
+	y = pool(g, MEA_OP_AveragePool, "q", padded(g, "outer", y, 1, 1, 1, 1, 0), 3, 1, 1, false,
+		 false);
+	finish(g, y);
+	s = simplified(g);
+	cr_assert_eq(count(s, MEA_OP_Pad), 4);
+	mea_graph_free(g);
+	mea_graph_free(s);
+}
