@@ -265,10 +265,10 @@ int tool_trace(int argc, char **argv)
 		parse,
 		"BUNDLE",
 		"Runs one image through main and the extension and tells, per layer, where it ran, "
-		"its "
-		"multiply-accumulates, cycles, array utilisation, bytes over the bus, and what the "
-		"cycles were spent on; the classes sum to the cycles. Cycles do not depend on the "
-		"image.",
+		"its multiply-accumulates, cycles, array utilisation, bytes over the bus, and what "
+		"the cycles were spent on; the classes sum to the cycles. Cycles do not depend on "
+		"the image. A layer's record waits in the store queue: where a result is stored to "
+		"memory, that row holds cycles of the rows behind it as well.",
 		children,
 		NULL,
 		NULL};
