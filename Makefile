@@ -66,12 +66,12 @@ include tests/rules.mk
 build-all: $(ALL_TARGETS)
 
 # --- demo ----------------------------------------------------------------
-# Images of the built-in glyphs data set through the Verilated accelerator.
+# Images of the built-in glyphs data set through the Verilated accelerator, and the complex ones
+# through a server on loopback.
 DEMO_IMAGES ?= 200
 .PHONY: demo
 demo: $(B)/mea build/hw/sim/libmea_sim_16x16.so
-	@echo "$(DEMO_IMAGES) glyphs on the accelerator's RTL, simulated by Verilator:"
-	$(Q)$(B)/mea run models/glyphs --device sim --backend accel --limit $(DEMO_IMAGES)
+	$(Q)tools/demo.sh $(B)/mea $(DEMO_IMAGES)
 
 # --- compile -------------------------------------------------------------
 $(B)/%.o: %.c
@@ -92,6 +92,8 @@ install: build-all
 	install $(wildcard build/hw/sim/libmea_sim_*.so) $(DESTDIR)$(PREFIX)/lib/mea/
 	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
 	test ! -f tools/mea.1 || install -D -m 644 tools/mea.1 $(DESTDIR)$(PREFIX)/share/man/man1/mea.1
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,/usr/local/,$(PREFIX)/,' tools/mea-serve.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/mea-serve.service
 	test ! -f tools/mea.bash-completion || install -D -m 644 tools/mea.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
 

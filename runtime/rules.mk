@@ -4,7 +4,7 @@
 
 RUNTIME_SRCS := $(sort $(wildcard runtime/*.c runtime/*/*.c runtime/*/*/*.c)) hw/sim/sim.c
 RUNTIME_OBJS := $(RUNTIME_SRCS:%.c=$(B)/%.o) $(B)/onnx/onnx.pb-c.o
-RUNTIME_LIBS := -ldrm -lprotobuf-c -ljansson -lnettle -lpng -ljpeg -lm -lpthread -ldl
+RUNTIME_LIBS := -ldrm -lprotobuf-c -ljansson -lnettle -lpng -ljpeg -lcurl -lmicrohttpd -lgnutls -lm -lpthread -ldl
 
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 

@@ -6,13 +6,46 @@
 
 #include "error.h"
 
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-void report_add(struct run_report *r, const struct mea_result *res, int label)
+/* Keeps one image's time; the room doubles when the count is a power of two. */
+static int add_time(struct exit_sum *x, double ms)
+{
+	if (!(x->images & (x->images - 1))) {
+		size_t room = x->images ? 2 * x->images : 1;
+		double *grown = realloc(x->service_ms, room * sizeof(*grown));
+
+		if (!grown)
+			return mea_fail(MEA_ENOMEM, "out of memory");
+		x->service_ms = grown;
+	}
+	x->service_ms[x->images] = ms;
+	return 0;
+}
+
+static void add_missed(struct run_report *r, const char *reason)
+{
+	for (int i = 0; i < MISSED_MAX; i++) {
+		struct missed *m = &r->missed[i];
+
+		if (m->reason && strcmp(m->reason, reason))
+			continue;
+		m->reason = reason;
+		m->images++;
+		return;
+	}
+}
+
+int report_add(struct run_report *r, const struct mea_result *res, int label)
 {
 	struct exit_sum *x = &r->exits[res->exit];
 	uint64_t cycles = 0;
+	int rc = add_time(x, res->service_ms);
 
+	if (rc)
+		return rc;
 	x->images++;
 	x->labelled += label >= 0;
 	x->correct += label >= 0 && label == res->label;
@@ -20,6 +53,8 @@ void report_add(struct run_report *r, const struct mea_result *res, int label)
 		x->ms += res->cost[i].ms;
 		x->macs += res->cost[i].macs;
 		x->peak_macs += res->cost[i].peak_macs;
+		x->bytes_up += res->cost[i].bytes_up;
+		x->bytes_down += res->cost[i].bytes_down;
 		cycles += res->cost[i].cycles;
 	}
 	x->cycles += cycles;
@@ -31,6 +66,32 @@ void report_add(struct run_report *r, const struct mea_result *res, int label)
 	r->accelerated &= cycles > 0;
 	r->complex += res->complex;
 	r->fallbacks += res->fallback_from != NULL;
+	x->fallbacks += r->cloud && res->cloud_missed;
+	if (res->cloud_missed)
+		add_missed(r, res->cloud_missed);
+	return 0;
+}
+
+void report_free(struct run_report *r)
+{
+	for (int i = 0; i < MEA_EXITS; i++)
+		free(r->exits[i].service_ms);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The smallest time that p of the images do not exceed. */
+static double percentile(const struct exit_sum *x, double p)
+{
+	size_t rank = (size_t)ceil(p * (double)x->images);
+
+	qsort(x->service_ms, x->images, sizeof(*x->service_ms), by_size);
+	return x->service_ms[rank ? rank - 1 : 0];
 }
 
 static struct exit_sum total(const struct run_report *r)
@@ -41,6 +102,9 @@ static struct exit_sum total(const struct run_report *r)
 		t.images += r->exits[i].images;
 		t.labelled += r->exits[i].labelled;
 		t.correct += r->exits[i].correct;
+		t.fallbacks += r->exits[i].fallbacks;
+		t.bytes_up += r->exits[i].bytes_up;
+		t.bytes_down += r->exits[i].bytes_down;
 		t.ms += r->exits[i].ms;
 		t.macs += r->exits[i].macs;
 		t.cycles += r->exits[i].cycles;
@@ -76,6 +140,10 @@ int report_each(struct run_report *r, const struct mea_session *s, const struct 
 	json_object_set_new(o, "complex", json_boolean(res->complex));
 	if (res->cloud_missed)
 		json_object_set_new(o, "cloud_missed", json_string(res->cloud_missed));
+	if (res->cloud_text[0])
+		json_object_set_new(o, "cloud_text", tool_text(res->cloud_text));
+	if (res->cloud_ms > 0)
+		json_object_set_new(o, "cloud_ms", json_real(res->cloud_ms));
 	json_object_set_new(o, "backend", json_string(res->backend));
 	if (res->fallback_from)
 		json_object_set_new(o, "fallback",
@@ -87,10 +155,13 @@ int report_each(struct run_report *r, const struct mea_session *s, const struct 
 
 static json_t *exit_object(const struct run_report *r, int i, size_t images)
 {
+	static const struct {
+		const char *key;
+		double p;
+	} marks[] = {{"p50_ms", 0.5}, {"p95_ms", 0.95}, {"p99_ms", 0.99}};
 	const struct exit_sum *x = &r->exits[i];
 	double n = (double)x->images;
-
-	return json_pack(
+	json_t *o = json_pack(
 		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", mea_exit_name((enum mea_exit)i),
 		"images", (json_int_t)x->images, "share", ratio(n, (double)images), "accuracy",
 		ratio((double)x->correct, (double)x->labelled), "cycles",
@@ -98,6 +169,13 @@ static json_t *exit_object(const struct run_report *r, int i, size_t images)
 		ratio((double)x->macs, n), "utilisation",
 		r->accelerated ? ratio((double)x->macs, (double)x->peak_macs) : json_null(), "ms",
 		ratio(x->ms, n));
+	for (size_t k = 0; k < 3; k++)
+		json_object_set_new(o, marks[k].key,
+				    x->images ? json_real(percentile(x, marks[k].p)) : json_null());
+	json_object_set_new(o, "bytes_up", ratio((double)x->bytes_up, n));
+	json_object_set_new(o, "bytes_down", ratio((double)x->bytes_down, n));
+	json_object_set_new(o, "fallbacks", json_integer((json_int_t)x->fallbacks));
+	return o;
 }
 
 int report_json(const struct run_report *r)
@@ -140,6 +218,8 @@ void report_line(const struct mea_session *s, const struct mea_result *res, cons
 		printf("; is %s", mea_class_name(s, label));
 	if (res->cloud_missed)
 		printf("; complex, but cloud %s", res->cloud_missed);
+	if (res->cloud_text[0])
+		printf(" (%s)", res->cloud_text);
 	if (res->fallback_from)
 		printf("; answered by %s, since %s", res->backend, res->text);
 	putchar('\n');
@@ -153,8 +233,23 @@ static void put(const char *format, double v, bool known, int width)
 		printf("%*s", width, "-");
 }
 
-static void row(const char *name, const struct exit_sum *x, size_t images, bool cycles)
+/* What the cloud's part cost: columns that only stand there when there is a cloud. */
+static void cloud_columns(const struct exit_sum *x)
 {
+	double n = (double)x->images;
+	bool timed = x->service_ms && n > 0;
+
+	put(" %9.2f", timed ? percentile(x, 0.5) : 0, timed, 10);
+	put(" %9.2f", timed ? percentile(x, 0.99) : 0, timed, 10);
+	put(" %8.0f", (double)x->bytes_up / n, n > 0, 9);
+	put(" %8.0f", (double)x->bytes_down / n, n > 0, 9);
+	printf(" %9zu", x->fallbacks);
+}
+
+static void row(const struct run_report *r, const char *name, const struct exit_sum *x,
+		size_t images)
+{
+	bool cycles = r->accelerated;
 	double n = (double)x->images;
 
 	printf("%-10s %7zu", name, x->images);
@@ -163,9 +258,20 @@ static void row(const char *name, const struct exit_sum *x, size_t images, bool 
 	put(" %11.0f", (double)x->cycles / n, cycles && n > 0, 12);
 	put(" %8.2f", (double)x->macs / n / 1e6, n > 0, 9);
 	put(" %11.1f%%", 100 * (double)x->macs / (double)x->peak_macs, cycles && n > 0, 13);
-	put(" %9.3f\n", x->ms / n, n > 0, 10);
-	if (x->images == 0)
-		putchar('\n');
+	put(" %9.3f", x->ms / n, n > 0, 10);
+	if (r->cloud)
+		cloud_columns(x);
+	putchar('\n');
+}
+
+static void tell_missed(const struct run_report *r)
+{
+	if (!r->complex)
+		return;
+	for (int i = 0; i < MISSED_MAX && r->missed[i].reason; i++)
+		printf("%zu complex images (entropy over the threshold) stayed here: the cloud%s "
+		       "%s\n",
+		       r->missed[i].images, r->cloud ? ":" : " is", r->missed[i].reason);
 }
 
 int report_table(const struct run_report *r)
@@ -174,15 +280,15 @@ int report_table(const struct run_report *r)
 
 	printf("%s on %s, backend %s, %.1f s\n", r->bundle, r->data,
 	       r->backend[0] ? r->backend : "-", r->seconds);
-	printf("%-10s %7s %8s %9s %11s %8s %12s %9s\n", "exit", "images", "share", "accuracy",
+	printf("%-10s %7s %8s %9s %11s %8s %12s %9s", "exit", "images", "share", "accuracy",
 	       "cycles", "MMAC", "utilisation", "ms");
+	if (r->cloud)
+		printf(" %9s %9s %8s %8s %9s", "p50 ms", "p99 ms", "B up", "B down", "fallbacks");
+	putchar('\n');
 	for (int i = 0; i < MEA_EXITS; i++)
-		row(mea_exit_name((enum mea_exit)i), &r->exits[i], t.images, r->accelerated);
-	row("all", &t, t.images, r->accelerated);
-	if (r->complex)
-		printf("%zu complex images (entropy over the threshold) stayed here: the cloud is "
-		       "not configured\n",
-		       r->complex);
+		row(r, mea_exit_name((enum mea_exit)i), &r->exits[i], t.images);
+	row(r, "all", &t, t.images);
+	tell_missed(r);
 	if (r->fallbacks)
 		printf("%zu images were answered by another backend after a failure\n",
 		       r->fallbacks);

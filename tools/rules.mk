@@ -6,7 +6,7 @@ TOOL_OBJS := $(TOOL_SRCS:%.c=$(B)/%.o)
 
 $(B)/mea: $(TOOL_OBJS) $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -lsystemd
 
 ALL_TARGETS += $(if $(TOOL_SRCS),$(B)/mea)
 include tools/cosim/cosim.mk

@@ -12,6 +12,10 @@
 
 struct run {
 	const char *bundle, *backends, *device;
+	const char *cloud, *cloud_ca, *cloud_cert, *cloud_key;
+	double threshold;
+	bool has_threshold;
+	int deadline_ms;
 	bool each, json, verbose;
 	struct images images;
 	struct mea_session *s;
@@ -26,7 +30,18 @@ struct run {
 
 #define UNREADABLE (-2)
 
-enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_EACH, OPT_JSON };
+enum {
+	OPT_BACKEND = 256,
+	OPT_DEVICE,
+	OPT_EACH,
+	OPT_JSON,
+	OPT_CLOUD,
+	OPT_CLOUD_CA,
+	OPT_CLOUD_CERT,
+	OPT_CLOUD_KEY,
+	OPT_THRESHOLD,
+	OPT_DEADLINE
+};
 
 static const struct argp_option options[] = {
 	{"backend", OPT_BACKEND, "LIST", 0,
@@ -34,11 +49,50 @@ static const struct argp_option options[] = {
 	 "answers, the others stand by (all)",
 	 0},
 	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: sim or auto (auto)", 0},
+	{"cloud", OPT_CLOUD, "URL[,URL]", 0,
+	 "servers that complex images are sent to, as http://host:8000", 0},
+	{"threshold", OPT_THRESHOLD, "T", 0,
+	 "entropy in nats over which an image is complex, or auto: the bundle's (auto)", 0},
+	{"deadline", OPT_DEADLINE, "MS", 0,
+	 "a complex image is answered within so many ms after main, by the edge if need be (500)",
+	 0},
+	{"cloud-ca", OPT_CLOUD_CA, "FILE", 0, "PEM authority that vouches for https servers", 0},
+	{"cloud-cert", OPT_CLOUD_CERT, "FILE", 0, "PEM certificate to show to them", 0},
+	{"cloud-key", OPT_CLOUD_KEY, "FILE", 0, "its key", 0},
 	{"each", OPT_EACH, NULL, 0, "tell about each image", 0},
 	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
 	{"verbose", 'v', NULL, 0, "tell on stderr why a backend was passed over", 0},
 	{0},
 };
+
+static error_t parse_cloud(int key, char *arg, struct argp_state *state)
+{
+	struct run *r = state->input;
+
+	switch (key) {
+	case OPT_CLOUD:
+		r->cloud = arg;
+		return 0;
+	case OPT_CLOUD_CA:
+		r->cloud_ca = arg;
+		return 0;
+	case OPT_CLOUD_CERT:
+		r->cloud_cert = arg;
+		return 0;
+	case OPT_CLOUD_KEY:
+		r->cloud_key = arg;
+		return 0;
+	case OPT_THRESHOLD:
+		r->has_threshold = strcmp(arg, "auto") != 0;
+		if (r->has_threshold)
+			r->threshold = tool_real(state, "--threshold", arg);
+		return 0;
+	case OPT_DEADLINE:
+		r->deadline_ms = (int)tool_number(state, "--deadline", arg, 1, 3600000);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -75,7 +129,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which BUNDLE?");
 		return 0;
 	}
-	return ARGP_ERR_UNKNOWN;
+	return parse_cloud(key, arg, state);
 }
 
 static void note(const char *text, void *ctx)
@@ -99,6 +153,12 @@ static int open_all(struct run *r)
 
 	o.backends = r->backends;
 	o.device = r->device;
+	o.cloud = r->cloud;
+	o.cloud_ca = r->cloud_ca;
+	o.cloud_cert = r->cloud_cert;
+	o.cloud_key = r->cloud_key;
+	o.deadline_ms = r->deadline_ms;
+	o.threshold = r->has_threshold ? &r->threshold : NULL;
 	o.note = note;
 	o.note_ctx = r;
 	rc = mea_open(r->bundle, &o, &r->s);
@@ -156,13 +216,13 @@ static int take_result(struct run *r)
 	if (rc)
 		return rc;
 	if (!res.error) {
-		report_add(&r->report, &res, r->labels[res.tag]);
+		rc = report_add(&r->report, &res, r->labels[res.tag]);
 	} else {
 		r->report.failed++;
 		mea_data_where(r->images.data, res.tag, where, sizeof(where));
 		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
 	}
-	return r->each ? hold(r, &res) : 0;
+	return !rc && r->each ? hold(r, &res) : rc;
 }
 
 static void skip(struct run *r, size_t i)
@@ -231,6 +291,7 @@ static int run_all(struct run *r)
 		r->report.notes = json_array();
 	if (r->json && r->each)
 		r->report.each = json_array();
+	r->report.cloud = r->cloud != NULL;
 	rc = open_all(r);
 	if (!rc)
 		rc = classify_all(r);
@@ -265,6 +326,7 @@ int tool_run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &r);
 	rc = run_all(&r);
 	mea_close(r.s);
+	report_free(&r.report);
 	json_decref(r.report.each);
 	json_decref(r.report.notes);
 	for (size_t i = 0; r.each && r.held && i < r.images.count; i++)

@@ -10,22 +10,36 @@
 
 struct exit_sum {
 	size_t images, labelled, correct;
+	size_t fallbacks; /* answered in the place of a cloud that did not */
 	double ms;
-	uint64_t macs, cycles, peak_macs;
+	uint64_t macs, cycles, peak_macs, bytes_up, bytes_down;
+	double *service_ms; /* of each image; room for 2^k of them */
 };
+
+/* A reason why complex images did not go to the cloud, and how many. */
+struct missed {
+	const char *reason;
+	size_t images;
+};
+#define MISSED_MAX 8
 
 struct run_report {
 	const char *bundle, *data;
 	char backend[32]; /* that of the first answer; "" before it */
 	bool accelerated; /* cycles are known for every answer */
+	bool cloud;	  /* one is configured */
+	struct missed missed[MISSED_MAX];
 	struct exit_sum exits[MEA_EXITS];
 	size_t complex, fallbacks, failed, unreadable;
 	double seconds;
 	json_t *each, *notes; /* lists, or NULL when nobody asks */
 };
 
-/* Adds an answer; label is -1 when unknown. */
-void report_add(struct run_report *r, const struct mea_result *res, int label);
+/* Adds an answer; label is -1 when unknown. Returns 0 or MEA_ENOMEM. */
+int report_add(struct run_report *r, const struct mea_result *res, int label);
+
+/* Frees what the report grew; the lists stay. */
+void report_free(struct run_report *r);
 
 /* One image's line on stdout; one image's object in r->each. */
 void report_line(const struct mea_session *s, const struct mea_result *res, const char *where,

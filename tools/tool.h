@@ -28,6 +28,7 @@ int tool_dataset(int argc, char **argv);
 int tool_info(int argc, char **argv);
 int tool_quantize(int argc, char **argv);
 int tool_run(int argc, char **argv);
+int tool_serve(int argc, char **argv);
 int tool_trace(int argc, char **argv);
 
 /* "mea NAME", for messages. */

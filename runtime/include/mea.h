@@ -51,7 +51,8 @@ MEA_API const char *mea_errmsg(void);
 /*
  * A session is a model bundle loaded onto one or more backends. Images are
  * submitted and copied; a thread of the session's own runs them through main
- * and, where Algorithm 2 asks for it, the extension, several at a time; results
+ * and, where Algorithm 2 asks for it, the extension, several at a time, while
+ * others are on their way to the cloud and back; results
  * are collected in the order in which they are ready. Every image that was
  * accepted comes back exactly once.
  *
@@ -70,6 +71,19 @@ struct mea_options {
 	const char *device;
 	int queue; /* images accepted and not yet collected; 0: 64 */
 	int jobs;  /* of these, at work on a backend at once; 0: 2 */
+
+	/* Cloud servers that speak the Open Inference Protocol v2, as "http://host:8000" or
+	 * "https://a,https://b"; a path /v2/models/NAME[/versions/N] names another model
+	 * than the bundle's name. NULL: no cloud. Servers that cannot be reached are looked
+	 * for again; one that has a model of other shapes is an error. */
+	const char *cloud;
+	/* PEM files for https: authority (NULL: the system's), own certificate and key. */
+	const char *cloud_ca, *cloud_cert, *cloud_key;
+	/* Within so many ms after main an image that went to the cloud is answered, by the
+	 * edge if need be; 0: 500. */
+	int deadline_ms;
+	/* Entropy, in nats, over which an image is complex; NULL: the bundle's. */
+	const double *threshold;
 
 	/* Told, in a sentence, what is worth knowing but no failure, such as why
 	 * a backend was passed over. Called from any thread. */
@@ -104,6 +118,9 @@ struct mea_cost {
 	uint64_t macs;	    /* useful multiply-accumulates */
 	uint64_t cycles;    /* accelerator cycles; 0 without an accelerator */
 	uint64_t peak_macs; /* what the array could have done in these cycles */
+	/* What went to the cloud and came back: HTTP heads and bodies, not what TLS, TCP
+	 * and IP add. The cloud's ms is from the question to the answer. */
+	uint64_t bytes_up, bytes_down;
 };
 
 struct mea_result {
@@ -119,12 +136,15 @@ struct mea_result {
 	bool complex;	  /* entropy is over the bundle's threshold */
 	/* Why a complex image did not go to the cloud, NULL if it did or is none. */
 	const char *cloud_missed;
+	char cloud_text[160]; /* more about it, with names; "" when there is no more */
+	double cloud_ms; /* from asking the cloud to the answer, the edge's too; 0: not asked */
 
 	const char *backend; /* which one answered */
 	/* Set when an earlier backend failed on this image; NULL otherwise, and
 	 * text holds the reason. */
 	const char *fallback_from;
 	double latency_ms;		 /* from mea_submit() to the answer */
+	double service_ms;		 /* from the start of main to the answer */
 	struct mea_cost cost[MEA_EXITS]; /* of main, extension, cloud */
 };
 

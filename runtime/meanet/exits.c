@@ -53,3 +53,11 @@ void mea_after_extension(const struct mea_bundle *b, const struct mea_opinion *e
 	r->label = b->hard[extension->label];
 	r->confidence = extension->confidence;
 }
+
+void mea_after_cloud(const struct mea_opinion *cloud, struct mea_result *r)
+{
+	r->exit = MEA_EXIT_CLOUD;
+	r->why = MEA_WHY_COMPLEX;
+	r->label = cloud->label;
+	r->confidence = cloud->confidence;
+}

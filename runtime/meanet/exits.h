@@ -28,4 +28,7 @@ enum mea_step mea_after_main(const struct mea_bundle *b, const struct mea_opinio
 void mea_after_extension(const struct mea_bundle *b, const struct mea_opinion *extension,
 			 struct mea_result *r);
 
+/* After the cloud, whose answer counts as it is. */
+void mea_after_cloud(const struct mea_opinion *cloud, struct mea_result *r);
+
 #endif

@@ -48,7 +48,7 @@ bool mea_unit_ready(struct mea_session *s, int i)
 
 	if (u->gone || u->engine)
 		return !u->gone;
-	if (mea_engine_open(u->choice.ops, u->choice.device, s->model, s->jobs, &u->engine)) {
+	if (mea_engine_open(u->choice.ops, u->choice.device, s->model, s->lanes, &u->engine)) {
 		u->gone = true;
 		note(s, "%s", mea_errmsg());
 	}
@@ -63,6 +63,8 @@ static void add_cost(struct mea_cost *sum, const struct mea_cost *c)
 	sum->macs += c->macs;
 	sum->cycles += c->cycles;
 	sum->peak_macs += c->peak_macs;
+	sum->bytes_up += c->bytes_up;
+	sum->bytes_down += c->bytes_down;
 }
 
 static void forget_running(struct mea_session *s, const struct task *t)
@@ -75,11 +77,14 @@ static void forget_running(struct mea_session *s, const struct task *t)
 	s->n_running = n;
 }
 
-static void finish(struct mea_session *s, struct task *t)
+void mea_task_finish(struct mea_session *s, struct task *t)
 {
 	struct mea_exit_stats *sum = &s->stats[t->r.exit];
+	double now = mea_now_ms();
 
-	t->r.latency_ms = mea_now_ms() - t->submitted;
+	t->r.latency_ms = now - t->submitted;
+	t->r.service_ms = t->begun_main > 0 ? now - t->begun_main : 0;
+	t->r.cloud_ms = t->asked > 0 ? now - t->asked : 0;
 	pthread_mutex_lock(&s->lock);
 	if (!t->r.error) {
 		sum->images++;
@@ -101,7 +106,7 @@ static void finish_without_answer(struct mea_session *s, struct task *t, int err
 	t->r.error = error;
 	t->r.why = MEA_WHY_NO_ANSWER;
 	snprintf(t->r.text, sizeof(t->r.text), "%s", mea_errmsg());
-	finish(s, t);
+	mea_task_finish(s, t);
 }
 
 /* --- failure and the next backend ------------------------------------------ */
@@ -164,9 +169,11 @@ static bool begin(struct mea_session *s, struct task *t)
 	}
 	e = s->units[t->unit].engine;
 	t->lane = mea_engine_take(e);
-	/* There are as many lanes as jobs, so another image will give one back. */
+	/* Another image, at work or at the cloud, will give one back. */
 	if (t->lane < 0)
 		return false;
+	if (!(t->begun_main > 0))
+		t->begun_main = mea_now_ms();
 	t->net = MEA_NET_MAIN;
 	t->r.backend = s->units[t->unit].choice.ops->name;
 	memset(t->r.cost, 0, sizeof(t->r.cost));
@@ -203,6 +210,45 @@ static void fill(struct mea_session *s)
 	}
 }
 
+/* The extension is to run next; it waits its turn at the end of the line. */
+static void queue_extension(struct mea_session *s, struct task *t)
+{
+	forget_running(s, t);
+	s->running[s->n_running++] = t;
+	t->net = MEA_NET_EXTENSION;
+	t->started = false;
+	t->due = mea_now_ms();
+}
+
+/* Main has ended: true when the image goes on, to the cloud or the extension. */
+static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinion *o)
+{
+	/* Who was let down by the cloud does not ask again. */
+	const char *missed = t->r.cloud_missed ? t->r.cloud_missed
+			     : s->cloud	       ? mea_cloud_missed(s->cloud)
+					       : "not configured";
+	enum mea_step step = mea_after_main(s->model->bundle, o, missed, &t->r);
+
+	if (step == MEA_STEP_CLOUD) {
+		forget_running(s, t);
+		if (!mea_task_send(s, t))
+			return true;
+		step = mea_after_main(s->model->bundle, o, "not reachable", &t->r);
+	}
+	if (step == MEA_STEP_EXTENSION)
+		queue_extension(s, t);
+	return step == MEA_STEP_EXTENSION;
+}
+
+/* Remembers about how long an extension takes, so that the cloud is not waited for longer
+ * than leaves time for one: at once when it grows, slowly when it shrinks. */
+static void learn(struct mea_session *s, const struct task *t)
+{
+	double ms = mea_now_ms() - t->due;
+
+	s->extension_ms = ms > s->extension_ms ? ms : 0.95 * s->extension_ms + 0.05 * ms;
+}
+
 /* A network has ended: what follows from its logits. */
 static int advance(struct mea_session *s, struct task *t)
 {
@@ -216,22 +262,16 @@ static int advance(struct mea_session *s, struct task *t)
 		return rc;
 	if (t->net == MEA_NET_MAIN) {
 		o = mea_opinion_of(logits, b->n_classes);
-		/* Here the cloud client comes in: a reason or NULL. */
-		if (mea_after_main(b, &o, "not configured", &t->r) == MEA_STEP_EXTENSION) {
-			/* The oldest job stands first, and this one is new. */
-			forget_running(s, t);
-			s->running[s->n_running++] = t;
-			t->net = MEA_NET_EXTENSION;
-			t->started = false;
+		if (go_on(s, t, &o))
 			return 0;
-		}
 	} else {
+		learn(s, t);
 		o = mea_opinion_of(logits, b->n_hard);
 		mea_after_extension(b, &o, &t->r);
 	}
 	mea_engine_give(u->engine, t->lane);
 	forget_running(s, t);
-	finish(s, t);
+	mea_task_finish(s, t);
 	return 0;
 }
 
@@ -269,7 +309,7 @@ static void step(struct mea_session *s)
 			t = s->running[i];
 	if (!t)
 		return;
-	if (s->n_running < s->jobs && mea_now_ms() - t->begun < PATIENCE_MS)
+	if ((s->n_running < s->jobs || s->cloud) && mea_now_ms() - t->begun < PATIENCE_MS)
 		limit = LOOK_MS;
 	rc = mea_engine_wait(s->units[t->unit].engine, t->lane, limit, &st);
 	if (rc == MEA_ETIMEDOUT && limit >= 0)
@@ -287,6 +327,30 @@ static void step(struct mea_session *s)
 		fall_back(s, t, rc);
 }
 
+/* Images that the cloud let down: their extension is late enough to go beyond the limit of
+ * jobs. */
+static void take_returned(struct mea_session *s)
+{
+	struct task *t;
+
+	for (;;) {
+		pthread_mutex_lock(&s->lock);
+		t = mea_fifo_pop(&s->returned);
+		pthread_mutex_unlock(&s->lock);
+		if (!t)
+			return;
+		queue_extension(s, t);
+	}
+}
+
+/* Whether there is nothing to do but wait; the lock is held. */
+static bool idle(const struct mea_session *s)
+{
+	if (s->stop || s->n_running || s->returned.head || s->n_freed)
+		return false;
+	return !s->waiting.head || s->n_away == s->lanes;
+}
+
 void *mea_schedule(void *session)
 {
 	struct mea_session *s = session;
@@ -294,12 +358,14 @@ void *mea_schedule(void *session)
 
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
-		while (!s->stop && !s->waiting.head && !s->n_running)
+		while (idle(s))
 			pthread_cond_wait(&s->work, &s->lock);
 		stop = s->stop;
 		pthread_mutex_unlock(&s->lock);
 		if (stop && !s->n_running)
 			return NULL;
+		mea_session_give_freed(s);
+		take_returned(s);
 		fill(s);
 		start_ready(s);
 		step(s);

@@ -14,6 +14,11 @@
 #define QUEUE_MAX     65536
 #define JOBS_DEFAULT  2
 #define JOBS_MAX      64
+#define DEADLINE_MS   500
+#define DEADLINE_MAX  3600000
+/* Images at the cloud at once, each with buffers of its own on the device: a link of 50 ms
+ * then carries 160 images/s. */
+#define AWAY_MAX 8
 
 const char *mea_exit_name(enum mea_exit exit)
 {
@@ -70,6 +75,11 @@ static int check_options(const struct mea_options *o, int *queue, int *jobs)
 		return mea_fail(MEA_EINVAL, "options.queue: %d is not in 1..%d", *queue, QUEUE_MAX);
 	if (*jobs < 1 || *jobs > JOBS_MAX)
 		return mea_fail(MEA_EINVAL, "options.jobs: %d is not in 1..%d", *jobs, JOBS_MAX);
+	if (o->deadline_ms < 0 || o->deadline_ms > DEADLINE_MAX)
+		return mea_fail(MEA_EINVAL, "options.deadline_ms: %d is not in 0..%d",
+				o->deadline_ms, DEADLINE_MAX);
+	if (o->threshold && !(*o->threshold >= 0))
+		return mea_fail(MEA_EINVAL, "options.threshold: %g is no entropy", *o->threshold);
 	return 0;
 }
 
@@ -78,12 +88,14 @@ static int make_tasks(struct mea_session *s, int queue)
 	size_t size = (size_t)s->model->bundle->width * (size_t)s->model->bundle->height * 3;
 
 	s->tasks = calloc((size_t)queue, sizeof(*s->tasks));
-	s->running = calloc((size_t)s->jobs, sizeof(struct task *));
-	if (!s->tasks || !s->running)
+	s->running = calloc((size_t)s->lanes, sizeof(struct task *));
+	s->freed = calloc((size_t)s->lanes, sizeof(*s->freed));
+	if (!s->tasks || !s->running || !s->freed)
 		return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images", queue);
 	for (; s->n_tasks < queue; s->n_tasks++) {
 		struct task *t = &s->tasks[s->n_tasks];
 
+		t->session = s;
 		t->rgb = malloc(size);
 		if (!t->rgb)
 			return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images",
@@ -123,6 +135,23 @@ static int start_thread(struct mea_session *s)
 	return 0;
 }
 
+static int open_cloud(struct mea_session *s, const struct mea_options *o)
+{
+	const struct mea_bundle *b = s->model->bundle;
+	struct mea_cloud_options c = {.urls = o->cloud,
+				      .model = b->name,
+				      .ca = o->cloud_ca,
+				      .cert = o->cloud_cert,
+				      .key = o->cloud_key,
+				      .width = b->width,
+				      .height = b->height,
+				      .classes = b->n_classes,
+				      .note = o->note,
+				      .note_ctx = o->note_ctx};
+
+	return o->cloud ? mea_cloud_open(&c, &s->cloud) : 0;
+}
+
 int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
 		     const struct mea_options *opt, struct mea_session **out)
 {
@@ -141,10 +170,16 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 	for (int i = 0; i < n; i++)
 		s->units[i].choice = choices[i];
 	rc = check_options(opt, &queue, &s->jobs);
+	s->lanes = s->jobs + (opt->cloud ? AWAY_MAX : 0);
+	s->deadline_ms = opt->deadline_ms ? opt->deadline_ms : DEADLINE_MS;
+	if (opt->threshold)
+		m->bundle->threshold = *opt->threshold;
 	if (!rc)
 		rc = make_tasks(s, queue);
 	if (!rc)
 		rc = open_first(s);
+	if (!rc)
+		rc = open_cloud(s, opt);
 	if (!rc)
 		rc = start_thread(s);
 	if (rc) {
@@ -186,6 +221,10 @@ void mea_close(struct mea_session *s)
 		pthread_cond_broadcast(&s->work);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
+	}
+	/* What is still away comes back now, into lists that nobody reads. */
+	mea_cloud_close(s->cloud);
+	if (s->thread_runs) {
 		pthread_cond_destroy(&s->work);
 		pthread_cond_destroy(&s->done);
 		pthread_mutex_destroy(&s->lock);
@@ -196,6 +235,7 @@ void mea_close(struct mea_session *s)
 		free(s->tasks[i].rgb);
 	free(s->tasks);
 	free(s->running);
+	free(s->freed);
 	mea_model_free(s->model);
 	free(s);
 }
@@ -245,6 +285,7 @@ int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
 	t->r.tag = tag;
 	t->unit = 0;
 	t->started = false;
+	t->asked = t->begun_main = 0;
 	t->submitted = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
 	s->under_way++;

@@ -10,15 +10,19 @@
 #include <pthread.h>
 
 #include "backend/registry.h"
+#include "cloud/client.h"
 #include "meanet/engine.h"
 #include "mea.h"
 
 /* An image on its way. */
 struct task {
 	struct task *next;
+	struct mea_session *session;
 	uint8_t *rgb;
-	double submitted; /* ms */
-	int unit;	  /* the first backend in the list that may take it */
+	double submitted, begun_main; /* ms; 0: not begun */
+	double asked;		      /* ms; when the cloud was, 0: never */
+	double due;		      /* ms; when the extension could have started */
+	int unit;		      /* the first backend in the list that may take it */
 	int lane;
 	enum mea_net net; /* what runs or is to run */
 	bool started;	  /* its job is under way */
@@ -38,17 +42,27 @@ struct unit {
 	bool gone;		   /* refused the model, failed to open, or broke down */
 };
 
+/* A lane whose image was answered by the cloud, to be given back by the thread. */
+struct freed {
+	struct mea_engine *engine;
+	int lane;
+};
+
 struct mea_session {
 	struct mea_model *model;
 	int jobs;
+	int lanes;		 /* images at a backend or at the cloud */
+	struct mea_cloud *cloud; /* NULL: none */
+	double deadline_ms;
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
 
 	/* The thread's own; nobody else looks at these while it runs. */
 	struct unit units[MEA_CHOICES_MAX];
 	int n_units;
-	struct task **running; /* jobs entries, oldest job first */
+	struct task **running; /* lanes entries, oldest job first */
 	int n_running;
+	double extension_ms; /* about the longest that one took lately, with its wait */
 
 	pthread_t thread;
 	bool thread_runs;
@@ -57,6 +71,9 @@ struct mea_session {
 	struct task *tasks;
 	int n_tasks, under_way;
 	struct fifo free, waiting, finished;
+	struct fifo returned; /* from the cloud, without an answer */
+	struct freed *freed;  /* lanes entries */
+	int n_freed, n_away;
 	struct mea_exit_stats stats[MEA_EXITS];
 	bool stop;
 };
@@ -78,6 +95,15 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 /* Opens unit i unless it is open; false when it cannot be used, with the reason
  * in mea_errmsg() and told to the note function. */
 bool mea_unit_ready(struct mea_session *s, int i);
+
+/* An image is answered, or has failed with r.error set. Any thread. */
+void mea_task_finish(struct mea_session *s, struct task *t);
+
+/* Sends an image whose main is done to the cloud (away.c); fails when it cannot. It then
+ * comes back finished, or in s->returned when the extension is to answer. */
+int mea_task_send(struct mea_session *s, struct task *t);
+/* Gives lanes back that the cloud's answers freed. */
+void mea_session_give_freed(struct mea_session *s);
 
 /* The thread: runs until s->stop and no job is left. */
 void *mea_schedule(void *session);
