@@ -14,6 +14,8 @@
 #include "../hw/isa/mea_isa.h"
 #include "uapi/mea_accel.h"
 
+#define MEA_DUMP_WORDS	0xc0	/* all registers */
+
 struct mea_job;
 
 struct mea_device {
@@ -25,6 +27,7 @@ struct mea_device {
 	struct reset_control *reset;
 
 	u32 version, config[5], clock_khz;
+	unsigned int timeout_ms;
 
 	struct drm_gpu_scheduler sched;
 
@@ -36,7 +39,10 @@ struct mea_device {
 	struct mea_job *bank[MEA_BANKS];
 	unsigned int next_bank;
 	u64 last_client;	/* whose data the memories hold */
-	bool wedged;
+	ktime_t last_end;	/* of a job */
+	bool wedged;		/* it ignored a reset; good for nothing but removal */
+	bool loose;		/* ... and may still write to the buffers of its jobs */
+	u32 dump[MEA_DUMP_WORDS];
 };
 
 #define to_mea(d) container_of(d, struct mea_device, drm)
@@ -99,8 +105,8 @@ struct drm_gem_object *mea_gem_import_sg_table(struct drm_device *drm,
 
 /* mea_job.c */
 int mea_sched_init(struct mea_device *mdev);
+void mea_sched_release(struct drm_device *drm, void *unused);
 int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file);
-unsigned int mea_timeout_ms(void);
 
 /* mea_hw.c */
 irqreturn_t mea_irq_thread(int irq, void *data);
@@ -108,7 +114,7 @@ void mea_hw_start(struct mea_device *mdev, struct mea_job *job);
 int mea_hw_reset(struct mea_device *mdev);
 void mea_hw_enable(struct mea_device *mdev, bool on);
 void mea_hw_fail_all(struct mea_device *mdev, int error);
-void mea_hw_timeout(struct mea_device *mdev, struct mea_job *job);
+bool mea_hw_timeout(struct mea_device *mdev, struct mea_job *job);
 bool mea_hw_idle(struct mea_device *mdev);
 
 /* mea_pci.c, mea_platform.c */

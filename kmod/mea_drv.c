@@ -77,7 +77,7 @@ static int mea_ioctl_info(struct drm_device *drm, void *data, struct drm_file *f
 	info->version = mdev->version;
 	memcpy(info->config, mdev->config, sizeof(info->config));
 	info->clock_khz = mdev->clock_khz;
-	info->timeout_ms = mea_timeout_ms();
+	info->timeout_ms = mdev->timeout_ms;
 	info->max_slot_size = (u64)MEA_SLOT_MAX_UNITS * 64;
 	return 0;
 }
@@ -126,11 +126,6 @@ static const struct drm_driver mea_driver = {
 };
 
 /* --- probe and remove, the same on every bus --- */
-
-static void mea_sched_release(struct drm_device *drm, void *unused)
-{
-	drm_sched_fini(&to_mea(drm)->sched);
-}
 
 static int mea_identify(struct mea_device *mdev)
 {
@@ -252,7 +247,7 @@ static int mea_runtime_resume(struct device *dev)
 static int mea_suspend(struct device *dev)
 {
 	struct mea_device *mdev = dev_get_drvdata(dev);
-	unsigned long end = jiffies + msecs_to_jiffies(mea_timeout_ms());
+	unsigned long end = jiffies + msecs_to_jiffies(mdev->timeout_ms);
 
 	drm_sched_wqueue_stop(&mdev->sched);
 	while (!mea_hw_idle(mdev)) {

@@ -131,8 +131,8 @@ struct drm_gem_object *mea_gem_import_sg_table(struct drm_device *drm,
 	size_t size = PAGE_ALIGN(attach->dmabuf->size);
 	struct mea_bo *bo;
 
-	/* A slot is one range of bus addresses. */
-	if (drm_prime_get_contiguous_size(sgt) < size)
+	/* A slot is one range of bus addresses, and the hardware cuts its base. */
+	if (drm_prime_get_contiguous_size(sgt) < size || sg_dma_address(sgt->sgl) % 4096)
 		return ERR_PTR(-EINVAL);
 	bo = mea_bo_alloc(drm, size);
 	if (IS_ERR(bo))

@@ -2,16 +2,13 @@
 /* The registers: starting, collecting, resetting. See hw/README.md. */
 
 #include <linux/delay.h>
-#include <linux/devcoredump.h>
 #include <linux/interrupt.h>
 #include <linux/iopoll.h>
 #include <linux/reset.h>
-#include <linux/vmalloc.h>
 
 #include "mea.h"
 
 #define MEA_RESET_US	100000
-#define MEA_DUMP_BYTES	0x300
 
 static u32 mea_read(struct mea_device *mdev, u32 reg)
 {
@@ -35,8 +32,8 @@ void mea_hw_enable(struct mea_device *mdev, bool on)
 
 /*
  * The device drains its bus before it leaves the reset state; until then it may
- * still write to the memory of its jobs. If it does not come back, it is cut off
- * and the buffers of its jobs are kept for good.
+ * still write to the memory of its jobs. If it does not come back, it is cut off;
+ * where that is impossible, the buffers of its jobs are kept for good.
  */
 int mea_hw_reset(struct mea_device *mdev)
 {
@@ -59,6 +56,8 @@ int mea_hw_reset(struct mea_device *mdev)
 		drm_err(&mdev->drm, "reset did not end, device is unusable\n");
 		if (mdev->isolate)
 			mdev->isolate(mdev->drm.dev);
+		else if (!mdev->reset || reset_control_assert(mdev->reset))
+			mdev->loose = true;
 		mdev->wedged = true;
 		return ret;
 	}
@@ -117,9 +116,11 @@ static int mea_fault_errno(u32 cause)
 static void mea_finish(struct mea_device *mdev, unsigned int bank, int error, u32 cycles)
 {
 	struct mea_job *job = mdev->bank[bank];
+	ktime_t now = ktime_get(), start = max(job->start, mdev->last_end);
 
 	mdev->bank[bank] = NULL;
-	atomic64_add(ktime_to_ns(ktime_sub(ktime_get(), job->start)), &job->usage->busy_ns);
+	mdev->last_end = now;
+	atomic64_add(ktime_to_ns(ktime_sub(now, start)), &job->usage->busy_ns);
 	atomic64_add(cycles, &job->usage->cycles);
 	atomic64_inc(&job->usage->jobs);
 	if (error)
@@ -128,22 +129,29 @@ static void mea_finish(struct mea_device *mdev, unsigned int bank, int error, u3
 	dma_fence_signal(job->fence);
 }
 
-/* Ends the job of a bank that the hardware is done with; false if it is not. */
-static bool mea_collect(struct mea_device *mdev, unsigned int bank)
+/*
+ * Ends the jobs that the hardware is done with. The interrupt is acknowledged first
+ * and for both banks: a message is an edge, and one that is left up hides the next.
+ * The oldest job first, and none before it, so that the next bank is always free.
+ */
+static void mea_collect(struct mea_device *mdev)
 {
-	u32 state, cause, cycles;
+	u32 cause, cycles;
+	unsigned int i, bank;
 
-	if (!mdev->bank[bank])
-		return false;
-	/* A device that is gone reads as all ones, which is no state. */
-	state = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_STATE));
-	if (state != MEA_STATE_DONE)
-		return false;
-	cause = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_FAULT)) & MEA_FAULT_CAUSE_MASK;
-	cycles = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_CYCLES));
-	mea_write(mdev, mea_bank_reg(bank, MEA_BANK_ACK), 1);
-	mea_finish(mdev, bank, mea_fault_errno(cause), cycles);
-	return true;
+	mea_write(mdev, MEA_REG_IRQ_STATUS, 3);
+	for (i = 0; i < MEA_BANKS; i++) {
+		bank = (mdev->next_bank + i) % MEA_BANKS;
+		if (!mdev->bank[bank])
+			continue;
+		/* A device that is gone reads as all ones, which is no state. */
+		if (mea_read(mdev, mea_bank_reg(bank, MEA_BANK_STATE)) != MEA_STATE_DONE)
+			return;
+		cause = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_FAULT)) & MEA_FAULT_CAUSE_MASK;
+		cycles = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_CYCLES));
+		mea_write(mdev, mea_bank_reg(bank, MEA_BANK_ACK), 1);
+		mea_finish(mdev, bank, mea_fault_errno(cause), cycles);
+	}
 }
 
 /*
@@ -153,8 +161,6 @@ static bool mea_collect(struct mea_device *mdev, unsigned int bank)
 irqreturn_t mea_irq_thread(int irq, void *data)
 {
 	struct mea_device *mdev = data;
-	irqreturn_t ret = IRQ_NONE;
-	unsigned int i;
 	int idx;
 	u32 status;
 
@@ -162,18 +168,10 @@ irqreturn_t mea_irq_thread(int irq, void *data)
 		return IRQ_NONE;
 	mutex_lock(&mdev->hw_lock);
 	status = mea_read(mdev, MEA_REG_IRQ_STATUS);
-	if (status && !(status & ~3)) {
-		mea_write(mdev, MEA_REG_IRQ_STATUS, status);
-		ret = IRQ_HANDLED;
-	}
-	/* The oldest job first; a bank is looked at whatever the status says,
-	 * because two completions may share one message.
-	 */
-	for (i = 0; i < MEA_BANKS; i++)
-		mea_collect(mdev, (mdev->next_bank + i) % MEA_BANKS);
+	mea_collect(mdev);
 	mutex_unlock(&mdev->hw_lock);
 	drm_dev_exit(idx);
-	return ret;
+	return status && !(status & ~3) ? IRQ_HANDLED : IRQ_NONE;
 }
 
 bool mea_hw_idle(struct mea_device *mdev)
@@ -192,47 +190,37 @@ void mea_hw_fail_all(struct mea_device *mdev, int error)
 			mea_finish(mdev, i, error, 0);
 }
 
-static void mea_dump(struct mea_device *mdev)
-{
-	u32 *dump = vzalloc(MEA_DUMP_BYTES);
-	u32 i;
-
-	if (!dump)
-		return;
-	for (i = 0; i < MEA_DUMP_BYTES; i += 4)
-		dump[i / 4] = mea_read(mdev, i);
-	/* Takes the memory over. */
-	dev_coredumpv(mdev->drm.dev, dump, MEA_DUMP_BYTES, GFP_KERNEL);
-}
-
 /*
  * The scheduler gave up on job, the oldest of those in the banks. If only its
  * interrupt was lost, it is collected; else the device is reset, the job ends with
  * -ETIMEDOUT, and one that waited in the other bank starts again: it had not run.
+ * True when the job hung; the registers are in mdev->dump then.
  */
-void mea_hw_timeout(struct mea_device *mdev, struct mea_job *job)
+bool mea_hw_timeout(struct mea_device *mdev, struct mea_job *job)
 {
-	struct mea_job *other = NULL;
-	unsigned int i;
+	struct mea_job *other;
+	unsigned int i, bank;
+	int ret;
 
-	for (i = 0; i < MEA_BANKS; i++)
-		mea_collect(mdev, (mdev->next_bank + i) % MEA_BANKS);
-	for (i = 0; i < MEA_BANKS; i++)
-		if (mdev->bank[i] == job)
+	mea_collect(mdev);
+	for (bank = 0; bank < MEA_BANKS; bank++)
+		if (mdev->bank[bank] == job)
 			break;
-	if (i == MEA_BANKS)
-		return;
+	if (bank == MEA_BANKS)
+		return false;
 
 	drm_warn(&mdev->drm, "job timed out, resetting\n");
-	mea_dump(mdev);
-	other = mdev->bank[!i];
-	mdev->bank[!i] = NULL;
-	if (mea_hw_reset(mdev)) {
-		mdev->bank[!i] = other;
-		mea_hw_fail_all(mdev, -ETIMEDOUT);
-		return;
+	for (i = 0; i < MEA_DUMP_WORDS; i++)
+		mdev->dump[i] = mea_read(mdev, 4 * i);
+	ret = mea_hw_reset(mdev);
+	if (ret) {
+		mea_hw_fail_all(mdev, ret == -ENODEV ? -ENODEV : -ETIMEDOUT);
+		return true;
 	}
-	mea_finish(mdev, i, -ETIMEDOUT, 0);
+	other = mdev->bank[!bank];
+	mdev->bank[!bank] = NULL;
+	mea_finish(mdev, bank, -ETIMEDOUT, 0);
 	if (other)
 		mea_hw_start(mdev, other);
+	return true;
 }

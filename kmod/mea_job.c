@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Jobs: from the ioctl through the scheduler to the hardware. */
 
+#include <linux/devcoredump.h>
 #include <linux/moduleparam.h>
 #include <linux/pm_runtime.h>
+#include <linux/vmalloc.h>
 #include <drm/drm_file.h>
 #include <drm/drm_syncobj.h>
 
 #include "mea.h"
 
 static unsigned int timeout_ms = 2000;
-module_param(timeout_ms, uint, 0444);
-MODULE_PARM_DESC(timeout_ms, "time after which a job that does not end is killed (2000)");
-
-unsigned int mea_timeout_ms(void)
-{
-	return timeout_ms;
-}
+module_param(timeout_ms, uint, 0644);
+MODULE_PARM_DESC(timeout_ms, "time after which a job is killed, of devices bound from now on (2000)");
 
 /* --- fences --- */
 
@@ -70,21 +67,39 @@ static struct dma_fence *mea_run_job(struct drm_sched_job *sched_job)
 	return ret ? ERR_PTR(ret) : dma_fence_get(job->fence);
 }
 
+/* Here, where nobody waits for the job any more: it allocates. */
+static void mea_dump(struct mea_device *mdev)
+{
+	void *dump = vzalloc(sizeof(mdev->dump));
+
+	if (!dump)
+		return;
+	memcpy(dump, mdev->dump, sizeof(mdev->dump));
+	/* Takes the memory over. */
+	dev_coredumpv(mdev->drm.dev, dump, sizeof(mdev->dump), GFP_KERNEL);
+}
+
 static enum drm_gpu_sched_stat mea_timedout_job(struct drm_sched_job *sched_job)
 {
 	struct mea_job *job = to_mea_job(sched_job);
 	struct mea_device *mdev = job->mdev;
+	bool hung = false;
 	int idx;
 
 	/* Puts the job back on the scheduler's list, so that it cannot be lost. */
 	drm_sched_stop(&mdev->sched, sched_job);
+	/* The scheduler forgets the fences of jobs and would cancel these. */
+	list_for_each_entry(sched_job, &mdev->sched.pending_list, list)
+		sched_job->s_fence->parent = dma_fence_get(to_mea_job(sched_job)->fence);
 	if (drm_dev_enter(&mdev->drm, &idx)) {
 		mutex_lock(&mdev->hw_lock);
-		mea_hw_timeout(mdev, job);
+		hung = mea_hw_timeout(mdev, job);
 		mutex_unlock(&mdev->hw_lock);
 		drm_dev_exit(idx);
 	}
 	drm_sched_start(&mdev->sched);
+	if (hung)
+		mea_dump(mdev);
 	return DRM_GPU_SCHED_STAT_NOMINAL;
 }
 
@@ -93,7 +108,7 @@ static void mea_job_destroy(struct mea_job *job)
 	unsigned int i;
 
 	/* A device that ignored its reset may still write to these buffers. */
-	for (i = 0; i < job->bo_count && !READ_ONCE(job->mdev->wedged); i++)
+	for (i = 0; i < job->bo_count && !READ_ONCE(job->mdev->loose); i++)
 		drm_gem_object_put(job->bo[i]);
 	if (job->pm_held) {
 		pm_runtime_mark_last_busy(job->mdev->drm.dev);
@@ -119,7 +134,7 @@ static const struct drm_sched_backend_ops mea_sched_ops = {
 
 int mea_sched_init(struct mea_device *mdev)
 {
-	long timeout = msecs_to_jiffies(timeout_ms);
+	long timeout = msecs_to_jiffies(mdev->timeout_ms = timeout_ms);
 #ifdef MEA_SCHED_INIT_ARGS
 	const struct drm_sched_init_args args = {
 		.ops = &mea_sched_ops,
@@ -135,6 +150,23 @@ int mea_sched_init(struct mea_device *mdev)
 	return drm_sched_init(&mdev->sched, &mea_sched_ops, NULL, DRM_SCHED_PRIORITY_COUNT,
 			      MEA_BANKS, 0, timeout, NULL, NULL, "mea", mdev->drm.dev);
 #endif
+}
+
+/*
+ * After the last file is closed, because its entity still uses the scheduler. What
+ * the scheduler had no time to free it would leak.
+ */
+void mea_sched_release(struct drm_device *drm, void *unused)
+{
+	struct drm_gpu_scheduler *sched = &to_mea(drm)->sched;
+	struct drm_sched_job *job, *next;
+
+	drm_sched_wqueue_stop(sched);
+	list_for_each_entry_safe(job, next, &sched->pending_list, list) {
+		list_del_init(&job->list);
+		mea_free_job(job);
+	}
+	drm_sched_fini(sched);
 }
 
 /* --- submit --- */
@@ -262,9 +294,10 @@ static struct mea_job *mea_job_create(struct mea_device *mdev, struct drm_file *
 	ret = mea_job_slots(job, file, args);
 	if (ret)
 		goto err;
-	ret = pm_runtime_resume_and_get(mdev->drm.dev);
-	if (ret < 0)
+	if (pm_runtime_resume_and_get(mdev->drm.dev) < 0) {
+		ret = -EIO;	/* its reset failed */
 		goto err;
+	}
 	job->pm_held = true;
 	return job;
 err:

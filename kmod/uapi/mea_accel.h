@@ -6,8 +6,9 @@
  * hardware keeps every access of the job inside them, so the kernel neither
  * reads nor trusts the commands. Results of a job are its fence: signalled with
  * no error, or -ETIMEDOUT (over its budget, or hung), -EFAULT (a command left its
- * slots or was illegal), -EIO (bus error), -ENODEV (device gone), -ECANCELED
- * (device file closed). An exported sync_file shows the error.
+ * slots or was illegal), -EIO (bus error, or the device ignored a reset), -ENODEV
+ * (device gone), -ESRCH (its process was killed before the job could start). An
+ * exported sync_file shows the error.
  */
 #ifndef _UAPI_MEA_ACCEL_H_
 #define _UAPI_MEA_ACCEL_H_

@@ -345,9 +345,7 @@ static int fence_status(struct drm_device *d, const struct drm_fence *f)
 		return mea_fail(MEA_ENODEV, "%s: no fence: %s", d->dev.name, strerror(errno));
 	if (info.status >= 0)
 		return 0;
-	rc = info.status == -ENODEV || info.status == -ECANCELED || info.status == -ESRCH
-		     ? MEA_ENODEV
-		     : MEA_EDEVICE;
+	rc = info.status == -ENODEV ? MEA_ENODEV : MEA_EDEVICE;
 	return mea_fail(rc, "%s: job failed: %s", d->dev.name, strerror(-info.status));
 }
 

@@ -20,8 +20,8 @@ tap=''
 [ $# -ge 2 ] || { sed -n '3,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 kernel=$1
 shift
-module=${MODULE:-$top/build/cosim/$kernel/mea/mea.ko}
-# The simulator decides how long a job takes; the debug kernel is slow besides.
+# The simulator decides how long a job takes, and the host how long the simulator waits.
+module=${MODULE:-$top/build/cosim/$kernel/mea/mea.ko timeout_ms=10000}
 limit=${COSIM_LIMIT:-1500}
 logs=$top/build/cosim/logs/$kernel
 passed=0 failed=0 skipped=0

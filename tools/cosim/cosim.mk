@@ -40,10 +40,20 @@ $(COSIM_MODULES): cosim-module-%: cosim-kernel
 KMOD_TEST_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/kmod/test_*.c)))
 KMOD_TESTS := $(sort $(wildcard tests/kmod/test_*.sh)) $(KMOD_TEST_BINS)
 
+KMOD_TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/kmod/lib/*.c)) $(B)/tools/cosim/ctl.o
+
 $(B)/tests/kmod/%.o: EXTRA_CFLAGS += -Itools -Ikmod/uapi
-$(KMOD_TEST_BINS): %: %.o $(B)/tools/cosim/ctl.o $(B)/libmea.a
+$(KMOD_TEST_BINS): %: %.o $(KMOD_TEST_LIB)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -ldrm -lpthread
+
+# The kernel interface is the same for a program of 32 bits.
+$(B)/tests/kmod/test_uapi.o: | $(B)/tests/kmod/layout32
+$(B)/tests/kmod/layout32: tests/kmod/lib/layout.h kmod/uapi/mea_accel.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -m32 -ffreestanding -fsyntax-only -x c -Ikmod/uapi -isystem /usr/include/libdrm \
+		-isystem /usr/include/$(shell $(CC) -dumpmachine) $<
+	$(Q)touch $@
 
 # Everything above, in both kernels; the last line is the sum.
 .PHONY: cosim cosim-programs

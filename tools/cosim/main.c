@@ -24,9 +24,12 @@
 #define SLICES_PER_POLL 64
 /* How long the guest's next access is waited for without sleeping. */
 #define SPIN_NS 30000
-/* How long an answered write's memory may stay with the guest's queue. */
-#define TELL_MS	  2
-#define TELL_MANY 64
+/*
+ * So many answered writes make the guest take their memory back, of 256 that the queue
+ * holds. Its next read does so too, and that should be it: the interrupt that tells it
+ * races in UML 6.12 with a write that is being queued, and damages the queue.
+ */
+#define TELL_MANY 200
 #define CLIENTS	  8
 
 static const char usage[] =
@@ -225,14 +228,12 @@ static void loop(struct cosim *c)
 			if (vhost_serve(v))
 				continue;
 			late = device_late(&c->dev);
-			sleep_ms = busy ? 1 : vhost_untold(v) ? TELL_MS : -1;
+			sleep_ms = busy ? 1 : -1;
 			if (late >= 0 && (sleep_ms < 0 || late < sleep_ms))
 				sleep_ms = late;
 		}
 		if (!wait_fds(c, sleep_ms))
 			return;
-		if (sleep_ms)
-			vhost_tell(v);
 	}
 }
 

@@ -158,7 +158,7 @@ show()
 status=$(cat "$out/status" 2>/dev/null)
 [ -n "$status" ] || { show "the guest broke down (status $rc)"; exit 125; }
 [ "${cosim_rc:-0}" -eq 0 ] || { show "mea-cosim ended with status $cosim_rc"; exit 125; }
-if ! "$here/logcheck.sh" $unplug "$out/log" "$allow"; then
+if ! "$here/logcheck.sh" $unplug "$out/log" "$allow" >&2; then
 	[ -z "$keep" ] || echo "run.sh: the whole log is $out/log" >&2
 	exit 99
 fi

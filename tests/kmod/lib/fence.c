@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Fences, the side channel, and files of the machine. */
+#include "client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <linux/sync_file.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "cosim/ctl.h"
+
+#define PCI_DRIVER "/sys/bus/pci/drivers/mea"
+#define PCI_DEVICE "0000:00:00.0"
+
+uint32_t sync_new(int fd)
+{
+	uint32_t syncobj = 0;
+
+	drmSyncobjCreate(fd, 0, &syncobj);
+	return syncobj;
+}
+
+void sync_drop(int fd, uint32_t syncobj)
+{
+	drmSyncobjDestroy(fd, syncobj);
+}
+
+int sync_wait(int fd, uint32_t syncobj, int ms)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return drmSyncobjWait(fd, &syncobj, 1, t.tv_sec * 1000000000ll + t.tv_nsec + ms * 1000000ll,
+			      0, NULL);
+}
+
+int sync_to_file(int fd, uint32_t syncobj)
+{
+	int file = -1;
+
+	return drmSyncobjExportSyncFile(fd, syncobj, &file) ? -errno : file;
+}
+
+int sync_from_file(int fd, uint32_t syncobj, int sync_file)
+{
+	return drmSyncobjImportSyncFile(fd, syncobj, sync_file) ? -errno : 0;
+}
+
+int file_status(int sync_file)
+{
+	struct sync_file_info info = {0};
+
+	return ioctl(sync_file, SYNC_IOC_FILE_INFO, &info) ? -errno : info.status;
+}
+
+int sync_status(int fd, uint32_t syncobj)
+{
+	int file = sync_to_file(fd, syncobj), status;
+
+	if (file < 0)
+		return file;
+	status = file_status(file);
+	close(file);
+	return status;
+}
+
+int sync_result(int fd, uint32_t syncobj, int ms)
+{
+	int rc = sync_wait(fd, syncobj, ms);
+
+	if (!rc)
+		rc = sync_status(fd, syncobj);
+	return rc > 0 ? 0 : rc;
+}
+
+/* --- sw_sync: fences that the test signals ------------------------------------------- */
+
+struct sw_sync_fence {
+	uint32_t value;
+	char name[32];
+	int32_t fence;
+};
+
+int gate_open(void)
+{
+	return open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+}
+
+int gate_fence(int timeline)
+{
+	struct sw_sync_fence f = {.value = 1, .name = "gate", .fence = -1};
+
+	return ioctl(timeline, _IOWR('W', 0, struct sw_sync_fence), &f) ? -errno : f.fence;
+}
+
+void gate_signal(int timeline)
+{
+	uint32_t one = 1;
+
+	if (ioctl(timeline, _IOW('W', 1, uint32_t), &one))
+		perror("sw_sync");
+}
+
+/* --- dma-buf --------------------------------------------------------------------------- */
+
+static bool ready(int dmabuf, short event)
+{
+	struct pollfd p = {.fd = dmabuf, .events = event};
+
+	return poll(&p, 1, 0) == 1 && p.revents & event;
+}
+
+bool ready_to_read(int dmabuf)
+{
+	return ready(dmabuf, POLLIN);
+}
+
+bool ready_to_write(int dmabuf)
+{
+	return ready(dmabuf, POLLOUT);
+}
+
+/* --- the machine ------------------------------------------------------------------------- */
+
+int side(const char *command)
+{
+	char reply[512];
+	int rc = ctl_command(NULL, command, reply, sizeof(reply));
+
+	if (rc)
+		fprintf(stderr, "side channel: %s: %s\n", command, reply);
+	return rc;
+}
+
+long long side_counter(const char *name)
+{
+	char reply[512], want[32];
+	const char *at;
+
+	snprintf(want, sizeof(want), " %s=", name);
+	if (ctl_command(NULL, "counters", reply, sizeof(reply)))
+		return -1;
+	at = strstr(reply, want);
+	return at ? atoll(at + strlen(want)) : -1;
+}
+
+bool write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (!good)
+		fprintf(stderr, "%s: %s\n", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return good;
+}
+
+bool read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	return n > 0;
+}
+
+bool driver_unbind(void)
+{
+	return write_file(PCI_DRIVER "/unbind", PCI_DEVICE);
+}
+
+bool driver_bind(void)
+{
+	return write_file(PCI_DRIVER "/bind", PCI_DEVICE);
+}
+
+bool driver_rebind(unsigned timeout_ms)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", timeout_ms);
+	return driver_unbind() && write_file("/sys/module/mea/parameters/timeout_ms", text) &&
+	       driver_bind();
+}
