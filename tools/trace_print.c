@@ -18,6 +18,7 @@ static const struct {
 	{"bank", MEA_COUNT_BANK},	{"load", MEA_COUNT_LOAD},
 	{"store", MEA_COUNT_STORE},	{"fetch", MEA_COUNT_FETCH},
 	{"finish", MEA_COUNT_FINISH},	{"scrub", MEA_COUNT_SCRUB},
+	{"dw", MEA_COUNT_DEPTHWISE},
 };
 
 #define N_CLASSES (sizeof(classes) / sizeof(classes[0]))

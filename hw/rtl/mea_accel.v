@@ -28,6 +28,10 @@ module mea_accel #(
 	parameter STEM_WORDS = 512,
 	// bits of a partial sum in the array, 18 + log2(ROWS) to 32
 	parameter PSUM_W = 32,
+	// depthwise unit: multipliers per lane (0: none, 1, 3 or 9) and columns of the
+	// widest padded map it takes, a power of two
+	parameter DW_TAPS = 3,
+	parameter DW_LINE = 128,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (
@@ -108,6 +112,7 @@ module mea_accel #(
 		.ROWS(ROWS), .COLS(COLS), .BEAT(BEAT), .MAX_BURST(MAX_BURST),
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
 		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 13),
+		.DW_TAPS(DW_TAPS), .DW_LINE(DW_TAPS == 0 ? 0 : DW_LINE),
 		.CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
 	) regs (
 		.clk(clk), .rst(rst),
@@ -135,7 +140,7 @@ module mea_accel #(
 	wire fault, fault_write;
 	wire [7:0] fault_cause;
 	wire [3:0] fault_slot;
-	wire [1:0] fault_queue;
+	wire [2:0] fault_queue;
 	wire [31:0] fault_offset, fault_cmd;
 
 	mea_job #(.SCRUB_CYCLES(SCRUB_CYCLES)) job (
@@ -160,10 +165,11 @@ module mea_accel #(
 	wire f_req, f_ready, f_illegal, f_done, f_rvalid;
 	wire [32:0] f_offset;
 	wire [31:0] f_index, f_recv_index, cmd_index;
-	wire [2:0] push, full, empty;
+	wire [3:0] push, full, empty;
+	localparam DW = DW_TAPS != 0 ? 1 : 0;
 	wire [511:0] cmd;
 
-	mea_fetch #(.BEAT(BEAT)) fetch (
+	mea_fetch #(.BEAT(BEAT), .DW(DW)) fetch (
 		.clk(clk), .rst(erst), .start(running), .cmd_offset(cmd_offset),
 		.cmd_count(cmd_count), .req_valid(f_req), .req_offset(f_offset),
 		.req_index(f_index), .req_ready(f_ready), .r_valid(f_rvalid),
@@ -191,13 +197,15 @@ module mea_accel #(
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
 
-	wire [1:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
-	wire [2:0] overflow;
+	wire [2:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
+	wire [2:0] dw_give, dw_take, dw_there;
+	wire [3:0] overflow;
 	mea_tokens tokens (
 		.clk(clk), .rst(erst),
 		.ld_give(ld_give), .ld_take(ld_take), .ld_there(ld_there),
 		.co_give(co_give), .co_take(co_take), .co_there(co_there),
-		.st_give(st_give), .st_take(st_take), .st_there(st_there), .overflow(overflow)
+		.st_give(st_give), .st_take(st_take), .st_there(st_there),
+		.dw_give(dw_give), .dw_take(dw_take), .dw_there(dw_there), .overflow(overflow)
 	);
 
 	// --- engines -----------------------------------------------------------------
@@ -242,12 +250,23 @@ module mea_accel #(
 	wire [ROWS*STEM_BAW-1:0] stem_offset;
 	wire [ROWS*8-1:0] stem_rdata;
 	wire issue_mac, issue_pool, wait_weights, wait_gap, wait_bank, wait_slot, acc_update, requant;
-	wire [1:0] wait_token;
+	wire [2:0] wait_token;
+
+	wire dw_valid, dw_ready, dw_par_wen, dw_out, dw_ren, dw_act_ready, dw_wgt_ren, dw_idle;
+	wire dw_illegal, dw_mac;
+	wire [COLS*20-1:0] dw_sum;
+	wire [2:0] dw_par_index;
+	wire [7:0] dw_mid_zero, dw_mid_lo, dw_mid_hi;
+	wire [ACT_AW-1:0] dw_addr, dw_out_addr;
+	wire [LANES/COLS-1:0] dw_out_sub;
+	wire [WGT_AW-1:0] dw_wgt_addr;
+	wire [LANES*8-1:0] dw_data;
+	wire [31:0] dw_index, dw_give_index;
 
 	mea_compute #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
-		.STEM_BAW(STEM_BAW)
+		.STEM_BAW(STEM_BAW), .DW(DW)
 	) compute (
 		.clk(clk), .rst(erst), .head_valid(!empty[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
@@ -257,11 +276,55 @@ module mea_accel #(
 		.in_data(in_data), .res_ren(res_ren), .res_addr(res_addr), .res_data(res_data),
 		.out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub), .out_data(out_data),
 		.stem_ren(stem_ren), .stem_base(stem_base), .stem_offset(stem_offset),
-		.stem_data(stem_rdata), .scrub(scrub), .scrub_addr(scrub_addr[ACC_AW-1:0]),
+		.stem_data(stem_rdata), .dw_valid(dw_valid), .dw_sum(dw_sum),
+		.dw_ready(dw_ready), .dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
+		.dw_mid_zero(dw_mid_zero), .dw_mid_lo(dw_mid_lo), .dw_mid_hi(dw_mid_hi),
+		.dw_out(dw_out), .dw_out_addr(dw_out_addr), .dw_out_sub(dw_out_sub),
+		.scrub(scrub), .scrub_addr(scrub_addr[ACC_AW-1:0]),
 		.issue_mac(issue_mac), .issue_pool(issue_pool), .wait_weights(wait_weights),
 		.wait_gap(wait_gap), .wait_bank(wait_bank), .wait_slot(wait_slot),
 		.wait_token(wait_token), .acc_update(acc_update), .requant(requant)
 	);
+
+	generate
+		if (DW != 0) begin : g_dw
+			wire [511:0] dw_cmd;
+			wire dw_pop;
+			/* verilator lint_off PINCONNECTEMPTY */
+			mea_fifo #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) depthwise_queue (
+				.clk(clk), .rst(erst), .push(push[3]), .din({cmd_index, cmd}),
+				.pop(dw_pop), .dout({dw_index, dw_cmd}), .empty(empty[3]),
+				.full(full[3]), .level()
+			);
+			/* verilator lint_on PINCONNECTEMPTY */
+			mea_dw #(
+				.COLS(COLS), .LANES(LANES), .TAPS(DW_TAPS), .LINE(DW_LINE),
+				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW)
+			) depthwise (
+				.clk(clk), .rst(erst), .head_valid(!empty[3]), .head(dw_cmd),
+				.head_index(dw_index), .head_pop(dw_pop), .token_there(dw_there),
+				.token_take(dw_take), .token_give(dw_give),
+				.give_index(dw_give_index), .illegal(dw_illegal), .idle(dw_idle),
+				.wgt_ren(dw_wgt_ren), .wgt_addr(dw_wgt_addr), .wgt_ready(!wgt_ren),
+				.wgt_data(wgt_rdata), .act_ren(dw_ren), .act_addr(dw_addr),
+				.act_ready(dw_act_ready), .act_data(dw_data),
+				.sum_valid(dw_valid), .sum(dw_sum), .sum_ready(dw_ready),
+				.par_wen(dw_par_wen), .par_index(dw_par_index),
+				.mid_zero(dw_mid_zero), .mid_lo(dw_mid_lo), .mid_hi(dw_mid_hi),
+				.out_wen(dw_out), .out_addr(dw_out_addr), .out_sub(dw_out_sub),
+				.busy_mac(dw_mac)
+			);
+		end else begin : g_no_dw
+			wire unused = &{push[3], dw_there, dw_act_ready, dw_ready, dw_out, dw_data};
+			assign full[3] = 1'b0;
+			assign empty[3] = 1'b1;
+			assign {dw_valid, dw_sum, dw_par_wen, dw_par_index, dw_mid_zero, dw_mid_lo,
+				dw_mid_hi, dw_ren, dw_addr, dw_wgt_ren, dw_wgt_addr, dw_out_addr,
+				dw_out_sub, dw_illegal, dw_mac, dw_index, dw_give_index, dw_take,
+				dw_give} = 0;
+			assign dw_idle = 1'b1;
+		end
+	endgenerate
 
 	wire s_req, s_ready, s_illegal, s_misaligned, snap, snap_final, wr_beat;
 	wire [3:0] s_slot;
@@ -289,12 +352,14 @@ module mea_accel #(
 	);
 	assign m_axi_bready = 1'b1;
 
-	assign all_done = f_done && (&empty) && load_idle && compute_idle && store_idle;
+	assign all_done = f_done && (&empty) && load_idle && compute_idle && store_idle &&
+			  dw_idle;
 
 	// --- memories -----------------------------------------------------------------
 	mea_act_mem #(.LANES(LANES), .COLS(COLS), .WORDS(ACT_WORDS), .BANKS(ACT_BANKS)) act_mem (
 		.clk(clk), .in_ren(in_ren), .in_addr(in_addr), .in_data(in_data),
 		.res_ren(res_ren), .res_addr(res_addr), .res_data(res_data),
+		.dw_ren(dw_ren), .dw_addr(dw_addr), .dw_ready(dw_act_ready), .dw_data(dw_data),
 		.st_ren(st_ren), .st_addr(st_addr), .st_ready(st_ready), .st_data(st_data),
 		.out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub), .out_data(out_data),
 		.ld_wen(act_ld_wen), .ld_addr(act_ld_addr), .ld_data(act_ld_data),
@@ -304,7 +369,8 @@ module mea_accel #(
 		.clk(clk), .wen(wgt_wen || scrub),
 		.waddr(scrub ? scrub_addr[WGT_AW-1:0] : wgt_waddr),
 		.wdata(scrub ? {2*COLS*8{1'b0}} : wgt_wdata),
-		.ren(wgt_ren), .raddr(wgt_raddr), .rdata(wgt_rdata)
+		.ren(wgt_ren || dw_wgt_ren), .raddr(wgt_ren ? wgt_raddr : dw_wgt_addr),
+		.rdata(wgt_rdata)
 	);
 	mea_stem #(.ROWS(ROWS), .WORDS(STEM_WORDS)) stem_mem (
 		.clk(clk), .wen(stem_wen || scrub),
@@ -380,9 +446,10 @@ module mea_accel #(
 		.r_index(track_load ? ld_give_index : f_recv_index),
 		.b_error(m_axi_bvalid && m_axi_bresp[1]),
 		.f_illegal(f_illegal), .l_illegal(l_illegal), .c_illegal(c_illegal),
-		.s_illegal(s_illegal), .l_misaligned(l_misaligned), .s_misaligned(s_misaligned),
-		.f_index(cmd_index), .l_index(ld_index), .c_index(co_index), .s_index(st_index),
+		.s_illegal(s_illegal), .d_illegal(dw_illegal), .l_misaligned(l_misaligned), .s_misaligned(s_misaligned),
+		.f_index(cmd_index), .l_index(ld_index), .c_index(co_index), .s_index(st_index), .d_index(dw_index),
 		.overflow(overflow), .l_give_index(ld_give_index), .c_give_index(co_give_index),
+		.d_give_index(dw_give_index),
 		.fault(fault), .cause(fault_cause), .slot(fault_slot), .is_write(fault_write),
 		.queue(fault_queue), .offset(fault_offset), .cmd(fault_cmd)
 	);
@@ -390,8 +457,11 @@ module mea_accel #(
 	// --- counters -------------------------------------------------------------------
 	wire idle_run = running && !issue_mac && !issue_pool && !wait_weights && !wait_gap && !wait_bank;
 	wire to_token = idle_run && !wait_slot;
-	wire nothing  = to_token && wait_token == 2'b00 && !co_pop;
-	wire [9:0] class_now;
+	wire nothing  = to_token && wait_token == 3'b000 && !co_pop;
+	// Without a command of its own, compute waits for the depthwise unit as long as
+	// that has one.
+	wire only_dw  = nothing && !dw_idle;
+	wire [10:0] class_now;
 	assign class_now[`MEA_COUNT_MAC]      = running && issue_mac;
 	assign class_now[`MEA_COUNT_POOL]     = running && issue_pool;
 	assign class_now[`MEA_COUNT_WEIGHTS]  = running && wait_weights;
@@ -399,15 +469,17 @@ module mea_accel #(
 						(idle_run && (wait_slot || co_pop));
 	assign class_now[`MEA_COUNT_BANK]     = running && wait_bank;
 	assign class_now[`MEA_COUNT_LOAD]     = to_token && !co_pop && wait_token[0];
-	assign class_now[`MEA_COUNT_STORE]    = to_token && !co_pop && wait_token == 2'b10;
-	assign class_now[`MEA_COUNT_FETCH]    = nothing && !f_done;
-	assign class_now[`MEA_COUNT_FINISH]   = (nothing && f_done) || (busy && !running && !scrub);
+	assign class_now[`MEA_COUNT_STORE]    = to_token && !co_pop && wait_token[1:0] == 2'b10;
+	assign class_now[`MEA_COUNT_DEPTHWISE] = only_dw ||
+					(to_token && !co_pop && wait_token == 3'b100);
+	assign class_now[`MEA_COUNT_FETCH]    = nothing && !only_dw && !f_done;
+	assign class_now[`MEA_COUNT_FINISH]   = (nothing && !only_dw && f_done) || (busy && !running && !scrub);
 	assign class_now[`MEA_COUNT_SCRUB]    = scrub;
 
 	mea_stats stats (
 		.clk(clk), .clear(job_start), .class_now(class_now),
-		.act_reads({in_ren, res_ren, st_ren && st_ready}),
-		.act_writes({out_wen, act_ld_wen && act_ld_ready}), .wgt_read(wgt_ren),
+		.act_reads({dw_ren && dw_act_ready, in_ren, res_ren, st_ren && st_ready}),
+		.act_writes({out_wen, act_ld_wen && act_ld_ready}), .wgt_read(wgt_ren || dw_wgt_ren), .dw_mac(dw_mac),
 		.acc_update(acc_update), .requant(requant), .rd_beat(r_beat), .wr_beat(wr_beat),
 		.rd_burst(ar_ready), .wr_burst(s_ready), .snap(snap), .snap_final(snap_final),
 		.snap_layer(snap_layer), .tag(tag), .fault(job_fault),

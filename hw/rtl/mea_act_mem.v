@@ -3,7 +3,7 @@
 // Purpose: the activation scratchpad: BANKS banks of one read and one write port
 // each, split by the upper address bits so that software decides what lies apart.
 // Reads: input and residual never wait (the streamer keeps them out of one
-// bank), the store engine takes what is left. Writes: results never wait, the
+// bank), the depthwise unit takes what is left, then the store engine. Writes: results never wait, the
 // load engine does.
 `resetall
 `default_nettype none
@@ -30,6 +30,11 @@ module mea_act_mem #(
 	input  wire [AW-1:0]      res_addr,
 	output wire [LANES*8-1:0] res_data,
 
+	input  wire               dw_ren,
+	input  wire [AW-1:0]      dw_addr,
+	output wire               dw_ready,
+	output wire [LANES*8-1:0] dw_data,
+
 	input  wire               st_ren,
 	input  wire [AW-1:0]      st_addr,
 	output wire               st_ready,
@@ -53,19 +58,24 @@ module mea_act_mem #(
 
 	wire [BW-1:0] in_bank  = in_addr[AW-1 -: BW];
 	wire [BW-1:0] res_bank = res_addr[AW-1 -: BW];
+	wire [BW-1:0] dw_bank  = dw_addr[AW-1 -: BW];
 	wire [BW-1:0] st_bank  = st_addr[AW-1 -: BW];
 	wire [BW-1:0] out_bank = out_addr[AW-1 -: BW];
 	wire [BW-1:0] ld_bank  = ld_addr[AW-1 -: BW];
 
-	assign st_ready = !(in_ren && in_bank == st_bank) && !(res_ren && res_bank == st_bank);
+	assign dw_ready = !(in_ren && in_bank == dw_bank) && !(res_ren && res_bank == dw_bank);
+	assign st_ready = !(in_ren && in_bank == st_bank) && !(res_ren && res_bank == st_bank) &&
+			  !(dw_ren && dw_bank == st_bank);
 	assign ld_ready = !(out_wen && out_bank == ld_bank) && !scrub;
 
-	reg [BW-1:0] in_sel, res_sel, st_sel;
+	reg [BW-1:0] in_sel, res_sel, dw_sel, st_sel;
 	always @(posedge clk) begin
 		if (in_ren)
 			in_sel <= in_bank;
 		if (res_ren)
 			res_sel <= res_bank;
+		if (dw_ren)
+			dw_sel <= dw_bank;
 		if (st_ren)
 			st_sel <= st_bank;
 	end
@@ -73,6 +83,7 @@ module mea_act_mem #(
 	wire [BANKS*LANES*8-1:0] all;
 	assign in_data  = all[in_sel*LANES*8 +: LANES*8];
 	assign res_data = all[res_sel*LANES*8 +: LANES*8];
+	assign dw_data  = all[dw_sel*LANES*8 +: LANES*8];
 	assign st_data  = all[st_sel*LANES*8 +: LANES*8];
 
 	genvar b, s;
@@ -80,11 +91,13 @@ module mea_act_mem #(
 		for (b = 0; b < BANKS; b = b + 1) begin : g_bank
 			wire in_here  = in_ren && in_bank == b;
 			wire res_here = res_ren && res_bank == b;
+			wire dw_here  = dw_ren && dw_ready && dw_bank == b;
 			wire st_here  = st_ren && st_ready && st_bank == b;
 			wire out_here = out_wen && out_bank == b;
 			wire ld_here  = ld_wen && ld_ready && ld_bank == b;
 			wire [LOW-1:0] ra = in_here ? in_addr[LOW-1:0] :
-					    res_here ? res_addr[LOW-1:0] : st_addr[LOW-1:0];
+					    res_here ? res_addr[LOW-1:0] :
+					    dw_here ? dw_addr[LOW-1:0] : st_addr[LOW-1:0];
 			wire [LOW-1:0] wa = scrub ? scrub_addr[LOW-1:0] :
 					    out_here ? out_addr[LOW-1:0] : ld_addr[LOW-1:0];
 
@@ -95,7 +108,7 @@ module mea_act_mem #(
 					.waddr(wa),
 					.wdata(scrub ? {COLS*8{1'b0}} : out_here ? out_data :
 					       ld_data[s*COLS*8 +: COLS*8]),
-					.ren(in_here || res_here || st_here),
+					.ren(in_here || res_here || dw_here || st_here),
 					.raddr(ra),
 					.rdata(all[(b*LANES + s*COLS)*8 +: COLS*8])
 				);

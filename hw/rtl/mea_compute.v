@@ -22,6 +22,8 @@ module mea_compute #(
 	parameter WGT_AW = 12,
 	parameter ACC_DEPTH = 1024,
 	parameter STEM_BAW = 12,
+	// 1: the depthwise unit's sums go through the requantiser too
+	parameter DW = 1,
 	parameter ACC_AW = $clog2(ACC_DEPTH),
 	parameter OSUBS = LANES / COLS
 ) (
@@ -34,10 +36,10 @@ module mea_compute #(
 	input  wire [31:0]         head_index,
 	output wire                head_pop,
 
-	// tokens: bit 0 load queue, bit 1 store queue
-	input  wire [1:0]          token_there,
-	output wire [1:0]          token_take,
-	output wire [1:0]          token_give,
+	// tokens: bits 0 to 2 load, store, depthwise queue
+	input  wire [2:0]          token_there,
+	output wire [2:0]          token_take,
+	output wire [2:0]          token_give,
 	output wire [31:0]         give_index,
 
 	output wire                illegal,
@@ -66,6 +68,18 @@ module mea_compute #(
 	output wire [ROWS*STEM_BAW-1:0] stem_offset,
 	input  wire [ROWS*8-1:0]   stem_data,
 
+	// depthwise unit: sums when the array has none to requantise, parameters and
+	// fields of its command
+	input  wire                dw_valid,
+	input  wire [COLS*20-1:0]  dw_sum,
+	output wire                dw_ready,
+	input  wire                dw_par_wen,
+	input  wire [2:0]          dw_par_index,
+	input  wire [7:0]          dw_mid_zero, dw_mid_lo, dw_mid_hi,
+	output wire                dw_out,
+	input  wire [ACT_AW-1:0]   dw_out_addr,
+	input  wire [OSUBS-1:0]    dw_out_sub,
+
 	input  wire                scrub,
 	input  wire [ACC_AW-1:0]   scrub_addr,
 
@@ -76,7 +90,7 @@ module mea_compute #(
 	output wire                wait_gap,
 	output wire                wait_bank,
 	output wire                wait_slot,
-	output wire [1:0]          wait_token,
+	output wire [2:0]          wait_token,
 	output wire                acc_update,
 	output wire                requant
 );
@@ -88,19 +102,19 @@ module mea_compute #(
 	reg [1:0]   busy, loaded, streamed;
 	reg         dec_at, load_at, stream_at, retire_at;
 
-	wire [1:0] need = head[`MEA_F_CMD_WAIT];
+	wire [2:0] need = head[`MEA_F_CMD_WAIT];
 	wire zero_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
 			  head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
 			  head[`MEA_F_CONV_OUT_H] == 0;
 	wire slot_free = !busy[dec_at];
-	wire tokens_ok = (need & ~token_there) == 2'b00;
+	wire tokens_ok = (need & ~token_there) == 3'b000;
 	wire accept = head_valid && slot_free && tokens_ok && !zero_count;
 
 	assign illegal    = head_valid && zero_count;
 	assign head_pop   = accept;
-	assign token_take = accept ? need : 2'b00;
+	assign token_take = accept ? need : 3'b000;
 	assign wait_slot  = head_valid && !slot_free;
-	assign wait_token = head_valid && slot_free ? need & ~token_there : 2'b00;
+	assign wait_token = head_valid && slot_free ? need & ~token_there : 3'b000;
 
 	wire retire, load_done, stream_done;
 	always @(posedge clk) begin
@@ -132,7 +146,7 @@ module mea_compute #(
 		end
 	end
 	wire [511:0] retire_cmd = retire_at ? cmd1 : cmd0;
-	assign token_give = retire ? retire_cmd[`MEA_F_CMD_SIGNAL] : 2'b00;
+	assign token_give = retire ? retire_cmd[`MEA_F_CMD_SIGNAL] : 3'b000;
 	assign give_index = retire_at ? index1 : index0;
 	assign idle = busy == 2'b00;
 
@@ -264,7 +278,7 @@ module mea_compute #(
 	wire [COLS*8-1:0] res_cols, res_word;
 	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
 		.word(res_data), .sub(res_sub), .part(res_cols));
-	wire res_pop, rq_bank;
+	wire res_pop, rq_bank, rq_dw;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
 		.clk(clk), .rst(rst),
@@ -274,13 +288,16 @@ module mea_compute #(
 	/* verilator lint_on PINCONNECTEMPTY */
 
 	wire final_px = at_rq[0] && at_rq[3];
-	assign requant = final_px;
-	mea_requant #(.COLS(COLS)) requantise (
+	assign dw_ready = dw_valid && !final_px;
+	assign requant  = final_px || dw_ready;
+	mea_requant #(.COLS(COLS), .DW(DW)) requantise (
 		.clk(clk),
+		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index), .dw(dw_ready),
+		.out_dw(rq_dw),
 		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index), .par_data(wgt_data),
-		.mid_zero({cmd1[`MEA_F_CONV_MID_ZERO], cmd0[`MEA_F_CONV_MID_ZERO]}),
-		.mid_lo({cmd1[`MEA_F_CONV_MID_LO], cmd0[`MEA_F_CONV_MID_LO]}),
-		.mid_hi({cmd1[`MEA_F_CONV_MID_HI], cmd0[`MEA_F_CONV_MID_HI]}),
+		.mid_zero({dw_mid_zero, cmd1[`MEA_F_CONV_MID_ZERO], cmd0[`MEA_F_CONV_MID_ZERO]}),
+		.mid_lo({dw_mid_lo, cmd1[`MEA_F_CONV_MID_LO], cmd0[`MEA_F_CONV_MID_LO]}),
+		.mid_hi({dw_mid_hi, cmd1[`MEA_F_CONV_MID_HI], cmd0[`MEA_F_CONV_MID_HI]}),
 		.res_zero({cmd1[`MEA_F_CONV_RES_ZERO], cmd0[`MEA_F_CONV_RES_ZERO]}),
 		.out_zero({cmd1[`MEA_F_CONV_OUT_ZERO], cmd0[`MEA_F_CONV_OUT_ZERO]}),
 		.lo({cmd1[`MEA_F_CONV_LO], cmd0[`MEA_F_CONV_LO]}),
@@ -289,7 +306,7 @@ module mea_compute #(
 		.mb({cmd1[`MEA_F_CONV_ADD_MB], cmd0[`MEA_F_CONV_ADD_MB]}),
 		.add_shift({cmd1[`MEA_F_CONV_ADD_SHIFT], cmd0[`MEA_F_CONV_ADD_SHIFT]}),
 		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
-		.valid(final_px), .bank(at_rq[5]), .acc(acc),
+		.valid(requant), .bank(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
 		.res_pop(res_pop), .res_word(res_word),
 		.rst(rst), .out_valid(out_wen), .out_bank(rq_bank), .out_word(out_data)
 	);
@@ -301,26 +318,27 @@ module mea_compute #(
 	always @(posedge clk) begin
 		if (accept && !dec_at)
 			out_at0 <= head[`MEA_F_CONV_OUT_BASE];
-		else if (out_wen && !rq_bank)
+		else if (out_wen && !rq_dw && !rq_bank)
 			out_at0 <= out_at0 + 20'd1;
 		if (accept && dec_at)
 			out_at1 <= head[`MEA_F_CONV_OUT_BASE];
-		else if (out_wen && rq_bank)
+		else if (out_wen && !rq_dw && rq_bank)
 			out_at1 <= out_at1 + 20'd1;
 		last_q <= rst ? 9'd0 : {last_q[7:0], last_px};
 	end
 	wire [19:0] out_at = rq_bank ? out_at1 : out_at0;
 	wire [3:0] sub = rq_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
-	assign out_addr = out_at[ACT_AW-1:0];
+	assign dw_out   = out_wen && rq_dw;
+	assign out_addr = rq_dw ? dw_out_addr : out_at[ACT_AW-1:0];
 	wire [15:0] sub_onehot = 16'd1 << sub;
-	assign out_sub  = sub_onehot[OSUBS-1:0];
+	assign out_sub  = rq_dw ? dw_out_sub : sub_onehot[OSUBS-1:0];
 	assign retire   = last_q[8];
 
 `ifdef FORMAL
 	// Only tokens that are there are taken, and for a command that starts.
 	always @(posedge clk) begin
-		assert ((token_take & ~token_there) == 2'b00);
-		assert (token_take == 2'b00 || head_pop);
+		assert ((token_take & ~token_there) == 3'b000);
+		assert (token_take == 3'b000 || head_pop);
 		assert (!head_pop || (head_valid && !illegal));
 	end
 `endif

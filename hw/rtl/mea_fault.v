@@ -32,28 +32,31 @@ module mea_fault (
 	input  wire        l_illegal,
 	input  wire        c_illegal,
 	input  wire        s_illegal,
+	input  wire        d_illegal,
 	input  wire        l_misaligned,
 	input  wire        s_misaligned,
 	input  wire [31:0] f_index,
 	input  wire [31:0] l_index,
 	input  wire [31:0] c_index,
 	input  wire [31:0] s_index,
+	input  wire [31:0] d_index,
 
-	// givers of a token too many: load, compute, store
-	input  wire [2:0]  overflow,
+	// givers of a token too many: load, compute, store, depthwise
+	input  wire [3:0]  overflow,
 	input  wire [31:0] l_give_index,
 	input  wire [31:0] c_give_index,
+	input  wire [31:0] d_give_index,
 
 	output reg         fault,
 	output reg  [7:0]  cause,
 	output reg  [3:0]  slot,
 	output reg         is_write,
-	output reg  [1:0]  queue,
+	output reg  [2:0]  queue,
 	output reg  [31:0] offset,
 	// without a fault: the next command that the fetch hands out
 	output reg  [31:0] cmd
 );
-	localparam [1:0] FETCH = 2'd0, LOAD = 2'd1, COMPUTE = 2'd2, STORE = 2'd3;
+	localparam [2:0] FETCH = 3'd0, LOAD = 3'd1, COMPUTE = 3'd2, STORE = 3'd3, DEPTHWISE = 3'd4;
 
 	always @* begin
 		fault    = 1'b1;
@@ -107,6 +110,10 @@ module mea_fault (
 			cause = `MEA_FAULT_ILLEGAL;
 			queue = STORE;
 			cmd   = s_index;
+		end else if (d_illegal) begin
+			cause = `MEA_FAULT_ILLEGAL;
+			queue = DEPTHWISE;
+			cmd   = d_index;
 		end else if (overflow[0]) begin
 			cause = `MEA_FAULT_TOKEN;
 			queue = LOAD;
@@ -119,6 +126,10 @@ module mea_fault (
 			cause = `MEA_FAULT_TOKEN;
 			queue = STORE;
 			cmd   = aw_index;
+		end else if (overflow[3]) begin
+			cause = `MEA_FAULT_TOKEN;
+			queue = DEPTHWISE;
+			cmd   = d_give_index;
 		end else begin
 			fault = 1'b0;
 		end

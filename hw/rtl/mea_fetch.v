@@ -8,7 +8,9 @@
 `include "mea_isa.vh"
 
 module mea_fetch #(
-	parameter BEAT = 8
+	parameter BEAT = 8,
+	// 0: there is no depthwise queue
+	parameter DW = 1
 ) (
 	input  wire           clk,
 	input  wire           rst,
@@ -30,11 +32,11 @@ module mea_fetch #(
 	// the command that they belong to
 	output wire [31:0]    recv_index,
 
-	// to the queues: load, compute, store
-	output wire [2:0]     push,
+	// to the queues: load, compute, store, depthwise
+	output wire [3:0]     push,
 	output wire [511:0]   cmd,
 	output wire [31:0]    cmd_index,
-	input  wire [2:0]     full,
+	input  wire [3:0]     full,
 
 	output wire           illegal,
 	// every command is in a queue
@@ -70,10 +72,10 @@ module mea_fetch #(
 	wire unused = buffer_full;
 
 	wire [3:0] op = cmd[`MEA_F_CMD_OPCODE];
-	wire [2:0] to = {op == `MEA_OP_STORE || op == `MEA_OP_SNAP,
+	wire [3:0] to = {DW != 0 && op == `MEA_OP_DEPTHWISE, op == `MEA_OP_STORE || op == `MEA_OP_SNAP,
 			 op == `MEA_OP_CONV || op == `MEA_OP_POOL, op == `MEA_OP_LOAD};
-	assign push      = empty ? 3'b000 : to & ~full;
-	assign illegal   = !empty && to == 3'b000;
+	assign push      = empty ? 4'b0000 : to & ~full;
+	assign illegal   = !empty && to == 4'b0000;
 	assign cmd_index = sent;
 
 	always @(posedge clk) begin

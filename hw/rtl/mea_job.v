@@ -47,7 +47,7 @@ module mea_job #(
 	input  wire [7:0]  fault_cause,
 	input  wire [3:0]  fault_slot,
 	input  wire        fault_write,
-	input  wire [1:0]  fault_queue,
+	input  wire [2:0]  fault_queue,
 	input  wire [31:0] fault_offset,
 	input  wire [31:0] fault_cmd,
 
@@ -64,7 +64,7 @@ module mea_job #(
 	reg [7:0]  cause;
 	reg [3:0]  slot;
 	reg        is_write;
-	reg [1:0]  queue;
+	reg [2:0]  queue;
 	reg        rec_tried;
 
 	wire timeout = job_cycles >= (budget == 32'd0 ? 32'hffff_ffff : budget);
@@ -80,7 +80,7 @@ module mea_job #(
 	assign scrub      = state == SCRUB;
 	assign scrub_addr = count;
 	assign rec_start  = state == RECORD;
-	assign job_fault  = {14'd0, queue, 3'd0, is_write, slot, cause};
+	assign job_fault  = {13'd0, queue, 3'd0, is_write, slot, cause};
 
 	always @(posedge clk) begin
 		if (busy)
@@ -92,7 +92,7 @@ module mea_job #(
 			job_cycles <= 32'd0;
 			rec_tried  <= 1'b0;
 			cause      <= `MEA_FAULT_NONE;
-			{slot, is_write, queue} <= 7'd0;
+			{slot, is_write, queue} <= 8'd0;
 			job_fault_offset <= 32'd0;
 			job_fault_cmd    <= 32'd0;
 		end

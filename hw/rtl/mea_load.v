@@ -25,10 +25,10 @@ module mea_load #(
 	input  wire [31:0]         head_index,
 	output wire                head_pop,
 
-	// tokens: bit 0 compute queue, bit 1 store queue
-	input  wire [1:0]          token_there,
-	output wire [1:0]          token_take,
-	output wire [1:0]          token_give,
+	// tokens: bits 0 to 2 compute, store, depthwise queue
+	input  wire [2:0]          token_there,
+	output wire [2:0]          token_take,
+	output wire [2:0]          token_give,
 	output wire [31:0]         give_index,
 
 	output wire                illegal,
@@ -64,7 +64,7 @@ module mea_load #(
 	localparam [31:0] ACT = `MEA_DEST_ACT, WGT = `MEA_DEST_WGT, STEM = `MEA_DEST_STEM;
 
 	// --- request side -----------------------------------------------------
-	wire [1:0]  need   = head[`MEA_F_CMD_WAIT];
+	wire [2:0]  need   = head[`MEA_F_CMD_WAIT];
 	wire [1:0]  dest_f = head[`MEA_F_LOAD_DEST];
 	wire [31:0] dest   = {30'd0, dest_f};
 	wire [19:0] words  = head[`MEA_F_LOAD_ROW_WORDS];
@@ -78,12 +78,12 @@ module mea_load #(
 	wire bad_count = dest_f == 2'd3 || words == 0 || rows == 0;
 	wire bad_align = offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
 	wire accept = head_valid && !busy && !jobs_full && !bad_count && !bad_align &&
-		      (need & ~token_there) == 2'b00;
+		      (need & ~token_there) == 3'b000;
 
 	assign illegal    = head_valid && bad_count;
 	assign misaligned = head_valid && !bad_count && bad_align;
 	assign head_pop   = accept;
-	assign token_take = accept ? need : 2'b00;
+	assign token_take = accept ? need : 3'b000;
 
 	reg [3:0]  slot_q;
 	reg [31:0] index_q;
@@ -104,7 +104,7 @@ module mea_load #(
 
 	// --- data side -----------------------------------------------------------
 	// What the data side needs to know of a command, in the order of the requests.
-	localparam JW = 32 + 2 + 20 + 20 + 16 + 20 + 2;
+	localparam JW = 32 + 3 + 20 + 20 + 16 + 20 + 2;
 	wire [JW-1:0] job_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
 				head[`MEA_F_LOAD_ADDR], rows, words, dest_f};
 	wire [JW-1:0] job;
@@ -121,7 +121,7 @@ module mea_load #(
 	wire [19:0] j_addr   = job[57:38];
 	wire [19:0] j_pitch  = job[77:58];
 	assign give_index    = job[JW-1 -: 32];
-	assign token_give    = job_end ? job[79:78] : 2'b00;
+	assign token_give    = job_end ? job[80:78] : 3'b000;
 	assign idle          = jobs_empty && !busy;
 
 	reg [19:0] col, row_base;
@@ -194,8 +194,8 @@ module mea_load #(
 `ifdef FORMAL
 	// Only tokens that are there are taken, and for a command that starts.
 	always @(posedge clk) begin
-		assert ((token_take & ~token_there) == 2'b00);
-		assert (token_take == 2'b00 || head_pop);
+		assert ((token_take & ~token_there) == 3'b000);
+		assert (token_take == 3'b000 || head_pop);
 		assert (!head_pop || (head_valid && !illegal && !misaligned));
 	end
 `endif

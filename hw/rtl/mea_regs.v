@@ -19,6 +19,8 @@ module mea_regs #(
 	parameter ACC_DEPTH = 1024,
 	parameter STEM_WORDS = 512,
 	parameter LATENCY = 29,
+	parameter DW_TAPS = 3,
+	parameter DW_LINE = 128,
 	parameter CLOCK_KHZ = 0,
 	parameter SLOTS = `MEA_SLOTS
 ) (
@@ -74,7 +76,7 @@ module mea_regs #(
 	localparam LANES = ROWS > COLS ? ROWS : COLS;
 	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
 	localparam [31:0] CONFIG3 = STEM_WORDS << 16 | ACC_DEPTH;
-	localparam [31:0] CONFIG4 = ACT_BANKS << 8 | LATENCY;
+	localparam [31:0] CONFIG4 = DW_LINE << 20 | DW_TAPS << 16 | ACT_BANKS << 8 | LATENCY;
 
 	// --- AXI4-Lite: one transfer of each kind at a time -----------------------
 	wire wr = s_axil_awvalid && s_axil_wvalid && !s_axil_bvalid;

@@ -3,7 +3,7 @@
 // Purpose: the counters of a job and the record made of them. Each cycle of a
 // job belongs to exactly one class, so the classes sum to the cycles; the other
 // counters are the events that energy is computed from. A job is bounded by a
-// 32-bit cycle budget and no event counts more than thrice a cycle, of which the
+// 32-bit cycle budget and no event counts more than four times a cycle, of which the
 // engines reach one on average, so 32 bits do not wrap in any real program.
 `resetall
 `default_nettype none
@@ -14,13 +14,14 @@ module mea_stats (
 	input  wire          clear,
 
 	// the class of this cycle, one bit set, or none outside a job
-	input  wire [9:0]    class_now,
+	input  wire [10:0]   class_now,
 
-	input  wire [2:0]    act_reads,   // one bit per port
+	input  wire [3:0]    act_reads,   // one bit per port
 	input  wire [1:0]    act_writes,
 	input  wire          wgt_read,
 	input  wire          acc_update,
 	input  wire          requant,
+	input  wire          dw_mac,
 	input  wire          rd_beat, wr_beat, rd_burst, wr_burst,
 
 	input  wire          snap,
@@ -30,30 +31,32 @@ module mea_stats (
 	input  wire [31:0]   fault, fault_offset, fault_cmd, cycles,
 	output reg  [1023:0] record
 );
-	wire [8:0] once = {wr_burst, rd_burst, wr_beat, rd_beat, requant, acc_update, wgt_read, 2'b00};
-	wire [1:0] reads  = {1'b0, act_reads[0]} + {1'b0, act_reads[1]} + {1'b0, act_reads[2]};
+	wire [9:0] once = {dw_mac, wr_burst, rd_burst, wr_beat, rd_beat, requant, acc_update, wgt_read,
+			   2'b00};
+	wire [2:0] reads  = {2'd0, act_reads[0]} + {2'd0, act_reads[1]} + {2'd0, act_reads[2]} +
+			    {2'd0, act_reads[3]};
 	wire [1:0] writes = {1'b0, act_writes[0]} + {1'b0, act_writes[1]};
-	wire [19*32-1:0] all;
+	wire [21*32-1:0] all;
 
 	genvar g;
 	generate
-		for (g = 0; g < 19; g = g + 1) begin : g_count
+		for (g = 0; g < 21; g = g + 1) begin : g_count
 			reg [31:0] n;
 
 			assign all[g*32 +: 32] = n;
-			if (g < 10) begin : g_class
+			if (g < 11) begin : g_class
 				always @(posedge clk)
 					if (clear)
 						n <= 32'd0;
 					else if (class_now[g])
 						n <= n + 32'd1;
-			end else if (g == 10) begin : g_reads
+			end else if (g == 11) begin : g_reads
 				always @(posedge clk)
 					if (clear)
 						n <= 32'd0;
-					else if (reads != 2'd0)
-						n <= n + {30'd0, reads};
-			end else if (g == 11) begin : g_writes
+					else if (reads != 3'd0)
+						n <= n + {29'd0, reads};
+			end else if (g == 12) begin : g_writes
 				always @(posedge clk)
 					if (clear)
 						n <= 32'd0;
@@ -63,7 +66,7 @@ module mea_stats (
 				always @(posedge clk)
 					if (clear)
 						n <= 32'd0;
-					else if (once[g-10])
+					else if (once[g-11])
 						n <= n + 32'd1;
 			end
 		end
@@ -71,7 +74,7 @@ module mea_stats (
 
 	always @(posedge clk)
 		if (snap)
-			record <= {224'd0, all, cycles,
+			record <= {160'd0, all, cycles,
 				   snap_final ? fault_cmd : 32'd0,
 				   snap_final ? fault_offset : 32'd0,
 				   snap_final ? fault : 32'd0,

@@ -23,10 +23,10 @@ module mea_store #(
 	input  wire [31:0]        head_index,
 	output wire               head_pop,
 
-	// tokens: bit 0 load queue, bit 1 compute queue
-	input  wire [1:0]         token_there,
-	output wire [1:0]         token_take,
-	output wire [1:0]         token_give,
+	// tokens: bits 0 to 2 load, compute, depthwise queue
+	input  wire [2:0]         token_there,
+	output wire [2:0]         token_take,
+	output wire [2:0]         token_give,
 
 	output wire               illegal,
 	output wire               misaligned,
@@ -72,7 +72,7 @@ module mea_store #(
 	localparam PART_LAST = LANES < BEAT ? BEAT / LANES - 1 : LANES / BEAT - 1;
 
 	// --- command ------------------------------------------------------------
-	wire [1:0]  need  = head[`MEA_F_CMD_WAIT];
+	wire [2:0]  need  = head[`MEA_F_CMD_WAIT];
 	wire        is_snap = head[`MEA_F_CMD_OPCODE] == `MEA_OP_SNAP;
 	wire [19:0] words = head[`MEA_F_STORE_ROW_WORDS];
 	wire [15:0] rows  = head[`MEA_F_STORE_ROWS];
@@ -86,17 +86,17 @@ module mea_store #(
 				 : offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
 
 	reg         active, record_mode, record_final;
-	reg [1:0]   signal;
+	reg [2:0]   signal;
 	reg [3:0]   slot;
 	reg [31:0]  index;
 	wire accept = head_valid && !active && !bad_count && !bad_align && !abort &&
-		      (need & ~token_there) == 2'b00;
+		      (need & ~token_there) == 3'b000;
 	wire start = accept || rec_start;
 
 	assign illegal    = head_valid && !active && bad_count;
 	assign misaligned = head_valid && !active && !bad_count && bad_align;
 	assign head_pop   = accept;
-	assign token_take = accept ? need : 2'b00;
+	assign token_take = accept ? need : 3'b000;
 	assign snap       = rec_start || (accept && is_snap);
 	assign snap_final = rec_start;
 	assign snap_layer = head[`MEA_F_CMD_LAYER];
@@ -121,7 +121,7 @@ module mea_store #(
 	);
 	assign req_valid = rows_req && !sending && !abort && answers != 8'hff;
 	assign finished  = active && !rows_busy && !sending && answers == 8'd0;
-	assign token_give = finished && !abort && !record_final ? signal : 2'b00;
+	assign token_give = finished && !abort && !record_final ? signal : 3'b000;
 
 	always @(posedge clk) begin
 		if (start) begin
@@ -348,11 +348,11 @@ module mea_store #(
 		if (f_ok && !rst && $past(send) && $past(abort))
 			assert (w_strb == 0);
 		// Only tokens that are there are taken, and for a command that starts.
-		assert ((token_take & ~token_there) == 2'b00);
-		assert (token_take == 2'b00 || head_pop);
+		assert ((token_take & ~token_there) == 3'b000);
+		assert (token_take == 3'b000 || head_pop);
 		assert (!head_pop || (head_valid && !illegal && !misaligned && !abort));
 		// Only as a command ends, with all its answers, are tokens given.
-		if (f_past && token_give != 2'b00)
+		if (f_past && token_give != 3'b000)
 			assert (finished && f_answers == 0 && f_open == 0);
 	end
 `endif

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Purpose: the six token counters that order the load, compute and store queues:
-// one per ordered pair. A queue takes tokens before it starts a command and gives
+// Purpose: the twelve token counters that order the load, compute, store and
+// depthwise queues: one per ordered pair. A queue takes tokens before it starts a command and gives
 // them when the command is complete. A counter that would pass TOKEN_MAX is a
 // fault of the command stream; one that is 0 makes the taker wait. So no counter
 // wraps, whatever the commands are.
 //
-// Bit order of a queue's two partners: the other queues in the order load,
-// compute, store.
+// Bit order of a queue's three partners: the other queues in the order load,
+// compute, store, depthwise.
 `resetall
 `default_nettype none
 `include "mea_isa.vh"
@@ -16,27 +16,33 @@ module mea_tokens (
 	input  wire       clk,
 	input  wire       rst,
 
-	input  wire [1:0] ld_give, ld_take,
-	output wire [1:0] ld_there,
-	input  wire [1:0] co_give, co_take,
-	output wire [1:0] co_there,
-	input  wire [1:0] st_give, st_take,
-	output wire [1:0] st_there,
+	input  wire [2:0] ld_give, ld_take,
+	output wire [2:0] ld_there,
+	input  wire [2:0] co_give, co_take,
+	output wire [2:0] co_there,
+	input  wire [2:0] st_give, st_take,
+	output wire [2:0] st_there,
+	input  wire [2:0] dw_give, dw_take,
+	output wire [2:0] dw_there,
 
-	// which giver overflowed a counter in this cycle: load, compute, store
-	output wire [2:0] overflow
+	// which giver overflowed a counter in this cycle: load, compute, store, depthwise
+	output wire [3:0] overflow
 );
 	localparam [31:0] TOP_W = `MEA_TOKEN_MAX;
 	localparam [7:0] TOP = TOP_W[7:0];
 
-	// from: ld->co, ld->st, co->ld, co->st, st->ld, st->co
-	wire [5:0] give = {st_give[1], st_give[0], co_give[1], co_give[0], ld_give[1], ld_give[0]};
-	wire [5:0] take = {co_take[1], ld_take[1], st_take[1], ld_take[0], st_take[0], co_take[0]};
-	wire [5:0] some, over;
+	// Counter 3 a + b is the b-th partner's of giver a: ld->co, ld->st, ld->dw,
+	// co->ld, co->st, co->dw, st->ld, st->co, st->dw, dw->ld, dw->co, dw->st.
+	wire [11:0] give = {dw_give, st_give, co_give, ld_give};
+	wire [11:0] take = {st_take[2], co_take[2], ld_take[2],
+			    dw_take[2], co_take[1], ld_take[1],
+			    dw_take[1], st_take[1], ld_take[0],
+			    dw_take[0], st_take[0], co_take[0]};
+	wire [11:0] some, over;
 
 	genvar g;
 	generate
-		for (g = 0; g < 6; g = g + 1) begin : g_pair
+		for (g = 0; g < 12; g = g + 1) begin : g_pair
 			reg [7:0] count;
 
 			assign some[g] = count != 8'd0;
@@ -76,10 +82,11 @@ module mea_tokens (
 		end
 	endgenerate
 
-	assign ld_there = {some[4], some[2]};
-	assign co_there = {some[5], some[0]};
-	assign st_there = {some[3], some[1]};
-	assign overflow = {over[5] || over[4], over[3] || over[2], over[1] || over[0]};
+	assign ld_there = {some[9], some[6], some[3]};
+	assign co_there = {some[10], some[7], some[0]};
+	assign st_there = {some[11], some[4], some[1]};
+	assign dw_there = {some[8], some[5], some[2]};
+	assign overflow = {|over[11:9], |over[8:6], |over[5:3], |over[2:0]};
 endmodule
 
 `resetall

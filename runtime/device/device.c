@@ -37,6 +37,8 @@ void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[5])
 	hw->stem_words =
 		(int)((c[3] & MEA_CONFIG3_STEM_WORDS_MASK) >> MEA_CONFIG3_STEM_WORDS_SHIFT);
 	hw->latency = (int)((c[4] & MEA_CONFIG4_LATENCY_MASK) >> MEA_CONFIG4_LATENCY_SHIFT);
+	hw->dw_taps = (int)((c[4] & MEA_CONFIG4_DW_TAPS_MASK) >> MEA_CONFIG4_DW_TAPS_SHIFT);
+	hw->dw_line = (int)((c[4] & MEA_CONFIG4_DW_LINE_MASK) >> MEA_CONFIG4_DW_LINE_SHIFT);
 	hw->act_banks = (int)((c[4] & MEA_CONFIG4_ACT_BANKS_MASK) >> MEA_CONFIG4_ACT_BANKS_SHIFT);
 }
 

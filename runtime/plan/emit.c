@@ -28,13 +28,16 @@ static int reserve_bytes(struct emit *e, size_t bytes, size_t *offset)
 	return 0;
 }
 
-/* Makes room for words after the newest chunk; returns the address and, in
- * *user, the last compute item that used what was there. */
-static int ring_alloc(struct emit *e, int words, int *user)
+/* The weight memory is taken over an eighth at a time: a chunk waits for the users of
+ * all that is left in the eighth it begins, those behind it there for nobody. So few
+ * tokens are ever under way, however small the chunks are. */
+#define SEGMENTS 8
+
+/* Makes room for words after the newest chunk and returns the address. */
+static int ring_alloc(struct emit *e, int words)
 {
 	int head = e->wgt_head;
 
-	*user = -1;
 	if (head + words > e->hw->wgt_words)
 		head = 0; /* the rest of the memory stays unused this time round */
 	for (; e->first_live < e->n_chunks; e->first_live++) {
@@ -43,36 +46,46 @@ static int ring_alloc(struct emit *e, int words, int *user)
 
 		if (!behind && (c->addr >= head + words || c->addr + c->words <= head))
 			break;
-		if (c->last_use > *user)
-			*user = c->last_use;
 	}
 	e->wgt_head = head + words;
 	return head;
 }
 
+/* Words from addr on that the load item claims. */
+static int claim(struct emit *e, int addr, int words, int item)
+{
+	int segment = e->hw->wgt_words / SEGMENTS;
+	int end = (addr + words + segment - 1) / segment * segment;
+
+	if (addr > 0 && end == e->wgt_segment)
+		end = addr + words;
+	else
+		e->wgt_segment = end;
+	return mea_emit_use(e, MEM_WGT, Q_LOAD, item, addr, end - addr, true);
+}
+
 static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *c, int n_kb,
 		      bool stem)
 {
-	int word = 2 * e->hw->cols, user, rc;
+	int word = 2 * e->hw->cols, load, rc;
 	struct item *it;
 
 	rc = reserve_bytes(e, (size_t)c->words * word, &c->offset);
 	if (rc < 0)
 		return rc;
 	mea_weights_pack(e->hw, e->net, l, c->ob, c->kb, n_kb, stem, e->p->weights + c->offset);
-	c->addr = ring_alloc(e, c->words, &user);
-	c->load = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
-	if (c->load < 0)
-		return c->load;
-	it = &e->qs.q[Q_LOAD].item[c->load];
+	c->addr = ring_alloc(e, c->words);
+	load = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
+	if (load < 0)
+		return load;
+	it = &e->qs.q[Q_LOAD].item[load];
 	mea_put(it->cmd, MEA_F_LOAD_SLOT, MEA_SLOT_WGT);
 	mea_put(it->cmd, MEA_F_LOAD_DEST, MEA_DEST_WGT);
 	mea_put(it->cmd, MEA_F_LOAD_OFFSET, (uint32_t)c->offset);
 	mea_put(it->cmd, MEA_F_LOAD_ROW_WORDS, (uint32_t)c->words);
 	mea_put(it->cmd, MEA_F_LOAD_ROWS, 1);
 	mea_put(it->cmd, MEA_F_LOAD_ADDR, (uint32_t)c->addr);
-	mea_queue_sync(&e->qs, Q_COMPUTE, user, Q_LOAD, c->load);
-	return 0;
+	return claim(e, c->addr, c->words, load);
 }
 
 /* The chunk of k blocks kb .. kb + n_kb of output block ob, loaded unless it is
@@ -99,7 +112,6 @@ static struct chunk *weights(struct emit *e, const struct mea_qlayer *l, int ob,
 	c->layer = e->layer;
 	c->ob = ob;
 	c->kb = kb;
-	c->last_use = -1;
 	c->words = PARAM_WORDS;
 	if (l->op == MEA_Q_CONV)
 		c->words += mea_weight_words(e->hw, l, n_kb, stem, in_c);
@@ -171,30 +183,72 @@ static void put_block(const struct emit *e, const struct mea_qlayer *l, const st
 	}
 }
 
-/* Adds the command with its weights and waits; returns the item. */
-static int add_compute(struct emit *e, struct chunk *c, uint32_t cmd[16], const struct strip *s)
+/* What a command reads of an operand: n blocks of some rows. */
+static int use_blocks(struct emit *e, int queue, int item, int64_t base, int n, int64_t plane,
+		      int64_t words)
 {
-	struct queue *q = &e->qs.q[Q_COMPUTE];
-	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
-	int wait = c->load, k, par;
+	int rc = 0;
 
-	k = mea_queue_add(&e->qs, Q_COMPUTE, op, e->layer);
+	for (int i = 0; rc == 0 && i < n; i++)
+		rc = mea_emit_use(e, MEM_ACT, queue, item, base + i * plane, words, false);
+	return rc;
+}
+
+static int use_stem(struct emit *e, int item, int64_t base, int64_t bytes)
+{
+	int64_t ring = (int64_t)e->hw->stem_words * 8, first = ring - base;
+	int rc = mea_emit_use(e, MEM_STEM, Q_COMPUTE, item, base, bytes < first ? bytes : first,
+			      false);
+
+	return rc || bytes <= first
+		       ? rc
+		       : mea_emit_use(e, MEM_STEM, Q_COMPUTE, item, 0, bytes - first, false);
+}
+
+static int use_inputs(struct emit *e, const struct mea_qlayer *l, const uint32_t cmd[16], int queue,
+		      int item)
+{
+	int64_t base = mea_get(cmd, MEA_F_CONV_IN_BASE), row = mea_get(cmd, MEA_F_CONV_IN_ROW);
+	int64_t rows = mea_get(cmd, MEA_F_CONV_OUT_H);
+	int subs = e->hw->lanes / e->hw->rows;
+
+	if (mea_get(cmd, MEA_F_CONV_STEM))
+		return use_stem(e, item, base,
+				((rows - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_Y) + l->kh) * row);
+	return use_blocks(e, queue, item, base,
+			  mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_CONV
+				  ? mea_div_up((int)mea_get(cmd, MEA_F_CONV_K_BLOCKS), subs)
+				  : 1,
+			  mea_get(cmd, MEA_F_CONV_IN_PLANE), row * mea_get(cmd, MEA_F_CONV_IN_H));
+}
+
+/* Adds the command with its weights, and its waits from what it uses. */
+static int add_command(struct emit *e, const struct mea_qlayer *l, const struct chunk *c,
+		       uint32_t cmd[16])
+{
+	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
+	int queue = op == MEA_OP_DEPTHWISE ? Q_DEPTHWISE : Q_COMPUTE;
+	int64_t pixels = (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
+	int k = mea_queue_add(&e->qs, queue, op, e->layer), rc;
+
 	if (k < 0)
 		return k;
 	mea_put(cmd, MEA_F_CMD_LAYER, (uint32_t)e->layer);
-	par = c->addr + c->words - PARAM_WORDS;
 	mea_put(cmd, MEA_F_CONV_WGT_ADDR, (uint32_t)c->addr);
-	mea_put(cmd, MEA_F_CONV_PAR_ADDR, (uint32_t)par);
-	mea_put(cmd, MEA_F_CONV_GAP, (uint32_t)mea_hazard_gap(&e->hazard, e->hw, cmd));
-	memcpy(q->item[k].cmd, cmd, sizeof(q->item[k].cmd));
-	if (s->in.load > wait)
-		wait = s->in.load;
-	if (s->res.load > wait)
-		wait = s->res.load;
-	mea_queue_sync(&e->qs, Q_LOAD, wait, Q_COMPUTE, k);
-	mea_queue_sync(&e->qs, Q_STORE, s->wait_store, Q_COMPUTE, k);
-	c->last_use = k;
-	return k;
+	mea_put(cmd, MEA_F_CONV_PAR_ADDR, (uint32_t)(c->addr + c->words - PARAM_WORDS));
+	if (queue == Q_COMPUTE)
+		mea_put(cmd, MEA_F_CONV_GAP, (uint32_t)mea_hazard_gap(&e->hazard, e->hw, cmd));
+	memcpy(e->qs.q[queue].item[k].cmd, cmd, sizeof(e->qs.q[queue].item[k].cmd));
+	rc = mea_emit_use(e, MEM_WGT, queue, k, c->addr, c->words, false);
+	if (rc == 0)
+		rc = use_inputs(e, l, cmd, queue, k);
+	if (rc == 0 && mea_get(cmd, MEA_F_CONV_RESIDUAL))
+		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE), pixels,
+				  false);
+	if (rc == 0 && (queue == Q_DEPTHWISE || mea_get(cmd, MEA_F_CONV_FINAL)))
+		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_OUT_BASE), pixels,
+				  true);
+	return rc;
 }
 
 static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
@@ -213,7 +267,7 @@ static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct s
 	mea_put(cmd, MEA_F_CONV_K_BLOCKS, 1);
 	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));
 	mea_put(cmd, MEA_F_CONV_IN_SUB, (uint32_t)(ob % per_word));
-	return add_compute(e, c, cmd, s);
+	return add_command(e, l, c, cmd);
 }
 
 /* K blocks that fit in half the weight memory, so that the next chunk can load
@@ -233,7 +287,7 @@ static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct s
 {
 	int k_blocks = mea_div_up(e->net->tensors[l->in].c, e->hw->rows);
 	int subs = e->hw->lanes / e->hw->rows;
-	int step = chunk_blocks(e, l, k_blocks), k = MEA_EUNSUPPORTED;
+	int step = chunk_blocks(e, l, k_blocks), rc = MEA_EUNSUPPORTED;
 
 	for (int kb = 0; kb < k_blocks; kb += step) {
 		int n = k_blocks - kb < step ? k_blocks - kb : step;
@@ -249,60 +303,76 @@ static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct s
 		put_block(e, l, s, ob, cmd);
 		mea_put(cmd, MEA_F_CONV_K_BLOCKS, (uint32_t)n);
 		mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + kb / subs * s->in.plane));
-		k = add_compute(e, c, cmd, s);
-		if (k < 0)
-			return k;
+		rc = add_command(e, l, c, cmd);
+		if (rc < 0)
+			return rc;
 	}
-	return k;
+	return rc;
+}
+
+/* COLS channels of a depthwise layer. */
+static int depthwise_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s,
+			   int ob)
+{
+	int per_word = e->hw->lanes / e->hw->cols;
+	struct chunk *c = weights(e, l, ob, 0, 0, false);
+	uint32_t cmd[16] = {0};
+
+	if (!c)
+		return MEA_ENOMEM;
+	mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_DEPTHWISE);
+	put_window(e, l, s, cmd);
+	put_block(e, l, s, ob, cmd);
+	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));
+	mea_put(cmd, MEA_F_CONV_IN_SUB, (uint32_t)(ob % per_word));
+	return add_command(e, l, c, cmd);
 }
 
 int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s)
 {
-	int n_ob = mea_div_up(e->net->tensors[l->out].c, e->hw->cols), k = -1;
+	int n_ob = mea_div_up(e->net->tensors[l->out].c, e->hw->cols), rc = 0;
 
-	for (int ob = 0; ob < n_ob; ob++) {
-		k = l->op == MEA_Q_CONV ? conv_block(e, l, s, ob) : pool_block(e, l, s, ob);
-		if (k < 0)
-			return k;
-	}
-	return k;
+	for (int ob = 0; rc >= 0 && ob < n_ob; ob++)
+		rc = mea_is_depthwise(e->net, l) ? depthwise_block(e, l, s, ob)
+		     : l->op == MEA_Q_CONV	 ? conv_block(e, l, s, ob)
+						 : pool_block(e, l, s, ob);
+	return rc;
 }
 
 /* --- stem -------------------------------------------------------------------- */
 
 /* The image goes through the stem ring in quarters of the ring. */
-static int load_quarter(struct emit *e, const struct place *pl, int q, int *item)
+static int load_quarter(struct emit *e, const struct place *pl, int q)
 {
 	int quarter = e->hw->stem_words * 8 / 4;
 	size_t from = (size_t)q * quarter;
 	size_t bytes = pl->dram.bytes - from < (size_t)quarter ? pl->dram.bytes - from
 							       : (size_t)quarter;
+	int item = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
 	struct item *it;
 
-	*item = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
-	if (*item < 0)
-		return *item;
-	it = &e->qs.q[Q_LOAD].item[*item];
+	if (item < 0)
+		return item;
+	it = &e->qs.q[Q_LOAD].item[item];
 	mea_put(it->cmd, MEA_F_LOAD_SLOT, (uint32_t)pl->slot);
 	mea_put(it->cmd, MEA_F_LOAD_DEST, MEA_DEST_STEM);
 	mea_put(it->cmd, MEA_F_LOAD_OFFSET, (uint32_t)(pl->offset + from));
 	mea_put(it->cmd, MEA_F_LOAD_ROW_WORDS, (uint32_t)(bytes / 8));
 	mea_put(it->cmd, MEA_F_LOAD_ROWS, 1);
 	mea_put(it->cmd, MEA_F_LOAD_ADDR, (uint32_t)(from / 8));
-	mea_queue_sync(&e->qs, Q_COMPUTE, e->last_stem[q % 4], Q_LOAD, *item);
-	return 0;
+	return mea_emit_use(e, MEM_STEM, Q_LOAD, item, q % 4 * quarter, (int64_t)bytes, true);
 }
 
 /* One strip of a stem layer: all output blocks over `rows` output rows. */
 static int stem_strip(struct emit *e, const struct mea_qlayer *l, int oy, int rows, int row_bytes,
-		      int load, int half)
+		      int half)
 {
 	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
-	int ring = e->hw->stem_words * 8, k = -1, at = mea_strip_half(e, half), rc;
+	int ring = e->hw->stem_words * 8, at = mea_strip_half(e, half), rc;
 	int tiles = mea_div_up(l->kh * l->kw * in->c, e->hw->rows);
-	struct strip s = {.oy = oy, .rows = rows, .in.load = load};
+	struct strip s = {.oy = oy, .rows = rows};
 
-	rc = mea_strip_open(e, l, &s, half, &at);
+	rc = mea_strip_open(e, l, &s, &at);
 	if (rc < 0)
 		return rc;
 	for (int ob = 0; ob * e->hw->cols < out->c; ob++) {
@@ -325,11 +395,11 @@ static int stem_strip(struct emit *e, const struct mea_qlayer *l, int oy, int ro
 		mea_put(cmd, MEA_F_CONV_IN_ROW, (uint32_t)row_bytes);
 		mea_put(cmd, MEA_F_CONV_X_STEP, (uint32_t)(l->stride_w * in->c));
 		mea_put(cmd, MEA_F_CONV_STRIDE_Y, (uint32_t)l->stride_h);
-		k = add_compute(e, c, cmd, &s);
-		if (k < 0)
-			return k;
+		rc = add_command(e, l, c, cmd);
+		if (rc < 0)
+			return rc;
 	}
-	return mea_strip_close(e, l, &s, half, k);
+	return mea_strip_close(e, l, &s);
 }
 
 int mea_emit_stem(struct emit *e, const struct mea_qlayer *l)
@@ -337,13 +407,11 @@ int mea_emit_stem(struct emit *e, const struct mea_qlayer *l)
 	const struct place *pl = &e->place[l->in];
 	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
 	int row_bytes = (in->w + l->pad_l + l->pad_r) * in->c;
-	int quarter = e->hw->stem_words * 8 / 4, next = 0, item = -1, k = -1, half = 0;
+	int quarter = e->hw->stem_words * 8 / 4, next = 0, half = 0, rc;
 	int most = mea_strip_rows(e, l);
 
 	if (most < 0)
 		return most;
-	for (int i = 0; i < 4; i++)
-		e->last_stem[i] = e->qs.q[Q_COMPUTE].n - 1;
 	for (int oy = 0, rows; oy < out->h; oy += rows) {
 		long first = (long)oy * l->stride_h * row_bytes, end;
 		int last;
@@ -357,17 +425,14 @@ int mea_emit_stem(struct emit *e, const struct mea_qlayer *l)
 		     rows++)
 			end += (long)l->stride_h * row_bytes;
 		for (; next <= last; next++) {
-			int rc = load_quarter(e, pl, next, &item);
-
+			rc = load_quarter(e, pl, next);
 			if (rc < 0)
 				return rc;
 		}
-		k = stem_strip(e, l, oy, rows, row_bytes, item, half);
+		rc = stem_strip(e, l, oy, rows, row_bytes, half);
 		half = !half;
-		if (k < 0)
-			return k;
-		for (int q = (int)(first / quarter); q <= last; q++)
-			e->last_stem[q % 4] = k;
+		if (rc < 0)
+			return rc;
 	}
-	return k;
+	return 0;
 }

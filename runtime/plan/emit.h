@@ -14,23 +14,23 @@ struct place {
 	int slot;     /* where it lies in DRAM, if it does: slot, offset, layout */
 	uint64_t offset;
 	struct mea_layout dram;
-	int loaded; /* load item that brings it whole, or -1 */
+	bool loaded; /* an input that lives in the scratchpad: its load is emitted */
 };
 
 /* A piece of weights in the weight memory, in the order of arrival. */
 struct chunk {
 	int layer, ob, kb, with_params;
 	int addr, words; /* where, and how many words with padding at the ring's end */
-	int load;	 /* load item */
-	int last_use;	 /* compute item */
 	size_t offset;	 /* in the weight slot */
 };
 
-/* A strip's operand: where its words are, and what to wait for. */
+/* A strip's operand: where its words are. */
 struct operand {
 	int base, plane; /* words */
-	int load;	 /* load item to wait for, or -1 */
 };
+
+/* The memories that items share. DRAM is all slots, one behind the other. */
+enum { MEM_ACT, MEM_WGT, MEM_STEM, MEM_DRAM, N_MEMS };
 
 struct strip;
 
@@ -44,16 +44,13 @@ struct emit {
 	int strip_base; /* first word of the region for strip buffers */
 	struct queues qs;
 	struct hazard hazard;
+	struct depend mem[N_MEMS];
 
 	struct chunk *chunk; /* all ever loaded */
-	int n_chunks, first_live, wgt_head;
+	int n_chunks, first_live, wgt_head, wgt_segment;
 	size_t wgt_room;
 
 	int layer;
-	/* Last items that used the strip region, per half. */
-	int last_compute[2], last_store[2];
-	int stored;	  /* store item that loads of this layer wait for: older layers' results */
-	int last_stem[8]; /* compute item that last used each quarter of the ring */
 };
 
 /* --- emit.c --- */
@@ -63,11 +60,14 @@ struct strip {
 	int pad_t;    /* rows above them that are padding */
 	struct operand in, res;
 	int out_base, out_plane;
-	int wait_store; /* store item that must be done before writing, or -1 */
 };
 
-/* Emits the compute commands of one strip of the current layer; returns the last
- * compute item or a negative error. */
+/* The item reads or writes a memory; see mea_depend(). */
+int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
+		 bool write);
+
+/* Emits the compute or depthwise commands of one strip of the current layer.
+ * Returns 0 or a negative error, as all below. */
 int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
 /* As mea_emit_strip for the layer whose input is a stem image. */
@@ -81,19 +81,16 @@ int mea_strip_half(const struct emit *e, int half);
 int mea_strip_rows(const struct emit *e, const struct mea_qlayer *l);
 
 /* Residual (loaded if need be) and output of a strip, whose parts that are not
- * resident lie at *at, which moves on; and, after compute item k, the store of
- * what is not resident. Both return 0 / k or a negative error. */
-int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, int half, int *at);
-int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int half,
-		    int k);
+ * resident lie at *at, which moves on; and the store of what is not resident. */
+int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, int *at);
+int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
-/* The layer, whole or in strips; returns the last compute item or an error. */
+/* The layer, whole or in strips. */
 int mea_emit_layer(struct emit *e, const struct mea_qlayer *l);
 
 /* A LOAD or STORE of rows [y, y + n) of every channel block of a tensor between
- * DRAM and the scratchpad at base with plane words per block; returns the last
- * item or an error. */
+ * DRAM and the scratchpad at base with plane words per block. */
 int mea_emit_rows(struct emit *e, int queue, const struct place *pl, int y, int n, int base,
-		  int plane, int after_compute, int after_other);
+		  int plane);
 
 #endif

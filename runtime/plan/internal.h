@@ -29,9 +29,17 @@ static inline uint32_t mea_get(const uint32_t cmd[16], uint32_t field)
 void mea_layout_blocks(struct mea_layout *l, const struct mea_qtensor *t, int lanes);
 void mea_layout_stem(struct mea_layout *l, const struct mea_qtensor *t, const struct mea_qlayer *c);
 
-/* --- queues.c: three queues, their tokens, and one program order --- */
+/* True for what the depthwise unit does. */
+static inline bool mea_is_depthwise(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	int c = net->tensors[l->in].c;
 
-enum { Q_LOAD, Q_COMPUTE, Q_STORE, N_QUEUES };
+	return l->op == MEA_Q_CONV && l->groups == c && c > 1 && net->tensors[l->out].c == c;
+}
+
+/* --- queues.c: four queues, their tokens, and one program order --- */
+
+enum { Q_LOAD, Q_COMPUTE, Q_STORE, Q_DEPTHWISE, N_QUEUES };
 
 struct item {
 	uint32_t cmd[16];
@@ -59,9 +67,29 @@ int mea_queue_add(struct queues *qs, int queue, uint32_t opcode, int layer);
  * to wait for. Calls must come in the order of b. */
 void mea_queue_sync(struct queues *qs, int qa, int a, int qb, int b);
 
-/* One program of all three; fills p->cmd and p->n_cmd. */
+/* One program of all four; fills p->cmd and p->n_cmd. */
 int mea_queues_merge(struct queues *qs, struct mea_plan *p);
 void mea_queues_free(struct queues *qs);
+
+/* --- depend.c: waits that follow from what items read and write --- */
+
+struct access {
+	int queue, item;
+	int64_t base, size;
+	bool write;
+};
+
+/* The accesses to one memory that an item to come may have to wait for. */
+struct depend {
+	struct access *access;
+	int n, room;
+};
+
+/* The item, the latest of its queue, reads or writes size words (any unit) from
+ * base: makes it wait for what that conflicts with. Returns 0 or MEA_ENOMEM. */
+int mea_depend(struct depend *d, struct queues *qs, int queue, int item, int64_t base, int64_t size,
+	       bool write);
+void mea_depend_free(struct depend *d);
 
 /* --- spad.c: where tensors lie in the activation scratchpad --- */
 
@@ -85,10 +113,11 @@ void mea_spad_free(struct spad *s, int base);
 /* Words (2 x cols bytes) of the tiles of k blocks kb .. kb + n, and of params. */
 int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_kb, bool stem,
 		     int in_c);
-#define PARAM_WORDS 5
+#define PARAM_WORDS	5
+#define DEPTHWISE_WORDS 6
 
-/* Writes the tiles of output block ob, k blocks kb .. kb + n (stem: all), then
- * the parameter words, to dst, which is zeroed. */
+/* Writes the tiles of output block ob, k blocks kb .. kb + n (stem: all), or the
+ * kernels of a depthwise layer, then the parameter words, to dst, which is zeroed. */
 void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
 		      const struct mea_qlayer *l, int ob, int kb, int n_kb, bool stem,
 		      uint8_t *dst);

@@ -16,8 +16,16 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 
 	if (l->op == MEA_Q_CONCAT)
 		return "concatenation";
-	if (l->op == MEA_Q_CONV && l->groups != 1)
-		return l->groups == in->c ? "depthwise convolution" : "grouped convolution";
+	if (l->op == MEA_Q_CONV && l->groups != 1 && !mea_is_depthwise(net, l))
+		return "grouped convolution";
+	if (mea_is_depthwise(net, l) && !hw->dw_taps)
+		return "depthwise convolution (the device has no unit for it)";
+	if (mea_is_depthwise(net, l) && (l->kw > 3 || l->kh > 3))
+		return "depthwise convolution with a kernel over 3x3";
+	if (mea_is_depthwise(net, l) && l->in2 >= 0)
+		return "depthwise convolution with a residual";
+	if (mea_is_depthwise(net, l) && (out->w - 1) * l->stride_w + 3 > hw->dw_line)
+		return "depthwise convolution on a map wider than the line buffer";
 	if (l->op == MEA_Q_AVGPOOL && l->exclude_pad && (l->pad_t | l->pad_l | l->pad_b | l->pad_r))
 		return "average pooling whose divisor changes at the border";
 	if (l->kw > 255 || l->kh > 255 || l->pad_l > 255 || l->pad_t > 255)
@@ -27,9 +35,9 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 	if (in->w > FIELD_MAX_12 || in->h > FIELD_MAX_12 || out->h > FIELD_MAX_12 ||
 	    (long)in->h * in->w >= hw->act_words)
 		return "map too large";
-	if (out->w > hw->acc_depth)
+	if (out->w > hw->acc_depth && !mea_is_depthwise(net, l))
 		return "output row longer than the accumulators";
-	if (l->op == MEA_Q_CONV &&
+	if (l->op == MEA_Q_CONV && l->groups == 1 &&
 	    l->kh * l->kw * (hw->lanes / 2) > hw->wgt_words / 2 - PARAM_WORDS)
 		return "kernel too large for the weight memory";
 	return NULL;
@@ -184,7 +192,7 @@ static int place_tensors(struct emit *e)
 	if (!e->place)
 		return mea_fail(MEA_ENOMEM, "planner: out of memory");
 	for (int t = 0; t < net->n_tensors; t++) {
-		e->place[t].last_use = e->place[t].loaded = -1;
+		e->place[t].last_use = -1;
 		e->place[t].slot = MEA_SLOT_SCRATCH;
 	}
 	for (int k = 0; k < net->n_layers; k++) {
@@ -219,23 +227,26 @@ static int load_inputs(struct emit *e, const struct mea_qlayer *l)
 		int t = e->net->inputs[i], h = e->net->tensors[t].h, w = e->net->tensors[t].w;
 		struct place *pl = &e->place[t];
 
-		if (!pl->resident || pl->loaded >= 0 || (l->in != t && l->in2 != t))
+		int rc;
+
+		if (!pl->resident || pl->loaded || (l->in != t && l->in2 != t))
 			continue;
-		pl->loaded = mea_emit_rows(e, Q_LOAD, pl, 0, h, pl->base, h * w, -1, -1);
-		if (pl->loaded < 0)
-			return pl->loaded;
+		rc = mea_emit_rows(e, Q_LOAD, pl, 0, h, pl->base, h * w);
+		if (rc < 0)
+			return rc;
+		pl->loaded = true;
 	}
 	return 0;
 }
 
-static int finish_layer(struct emit *e, const struct mea_qlayer *l, int compute)
+static int finish_layer(struct emit *e, const struct mea_qlayer *l)
 {
 	const struct place *pl = &e->place[l->out];
 	const struct mea_qtensor *t = &e->net->tensors[l->out];
 	int rc;
 
 	if (is_output(e->net, l->out) && pl->resident) {
-		rc = mea_emit_rows(e, Q_STORE, pl, 0, t->h, pl->base, t->h * t->w, compute, -1);
+		rc = mea_emit_rows(e, Q_STORE, pl, 0, t->h, pl->base, t->h * t->w);
 		if (rc < 0)
 			return rc;
 	}
@@ -246,7 +257,8 @@ static int finish_layer(struct emit *e, const struct mea_qlayer *l, int compute)
 		mea_put(e->qs.q[Q_STORE].item[rc].cmd, MEA_F_STORE_SLOT, MEA_SLOT_RECORD);
 		mea_put(e->qs.q[Q_STORE].item[rc].cmd, MEA_F_STORE_OFFSET,
 			(uint32_t)(e->layer + 1) * MEA_RECORD_BYTES);
-		mea_queue_sync(&e->qs, Q_COMPUTE, compute, Q_STORE, rc);
+		mea_queue_sync(&e->qs, Q_COMPUTE, e->qs.q[Q_COMPUTE].n - 1, Q_STORE, rc);
+		mea_queue_sync(&e->qs, Q_DEPTHWISE, e->qs.q[Q_DEPTHWISE].n - 1, Q_STORE, rc);
 		e->p->n_records++;
 	}
 	return 0;
@@ -255,21 +267,17 @@ static int finish_layer(struct emit *e, const struct mea_qlayer *l, int compute)
 static int emit_all(struct emit *e)
 {
 	const struct mea_qnet *net = e->net;
-	int rc, k;
+	int rc;
 
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
 
 		e->layer = i;
-		/* What this layer loads may be what an earlier one stored. */
-		e->stored = e->qs.q[Q_STORE].n - 1;
 		rc = load_inputs(e, l);
-		if (rc < 0)
-			return rc;
-		k = e->place[l->in].stem ? mea_emit_stem(e, l) : mea_emit_layer(e, l);
-		if (k < 0)
-			return k;
-		rc = finish_layer(e, l, k);
+		if (rc == 0)
+			rc = e->place[l->in].stem ? mea_emit_stem(e, l) : mea_emit_layer(e, l);
+		if (rc == 0)
+			rc = finish_layer(e, l);
 		if (rc < 0)
 			return rc;
 	}
@@ -319,11 +327,7 @@ static void sum_up(struct emit *e)
 int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
 		  struct mea_plan **out)
 {
-	struct emit e = {.hw = hw,
-			 .net = net,
-			 .profile = profile,
-			 .last_compute = {-1, -1},
-			 .last_store = {-1, -1}};
+	struct emit e = {.hw = hw, .net = net, .profile = profile};
 	int rc = check_net(hw, net);
 
 	if (rc < 0)
@@ -341,6 +345,8 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	} else {
 		mea_plan_free(e.p);
 	}
+	for (int i = 0; i < N_MEMS; i++)
+		mea_depend_free(&e.mem[i]);
 	mea_queues_free(&e.qs);
 	free(e.place);
 	free(e.chunk);

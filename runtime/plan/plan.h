@@ -18,7 +18,8 @@ struct mea_hw {
 	int rows, cols, lanes; /* lanes = max(rows, cols): bytes of a scratchpad word */
 	int axi_bytes;
 	int act_words, act_banks, wgt_words, acc_depth, stem_words;
-	int latency; /* cycles from issue to readable output */
+	int latency;	      /* cycles from issue to readable output */
+	int dw_taps, dw_line; /* depthwise unit; 0: there is none */
 	uint32_t clock_khz;
 };
 

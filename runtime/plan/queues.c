@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Three in-order queues, ordered among each other by tokens. A token says no more
+ * Four in-order queues, ordered among each other by tokens. A token says no more
  * than "one more of those you wait for is complete", so the k-th token given must
  * be the k-th taken: waits are added in program order and only for items later
  * than any waited for before, which makes both sides monotone.
@@ -109,7 +109,7 @@ static bool free_to_go(const struct merge *m, int queue)
 int mea_queues_merge(struct queues *qs, struct mea_plan *p)
 {
 	struct merge m = {.qs = qs, .p = p};
-	int total = qs->q[0].n + qs->q[1].n + qs->q[2].n;
+	int total = qs->q[0].n + qs->q[1].n + qs->q[2].n + qs->q[3].n;
 	int needed = 0;
 
 	p->cmd = calloc((size_t)total + 1, sizeof(*p->cmd));
@@ -124,9 +124,12 @@ int mea_queues_merge(struct queues *qs, struct mea_plan *p)
 		while (m.next[Q_LOAD] < needed + LOAD_AHEAD && free_to_go(&m, Q_LOAD))
 			put(&m, Q_LOAD);
 		upto(&m, Q_COMPUTE, k + 1);
+		while (free_to_go(&m, Q_DEPTHWISE))
+			put(&m, Q_DEPTHWISE);
 		while (free_to_go(&m, Q_STORE))
 			put(&m, Q_STORE);
 	}
+	upto(&m, Q_DEPTHWISE, qs->q[Q_DEPTHWISE].n);
 	upto(&m, Q_LOAD, qs->q[Q_LOAD].n);
 	upto(&m, Q_STORE, qs->q[Q_STORE].n);
 	return 0;

@@ -8,18 +8,24 @@
 
 #include "error.h"
 
+int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
+		 bool write)
+{
+	return mea_depend(&e->mem[mem], &e->qs, queue, item, base, size, write);
+}
+
 int mea_emit_rows(struct emit *e, int queue, const struct place *pl, int y, int n, int base,
-		  int plane, int after_compute, int after_other)
+		  int plane)
 {
 	const struct mea_layout *d = &pl->dram;
-	int blocks = mea_div_up(d->c, d->lanes), other = queue == Q_LOAD ? Q_STORE : Q_LOAD;
+	int blocks = mea_div_up(d->c, d->lanes), rc;
 	/* Rows without padding follow each other in DRAM as in the scratchpad. */
 	bool packed = d->row_bytes == (size_t)d->w * d->lanes;
-	int k = -1;
 
 	for (int b = 0; b < blocks; b++) {
 		uint64_t at = pl->offset + ((uint64_t)b * d->h + y) * d->row_bytes;
 		uint32_t *cmd;
+		int k;
 
 		k = mea_queue_add(&e->qs, queue, queue == Q_LOAD ? MEA_OP_LOAD : MEA_OP_STORE,
 				  e->layer);
@@ -34,10 +40,16 @@ int mea_emit_rows(struct emit *e, int queue, const struct place *pl, int y, int 
 		mea_put(cmd, MEA_F_STORE_DRAM_PITCH, (uint32_t)d->row_bytes);
 		mea_put(cmd, MEA_F_STORE_ADDR, (uint32_t)(base + b * plane));
 		mea_put(cmd, MEA_F_STORE_PITCH, (uint32_t)d->w);
-		mea_queue_sync(&e->qs, Q_COMPUTE, after_compute, queue, k);
-		mea_queue_sync(&e->qs, other, after_other, queue, k);
+		rc = mea_emit_use(e, MEM_ACT, queue, k, base + b * plane, (int64_t)n * d->w,
+				  queue == Q_LOAD);
+		if (rc == 0)
+			rc = mea_emit_use(e, MEM_DRAM, queue, k,
+					  ((int64_t)pl->slot << 32) + (int64_t)at,
+					  (int64_t)n * (int64_t)d->row_bytes, queue == Q_STORE);
+		if (rc < 0)
+			return rc;
 	}
-	return k;
+	return 0;
 }
 
 static int blocks_of(const struct emit *e, int tensor)
@@ -76,7 +88,8 @@ int mea_strip_rows(const struct emit *e, const struct mea_qlayer *l)
 {
 	const struct mea_qtensor *out = &e->net->tensors[l->out];
 	int half = (e->hw->act_words - e->strip_base) / 2;
-	int rows = e->hw->acc_depth / out->w;
+	/* The depthwise unit has no accumulators. */
+	int rows = mea_is_depthwise(e->net, l) ? out->h : e->hw->acc_depth / out->w;
 
 	if (rows > out->h)
 		rows = out->h;
@@ -91,30 +104,23 @@ int mea_strip_rows(const struct emit *e, const struct mea_qlayer *l)
 }
 
 /* Rows [y, y + n) of a tensor that may have to come through the strip region. */
-static int operand(struct emit *e, int tensor, int y, int n, int half, int *at, struct operand *o)
+static int operand(struct emit *e, int tensor, int y, int n, int *at, struct operand *o)
 {
 	const struct mea_qtensor *t = &e->net->tensors[tensor];
 	const struct place *pl = &e->place[tensor];
-	int stored = e->last_store[half] > e->stored ? e->last_store[half] : e->stored;
 
 	if (pl->resident) {
 		o->base = pl->base + y * t->w;
 		o->plane = t->h * t->w;
-		o->load = pl->loaded;
 		return 0;
 	}
 	o->base = *at;
 	o->plane = n * t->w;
-	o->load = -1;
 	*at += blocks_of(e, tensor) * o->plane;
-	if (n)
-		o->load = mea_emit_rows(e, Q_LOAD, pl, y, n, o->base, o->plane,
-					e->last_compute[half], stored);
-	return n && o->load < 0 ? o->load : 0;
+	return n ? mea_emit_rows(e, Q_LOAD, pl, y, n, o->base, o->plane) : 0;
 }
 
-static int open_input(struct emit *e, const struct mea_qlayer *l, struct strip *s, int half,
-		      int *at)
+static int open_input(struct emit *e, const struct mea_qlayer *l, struct strip *s, int *at)
 {
 	int in_h = e->net->tensors[l->in].h;
 	int y = s->oy * l->stride_h - l->pad_t;
@@ -125,18 +131,17 @@ static int open_input(struct emit *e, const struct mea_qlayer *l, struct strip *
 	s->in_h = (end < in_h ? end : in_h) - first;
 	if (s->in_h < 0)
 		s->in_h = 0;
-	return operand(e, l->in, first, s->in_h, half, at, &s->in);
+	return operand(e, l->in, first, s->in_h, at, &s->in);
 }
 
-int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, int half, int *at)
+int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, int *at)
 {
 	const struct mea_qtensor *out = &e->net->tensors[l->out];
 	const struct place *pl = &e->place[l->out];
 	int rc;
 
-	s->res.load = s->wait_store = -1;
 	if (l->in2 >= 0) {
-		rc = operand(e, l->in2, s->oy, s->rows, half, at, &s->res);
+		rc = operand(e, l->in2, s->oy, s->rows, at, &s->res);
 		if (rc < 0)
 			return rc;
 	}
@@ -146,51 +151,43 @@ int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, 
 	} else {
 		s->out_base = *at;
 		s->out_plane = s->rows * out->w;
-		s->wait_store = e->last_store[half];
 	}
 	return 0;
 }
 
-int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int half,
-		    int k)
+int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct strip *s)
 {
-	int rc;
+	const struct place *pl = &e->place[l->out];
 
-	e->last_compute[half] = k;
-	if (e->place[l->out].resident)
-		return k;
-	rc = mea_emit_rows(e, Q_STORE, &e->place[l->out], s->oy, s->rows, s->out_base, s->out_plane,
-			   k, -1);
-	if (rc < 0)
-		return rc;
-	e->last_store[half] = rc;
-	return k;
+	if (pl->resident)
+		return 0;
+	return mea_emit_rows(e, Q_STORE, pl, s->oy, s->rows, s->out_base, s->out_plane);
 }
 
 static int one_strip(struct emit *e, const struct mea_qlayer *l, int oy, int rows, int half)
 {
 	struct strip s = {.oy = oy, .rows = rows};
-	int at = mea_strip_half(e, half), rc, k;
+	int at = mea_strip_half(e, half), rc;
 
-	rc = open_input(e, l, &s, half, &at);
+	rc = open_input(e, l, &s, &at);
 	if (rc == 0)
-		rc = mea_strip_open(e, l, &s, half, &at);
-	if (rc < 0)
-		return rc;
-	k = mea_emit_strip(e, l, &s);
-	return k < 0 ? k : mea_strip_close(e, l, &s, half, k);
+		rc = mea_strip_open(e, l, &s, &at);
+	if (rc == 0)
+		rc = mea_emit_strip(e, l, &s);
+	return rc < 0 ? rc : mea_strip_close(e, l, &s);
 }
 
 int mea_emit_layer(struct emit *e, const struct mea_qlayer *l)
 {
-	int rows = mea_strip_rows(e, l), out_h = e->net->tensors[l->out].h, k = -1;
+	int rows = mea_strip_rows(e, l), out_h = e->net->tensors[l->out].h;
 
 	if (rows < 0)
 		return rows;
 	for (int oy = 0, i = 0; oy < out_h; oy += rows, i++) {
-		k = one_strip(e, l, oy, out_h - oy < rows ? out_h - oy : rows, i % 2);
-		if (k < 0)
-			return k;
+		int rc = one_strip(e, l, oy, out_h - oy < rows ? out_h - oy : rows, i % 2);
+
+		if (rc < 0)
+			return rc;
 	}
-	return k;
+	return 0;
 }

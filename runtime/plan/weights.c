@@ -7,7 +7,7 @@ int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_
 {
 	int tiles = stem ? mea_div_up(l->kh * l->kw * in_c, hw->rows) : n_kb * l->kh * l->kw;
 
-	return tiles * hw->rows / 2;
+	return l->groups == 1 ? tiles * hw->rows / 2 : DEPTHWISE_WORDS;
 }
 
 /* A tile's element: row r of the array, column c. Outside the layer: 0. */
@@ -44,6 +44,20 @@ static void pack_params(const struct mea_hw *hw, const struct mea_qnet *net,
 	}
 }
 
+/* Word 2 kx: rows 0 and 1 of kernel column kx; word 2 kx + 1: row 2. A smaller kernel
+ * is one of 3x3 with zeros. */
+static void pack_depthwise(const struct mea_hw *hw, const struct mea_qlayer *l, int out_c, int ob,
+			   uint8_t *dst)
+{
+	for (int kx = 0; kx < l->kw; kx++)
+		for (int ky = 0; ky < l->kh; ky++)
+			for (int c = 0; c < hw->cols && ob * hw->cols + c < out_c; c++)
+				dst[(kx * 4 + ky) * hw->cols + c] =
+					(uint8_t)l->weights[((ob * hw->cols + c) * l->kh + ky) *
+								    l->kw +
+							    kx];
+}
+
 void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
 		      const struct mea_qlayer *l, int ob, int kb, int n_kb, bool stem, uint8_t *dst)
 {
@@ -51,6 +65,11 @@ void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
 	int taps = l->kh * l->kw;
 	int tiles = mea_weight_words(hw, l, n_kb, stem, in_c) / (hw->rows / 2);
 
+	if (mea_is_depthwise(net, l)) {
+		pack_depthwise(hw, l, out_c, ob, dst);
+		pack_params(hw, net, l, ob, dst + DEPTHWISE_WORDS * 2 * hw->cols);
+		return;
+	}
 	for (int t = 0; t < tiles && l->op == MEA_Q_CONV; t++)
 		for (int r = 0; r < hw->rows; r++)
 			for (int c = 0; c < hw->cols; c++) {

@@ -167,6 +167,22 @@ static void random_conv(struct mea_qnet *n, struct mea_qlayer *l)
 	random_params(l, oc, taps * ic * 128);
 }
 
+static void random_depthwise(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &n->tensors[l->in];
+	int c = in->c, taps;
+
+	random_window(l, in, 3);
+	l->groups = c;
+	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			    out_dim(in->w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	taps = l->kh * l->kw;
+	l->weights = zalloc((size_t)c * taps);
+	for (int i = 0; i < c * taps; i++)
+		l->weights[i] = (int8_t)range(-127, 127);
+	random_params(l, c, taps * 128);
+}
+
 static void requant_one(struct mea_qlayer *l, int bias, double scale)
 {
 	l->bias = zalloc(sizeof(*l->bias));
@@ -204,7 +220,7 @@ static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
 static void random_layer(struct mea_qnet *n, int in, int earlier)
 {
 	struct mea_qlayer *l = &n->layers[n->n_layers];
-	int kind = range(0, 9);
+	int kind = range(0, 11);
 	const struct mea_qtensor *out;
 
 	l->name = strdup("l");
@@ -220,6 +236,9 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	} else if (kind <= 2) {
 		l->op = kind == 1 ? MEA_Q_MAXPOOL : MEA_Q_AVGPOOL;
 		random_pool(n, l, kind == 1);
+	} else if (kind <= 5 && n->tensors[in].c > 1) {
+		l->op = MEA_Q_CONV;
+		random_depthwise(n, l);
 	} else {
 		l->op = MEA_Q_CONV;
 		random_conv(n, l);
@@ -227,7 +246,7 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	out = &n->tensors[l->out];
 	l->mid_zero = out->zero_point;
 	random_clamp(&l->mid_lo, &l->mid_hi, out->zero_point);
-	if (l->op == MEA_Q_ADD || (l->op == MEA_Q_CONV && range(0, 2) == 0)) {
+	if (l->op == MEA_Q_ADD || (l->op == MEA_Q_CONV && l->groups == 1 && range(0, 2) == 0)) {
 		bool fits = earlier >= 0 && n->tensors[earlier].c == out->c &&
 			    n->tensors[earlier].h == out->h && n->tensors[earlier].w == out->w;
 
@@ -375,9 +394,9 @@ static void describe(const struct mea_qnet *n)
 		const struct mea_qtensor *a = &n->tensors[l->in], *b = &n->tensors[l->out];
 
 		printf("#   layer %d: op %d, %dx%dx%d -> %dx%dx%d, kernel %dx%d, stride %dx%d, "
-		       "pad t%d l%d b%d r%d, residual %d\n",
+		       "pad t%d l%d b%d r%d, groups %d, residual %d\n",
 		       i, l->op, a->c, a->h, a->w, b->c, b->h, b->w, l->kh, l->kw, l->stride_h,
-		       l->stride_w, l->pad_t, l->pad_l, l->pad_b, l->pad_r, l->in2);
+		       l->stride_w, l->pad_t, l->pad_l, l->pad_b, l->pad_r, l->groups, l->in2);
 	}
 }
 
@@ -410,7 +429,7 @@ static int one(struct mea_device *d, uint64_t seed)
 			describe(n);
 			layers = -1;
 		}
-		for (int i = 0; i <= MEA_COUNT_SCRUB && layers > 0; i++)
+		for (int i = 0; i < (int)MEA_CLASSES && layers > 0; i++)
 			sum += record[MEA_REC_COUNTERS + i];
 		if (layers > 0 && sum != record[MEA_REC_CYCLES]) {
 			printf("# seed %llu: stall classes sum to %llu of %u cycles\n",

@@ -316,7 +316,7 @@ void mea_accel_record(const struct mea_hw *hw, const uint32_t *r, struct mea_run
 {
 	st->cycles = r[MEA_REC_CYCLES];
 	st->peak_macs = st->cycles * (uint64_t)(hw->rows * hw->cols);
-	for (int i = 0; i <= MEA_COUNT_SCRUB; i++)
+	for (int i = 0; i < (int)MEA_CLASSES; i++)
 		st->stall[i] = r[MEA_REC_COUNTERS + i];
 	st->bytes_read = (uint64_t)r[MEA_REC_RD_BEATS] * hw->axi_bytes;
 	st->bytes_written = (uint64_t)r[MEA_REC_WR_BEATS] * hw->axi_bytes;

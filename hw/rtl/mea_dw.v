@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the depthwise queue's engine: 3x3 convolution of each channel by itself,
+// COLS channels at a time, beside the array. It walks the padded map row by row;
+// a line buffer of two rows turns each pixel into a column of three, and the
+// columns of rows that produce output go to mea_dw_mac. So each input word is read
+// once, whatever DW_TAPS is, and reads may wait: the scratchpad serves the array
+// first. Sums leave through the requantiser of the array, when that has none of
+// its own.
+//
+// Two commands overlap: while the last sums of one drain, the next walks its first
+// two rows, which produce nothing, and fetches its weights. Its parameters come when
+// the one before has left the requantiser.
+`resetall
+`default_nettype none
+`include "mea_isa.vh"
+
+module mea_dw #(
+	parameter COLS = 16,
+	parameter LANES = 16,
+	// multipliers per lane: 1, 3 (a column of the kernel a cycle) or 9
+	parameter TAPS = 3,
+	// columns of the widest padded map, a power of two
+	parameter LINE = 128,
+	parameter ACT_AW = 14,
+	parameter WGT_AW = 12,
+	parameter OSUBS = LANES / COLS
+) (
+	input  wire                clk,
+	input  wire                rst,
+
+	// head of the depthwise queue
+	input  wire                head_valid,
+	input  wire [511:0]        head,
+	input  wire [31:0]         head_index,
+	output wire                head_pop,
+
+	// tokens: bits 0 to 2 load, compute, store queue
+	input  wire [2:0]          token_there,
+	output wire [2:0]          token_take,
+	output wire [2:0]          token_give,
+	output wire [31:0]         give_index,
+
+	output wire                illegal,
+	output wire                idle,
+
+	// weight memory, when the weight loader leaves it free; data a cycle later
+	output wire                wgt_ren,
+	output wire [WGT_AW-1:0]   wgt_addr,
+	input  wire                wgt_ready,
+	input  wire [2*COLS*8-1:0] wgt_data,
+
+	// activation scratchpad
+	output wire                act_ren,
+	output wire [ACT_AW-1:0]   act_addr,
+	input  wire                act_ready,
+	input  wire [LANES*8-1:0]  act_data,
+
+	// to the requantiser: sums, parameters with wgt_data, fields of the command
+	output wire                sum_valid,
+	output wire [COLS*20-1:0]  sum,
+	input  wire                sum_ready,
+	output reg                 par_wen,
+	output reg  [2:0]          par_index,
+	output reg  [7:0]          mid_zero, mid_lo, mid_hi,
+
+	// a word of it leaves the requantiser, and where it goes
+	input  wire                out_wen,
+	output wire [ACT_AW-1:0]   out_addr,
+	output wire [OSUBS-1:0]    out_sub,
+
+	// the multipliers worked
+	output wire                busy_mac
+);
+	localparam LW = $clog2(LINE);
+	localparam DEPTH = 4;
+	localparam CW = 3*COLS*8 + 5;
+
+	// --- the command that walks ------------------------------------------------
+	reg        walking;
+	reg [7:0]  pad_value;
+	reg [3:0]  in_sub, sx1, sy1;
+	reg [11:0] ow1, oh1, in_w, in_h;
+	reg [ACT_AW-1:0] in_row;
+	reg        wbank;
+
+	reg        s1, loading, retiring;
+	wire [2:0] need = head[`MEA_F_CMD_WAIT];
+	wire zero_count = head[`MEA_F_CONV_OUT_W] == 0 || head[`MEA_F_CONV_OUT_H] == 0;
+	wire [7:0] gap = head[`MEA_F_CONV_GAP];
+	wire accept = head_valid && !walking && !s1 && !loading && !zero_count &&
+		      (gap == 8'd0 || !retiring) &&
+		      (need & ~token_there) == 3'b000;
+
+	assign illegal    = head_valid && zero_count;
+	assign head_pop   = accept;
+	assign token_take = accept ? need : 3'b000;
+
+	// --- the walk ----------------------------------------------------------------
+	// m0: an output starts at this column; m1, m2: one started one, two columns ago.
+	// The same for rows: a row that is the third of an output's has results.
+	reg [3:0]  xph, yph;
+	reg [11:0] xs, ys;          // outputs started in the row, rows started
+	reg        m1, m2, l1, l2, r1, r2, e1, e2;
+	reg [LW-1:0] px;
+	reg [12:0] ix, iy, ix_start; // two's complement
+	reg [ACT_AW-1:0] addr, row_addr;
+	wire m0 = xph == 0 && xs <= ow1;
+	wire l0 = m0 && xs == ow1;
+	wire r0 = yph == 0 && ys <= oh1;
+	wire e0 = r0 && ys == oh1;
+
+	wire in_x   = ix < {1'b0, in_w};
+	wire in_y   = iy < {1'b0, in_h};
+	wire in_map = in_x && in_y;
+	wire [2:0] level;
+	// A column that is read now arrives behind the one that arrives now.
+	wire space  = !r2 || {1'b0, level} + {3'd0, s1} < DEPTH;
+	wire step   = walking && space && (!in_map || act_ready);
+
+	assign act_ren  = walking && space && in_map;
+	assign act_addr = addr;
+
+	wire [19:0] head_row  = head[`MEA_F_CONV_IN_ROW];
+	wire [19:0] head_base = head[`MEA_F_CONV_IN_BASE];
+	wire [7:0]  head_l = head[`MEA_F_CONV_PAD_L];
+	wire [7:0]  head_t = head[`MEA_F_CONV_PAD_T];
+	wire [3:0]  head_sx = head[`MEA_F_CONV_STRIDE_X];
+	wire [3:0]  head_sy = head[`MEA_F_CONV_STRIDE_Y];
+
+	reg s1_push, s1_pad, s1_last;
+	reg [2:0] s1_mask;
+	reg [LW-1:0] s1_px;
+	always @(posedge clk) begin
+		s1 <= step && !rst;
+		s1_push <= r2;
+		s1_pad  <= !in_map;
+		s1_last <= l2 && e2;
+		s1_mask <= {m2, m1, m0};
+		s1_px   <= px;
+
+		if (accept) begin
+			walking   <= 1'b1;
+			pad_value <= head[`MEA_F_CONV_PAD_VALUE];
+			in_sub    <= head[`MEA_F_CONV_IN_SUB];
+			sx1       <= head_sx - 4'd1;
+			sy1       <= head_sy - 4'd1;
+			ow1       <= head[`MEA_F_CONV_OUT_W] - 12'd1;
+			oh1       <= head[`MEA_F_CONV_OUT_H] - 12'd1;
+			in_w      <= head[`MEA_F_CONV_IN_W];
+			in_h      <= head[`MEA_F_CONV_IN_H];
+			in_row    <= head_row[ACT_AW-1:0];
+			wbank     <= !wbank;
+			addr      <= head_base[ACT_AW-1:0];
+			row_addr  <= head_base[ACT_AW-1:0];
+			ix        <= -{5'd0, head_l};
+			ix_start  <= -{5'd0, head_l};
+			iy        <= -{5'd0, head_t};
+			{xph, yph, xs, ys} <= 0;
+			{m1, m2, l1, l2, r1, r2, e1, e2} <= 0;
+			px        <= 0;
+		end else if (step) begin
+			px  <= px + 1'b1;
+			ix  <= ix + 13'd1;
+			xph <= xph == sx1 ? 4'd0 : xph + 4'd1;
+			{m1, m2, l1, l2} <= {m0, m1, l0, l1};
+			if (m0)
+				xs <= xs + 12'd1;
+			if (in_x)
+				addr <= addr + 1'b1;
+			if (l2) begin
+				px  <= 0;
+				ix  <= ix_start;
+				xph <= 4'd0;
+				xs  <= 12'd0;
+				{m1, m2, l1, l2} <= 0;
+				iy  <= iy + 13'd1;
+				yph <= yph == sy1 ? 4'd0 : yph + 4'd1;
+				{r1, r2, e1, e2} <= {r0, r1, e0, e1};
+				if (r0)
+					ys <= ys + 12'd1;
+				addr <= in_y ? row_addr + in_row : row_addr;
+				if (in_y)
+					row_addr <= row_addr + in_row;
+				if (e2)
+					walking <= 1'b0;
+			end
+		end
+		if (rst)
+			walking <= 1'b0;
+	end
+	// --- pixel to column ---------------------------------------------------------
+	// The line buffer needs no scrubbing: a column is used only in rows before which
+	// this command has written two.
+	wire [COLS*8-1:0] in_cols, above1, above2;
+	mea_part #(.WORD(LANES), .PART(COLS)) in_part (
+		.word(act_data), .sub(in_sub), .part(in_cols));
+	wire [COLS*8-1:0] pixel = s1_pad ? {COLS{pad_value}} : in_cols;
+
+	mea_ram #(.WIDTH(2*COLS*8), .DEPTH(LINE)) lines (
+		.clk(clk), .wen(s1), .waddr(s1_px), .wdata({pixel, above1}),
+		.ren(step), .raddr(px), .rdata({above1, above2})
+	);
+
+	wire columns_empty, columns_full, column_pop;
+	wire [CW-1:0] column;
+	mea_fifo #(.WIDTH(CW), .DEPTH(DEPTH)) columns (
+		.clk(clk), .rst(rst), .push(s1 && s1_push),
+		.din({s1_last, wbank, s1_mask, pixel, above1, above2}), .pop(column_pop),
+		.dout(column), .empty(columns_empty), .full(columns_full), .level(level)
+	);
+
+	// --- weights and parameters -----------------------------------------------------
+	// Weights are six words, two of each kernel column: rows 0 and 1, row 2. Then
+	// five words of parameters, when the command before has retired.
+	reg [3:0]  word;
+	reg [WGT_AW-1:0] w_addr, p_addr;
+	reg [1:0]  w_ok;
+	reg        w_wen, w_bank;
+	reg [2:0]  w_index;
+	wire [19:0] head_wgt = head[`MEA_F_CONV_WGT_ADDR];
+	wire [19:0] head_par = head[`MEA_F_CONV_PAR_ADDR];
+	wire        pars = word >= 4'd6;
+
+	// What the requantiser needs of the command whose sums it takes.
+	reg [7:0]  n_zero, n_lo, n_hi;
+	reg [2:0]  n_signal, signal;
+	reg [31:0] n_index, index;
+	reg [ACT_AW-1:0] n_out, out_at;
+	reg [3:0]  n_sub, sub;
+	reg        active;          // its sums may pass
+	wire       sum_last;
+	wire       retire;
+
+	assign wgt_ren  = loading && (!pars || !retiring);
+	assign wgt_addr = pars ? p_addr : w_addr;
+	wire   got      = wgt_ren && wgt_ready;
+	wire [19:0] head_out = head[`MEA_F_CONV_OUT_BASE];
+
+	always @(posedge clk) begin
+		w_wen     <= got && !pars && !rst;
+		w_index   <= word[2:0];
+		par_wen   <= got && pars && !rst;
+		par_index <= word[2:0] - 3'd6;
+		if (w_wen && w_index == 3'd5)
+			w_ok[w_bank] <= 1'b1;
+		if (got) begin
+			word <= word + 4'd1;
+			if (pars)
+				p_addr <= p_addr + 1'b1;
+			else
+				w_addr <= w_addr + 1'b1;
+			if (word == 4'd10) begin
+				loading  <= 1'b0;
+				retiring <= 1'b1;
+				active   <= 1'b1;
+				{mid_zero, mid_lo, mid_hi} <= {n_zero, n_lo, n_hi};
+				{signal, index, sub} <= {n_signal, n_index, n_sub};
+				out_at <= n_out;
+			end
+		end
+		if (accept) begin
+			loading <= 1'b1;
+			word    <= 4'd0;
+			w_addr  <= head_wgt[WGT_AW-1:0];
+			p_addr  <= head_par[WGT_AW-1:0];
+			w_bank  <= !wbank;
+			w_ok[!wbank] <= 1'b0;
+			n_zero  <= head[`MEA_F_CONV_MID_ZERO];
+			n_lo    <= head[`MEA_F_CONV_MID_LO];
+			n_hi    <= head[`MEA_F_CONV_MID_HI];
+			n_signal <= head[`MEA_F_CMD_SIGNAL];
+			n_index <= head_index;
+			n_out   <= head_out[ACT_AW-1:0];
+			n_sub   <= head[`MEA_F_CONV_OUT_SUB];
+		end
+		if (sum_ready && sum_last)
+			active <= 1'b0;
+		if (out_wen)
+			out_at <= out_at + 1'b1;
+		if (retire)
+			retiring <= 1'b0;
+		if (rst) begin
+			{loading, active, retiring} <= 3'b000;
+			w_ok  <= 2'b00;
+			wbank <= 1'b0;
+		end
+	end
+
+	// The last sum is in the scratchpad nine stages after it was taken.
+	reg [8:0] last_q;
+	always @(posedge clk)
+		last_q <= rst ? 9'd0 : {last_q[7:0], sum_ready && sum_last};
+	assign retire     = last_q[8];
+	assign token_give = retire ? signal : 3'b000;
+	assign give_index = index;
+	assign out_addr   = out_at;
+	wire [15:0] sub_onehot = 16'd1 << sub;
+	assign out_sub    = sub_onehot[OSUBS-1:0];
+	assign idle       = !walking && !loading && !retiring;
+
+	wire mac_valid;
+	mea_dw_mac #(.COLS(COLS), .TAPS(TAPS)) mac (
+		.clk(clk), .rst(rst), .w_wen(w_wen), .w_bank(w_bank), .w_index(w_index),
+		.w_data(wgt_data),
+		.valid(!columns_empty && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
+		.mask(column[CW-3 -: 3]), .bank(column[CW-2]), .last(column[CW-1]),
+		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_last(sum_last),
+		.sum_ready(sum_ready), .busy(busy_mac)
+	);
+	assign sum_valid = mac_valid && active;
+endmodule
+
+`resetall

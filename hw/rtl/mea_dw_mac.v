@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Purpose: the multipliers of the depthwise unit. A column of three pixels meets
+// each kernel column that has an output there, the last one first: it ends the
+// output that began two columns ago, carries on the one of a column ago, begins a
+// new one. So two partial sums per lane are enough, and no column is worked on
+// longer than it has outputs: OUT_W outputs of a row cost 3 x OUT_W / (TAPS / 3)
+// cycles for any stride.
+`resetall
+`default_nettype none
+
+module mea_dw_mac #(
+	parameter COLS = 16,
+	// multipliers per lane: 1, 3 or 9
+	parameter TAPS = 3
+) (
+	input  wire                clk,
+	input  wire                rst,
+
+	// weights of a bank: word 2 kx holds rows 0 and 1 of kernel column kx, word
+	// 2 kx + 1 row 2
+	input  wire                w_wen,
+	input  wire                w_bank,
+	input  wire [2:0]          w_index,
+	input  wire [2*COLS*8-1:0] w_data,
+
+	// a column, its upper row in the low bytes; bit kx of mask: an output has it as
+	// kernel column kx
+	input  wire                valid,
+	input  wire [3*COLS*8-1:0] column,
+	input  wire [2:0]          mask,
+	input  wire                bank,
+	input  wire                last,
+	output wire                pop,
+
+	output wire                sum_valid,
+	// 20 bits per lane: nine products of int8 fit
+	output wire [COLS*20-1:0]  sum,
+	output wire                sum_last,
+	input  wire                sum_ready,
+
+	output wire                busy
+);
+	localparam DEPTH = 8;
+	// kernel columns and rows that work in one cycle
+	localparam NX = TAPS == 9 ? 3 : 1;
+	localparam NY = TAPS == 1 ? 1 : 3;
+	localparam SW = 20;
+
+	// --- which kernel columns, which rows -------------------------------------
+	reg [2:0] done;
+	reg [1:0] ky;
+	wire [2:0] todo = mask & ~done;
+	wire [1:0] kx = todo[2] ? 2'd2 : todo[1] ? 2'd1 : 2'd0;
+	wire [2:0] now = NX == 3 ? todo : todo[2] ? 3'b100 : todo[1] ? 3'b010 : todo & 3'b001;
+	wire ky_last = NY == 3 || ky == 2'd2;
+	wire [3:0] level;
+	// Three stages may each be about to end an output.
+	wire room = level < DEPTH - 4;
+	wire go   = valid && room && todo != 3'b000;
+	wire end_column = (todo & ~now) == 3'b000 && ky_last;
+
+	assign pop  = valid && (todo == 3'b000 || (go && end_column));
+	assign busy = go;
+	always @(posedge clk) begin
+		if (go && NY == 1)
+			ky <= ky_last ? 2'd0 : ky + 2'd1;
+		if (go && ky_last)
+			done <= done | now;
+		if (pop)
+			done <= 3'b000;
+		if (rst) begin
+			done <= 3'b000;
+			ky   <= 2'd0;
+		end
+	end
+
+	// --- operands ----------------------------------------------------------------
+	// A RAM per kernel row, its words bank and kernel column; with nine multipliers
+	// one for each kernel column that works at once.
+	wire [COLS*8-1:0] low = w_data[COLS*8-1:0], high = w_data[2*COLS*8-1:COLS*8];
+	wire [3*COLS*8-1:0] in_row = {low, high, low};
+	wire [2:0] row_wen = {w_wen && w_index[0], w_wen && !w_index[0], w_wen && !w_index[0]};
+
+	reg [NX*3*COLS*8-1:0] w_now;
+	reg [3*COLS*8-1:0] c_now;
+	reg [2:0] a_now;
+	reg       a_valid, a_last, a_first, a_end;
+	reg [1:0] a_ky;
+	genvar x, y;
+	generate
+		for (x = 0; x < NX; x = x + 1) begin : g_x
+			for (y = 0; y < 3; y = y + 1) begin : g_y
+				reg [COLS*8-1:0] mem [0:7];
+				wire [1:0] at = NX == 3 ? x : kx;
+				always @(posedge clk) begin
+					if (row_wen[y])
+						mem[{w_bank, w_index[2:1]}] <= in_row[y*COLS*8 +: COLS*8];
+					if (go)
+						w_now[(x*3+y)*COLS*8 +: COLS*8] <= mem[{bank, at}];
+				end
+			end
+		end
+	endgenerate
+	always @(posedge clk) begin
+		a_valid <= go && !rst;
+		if (go) begin
+			c_now   <= column;
+			a_now   <= now;
+			a_ky    <= ky;
+			a_first <= NY == 3 || ky == 2'd0;
+			a_end   <= ky_last;
+			// The output that ends here is the command's last one.
+			a_last  <= last && now[2];
+		end
+	end
+
+	// --- products, and sums of what works in one cycle -----------------------------
+	// With one multiplier per lane: the row whose turn it is.
+	wire [COLS*8-1:0] c_row = c_now[a_ky*COLS*8 +: COLS*8];
+	wire [COLS*8-1:0] w_row = w_now[a_ky*COLS*8 +: COLS*8];
+	reg [NX*COLS*SW-1:0] p;
+	reg [2:0] b_now;
+	reg       b_valid, b_last, b_first, b_end;
+	integer i, j;
+	always @(posedge clk) begin
+		b_valid <= a_valid && !rst;
+		{b_now, b_last, b_first, b_end} <= {a_now, a_last, a_first, a_end};
+		if (a_valid)
+			for (i = 0; i < COLS; i = i + 1)
+				for (j = 0; j < NX; j = j + 1)
+					p[(j*COLS+i)*SW +: SW] <= NY == 3 ?
+						$signed(c_now[i*8 +: 8]) *
+						$signed(w_now[(j*3*COLS+i)*8 +: 8]) +
+						$signed(c_now[(COLS+i)*8 +: 8]) *
+						$signed(w_now[((j*3+1)*COLS+i)*8 +: 8]) +
+						$signed(c_now[(2*COLS+i)*8 +: 8]) *
+						$signed(w_now[((j*3+2)*COLS+i)*8 +: 8]) :
+						$signed(c_row[i*8 +: 8]) *
+						$signed(w_row[i*8 +: 8]);
+	end
+
+	// --- partial sums ------------------------------------------------------------
+	// one, two: the outputs that have one, two kernel columns; row: the one that is
+	// being worked on, where a kernel column takes three cycles.
+	reg [COLS*SW-1:0] one, two, row, out;
+	reg out_valid, out_last;
+	localparam P1 = (NX == 3 ? 1 : 0) * COLS * SW, P2 = (NX - 1) * COLS * SW;
+	integer c;
+	always @(posedge clk) begin
+		out_valid <= b_valid && b_now[2] && b_end && !rst;
+		out_last  <= b_last;
+		if (b_valid)
+			for (c = 0; c < COLS; c = c + 1) begin
+				if (NY == 1)
+					row[c*SW +: SW] <= p[c*SW +: SW] +
+						(!b_first ? row[c*SW +: SW] : b_now[2] ? two[c*SW +: SW] :
+						 b_now[1] ? one[c*SW +: SW] : {SW{1'b0}});
+				if (b_end && b_now[2])
+					out[c*SW +: SW] <= p[P2+c*SW +: SW] +
+						(b_first ? two[c*SW +: SW] : row[c*SW +: SW]);
+				if (b_end && b_now[1])
+					two[c*SW +: SW] <= p[P1+c*SW +: SW] +
+						(b_first ? one[c*SW +: SW] : row[c*SW +: SW]);
+				if (b_end && b_now[0])
+					one[c*SW +: SW] <= p[c*SW +: SW] +
+						(b_first ? {SW{1'b0}} : row[c*SW +: SW]);
+			end
+	end
+
+	wire sums_empty, sums_full;
+	mea_fifo #(.WIDTH(COLS*SW + 1), .DEPTH(DEPTH)) sums (
+		.clk(clk), .rst(rst), .push(out_valid), .din({out_last, out}), .pop(sum_ready),
+		.dout({sum_last, sum}), .empty(sums_empty), .full(sums_full), .level(level)
+	);
+	wire unused = &{sums_full, c_row, w_row};
+	assign sum_valid = !sums_empty;
+endmodule
+
+`resetall
