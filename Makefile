@@ -15,7 +15,7 @@ SHELL := /bin/bash
 
 # What the rules call is installed first, before make looks at anything else.
 DEPS_demo := run
-DEPS_check := check lint
+DEPS_check := check lint cosim
 DEPS_check-san := check
 DEPS_check-slow := check
 DEPS_lint := run lint
