@@ -10,6 +10,10 @@
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
+$(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(RUNTIME_LIBS)
+
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)

@@ -30,6 +30,7 @@ int tool_quantize(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_serve(int argc, char **argv);
 int tool_trace(int argc, char **argv);
+int tool_train(int argc, char **argv);
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];
