@@ -354,6 +354,10 @@ Test(grad, bf16)
 {
 	srand(9);
 	check(one_conv(16, 8, 32, 3, 2, 1, false), true, 0.01);
+	/* Narrow maps, which are joined. */
+	check(one_conv(16, 6, 32, 3, 1, 1, true), true, 0.01);
+	check(one_conv(16, 4, 32, 5, 1, 1, false), true, 0.01);
+	check(one_conv(16, 3, 32, 1, 1, 1, false), true, 0.01);
 	check(one_norm(1, 16), true, 0.02);
 	check(one_norm(4, 16), true, 0.02);
 }
