@@ -61,6 +61,7 @@ include tools/rules.mk
 include models/rules.mk
 include kmod/rules.mk
 include tests/rules.mk
+include tests/cloud/rules.mk
 
 .PHONY: build-all
 build-all: $(ALL_TARGETS)
