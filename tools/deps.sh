@@ -11,7 +11,7 @@ run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-
 	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev libdrm-dev libdnnl-dev
 	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
-check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps"
+check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps curl openssl"
 lint="clang-format cppcheck"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.

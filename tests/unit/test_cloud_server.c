@@ -60,14 +60,14 @@ static int hear(int fd, char *text, size_t room)
 static void ask(int fd, uint8_t first, const char *headers)
 {
 	uint8_t rgb[PIXELS] = {first};
-	char head[256];
+	char head[400];
 	int n = snprintf(head, sizeof(head),
 			 "POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\n"
 			 "Inference-Header-Content-Length: 0\r\nContent-Length: %d\r\n%s\r\n",
 			 PIXELS, headers);
 
-	say(fd, head, (size_t)n);
-	say(fd, rgb, sizeof(rgb));
+	memcpy(head + n, rgb, sizeof(rgb));
+	say(fd, head, (size_t)n + sizeof(rgb));
 }
 
 static uint64_t metric(const struct cloud *c, const char *name)
