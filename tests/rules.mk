@@ -39,6 +39,13 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
 CHECK_SCRIPTS += tests/rtl/test_isa.sh
+# Benches of single modules in Icarus Verilog, where what nobody set is X.
+RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
+CHECK_SCRIPTS += $(RTL_UNIT)
+.PHONY: rtl-unit
+rtl-unit:
+	@tests/run.sh $(RTL_UNIT)
+
 # Layers per array size; check-slow runs more with other seeds.
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
