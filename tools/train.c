@@ -33,6 +33,7 @@ enum {
 	OPT_TYPE,
 	OPT_THREADS,
 	OPT_RESUME,
+	OPT_EVERY,
 	OPT_HARD,
 	OPT_JOIN,
 	OPT_NO_ADAPTIVE
@@ -44,6 +45,7 @@ static const struct argp_option options[] = {
 	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
 	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
 	{"resume", OPT_RESUME, NULL, 0, "go on from the checkpoint in BUNDLE, if there is one", 1},
+	{"checkpoint-every", OPT_EVERY, "S", 0, "seconds between checkpoints (300)", 1},
 	{"verbose", 'v', NULL, 0, "a line for every epoch", 1},
 	{"epochs", OPT_EPOCHS, "N", 0, "passes over the images (30)", 2},
 	{"batch", OPT_BATCH, "N", 0, "images a step (128)", 2},
@@ -167,6 +169,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_RESUME:
 		t->resume = true;
 		return 0;
+	case OPT_EVERY:
+		t->every = (int)tool_number(state, "--checkpoint-every", arg, 0, 1000000);
+		return 0;
 	case 'v':
 		t->verbose = true;
 		return 0;
@@ -228,6 +233,7 @@ int tool_train(int argc, char **argv)
 			   .augment = {.pad = 4, .mirror = true, .fill = {128, 128, 128}},
 			   .seed = 1,
 			   .bf16 = mea_dnnl_has_bf16()},
+		.every = 300,
 		.progress = {.what = "training"},
 	};
 	int rc;

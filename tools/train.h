@@ -17,6 +17,7 @@ struct train {
 	int hard; /* hard classes; 0: half */
 	bool concat, no_adaptive;
 	bool resume, verbose;
+	int every;   /* seconds between checkpoints */
 	int threads; /* 0: as OpenMP has it */
 	struct progress progress;
 

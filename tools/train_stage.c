@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECKPOINT_SECONDS 300
-#define SIDE		   32
+#define SIDE 32
 
 static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
 static const char *const stage_names[] = {"main", "edge", "cloud"};
@@ -57,7 +56,7 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->recipe = &t->recipe;
 	f->what = what;
 	f->checkpoint = t->checkpoint;
-	f->checkpoint_seconds = CHECKPOINT_SECONDS;
+	f->checkpoint_seconds = t->every;
 	f->resume = t->resume;
 	f->stop = &train_stop;
 	f->report = report;

@@ -132,7 +132,7 @@ static bool three(const struct mea_graph *g, int value, enum mea_op op, int *fro
 static int drop_bytes(struct mea_graph *g, struct mea_tmodel *m)
 {
 	float a[3], b[3];
-	int x = -1, v = -1;
+	int x = -1, v = -1, rc;
 
 	for (int i = 0; i < g->n_nodes && x < 0; i++)
 		if (g->nodes[i].op == MEA_OP_Conv)
@@ -146,10 +146,17 @@ static int drop_bytes(struct mea_graph *g, struct mea_tmodel *m)
 		m->std[c] = 1 / (255 * a[c]);
 		m->mean[c] = -b[c] * m->std[c];
 	}
-	/* Sorting finds the nodes before it without use. */
-	g->nodes[g->values[x].producer].out = v;
-	g->values[x].producer = -1;
-	g->inputs[0] = x;
+	v = mea_graph_add_input(g, "normalised_image", MEA_F32, &g->values[x].shape);
+	if (v < 0)
+		return v;
+	g->values[v].dynamic = g->values[g->inputs[0]].dynamic;
+	mea_graph_replace(g, x, v);
+	/* The nodes go first; then nothing needs the bytes. */
+	rc = mea_graph_prune(g);
+	if (rc)
+		return rc;
+	g->inputs[0] = g->inputs[1];
+	g->n_inputs = 1;
 	return mea_graph_prune(g);
 }
 
