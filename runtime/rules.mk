@@ -19,6 +19,9 @@ $(B)/onnx/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CFLAGS) -std=c11 -fPIC -fvisibility=hidden -I$(B) -c -o $@ $<
 
+# The kernels are a part of this object.
+$(B)/runtime/backend/opencl/source.o: runtime/backend/opencl/kernels.cl runtime/backend/opencl/layer.h
+
 $(RUNTIME_OBJS): | $(B)/onnx/onnx.pb-c.h
 
 $(B)/libmea.a: $(RUNTIME_OBJS)

@@ -14,6 +14,10 @@ $(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(RUNTIME_LIBS)
 
+$(B)/tests/unit/test_opencl%: $(B)/tests/unit/test_opencl%.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
@@ -24,7 +28,7 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
-$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/libmea.a
+$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 $(ONNX_BINS): %: %.o $(B)/libmea.a
@@ -81,7 +85,7 @@ mutants: check-programs
 
 # --- lint ----------------------------------------------------------------------
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
-	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch])
+	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_CONFIGS := 4x4 8x8 16x16 32x32 8x16
 
 .PHONY: lint
