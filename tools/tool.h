@@ -25,6 +25,7 @@ struct tool {
 
 int tool_bundle(int argc, char **argv);
 int tool_dataset(int argc, char **argv);
+int tool_eval(int argc, char **argv);
 int tool_info(int argc, char **argv);
 int tool_quantize(int argc, char **argv);
 int tool_run(int argc, char **argv);

@@ -105,6 +105,11 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(doc, "training", all);
 	}
 	json_object_set_new(o, "net", json_string(t->net));
+	if (t->stage == STAGE_EDGE)
+		json_object_set_new(o, "join",
+				    json_string(t->no_adaptive ? "no adaptive block"
+						: t->concat    ? "concat"
+							       : "sum"));
 	json_object_set_new(o, "images", json_integer((json_int_t)t->kept.n));
 	json_object_set_new(o, "held_out", json_integer((json_int_t)t->held.n));
 	json_object_set_new(o, "epochs", json_integer(r->epochs));

@@ -12,8 +12,8 @@
 
 #include "error.h"
 
-#define NARROW 8  /* maps up to this width are joined */
-#define JOIN   32 /* up to so many images */
+#define NARROW 8   /* maps up to this width are joined, */
+#define WIDE   288 /* to at most this one: over 512 oneDNN 2.6's weight gradient breaks memory */
 
 struct conv {
 	struct mea_conv *c;
@@ -69,7 +69,7 @@ static void choose_join(const struct mea_tnet *t, struct mea_conv_shape *d, stru
 	s->gap = d->pad[1] > d->pad[3] ? d->pad[1] : d->pad[3];
 	if (!same || !t->o.bf16 || d->groups != 1 || d->iw > NARROW || s->gap == 0)
 		return;
-	for (s->join = JOIN; t->o.batch % s->join; s->join--)
+	for (s->join = WIDE / (d->iw + s->gap); t->o.batch % s->join; s->join--)
 		;
 	if (s->join < 2) {
 		s->join = 0;

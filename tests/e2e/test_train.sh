@@ -26,6 +26,21 @@ ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --t
 ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
 ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
 
+# --- the paper's tables ---------------------------------------------------------------------
+ok "eval" run 0 eval "$T/b" "$T/pupil" --data "$D" --threads 1
+ok "table II" says "test, main among hard classes"
+ok "table III" says "easy/hard detection"
+ok "figure 5" says "hard as other hard"
+ok "the cloud" says "edge and cloud"
+ok "tables IV and V" says "pupil, no adaptive block"
+ok "as JSON" run 0 eval "$T/b" --data "$D" --threads 1 --json
+ok "images of both splits" is bundles.0.train_images 648
+ok "test images" is bundles.0.test_images 100
+ok "no figure of the paper for glyphs" is bundles.0.figures.0.paper null
+ok "eval without data" fails 2 "--data DIR is missing" eval "$T/b"
+ok "eval without bundle" fails 2 "which BUNDLE" eval --data "$D"
+ok "eval of no bundle" fails 1 "$T/none" eval "$T/none" --data "$D"
+
 # --- the same bits, whatever happens on the way --------------------------------------------
 same() {
 	cmp "$T/$1/main.onnx" "$T/$2/main.onnx"
