@@ -74,8 +74,8 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs
-	@TEST_LIMIT=3600 tests/run.sh \
+check-slow: check-programs formal
+	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000")
 
 # Faults planted in copies of the RTL, about six minutes.
