@@ -25,6 +25,7 @@ DEPS_synth := check
 DEPS_mutants := check
 DEPS_rtl-unit := check
 DEPS_bench := run
+DEPS_bench-cpu := run
 DEPS_kmod := kmod
 DEPS_cosim := check cosim
 DEPS_cosim-kernel := cosim

@@ -20,7 +20,7 @@ $(B)/onnx/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
 	$(Q)$(CC) $(CFLAGS) -std=c11 -fPIC -fvisibility=hidden -I$(B) -c -o $@ $<
 
 # The kernels are a part of this object.
-$(B)/runtime/backend/opencl/source.o: runtime/backend/opencl/kernels.cl runtime/backend/opencl/layer.h
+$(B)/runtime/backend/opencl/source.o: $(wildcard runtime/backend/opencl/*.cl) runtime/backend/opencl/layer.h
 
 $(RUNTIME_OBJS): | $(B)/onnx/onnx.pb-c.h
 

@@ -99,14 +99,34 @@ lint: $(B)/onnx/onnx.pb-c.h
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
 
 # --- bench -----------------------------------------------------------------------
-BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
-$(BENCH_BINS): %: %.o $(B)/libmea.a
+# cpu_*.c are parts of cpu.c.
+BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))
+$(B)/tests/bench/train%: $(B)/tests/bench/train%.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS)
+$(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
 	@$(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
+
+# The OpenCL backend against oneDNN and, with BENCH_ORT=1, ONNX Runtime.
+BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c)))
+BENCH_PYTHON := $(if $(BENCH_ORT),build/bench-python/bin/python)
+BENCH_SECONDS ?= 4
+$(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -ldnnl -lgomp
+
+build/bench-python/bin/python:
+	python3 -m venv build/bench-python
+	build/bench-python/bin/pip install --quiet onnxruntime==1.16.3 numpy==1.26.4
+
+.PHONY: bench-cpu
+bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON)
+	@BENCH_PYTHON=$(BENCH_PYTHON) $(B)/tests/bench/cpu $(BENCH_SECONDS)
 
 $(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")

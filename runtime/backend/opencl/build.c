@@ -69,11 +69,11 @@ static cl_program from_cache(struct mea_cl_device *d, const char *key, const cha
 
 static int from_source(struct mea_cl_device *d, const char *options, cl_program *out)
 {
-	const char *texts[] = {mea_cl_layer_text, mea_cl_kernels_text};
 	cl_int err;
 	int rc;
 
-	*out = mea_cl->clCreateProgramWithSource(d->context, 2, texts, NULL, &err);
+	*out = mea_cl->clCreateProgramWithSource(
+		d->context, MEA_CL_SOURCES, (const char **)(uintptr_t)mea_cl_sources, NULL, &err);
 	rc = mea_cl_check(err, "clCreateProgramWithSource");
 	return rc ? rc : build(d, *out, options);
 }
@@ -98,13 +98,13 @@ void mea_cl_keep(struct mea_cl_device *d)
 int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path)
 {
 	char options[64], threads[16];
-	const char *texts[] = {d->name, d->driver,	   d->platform,	       options,
-			       threads, mea_cl_layer_text, mea_cl_kernels_text};
+	const char *texts[5 + MEA_CL_SOURCES] = {d->name, d->driver, d->platform, options, threads};
 	double start = now_ms();
 	int rc = 0;
 
 	snprintf(options, sizeof(options), "-cl-std=CL1.2 -DPATH=%d", (int)path);
 	snprintf(threads, sizeof(threads), "%d", d->threads);
+	memcpy(texts + 5, mea_cl_sources, MEA_CL_SOURCES * sizeof(*texts));
 	mea_cl_cache_key(texts, sizeof(texts) / sizeof(texts[0]), d->key);
 	if (d->program)
 		mea_cl->clReleaseProgram(d->program);

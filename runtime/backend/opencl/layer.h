@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What host and kernel share: the layers of a network as one table of ints. The
- * text of this file stands before kernels.cl when that is compiled, so it holds
+ * text of this file stands before the .cl files when they are compiled, so it holds
  * only what is the same in C11 and OpenCL C.
  *
  * On the device an activation is the byte q + 128. A tensor is rows of pixels of
