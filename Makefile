@@ -15,7 +15,7 @@ SHELL := /bin/bash
 
 # What the rules call is installed first, before make looks at anything else.
 DEPS_demo := run
-DEPS_check := check lint
+DEPS_check := check lint cosim
 DEPS_check-san := check
 DEPS_check-slow := check
 DEPS_lint := run lint
@@ -25,6 +25,7 @@ DEPS_synth := check
 DEPS_mutants := check
 DEPS_rtl-unit := check
 DEPS_bench := run
+DEPS_bench-cpu := run
 DEPS_kmod := kmod
 DEPS_cosim := check cosim
 DEPS_cosim-kernel := cosim
@@ -61,6 +62,7 @@ include tools/rules.mk
 include models/rules.mk
 include kmod/rules.mk
 include tests/rules.mk
+include tests/cloud/rules.mk
 
 .PHONY: build-all
 build-all: $(ALL_TARGETS)

@@ -4,3 +4,8 @@
 .PHONY: formal
 formal:
 	$(Q)hw/formal/prove.sh $(PROOFS)
+
+# Faults planted in copies of the RTL, each of which must fail its proof.
+.PHONY: formal-mutants
+formal-mutants:
+	$(Q)hw/formal/mutants.sh

@@ -97,7 +97,6 @@ void mea_usage_put(struct mea_usage *usage);
 extern const struct dev_pm_ops mea_pm_ops;
 
 /* mea_gem.c */
-extern const struct drm_gem_object_funcs mea_gem_funcs;
 int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *file);
 struct drm_gem_object *mea_gem_import_sg_table(struct drm_device *drm,
 					       struct dma_buf_attachment *attach,

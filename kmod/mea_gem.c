@@ -52,14 +52,17 @@ static int mea_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 	return dma_mmap_wc(obj->dev->dev, vma, bo->vaddr, bo->dma, obj->size);
 }
 
-static int mea_gem_vmap(struct drm_gem_object *obj, struct iosys_map *map)
+/*
+ * A mapping through the dma-buf lives as long as the memory: it is not torn down with
+ * those of the device file, so that a client whose device went away has its data.
+ */
+static struct dma_buf *mea_gem_export(struct drm_gem_object *obj, int flags)
 {
-	struct mea_bo *bo = to_mea_bo(obj);
+	struct dma_buf *buf = drm_gem_prime_export(obj, flags);
 
-	if (!bo->vaddr)
-		return -EOPNOTSUPP;
-	iosys_map_set_vaddr(map, bo->vaddr);
-	return 0;
+	if (!IS_ERR(buf))
+		buf->file->f_mapping = file_inode(buf->file)->i_mapping;
+	return buf;
 }
 
 static const struct vm_operations_struct mea_gem_vm_ops = {
@@ -67,11 +70,11 @@ static const struct vm_operations_struct mea_gem_vm_ops = {
 	.close = drm_gem_vm_close,
 };
 
-const struct drm_gem_object_funcs mea_gem_funcs = {
+static const struct drm_gem_object_funcs mea_gem_funcs = {
 	.free = mea_gem_free,
 	.get_sg_table = mea_gem_get_sg_table,
 	.mmap = mea_gem_mmap,
-	.vmap = mea_gem_vmap,
+	.export = mea_gem_export,
 	.vm_ops = &mea_gem_vm_ops,
 };
 

@@ -2,7 +2,7 @@
 /* Jobs: from the ioctl through the scheduler to the hardware. */
 
 #include <linux/devcoredump.h>
-#include <linux/moduleparam.h>
+#include <linux/module.h>
 #include <linux/pm_runtime.h>
 #include <linux/vmalloc.h>
 #include <drm/drm_file.h>
@@ -26,9 +26,17 @@ static const char *mea_fence_name(struct dma_fence *fence)
 	return "mea";
 }
 
+/* A file of somebody's may hold the fence, and through it this code. */
+static void mea_fence_release(struct dma_fence *fence)
+{
+	dma_fence_free(fence);
+	module_put(THIS_MODULE);
+}
+
 static const struct dma_fence_ops mea_fence_ops = {
 	.get_driver_name = mea_fence_name,
 	.get_timeline_name = mea_fence_name,
+	.release = mea_fence_release,
 };
 
 /* A context of its own: a fence needs no order with others, and none can wait. */
@@ -38,6 +46,7 @@ static struct dma_fence *mea_fence_create(void)
 
 	if (!f)
 		return NULL;
+	__module_get(THIS_MODULE);
 	spin_lock_init(&f->lock);
 	dma_fence_init(&f->base, &mea_fence_ops, &f->lock, dma_fence_context_alloc(1), 1);
 	return &f->base;
@@ -120,8 +129,19 @@ static void mea_job_destroy(struct mea_job *job)
 	kfree(job);
 }
 
+/* Names the fences of jobs that are done. */
+static struct drm_gpu_scheduler mea_retired = { .name = "mea" };
+
 static void mea_free_job(struct drm_sched_job *sched_job)
 {
+	struct drm_sched_fence *f = sched_job->s_fence;
+
+	/* Who still holds it must find a name, and through its parent this module. */
+	if (f->sched) {
+		f->sched = &mea_retired;
+		if (!f->parent)
+			f->parent = dma_fence_get(to_mea_job(sched_job)->fence);
+	}
 	drm_sched_job_cleanup(sched_job);
 	mea_job_destroy(to_mea_job(sched_job));
 }
@@ -204,7 +224,6 @@ static int mea_job_slot(struct mea_job *job, struct drm_file *file, unsigned int
 {
 	struct drm_gem_object *obj;
 	u64 end;
-	int ret = -EINVAL;
 
 	if (!s->handle)
 		return s->flags || s->offset || s->size || !i ? -EINVAL : 0;
@@ -214,10 +233,10 @@ static int mea_job_slot(struct mea_job *job, struct drm_file *file, unsigned int
 	obj = drm_gem_object_lookup(file, s->handle);
 	if (!obj)
 		return -ENOENT;
-	if (obj->funcs != &mea_gem_funcs || check_add_overflow(s->offset, s->size, &end) ||
-	    end > obj->size || s->size > (u64)MEA_SLOT_MAX_UNITS * 64) {
+	if (check_add_overflow(s->offset, s->size, &end) || end > obj->size ||
+	    s->size > (u64)MEA_SLOT_MAX_UNITS * 64) {
 		drm_gem_object_put(obj);
-		return ret;
+		return -EINVAL;
 	}
 	job->slot[i].base = to_mea_bo(obj)->dma + s->offset;
 	job->slot[i].units = s->size / 64;

@@ -7,7 +7,8 @@ KDIR ?= $(firstword $(wildcard /lib/modules/*6.12*amd64/build) /lib/modules/$(sh
 KMOD_OUT ?= build/kmod
 KMOD_SRCS := Kbuild $(wildcard kmod/*.[ch] kmod/uapi/*.h) hw/isa/mea_isa.h
 
-.PHONY: kmod
-kmod: $(KMOD_SRCS)
+.PHONY: kmod kmod-objects
+kmod: kmod-objects
+kmod-objects: $(KMOD_SRCS)
 	$(Q)for f in $(KMOD_SRCS); do install -D -m 644 -p $$f $(KMOD_OUT)/$$f; done
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_OUT)) $(KMOD_FLAGS) W=1 modules

@@ -10,6 +10,14 @@
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
+$(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(RUNTIME_LIBS)
+
+$(B)/tests/unit/test_opencl%: $(B)/tests/unit/test_opencl%.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
@@ -20,7 +28,7 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
-$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/libmea.a
+$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 $(ONNX_BINS): %: %.o $(B)/libmea.a
@@ -35,6 +43,13 @@ E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
 CHECK_SCRIPTS += tests/rtl/test_isa.sh
+# Benches of single modules in Icarus Verilog, where what nobody set is X.
+RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
+CHECK_SCRIPTS += $(RTL_UNIT)
+.PHONY: rtl-unit
+rtl-unit:
+	@tests/run.sh $(RTL_UNIT)
+
 # Layers per array size; check-slow runs more with other seeds.
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
@@ -59,8 +74,8 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs
-	@TEST_LIMIT=3600 tests/run.sh \
+check-slow: check-programs formal
+	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000")
 
 # Faults planted in copies of the RTL, about six minutes.
@@ -70,7 +85,7 @@ mutants: check-programs
 
 # --- lint ----------------------------------------------------------------------
 C_FILES := $(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
-	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch])
+	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
 LINT_CONFIGS := 4x4 8x8 16x16 32x32 8x16
 
 .PHONY: lint
@@ -84,14 +99,34 @@ lint: $(B)/onnx/onnx.pb-c.h
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
 
 # --- bench -----------------------------------------------------------------------
-BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/bench/*.c)))
-$(BENCH_BINS): %: %.o $(B)/libmea.a
+# cpu_*.c are parts of cpu.c.
+BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))
+$(B)/tests/bench/train%: $(B)/tests/bench/train%.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS)
+$(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
 	@$(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
+
+# The OpenCL backend against oneDNN and, with BENCH_ORT=1, ONNX Runtime.
+BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c)))
+BENCH_PYTHON := $(if $(BENCH_ORT),build/bench-python/bin/python)
+BENCH_SECONDS ?= 4
+$(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -ldnnl -lgomp
+
+build/bench-python/bin/python:
+	python3 -m venv build/bench-python
+	build/bench-python/bin/pip install --quiet onnxruntime==1.16.3 numpy==1.26.4
+
+.PHONY: bench-cpu
+bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON)
+	@BENCH_PYTHON=$(BENCH_PYTHON) $(B)/tests/bench/cpu $(BENCH_SECONDS)
 
 $(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")

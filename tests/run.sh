@@ -44,7 +44,7 @@ for program in "$@"; do
 	grep -E '# SKIP' "$out/tap" | sed 's/.*# SKIP *//' | sort | uniq -c |
 		sed 's/^ *\([0-9]*\) /    skipped, \1: /'
 	# Counts and figures that a test prints for the reader.
-	grep -E '^ok 1 - random|^# count' "$out/tap" | sed 's/^/    /'
+	grep -hE '^ok 1 - random|^# count' "$out/tap" "$out/log" | sed 's/^/    /'
 	if [ "$bad" -gt 0 ]; then
 		grep -vE '^ok' "$out/tap" | head -60
 		tail -n 40 "$out/log"

@@ -8,10 +8,11 @@
 set -eu
 # Generating and parsing models, images, bundles; compiling; simulating the RTL.
 run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-dev libjansson-dev
-	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev libdrm-dev
-	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev"
+	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev libdrm-dev libdnnl-dev
+	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev opencl-headers
+	pocl-opencl-icd ocl-icd-libopencl1"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
-check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps"
+check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps curl openssl"
 lint="clang-format cppcheck"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.

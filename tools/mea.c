@@ -12,6 +12,8 @@ static const struct tool tools[] = {
 	{"trace", "cycles, bytes and stalls of each layer", tool_trace},
 	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
 	{"bundle", "make a model bundle around ONNX files", tool_bundle},
+	{"train", "train the networks of a bundle", tool_train},
+	{"eval", "the paper's tables for bundles", tool_eval},
 	{"dataset", "make the glyphs data set", tool_dataset},
 };
 

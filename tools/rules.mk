@@ -4,9 +4,9 @@
 TOOL_SRCS := $(sort $(wildcard tools/*.c))
 TOOL_OBJS := $(TOOL_SRCS:%.c=$(B)/%.o)
 
-$(B)/mea: $(TOOL_OBJS) $(B)/libmea.a
+$(B)/mea: $(TOOL_OBJS) $(B)/libmea_train.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -lsystemd
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS) -lsystemd
 
 ALL_TARGETS += $(if $(TOOL_SRCS),$(B)/mea)
 include tools/cosim/cosim.mk

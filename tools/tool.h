@@ -25,11 +25,13 @@ struct tool {
 
 int tool_bundle(int argc, char **argv);
 int tool_dataset(int argc, char **argv);
+int tool_eval(int argc, char **argv);
 int tool_info(int argc, char **argv);
 int tool_quantize(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_serve(int argc, char **argv);
 int tool_trace(int argc, char **argv);
+int tool_train(int argc, char **argv);
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];

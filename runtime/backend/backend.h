@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The interface that every way to compute a qnet implements (ref, accel, later
- * opencl and float). An exec is a network prepared on one opened backend; a buf
+ * The interface that every way to compute a qnet implements (ref, accel,
+ * opencl). An exec is a network prepared on one opened backend; a buf
  * is one tensor in the backend's own memory and layout, so that main's features
  * go to the extension without a copy.
  *
@@ -82,6 +82,7 @@ struct mea_backend_ops {
 	int (*wait)(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats);
 };
 
+extern const struct mea_backend_ops mea_backend_opencl;
 extern const struct mea_backend_ops mea_backend_ref;
 extern const struct mea_backend_ops mea_backend_accel;
 

@@ -9,6 +9,7 @@
 
 static const struct mea_backend_ops *const builtin[] = {
 	&mea_backend_accel,
+	&mea_backend_opencl,
 	&mea_backend_ref,
 	NULL,
 };

@@ -104,14 +104,33 @@ static void start_asked(struct mea_cloud *c)
 
 /* --- answers --------------------------------------------------------------------------- */
 
-/* Why an answer is none; NULL when it is one, in c->logits. final: another server would say
- * the same. */
-static const char *read_answer(struct mea_cloud *c, struct transfer *t, CURLcode code, bool *final)
+/* What follows an answer that is none. */
+enum next {
+	NEXT_ELSEWHERE, /* another server may do better */
+	NEXT_NONE,	/* any server would say the same */
+	NEXT_LONGER,	/* the server is well, but knows longer forms of requests only */
+};
+
+/* A server that refuses a form is asked in the next longer one from now on. */
+static enum next refused(struct transfer *t)
+{
+	struct mea_oip_target *target = &t->endpoint->target;
+
+	if (t->form == MEA_FORM_JSON)
+		return NEXT_NONE;
+	if (target->form == t->form)
+		target->form++;
+	return NEXT_LONGER;
+}
+
+/* Why an answer is none, and what then; NULL when it is one, in c->logits. */
+static const char *read_answer(struct mea_cloud *c, struct transfer *t, CURLcode code,
+			       enum next *next)
 {
 	struct endpoint *e = t->endpoint;
 	long status = 0;
 
-	*final = false;
+	*next = NEXT_ELSEWHERE;
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (code) {
 		mea_fail(MEA_ECLOUD, "%s", t->error[0] ? t->error : curl_easy_strerror(code));
@@ -124,11 +143,10 @@ static const char *read_answer(struct mea_cloud *c, struct transfer *t, CURLcode
 	if (status != 200) {
 		mea_fail(MEA_ECLOUD, "answered with status %ld: %.*s", status,
 			 t->in_size < 100 ? (int)t->in_size : 100, t->in ? t->in : "");
-		/* Some servers know the longer forms of a request only. */
-		if (status == 400 && e->target.form < MEA_FORM_JSON)
-			e->target.form++;
-		else
-			*final = status >= 400 && status < 500;
+		if (status == 400)
+			*next = refused(t);
+		else if (status < 500)
+			*next = NEXT_NONE;
 		return "answered with an error";
 	}
 	if (mea_oip_answer(&e->target, t->in, t->in_size, t->json_bytes, c->logits))
@@ -141,8 +159,8 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 	struct call *call = t->call;
 	struct endpoint *e = t->endpoint;
 	int i = call->tries[1] == t;
-	bool final;
-	const char *missed = read_answer(c, t, code, &final);
+	enum next next;
+	const char *missed = read_answer(c, t, code, &next);
 
 	if (!missed) {
 		mea_endpoint_good(e);
@@ -156,9 +174,10 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 		return;
 	}
 	set_failure(call, missed, e->base, mea_errmsg());
-	mea_endpoint_bad(c, e, mea_errmsg());
+	if (next != NEXT_LONGER)
+		mea_endpoint_bad(c, e, mea_errmsg());
 	end_try(c, call, i);
-	if (!trying(call) && (final || !try(c, call)))
+	if (!trying(call) && (next == NEXT_NONE || !try(c, call)))
 		finish(c, call);
 }
 
@@ -249,8 +268,7 @@ static void *run(void *arg)
 		curl_multi_perform(c->multi, &running);
 		read_messages(c);
 		wait = fmin(wait, watch_calls(c));
-		/* Something may have been started since curl last looked. */
-		curl_multi_perform(c->multi, &running);
+		/* Returns at once when something was started since. */
 		curl_multi_poll(c->multi, NULL, 0, (int)fmin(ceil(wait), 1000), NULL);
 	}
 	start_asked(c);

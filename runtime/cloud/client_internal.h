@@ -58,6 +58,7 @@ struct transfer {
 	struct endpoint *endpoint;
 	struct call *call;
 	CURL *easy;
+	enum mea_oip_form form; /* of an infer request */
 	struct curl_slist *headers;
 	void *body;
 	char *in;

@@ -87,9 +87,9 @@ static int take_shape(struct parse *p, const struct mea_io *e, const json_t *o)
 	return 0;
 }
 
-/* Takes the tensor's bytes from behind the JSON. */
-static int take_binary(struct parse *p, const struct mea_io *e, const json_t *size, size_t bytes,
-		       void *to)
+/* Whether `bytes` bytes of a tensor stand behind the JSON, as the request says. */
+static int check_binary(const struct parse *p, const struct mea_io *e, const json_t *size,
+			size_t bytes)
 {
 	if (!json_is_integer(size) || json_integer_value(size) < 0)
 		return mea_fail(MEA_EINVAL,
@@ -102,10 +102,14 @@ static int take_binary(struct parse *p, const struct mea_io *e, const json_t *si
 	if (bytes > p->binary_left)
 		return mea_fail(MEA_EINVAL, "%s: %zu bytes are due, but the body has %zu left",
 				e->name, bytes, p->binary_left);
+	return 0;
+}
+
+static void take_binary(struct parse *p, size_t bytes, void *to)
+{
 	memcpy(to, p->binary, bytes);
 	p->binary += bytes;
 	p->binary_left -= bytes;
-	return 0;
 }
 
 static int take_input(struct parse *p, const json_t *o)
@@ -138,16 +142,17 @@ static int take_input(struct parse *p, const json_t *o)
 	if (!data == !size)
 		return mea_fail(MEA_EINVAL, "%s: needs either data or binary_data_size", e->name);
 	/* What is to come must be there before memory for it is. */
-	if (size && bytes > p->binary_left)
-		return mea_fail(MEA_EINVAL, "%s: %zu bytes are due, but the body has %zu left",
-				e->name, bytes, p->binary_left);
+	rc = size ? check_binary(p, e, size, bytes) : 0;
+	if (rc)
+		return rc;
 	p->r->in[at] = malloc(bytes + !bytes);
 	if (!p->r->in[at])
 		return mea_fail(MEA_ENOMEM, "out of memory");
-	if (size)
-		return take_binary(p, e, size, bytes, p->r->in[at]);
-	return mea_oip_data_read(data, e->name, e->type, bytes / mea_dtype_size(e->type),
-				 p->r->in[at]);
+	if (!size)
+		return mea_oip_data_read(data, e->name, e->type, bytes / mea_dtype_size(e->type),
+					 p->r->in[at]);
+	take_binary(p, bytes, p->r->in[at]);
+	return 0;
 }
 
 static int take_inputs(struct parse *p, const json_t *doc)

@@ -237,6 +237,7 @@ int mea_transfer_infer(struct mea_cloud *c, struct endpoint *e, struct call *cal
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	t->endpoint = e;
 	t->call = call;
+	t->form = e->target.form;
 	rc = make_body(c, t, timeout_us, &size, &json);
 	if (rc) {
 		mea_transfer_end(c, t);

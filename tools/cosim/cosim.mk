@@ -21,17 +21,17 @@ $(B)/tests/unit/test_cosim.o: EXTRA_CFLAGS += -Itools
 
 # --- guest kernels -------------------------------------------------------------
 COSIM_KERNELS ?= fast debug
-.PHONY: cosim-kernel
-cosim-kernel:
-	@tools/cosim/kernel.sh build/cosim $(COSIM_KERNELS)
+.PHONY: cosim-kernel $(COSIM_KERNELS:%=cosim-kernel-%)
+cosim-kernel: $(COSIM_KERNELS:%=cosim-kernel-%)
+cosim-kernel-fast cosim-kernel-debug: cosim-kernel-%:
+	@tools/cosim/kernel.sh build/cosim $*
 
 # The driver for each; in the debug kernel it counts its branches for fuzzers.
-COSIM_MODULES := $(COSIM_KERNELS:%=cosim-module-%)
-.PHONY: $(COSIM_MODULES)
+.PHONY: cosim-module-fast cosim-module-debug
 cosim-module-fast: COSIM_KMOD_FLAGS := ARCH=um
 cosim-module-debug: COSIM_KMOD_FLAGS := ARCH=um KCOV_INSTRUMENT=y
-$(COSIM_MODULES): cosim-module-%: cosim-kernel
-	$(Q)$(MAKE) -s kmod KDIR=$(abspath build/cosim/$*) KMOD_OUT=build/cosim/$*/mea \
+cosim-module-fast cosim-module-debug: cosim-module-%: cosim-kernel-%
+	$(Q)$(MAKE) -s kmod-objects KDIR=$(abspath build/cosim/$*) KMOD_OUT=build/cosim/$*/mea \
 		KMOD_FLAGS="$(COSIM_KMOD_FLAGS)"
 
 # --- tests in the guest ------------------------------------------------------------
@@ -56,8 +56,17 @@ $(B)/tests/kmod/layout32: tests/kmod/lib/layout.h kmod/uapi/mea_accel.h
 	$(Q)touch $@
 
 # Everything above, in both kernels; the last line is the sum.
+COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper \
+	$(KMOD_TEST_BINS) build/hw/sim/libmea_sim_16x16.so
 .PHONY: cosim cosim-programs
-cosim-programs: $(COSIM_MODULES) $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper $(KMOD_TEST_BINS) \
-	build/hw/sim/libmea_sim_16x16.so
+cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
 cosim:
 	@tools/cosim/cosim.sh "$(MAKE)" "$(COSIM_KERNELS)" $(KMOD_TESTS)
+
+# In `make check`: the core of it in the fast kernel.
+COSIM_CORE := tests/kmod/test_guest.sh tests/kmod/test_run.sh \
+	$(foreach t,uapi bo sync jobs faults,$(B)/tests/kmod/test_$(t))
+ifeq ($(shell uname -m),x86_64)
+CHECK_EXTRA += cosim-module-fast $(COSIM_PROGRAMS)
+endif
+CHECK_SCRIPTS += "tools/cosim/check.sh --tap fast $(COSIM_CORE)"

@@ -23,6 +23,10 @@ unplug=0
 if [ "$1" = --unplug ]; then
 	unplug=1
 	fine+='|at arch/um/drivers/(virt-pci|virtio_uml)\.c|at drivers/virtio/virtio'
+	# Each leak is looked at below.
+	fine+='|kmemleak: [0-9]+ new suspected'
+	# Buffers that are held outlive their device, as those of any DRM driver.
+	fine+='|dma_debug_device_change|device driver has pending DMA allocations|DMA-API: Mapped at'
 	shift
 fi
 [ -z "${2-}" ] || fine+="|$2"

@@ -11,7 +11,7 @@
 
 #include "client.h"
 
-#define LIMIT_MS 300000
+#define LIMIT_MS 180000
 #define SKIPPED	 77
 
 static struct check_test *tests, **last = &tests;

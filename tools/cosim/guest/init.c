@@ -203,6 +203,10 @@ static void report_leaks(void)
 	for (int i = 0; i < 2; i++)
 		if (write(fd, "scan", 4) != 4)
 			say("init: error: kmemleak: %s\n", strerror(errno));
+	/* What follows a message of the kernel at once may lose its first characters. */
+	say("\n");
+	tcdrain(fileno(console));
+	usleep(100000);
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		fwrite(buf, 1, (size_t)n, console);
 	fflush(console);

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/opencl/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#define PLATFORMS_MAX 8
+#define DEVICES_MAX   16
+#define THREADS_MAX   1024
+
+/* --- what is wished for ------------------------------------------------------------ */
+
+static int parse_threads(const char *what, const char *text, int *out)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	if (errno || end == text || *end || n < 1 || n > THREADS_MAX)
+		return mea_fail(MEA_EINVAL, "%s: '%.40s' is not 1 to %d", what, text, THREADS_MAX);
+	*out = (int)n;
+	return 0;
+}
+
+int mea_cl_wish_parse(const char *text, struct mea_cl_wish *out)
+{
+	char copy[sizeof(out->name)], *rest = copy, *item;
+	const char *env = getenv("MEA_THREADS");
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (strlen(text) >= sizeof(copy))
+		return mea_fail(MEA_EINVAL, "the name of the device is too long");
+	strcpy(copy, text);
+	while (!rc && (item = strsep(&rest, "+"))) {
+		if (!strncmp(item, "threads=", 8))
+			rc = parse_threads("threads", item + 8, &out->threads);
+		else
+			strcpy(out->name, item);
+	}
+	if (!rc && !out->threads && env && *env)
+		rc = parse_threads("MEA_THREADS", env, &out->threads);
+	return rc;
+}
+
+/* --- finding it -------------------------------------------------------------------- */
+
+static void text_of(cl_device_id id, cl_device_info what, char *to, size_t size)
+{
+	char text[256] = "";
+
+	if (mea_cl->clGetDeviceInfo(id, what, sizeof(text), text, NULL))
+		strcpy(text, "unknown");
+	snprintf(to, size, "%.*s", (int)size - 1, text);
+}
+
+static uint64_t number_of(cl_device_id id, cl_device_info what)
+{
+	cl_ulong n = 0;
+
+	return mea_cl->clGetDeviceInfo(id, what, sizeof(n), &n, NULL) ? 0 : n;
+}
+
+/* Takes the first CPU device of p whose name fits; false when there is none. */
+static bool pick(struct mea_cl_device *d, cl_platform_id p, const char *name)
+{
+	cl_device_id ids[DEVICES_MAX];
+	cl_uint n = 0, units = 1;
+
+	if (mea_cl->clGetDeviceIDs(p, CL_DEVICE_TYPE_CPU, DEVICES_MAX, ids, &n))
+		return false;
+	for (cl_uint i = 0; i < n && i < DEVICES_MAX; i++) {
+		text_of(ids[i], CL_DEVICE_NAME, d->name, sizeof(d->name));
+		if (!strstr(d->name, name))
+			continue;
+		d->id = ids[i];
+		text_of(d->id, CL_DRIVER_VERSION, d->driver, sizeof(d->driver));
+		mea_cl->clGetPlatformInfo(p, CL_PLATFORM_VERSION, sizeof(d->platform), d->platform,
+					  NULL);
+		mea_cl->clGetDeviceInfo(d->id, CL_DEVICE_MAX_COMPUTE_UNITS, sizeof(units), &units,
+					NULL);
+		d->threads = units < THREADS_MAX ? (int)units : THREADS_MAX;
+		d->memory = number_of(d->id, CL_DEVICE_GLOBAL_MEM_SIZE);
+		d->buffer_max = number_of(d->id, CL_DEVICE_MAX_MEM_ALLOC_SIZE);
+		return true;
+	}
+	return false;
+}
+
+static int find(struct mea_cl_device *d, const char *name)
+{
+	cl_platform_id platforms[PLATFORMS_MAX];
+	cl_uint n = 0;
+	cl_int err = mea_cl->clGetPlatformIDs(PLATFORMS_MAX, platforms, &n);
+
+	if (err || !n)
+		return mea_fail(MEA_ENODEV, "no OpenCL driver is installed (%s)",
+				mea_cl_error_name(err ? err : -1001));
+	for (cl_uint i = 0; i < n && i < PLATFORMS_MAX; i++)
+		if (pick(d, platforms[i], name))
+			return 0;
+	if (*name)
+		return mea_fail(MEA_ENODEV, "no OpenCL CPU device has '%s' in its name", name);
+	return mea_fail(MEA_ENODEV, "no OpenCL driver here has a CPU device");
+}
+
+/* A part of the device with fewer threads. */
+static int limit(struct mea_cl_device *d, int threads)
+{
+	cl_device_partition_property p[] = {CL_DEVICE_PARTITION_BY_COUNTS, threads,
+					    CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
+	cl_device_id part;
+	int rc;
+
+	if (!threads || threads >= d->threads)
+		return 0;
+	rc = mea_cl_check(mea_cl->clCreateSubDevices(d->id, p, 1, &part, NULL),
+			  "clCreateSubDevices");
+	if (rc)
+		return mea_fail_in(rc, "%s: no part with %d of %d threads", d->name, threads,
+				   d->threads);
+	d->id = part;
+	d->part = true;
+	d->threads = threads;
+	return 0;
+}
+
+/*
+ * A driver's threads do not survive a fork(), and it does not know: its calls
+ * would wait for ever in the child.
+ */
+static int check_process(void)
+{
+	static pid_t first;
+
+	if (!first)
+		first = getpid();
+	if (first == getpid())
+		return 0;
+	return mea_fail(MEA_ENODEV, "OpenCL was in use before this process was forked");
+}
+
+int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d)
+{
+	cl_int err = 0;
+	int rc = mea_cl_load();
+
+	memset(d, 0, sizeof(*d));
+	if (!rc)
+		rc = check_process();
+	if (!rc)
+		rc = find(d, wish->name);
+	if (!rc)
+		rc = limit(d, wish->threads);
+	if (!rc) {
+		d->context = mea_cl->clCreateContext(NULL, 1, &d->id, NULL, NULL, &err);
+		rc = mea_cl_check(err, "clCreateContext");
+	}
+	if (!rc) {
+		d->queue = mea_cl->clCreateCommandQueue(
+			d->context, d->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &err);
+		rc = mea_cl_check(err, "clCreateCommandQueue");
+	}
+	if (rc)
+		mea_cl_device_close(d);
+	return rc;
+}
+
+void mea_cl_device_close(struct mea_cl_device *d)
+{
+	if (d->program)
+		mea_cl->clReleaseProgram(d->program);
+	if (d->queue)
+		mea_cl->clReleaseCommandQueue(d->queue);
+	if (d->context)
+		mea_cl->clReleaseContext(d->context);
+	if (d->part)
+		mea_cl->clReleaseDevice(d->id);
+	memset(d, 0, sizeof(*d));
+}
+
+/* --- how it multiplies -------------------------------------------------------------- */
+
+const char *mea_cl_path_name(enum mea_cl_path path)
+{
+	static const char *const names[] = {"plain OpenCL C", "AVX-512 VNNI", "AMX"};
+
+	return names[path];
+}
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+#define ARCH_REQ_XCOMP_PERM 0x1023
+#define XFEATURE_TILEDATA   18
+
+static bool has_vnni(void)
+{
+	__builtin_cpu_init();
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
+}
+
+/* The kernel grants a process the tiles' registers when it asks. */
+static bool has_amx(void)
+{
+	unsigned int a, b, c, d;
+
+	if (!has_vnni() || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		return false;
+	if (!(d >> 24 & 1) || !(d >> 25 & 1)) /* AMX-TILE, AMX-INT8 */
+		return false;
+	return !syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_TILEDATA);
+}
+#else
+static bool has_vnni(void)
+{
+	return false;
+}
+
+static bool has_amx(void)
+{
+	return false;
+}
+#endif
+
+enum mea_cl_path mea_cl_path_below(enum mea_cl_path most)
+{
+	if (most >= MEA_CL_AMX && has_amx())
+		return MEA_CL_AMX;
+	return most >= MEA_CL_VNNI && has_vnni() ? MEA_CL_VNNI : MEA_CL_PLAIN;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Backend "opencl": a CPU through its OpenCL driver. */
+#include "backend/opencl/opencl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "note.h"
+
+static void opencl_close(struct mea_backend *b)
+{
+	struct mea_opencl *o = (struct mea_opencl *)b;
+
+	/* In a forked child the driver's locks may be held by threads that are gone. */
+	if (o->pid == getpid()) {
+		if (o->right)
+			mea_cl_keep(&o->d);
+		mea_cl_device_close(&o->d);
+	}
+	pthread_cond_destroy(&o->ended);
+	pthread_mutex_destroy(&o->lock);
+	free(o);
+}
+
+/* The best path that builds and computes right. */
+static int choose_path(struct mea_opencl *o, enum mea_cl_path most)
+{
+	enum mea_cl_path path = mea_cl_path_below(most);
+
+	for (;;) {
+		int rc = mea_cl_build(&o->d, path);
+
+		if (!rc)
+			rc = mea_opencl_self_test(&o->b);
+		o->right = !rc;
+		if (!rc || path == MEA_CL_PLAIN)
+			return rc;
+		mea_note("opencl: %s: not with %s: %s", o->d.name, mea_cl_path_name(path),
+			 mea_errmsg());
+		path = mea_cl_path_below(path - 1);
+	}
+}
+
+int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backend **out)
+{
+	struct mea_opencl *o = calloc(1, sizeof(*o));
+	struct mea_cl_wish wish;
+	pthread_condattr_t attr;
+	int rc;
+
+	*out = NULL;
+	if (!o)
+		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
+	o->b.ops = &mea_backend_opencl;
+	o->pid = getpid();
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&o->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	rc = mea_cl_wish_parse(device ? device : "", &wish);
+	if (!rc)
+		rc = mea_cl_device_open(&wish, &o->d);
+	if (!rc)
+		rc = choose_path(o, most);
+	if (rc) {
+		mea_fail_in(rc, "opencl");
+		opencl_close(&o->b);
+		return rc;
+	}
+	*out = &o->b;
+	return 0;
+}
+
+static int opencl_open(const char *device, struct mea_backend **out)
+{
+	return mea_opencl_open(device, MEA_CL_AMX, out);
+}
+
+static void opencl_describe(struct mea_backend *b, char *text, size_t size)
+{
+	const struct mea_cl_device *d = &((struct mea_opencl *)b)->d;
+
+	snprintf(text, size,
+		 "opencl on %s: %d thread%s, dot products by %s, driver %s, kernels %s in %.0f ms",
+		 d->name, d->threads, d->threads == 1 ? "" : "s", mea_cl_path_name(d->path),
+		 d->driver, d->cached ? "from the cache" : "compiled", d->build_ms);
+}
+
+static const char *opencl_refuses(struct mea_backend *b, const struct mea_qnet *net,
+				  const struct mea_qlayer *l)
+{
+	(void)b;
+	return mea_cl_refuses(net, l);
+}
+
+int mea_opencl_check_process(const struct mea_opencl *o)
+{
+	if (o->pid == getpid())
+		return 0;
+	return mea_fail(MEA_ENODEV, "opencl: %s was opened before this process was forked",
+			o->d.name);
+}
+
+int mea_opencl_memory(struct mea_opencl *o, size_t size, const void *data, const char *what,
+		      cl_mem *out)
+{
+	cl_mem_flags flags = CL_MEM_READ_WRITE;
+	cl_int err;
+	int rc;
+
+	if (size > o->d.buffer_max || size > o->d.memory)
+		return mea_fail(MEA_ENOMEM,
+				"opencl: %s: %zu bytes for %s are more than a buffer of it holds",
+				o->d.name, size, what);
+	flags |= data ? CL_MEM_COPY_HOST_PTR : CL_MEM_ALLOC_HOST_PTR;
+	*out = mea_cl->clCreateBuffer(o->d.context, flags, size, (void *)(uintptr_t)data, &err);
+	rc = mea_cl_check(err, "clCreateBuffer");
+	return rc ? mea_fail_in(rc, "opencl: %s: %zu bytes for %s", o->d.name, size, what) : 0;
+}
+
+const struct mea_backend_ops mea_backend_opencl = {
+	.name = "opencl",
+	.open = opencl_open,
+	.close = opencl_close,
+	.describe = opencl_describe,
+	.refuses = opencl_refuses,
+	.prepare = mea_opencl_prepare,
+	.release = mea_opencl_release,
+	.buf_alloc = mea_opencl_buf_alloc,
+	.buf_free = mea_opencl_buf_free,
+	.buf_fits = mea_opencl_buf_fits,
+	.buf_write = mea_opencl_buf_write,
+	.buf_read = mea_opencl_buf_read,
+	.submit = mea_opencl_submit,
+	.wait = mea_opencl_wait,
+};

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "note.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+static _Thread_local void (*sink)(const char *text, void *ctx);
+static _Thread_local void *sink_ctx;
+
+void mea_note_to(void (*note)(const char *text, void *ctx), void *ctx)
+{
+	sink = note;
+	sink_ctx = ctx;
+}
+
+void mea_note(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	if (!sink)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sink(text, sink_ctx);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Training of one network, or of an extension behind main: the loop over epochs and
+ * steps, with checkpoints. What is trained for is decided by the caller (algorithm.h).
+ */
+#ifndef MEA_TRAIN_FIT_H
+#define MEA_TRAIN_FIT_H
+
+#include <signal.h>
+
+#include "train/net.h"
+#include "train/set.h"
+
+enum mea_schedule { MEA_ONE_CYCLE, MEA_COSINE, MEA_STEPS };
+
+struct mea_recipe {
+	int epochs, batch;
+	enum mea_schedule schedule;
+	float rate; /* the highest */
+	float momentum, decay;
+	float smoothing;
+	float share, temperature; /* of the teacher, where there is one */
+	struct mea_augment augment;
+	uint64_t seed;
+	bool bf16;
+};
+
+/* The learning rate of step number `step` of `total`: one-cycle climbs for a quarter of the time
+ * and then falls to 0, both linearly; cosine starts at once; steps divides by 10 at 60 and 80 %. */
+float mea_schedule_rate(enum mea_schedule s, float top, int64_t step, int64_t total);
+
+/* A network with the weights that are trained, or used. */
+struct mea_tmodel {
+	struct mea_graph *graph;
+	struct mea_params *params;
+	float mean[3], std[3];
+};
+
+int mea_tmodel_new(struct mea_graph *g, const float mean[3], const float std[3],
+		   struct mea_tmodel *m); /* takes g, also on failure */
+void mea_tmodel_free(struct mea_tmodel *m);
+
+struct mea_report {
+	int epoch, epochs;	     /* counted from 1 */
+	size_t done, total;	     /* images of this epoch */
+	double rate, loss, accuracy; /* mean of the epoch so far; accuracy 0..1 */
+	double images_per_second;    /* since this run's start */
+	double seconds_left;
+	bool epoch_end;
+	double held_accuracy; /* at an epoch's end; NaN when nothing is held out */
+};
+
+struct mea_fit {
+	const struct mea_recipe *recipe;
+	const char *what;	    /* names the training in the checkpoint: net, data */
+	struct mea_tmodel *net;	    /* image (, features) -> logits; trained */
+	struct mea_tmodel *front;   /* image -> logits, features; not trained; NULL: none */
+	struct mea_tmodel *teacher; /* image -> logits; NULL: none */
+	const struct mea_pick *kept, *held;
+	const int *map;		/* class -> target of net; NULL: itself */
+	int outputs;		/* logits of net */
+	const char *checkpoint; /* NULL: none is written */
+	double checkpoint_seconds;
+	bool resume;		     /* go on from the checkpoint when there is one */
+	volatile sig_atomic_t *stop; /* set from outside: write a checkpoint and return */
+	void (*report)(const struct mea_report *r, void *ctx);
+	void *ctx;
+	size_t bytes; /* out: maps and gradients of all networks */
+};
+
+/* Returns 0 when all epochs are done, 1 when stopped (a checkpoint was written), or a negative
+ * error. A loss that is not a number ends it, with the step in the message. */
+int mea_fit_run(struct mea_fit *f);
+
+/* Logits of both networks (front's may be NULL) on images of p, n x outputs each; net is front's
+ * successor when there is a front. net NULL: of front alone. */
+int mea_predict(struct mea_tmodel *front, struct mea_tmodel *net, const struct mea_pick *p,
+		bool bf16, float *front_logits, float *net_logits);
+
+#endif

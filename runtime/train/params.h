@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What training changes: the float constants of a graph's Conv, BatchNormalization
+ * and Gemm nodes, with gradient and momentum beside each. */
+#ifndef MEA_TRAIN_PARAMS_H
+#define MEA_TRAIN_PARAMS_H
+
+#include "graph/graph.h"
+
+struct mea_param {
+	char *name; /* of the graph's value; owned */
+	int value;  /* its index in the graph */
+	size_t n;
+	bool decay;		       /* weight decay applies: matrices and kernels */
+	bool running;		       /* a batch norm's mean or variance: no gradient */
+	float *data, *grad, *momentum; /* n each; in one block of the set */
+};
+
+struct mea_params {
+	struct mea_param *list;
+	int n;
+	float *block;	 /* owns all data, then all gradients, then all momenta */
+	size_t elements; /* in each of the three */
+};
+
+/* Takes the values from g, which stays as it is. */
+int mea_params_new(const struct mea_graph *g, struct mea_params **out);
+void mea_params_free(struct mea_params *p);
+/* Index of the parameter that is value of the graph; -1 when it is none. */
+int mea_params_find(const struct mea_params *p, int value);
+/* Writes the values into g, the graph they came from or a copy. */
+void mea_params_store(const struct mea_params *p, struct mea_graph *g);
+/* Copies the values back from g, which has the same constants. */
+void mea_params_take(struct mea_params *p, const struct mea_graph *g);
+
+/*
+ * One step of SGD as PyTorch counts it: g += decay w (where it applies), v = momentum v
+ * + g, and with Nesterov w -= rate (g + momentum v).
+ */
+struct mea_sgd {
+	float rate, momentum, decay;
+};
+void mea_sgd_step(struct mea_params *p, const struct mea_sgd *s);
+
+#endif

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# libmea_train.a: training. Apart from libmea, so that only what trains needs oneDNN.
+
+TRAIN_SRCS := $(sort $(wildcard runtime/train/*.c))
+TRAIN_OBJS := $(TRAIN_SRCS:%.c=$(B)/%.o)
+TRAIN_LIBS := -ldnnl -lgomp
+
+$(TRAIN_OBJS): EXTRA_CFLAGS += -fopenmp
+$(TRAIN_OBJS): | $(B)/onnx/onnx.pb-c.h
+
+$(B)/libmea_train.a: $(TRAIN_OBJS)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+ALL_TARGETS += $(B)/libmea_train.a

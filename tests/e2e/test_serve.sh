@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# mea serve, asked by curl: paths, forms of requests, errors, TLS, reload, drain.
+. tests/e2e/lib.sh
+. tests/e2e/serve_lib.sh
+
+G=models/glyphs
+infer=/v2/models/glyphs/infer
+head -c 3072 /dev/zero >"$T/image"
+
+ok "starts" serve $G
+ok "server metadata" get 200 /v2
+ok "name" is name mea
+ok "binary tensors announced" is extensions.0 binary_tensor_data
+ok "live" get 200 /v2/health/live
+ok "ready" get 200 /v2/health/ready
+ok "model metadata" get 200 /v2/models/glyphs
+ok "its input" is inputs.0.datatype UINT8
+ok "free batch" is inputs.0.shape.0 -1
+ok "pixels" is inputs.0.shape.3 3
+ok "its output" is outputs.0.shape.1 36
+ok "its version" is versions.0 1
+ok "by version" get 200 /v2/models/glyphs/versions/1
+ok "model ready" get 200 /v2/models/glyphs/ready
+ok "version ready" get 200 /v2/models/glyphs/versions/1/ready
+ok "index" get 200 /v2/repository/index -X POST
+ok "state" is 0.state READY
+
+# Forms of requests.
+raw="-H Inference-Header-Content-Length:0 -H Content-Type:application/octet-stream"
+ok "raw" get 200 $infer $raw --data-binary "@$T/image"
+ok "binary answer" grep -qi '^Content-Type: application/octet-stream' "$T/head"
+json_bytes=$(tr -d '\r' <"$T/head" | sed -n 's/^Inference-Header-Content-Length: //p')
+ok "logits behind the JSON" test "$(($(wc -c <"$T/out") - json_bytes))" -eq 144
+tail -c 144 "$T/out" >"$T/logits"
+head -c "$json_bytes" "$T/out" >"$T/json" && cp "$T/json" "$T/out"
+ok "its JSON" is outputs.0.parameters.binary_data_size 144
+ok "model" is model_name glyphs
+
+zeros=$(head -c 3072 "$T/image" | tr '\0' '0' | sed 's/0/0,/g; s/,$//')
+printf '{"id":"a1","inputs":[{"name":"image","shape":[1,32,32,3],"datatype":"UINT8","data":[%s]}]}' "$zeros" >"$T/request"
+ok "JSON" get 200 $infer --data-binary "@$T/request"
+ok "id" is id a1
+ok "JSON answer" is outputs.0.shape.1 36
+ok "36 numbers" is outputs.0.data 36
+first=$(od -An -tf4 -N4 "$T/logits" | tr -d ' ')
+ok "the same number" awk "BEGIN {d = $(json outputs.0.data.0) - ($first); exit !(d < 1e-5 && d > -1e-5)}"
+
+head='{"inputs":[{"name":"image","shape":[1,32,32,3],"datatype":"UINT8","parameters":{"binary_data_size":3072}}],"outputs":[{"name":"logits","parameters":{"binary_data":true}}]}'
+printf '%s' "$head" | cat - "$T/image" >"$T/request"
+ok "JSON and binary" get 200 $infer -H "Inference-Header-Content-Length: ${#head}" --data-binary "@$T/request"
+ok "the same logits" sh -c "tail -c 144 $T/out | cmp - $T/logits"
+ok "batch" sh -c "sed 's/\[1,32/[2,32/; s/3072}/6144}/' >$T/request2 <<'END'
+$head
+END
+"
+two=$(cat "$T/request2")
+printf '%s' "$two" | cat - "$T/image" "$T/image" >"$T/request"
+ok "of two" get 200 $infer -H "Inference-Header-Content-Length: ${#two}" --data-binary "@$T/request"
+ok "two answers" sh -c "tail -c 288 $T/out | head -c 144 | cmp - $T/logits && tail -c 144 $T/out | cmp - $T/logits"
+ok "version in the path" get 200 /v2/models/glyphs/versions/1/infer $raw --data-binary "@$T/image"
+
+# Errors.
+error_is() {
+	json error | grep -qF -- "$1" || {
+		json error
+		return 1
+	}
+}
+ok "no such path" get 404 /v3
+ok "says so" error_is "nothing at this path"
+ok "no such model" get 404 /v2/models/nope
+ok "named" error_is "no model 'nope' here"
+ok "infer there" get 404 /v2/models/nope/infer $raw --data-binary "@$T/image"
+ok "no such version" get 404 /v2/models/glyphs/versions/7/infer $raw --data-binary "@$T/image"
+ok "named" error_is "has no version 7"
+ok "wrong method" get 405 $infer
+ok "allowed" grep -qi '^Allow: POST' "$T/head"
+ok "wrong method there" get 405 /v2/health/ready -d x
+ok "no JSON" get 400 $infer -d "{"
+ok "empty" get 400 $infer -d ""
+ok "length of JSON beyond the body" get 400 $infer -H "Inference-Header-Content-Length: 99999" -d "{}"
+ok "named" error_is "Inference-Header-Content-Length is 99999"
+ok "no number" get 400 $infer -H "Inference-Header-Content-Length: x" -d "{}"
+ok "negative" get 400 $infer -H "Inference-Header-Content-Length: -1" -d "{}"
+ok "short raw body" get 400 $infer $raw -d "abc"
+ok "named" error_is "the raw body has 3 bytes; one item has 3072"
+ok "compressed" get 501 $infer $raw -H "Content-Encoding: gzip" --data-binary "@$T/image"
+ok "bad timeout" get 400 $infer $raw -H "timeout: soon" --data-binary "@$T/image"
+ok "statistics" get 200 /v2/models/glyphs/stats
+ok "five answers" is model_stats.0.inference_stats.success.count 5
+ok "six images" is model_stats.0.inference_count 6
+ok "all models" get 200 /v2/models/stats
+ok "metrics" get 200 /metrics
+ok "counted" grep -q '^mea_inference_request_success_total{model="glyphs",version="1"} 5$' "$T/out"
+
+# mea run against it.
+ok "mea run" run 0 run $G --backend ref --cloud "$url" --limit 200 --json
+ok "cloud answers" sh -c "[ \$($HELPER json $T/out exits.2.images) -gt 10 ]"
+ok "bytes up" sh -c "$HELPER json $T/out exits.2.bytes_up | awk '{exit !(\$1 > 3072 && \$1 < 3500)}'"
+for k in p50_ms p95_ms p99_ms bytes_down fallbacks; do
+	ok "exits.2.$k" json exits.2.$k
+done
+ok "all images" run 0 run $G --backend ref --cloud "$url" --limit 50 --threshold 0 --json
+ok "all at the cloud" is exits.2.images 50
+ok "a table" run 0 run $G --backend ref --cloud "$url" --limit 100
+ok "with a cloud row" grep -Eq "^cloud +[1-9]" "$T/out"
+ok "wrong model" fails 1 "has no /v2/models/x" run $G --cloud "$url/v2/models/x" --limit 1
+ok "bad threshold" fails 2 "--threshold: 'x'" run $G --threshold x
+ok "bad deadline" fails 2 "--deadline: '0'" run $G --deadline 0
+kill $server
+ok "ends well" wait $server
+ok "nobody there" run 0 run $G --backend ref --cloud "$url" --limit 100 --json --each
+ok "all answered" is images 100
+ok "by the edge" is exits.2.images 0
+ok "which says why" grep -q '"cloud_missed": "not reachable"' "$T/out"
+
+# A repository, looked at again.
+mkdir -p "$T/repo/one/1" "$T/repo/one/3" "$T/repo/two/1"
+cp $G/cloud.onnx "$T/repo/one/1/model.onnx"
+cp $G/cloud.onnx "$T/repo/one/3/model.onnx"
+echo rubbish >"$T/repo/two/1/model.onnx"
+ok "repository" serve "$T/repo"
+ok "index" get 200 /v2/repository/index
+ok "three versions" is "" 3
+ok "the highest first" is 0.version 3
+ok "a model that does not load" is 2.state UNAVAILABLE
+ok "told on stderr" grep -q "two/1/model.onnx" "$T/serve.err"
+ok "its path is 404" get 404 /v2/models/two
+ok "the highest answers" get 200 /v2/models/one/infer $raw --data-binary "@$T/image"
+ok "it says" sh -c "head -c 60 $T/out | grep -q '\"model_version\":\"3\"'"
+cp $G/cloud.onnx "$T/repo/two/1/new" && mv "$T/repo/two/1/new" "$T/repo/two/1/model.onnx"
+rm -r "$T/repo/one/3"
+kill -HUP $server
+for _ in $(seq 50); do
+	get 200 /v2/models/two && break
+	sleep 0.1
+done
+ok "a new model" get 200 /v2/models/two
+ok "a version that went" get 404 /v2/models/one/versions/3
+ok "the other stays" get 200 /v2/models/one/versions/1
+kill $server
+wait $server
+
+ok "an ONNX file" serve $G/cloud.onnx
+ok "named as the file" get 200 /v2/models/cloud
+kill $server
+wait $server
+
+# TLS.
+certificate server IP:127.0.0.1 >"$T/err" 2>&1
+certificate client DNS:edge >>"$T/err" 2>&1
+certificate stranger DNS:elsewhere >>"$T/err" 2>&1
+ok "TLS" serve $G --cert "$T/server.pem" --key "$T/server.key" --client-ca "$T/ca.pem"
+ok "https" grep -q https:// "$T/serve"
+mine="--cacert $T/ca.pem --cert $T/client.pem --key $T/client.key"
+ok "with a certificate" get 200 /v2/health/ready $mine
+ok "without one" get 403 /v2/health/ready --cacert "$T/ca.pem"
+edge="--backend ref --limit 100 --json --cloud $url"
+ok "mea run with TLS" run 0 run $G $edge --cloud-ca "$T/ca.pem" --cloud-cert "$T/client.pem" --cloud-key "$T/client.key"
+ok "cloud answers" sh -c "[ \$($HELPER json $T/out exits.2.images) -gt 5 ]"
+ok "no authority, no answer" run 0 run $G $edge
+ok "none" is exits.2.images 0
+ok "no certificate, no answer" run 0 run $G $edge --cloud-ca "$T/ca.pem"
+ok "none" is exits.2.images 0
+kill $server
+wait $server
+ok "another host's certificate" serve $G --cert "$T/stranger.pem" --key "$T/stranger.key"
+ok "is refused" run 0 run $G --backend ref --limit 100 --json --cloud "$url" --cloud-ca "$T/ca.pem"
+ok "none" is exits.2.images 0
+kill $server
+
+# Usage.
+ok "no model" fails 2 "which BUNDLE" serve
+ok "no such file" fails 1 "/none" serve "$T/none"
+cp -r $G "$T/plain"
+jq 'del(.files.cloud)' $G/bundle.json >"$T/plain/bundle.json"
+ok "no cloud model" fails 1 "has no cloud model" serve "$T/plain"
+ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA serve $T/empty 2>$T/err; grep -q 'holds no NAME/VERSION/model.onnx' $T/err"
+ok "listen" fails 2 "--listen: 'x'" serve $G --listen x
+ok "port" fails 2 "--listen (port)" serve $G --listen 127.0.0.1:99999
+ok "address" fails 1 "listen: 203.0.113.1:1:" serve $G --listen 203.0.113.1:1
+ok "key without certificate" fails 1 "TLS needs" serve $G --listen 127.0.0.1:0 --key "$T/server.key"
+ok "key of another" fails 1 "belong together" serve $G --listen 127.0.0.1:0 --cert "$T/server.pem" --key "$T/client.key"
+ok "no PEM" fails 1 "is no PEM file" serve $G --listen 127.0.0.1:0 --cert $G/cloud.onnx --key "$T/client.key"
+done_testing

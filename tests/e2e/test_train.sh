@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# mea train: Algorithm 1 from images to a bundle that runs, interruptions, wrong input.
+. tests/e2e/lib.sh
+
+D=$T/data
+"$MEA" dataset glyphs --out "$D" --train 720 --test 100 >"$T/log"
+# A small network, one thread: the same bits every time.
+S="--data $D --batch 32 --pad 2 --no-mirror --threads 1 --seed 4"
+
+# --- the three stages --------------------------------------------------------------------
+ok "cloud" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" -v
+ok "tells of every epoch" says "epoch 2 of 2: loss"
+ok "main" run 0 train main --net resnet8-a $S --epochs 3 --out "$T/b" --smoothing 0.1 --cutout 4 --mixup 0.2
+ok "quiet without -v" test ! -s "$T/out"
+ok "main alone is a bundle" run 0 info "$T/b"
+ok "the cloud again, into the bundle" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" --resume
+ok "edge" run 0 train edge --net resnet8-a $S --epochs 2 --out "$T/b" --hard 10
+ok "info" run 0 info "$T/b"
+ok "hard classes" says "36 classes, 10 of them hard"
+ok "thresholds" says "complex: entropy over"
+ok "quantise" run 0 quantize "$T/b" --data "$D" --limit 64
+ok "run" run 0 run "$T/b" --data "$D" --backend ref --json
+ok "all images answered" is images 100
+ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32
+ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
+ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
+
+# --- the paper's tables ---------------------------------------------------------------------
+ok "eval" run 0 eval "$T/b" "$T/pupil" --data "$D" --threads 1
+ok "table II" says "test, main among hard classes"
+ok "table III" says "easy/hard detection"
+ok "figure 5" says "hard as other hard"
+ok "the cloud" says "edge and cloud"
+ok "tables IV and V" says "pupil, no adaptive block"
+ok "as JSON" run 0 eval "$T/b" --data "$D" --threads 1 --json
+ok "images of both splits" is bundles.0.train_images 648
+ok "test images" is bundles.0.test_images 100
+ok "no figure of the paper for glyphs" is bundles.0.figures.0.paper null
+ok "eval without data" fails 2 "--data DIR is missing" eval "$T/b"
+ok "eval without bundle" fails 2 "which BUNDLE" eval --data "$D"
+ok "eval of no bundle" fails 1 "$T/none" eval "$T/none" --data "$D"
+
+# --- the same bits, whatever happens on the way --------------------------------------------
+same() {
+	cmp "$T/$1/main.onnx" "$T/$2/main.onnx"
+}
+M="train main --net resnet8-a $S --epochs 4"
+ok "a run" run 0 $M --out "$T/one"
+ok "the same again" run 0 $M --out "$T/two"
+ok "gives the same bytes" same one two
+ok "another seed" run 0 $M --out "$T/three" --seed 5
+ok "other bytes" sh -c "! cmp -s $T/one/main.onnx $T/three/main.onnx"
+
+# killed: at a random moment with signal $1, then taken up, until it is done.
+killed() {
+	rm -rf "$T/k"
+	for try in 1 2 3 4 5 6 7 8; do
+		"$MEA" $M --out "$T/k" --resume --checkpoint-every 0 >/dev/null 2>&1 &
+		pid=$!
+		sleep "0.$((RANDOM % 6 + 3))"
+		if kill "-$1" $pid 2>/dev/null; then
+			wait $pid
+			stopped=$((stopped + 1))
+		else
+			wait $pid && break
+		fi
+	done
+	"$MEA" $M --out "$T/k" --resume
+}
+for signal in KILL INT; do
+	stopped=0
+	ok "SIG$signal and --resume" killed $signal
+	ok "it was stopped on the way" test "$stopped" -gt 0
+	ok "the same bytes after SIG$signal" same one k
+done
+
+# --- wrong input -----------------------------------------------------------------------------
+ok "no stage" fails 2 "which stage" train --net resnet8-a $S --out "$T/x"
+ok "unknown stage" fails 2 "stage: 'side'" train side --net resnet8-a $S --out "$T/x"
+ok "no --net" fails 2 "--net, --data and --out are needed" train main $S --out "$T/x"
+ok "unknown net" fails 1 "vgg: no network of that name" train main --net vgg $S --out "$T/x"
+ok "no 6n + 2" fails 1 "ResNets have 6 n + 2 layers" train main --net resnet33-a $S --out "$T/x"
+ok "whole where split is needed" fails 1 "a MEANet is resnet8-a or resnet8-b" train main --net resnet8 $S --out "$T/x"
+ok "split where whole is needed" fails 1 "the cloud's is whole" train cloud --net resnet8-a $S --out "$T/x"
+ok "no data" fails 1 "$T/none" train main --net resnet8-a --data "$T/none" --out "$T/x"
+ok "edge without main" fails 1 "bundle.json" train edge --net resnet8-a $S --out "$T/nothing"
+ok "edge with another seed" fails 1 "must hold out the same images" train edge --net resnet8-a $S --out "$T/b" --seed 9
+ok "edge of another net" fails 1 "its features are not those of" train edge --net resnet8-b $S --out "$T/one"
+ok "too many hard classes" fails 1 "--hard: 40 of 36 classes" train edge --net resnet8-a $S --out "$T/one" --hard 40
+ok "no such teacher" fails 1 "$T/none.onnx" train main --net resnet8-a $S --out "$T/x" --teacher "$T/none.onnx"
+ok "a teacher of other classes" fails 1 "outputs for 36 classes" train main --net resnet8-a $S --out "$T/x" --teacher "$T/b/extension.onnx"
+ok "a checkpoint of another recipe" fails 1 "is of another training" $M --out "$T/one" --resume --rate 0.01
+
+mkdir "$T/cut" "$T/lone" "$T/few"
+head -c 10000 "$D/train.bin" >"$T/cut/train.bin"
+ok "cut data" fails 1 "$T/cut" train main --net resnet8-a --data "$T/cut" --out "$T/x"
+head -c $((3074 * 10)) "$D/train.bin" >"$T/few/train.bin"
+cp "$D/fine_label_names.txt" "$T/few/"
+ok "classes without an image" fails 1 "has no image to train on" train main --net resnet8-a --data "$T/few" --out "$T/x" --batch 2
+for i in $(seq 40); do head -c 3074 "$D/train.bin"; done >"$T/lone/train.bin"
+ok "one class" fails 1 "class" train main --net resnet8-a --data "$T/lone" --out "$T/x" --batch 2
+ok "a rate beyond all bounds" fails 1 "the loss is not a number" $M --rate 100 --decay 1 --out "$T/x" --type f32
+ok "out is a file" fails 1 "Makefile" $M --out Makefile
+for v in 0 -1 x; do
+	ok "--epochs '$v'" fails 2 "--epochs: '$v'" $M --out "$T/x" --epochs=$v
+done
+for o in --rate --decay --momentum --smoothing --share --temperature --mixup; do
+	ok "$o x" fails 2 "$o: 'x' is not a number" $M --out "$T/x" $o=x
+done
+ok "unknown type" fails 2 "--type: 'f16'" $M --out "$T/x" --type f16
+done_testing

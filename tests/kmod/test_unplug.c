@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The device or its driver goes away while file, mapping, dma-buf and sync_file are held and
+ * a job runs; and comes back while they are still held.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sync_file.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "lib/check.h"
+#include "lib/client.h"
+
+#define BYTES  0x4000u
+#define ROUNDS 4
+
+/* --- ways to go and to come back ------------------------------------------------------------ */
+
+static bool pci_remove(void)
+{
+	return write_file("/sys/bus/pci/devices/0000:00:00.0/remove", "1");
+}
+
+static bool pci_rescan(void)
+{
+	return write_file("/sys/bus/pci/rescan", "1");
+}
+
+static const struct way {
+	const char *name;
+	bool (*away)(void), (*back)(void);
+} ways[] = {
+	{"unbind and bind", driver_unbind, driver_bind},
+	{"PCI remove and rescan", pci_remove, pci_rescan},
+};
+
+void check_clean(void)
+{
+	if (client_open(0) < 0) {
+		pci_rescan();
+		driver_bind();
+	}
+	side("heal");
+}
+
+/* --- what is held --------------------------------------------------------------------------- */
+
+struct held {
+	int fd, dmabuf, file;
+	struct copy c, slow;
+	struct bo view; /* of c.dst, through its dma-buf */
+};
+
+static void hold(struct held *h)
+{
+	h->fd = client_open(5000);
+	require(h->fd >= 0, "no device");
+	require_eq(copy_make(h->fd, &h->c, BYTES, 0), 0);
+	require_eq(copy_make(h->fd, &h->slow, BYTES, 5000000), 0);
+	require_eq(copy_run(&h->c, 11), 0);
+	require_eq(bo_map_prime(h->fd, h->c.dst.handle, BYTES, &h->view), 0);
+	require_eq(drmPrimeHandleToFD(h->fd, h->c.dst.handle, DRM_CLOEXEC | DRM_RDWR, &h->dmabuf),
+		   0);
+	/* One on the device, one in the second bank, three in the queue. */
+	for (int i = 0; i < 5; i++)
+		require_eq(job_submit(h->fd, &h->slow.job), 0);
+	h->file = sync_to_file(h->fd, h->slow.job.s.out_sync);
+	require(h->file >= 0);
+	expect_eq(file_status(h->file), 0);
+}
+
+static sigjmp_buf caught;
+
+static void on_bus_error(int number)
+{
+	siglongjmp(caught, number);
+}
+
+/* Whether the page is there. */
+static bool can_read(const uint8_t *at)
+{
+	signal(SIGBUS, on_bus_error);
+	if (sigsetjmp(caught, 1)) {
+		signal(SIGBUS, SIG_DFL);
+		return false;
+	}
+	(void)*(const volatile uint8_t *)at;
+	signal(SIGBUS, SIG_DFL);
+	return true;
+}
+
+static void expect_gone(struct held *h)
+{
+	struct drm_mea_info info;
+	struct bo bo;
+
+	for (int ms = 0; file_status(h->file) == 0 && ms < 2000; ms++)
+		usleep(1000);
+	expect_eq(file_status(h->file), -ENODEV, "the job's fence");
+	expect_eq(client_ioctl(h->fd, DRM_IOCTL_MEA_INFO, &info), -ENODEV);
+	expect_eq(job_submit(h->fd, &h->c.job), -ENODEV);
+	expect_eq(bo_make(h->fd, PAGE, &bo), -ENODEV);
+	expect(!can_read(h->c.dst.map), "a mapping of the device file");
+	expect(bo_filled(&h->view, 11), "a mapping of the dma-buf stays, with what is in it");
+	h->view.map[0] ^= 1;
+	expect(mmap(NULL, PAGE, 3, MAP_SHARED, h->fd, 1ll << 32) == MAP_FAILED);
+}
+
+static void let_go(struct held *h, unsigned order)
+{
+	for (unsigned i = 0; i < 4; i++)
+		switch ((i + order) % 4) {
+		case 0:
+			close(h->fd);
+			break;
+		case 1:
+			close(h->dmabuf);
+			break;
+		case 2:
+			munmap(h->view.map, BYTES);
+			munmap(h->c.dst.map, BYTES);
+			break;
+		default:
+			expect_eq(file_status(h->file), -ENODEV);
+			close(h->file);
+		}
+}
+
+static void expect_works(void)
+{
+	int fd = client_open(5000);
+	struct copy c;
+
+	require(fd >= 0, "it did not come back");
+	require_eq(copy_make(fd, &c, BYTES, 0), 0);
+	for (uint32_t i = 0; i < 3; i++)
+		expect_eq(copy_run(&c, i), 0);
+	copy_drop(&c);
+	close(fd);
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+TEST(away_with_all_held)
+{
+	struct held h;
+
+	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			hold(&h);
+			require(ways[w].away(), "%s", ways[w].name);
+			expect_gone(&h);
+			expect(client_open(0) < 0, "no node is left");
+			let_go(&h, i);
+			require(ways[w].back(), "%s", ways[w].name);
+			expect_works();
+		}
+}
+
+/* It is back before the old file is closed: the old one stays dead, the new one works. */
+TEST(back_with_all_held)
+{
+	struct held h[2 * ROUNDS];
+	unsigned n = 0;
+
+	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
+		for (unsigned i = 0; i < ROUNDS; i++, n++) {
+			hold(&h[n]);
+			require(ways[w].away());
+			require(ways[w].back());
+			expect_works();
+			expect_gone(&h[n]);
+		}
+	while (n--) {
+		let_go(&h[n], n);
+		expect_works();
+	}
+}
+
+/* Long after everything else of the device is gone, who holds a sync_file asks it. */
+TEST(sync_file_outlives_the_device)
+{
+	struct sync_fence_info fence = {0};
+	struct sync_file_info info = {.num_fences = 1, .sync_fence_info = (uintptr_t)&fence};
+	struct held h;
+
+	hold(&h);
+	require(driver_unbind());
+	expect_gone(&h);
+	close(h.fd);
+	close(h.dmabuf);
+	munmap(h.view.map, BYTES);
+	munmap(h.c.dst.map, BYTES);
+	munmap(h.c.src.map, BYTES);
+	munmap(h.c.cmd.map, PAGE);
+	munmap(h.slow.dst.map, BYTES);
+	munmap(h.slow.src.map, BYTES);
+	munmap(h.slow.cmd.map, PAGE);
+	require(driver_bind());
+	for (int i = 0; i < 20; i++)
+		expect_works();
+	require_eq(ioctl(h.file, SYNC_IOC_FILE_INFO, &info), 0);
+	expect_eq(fence.status, -ENODEV);
+	expect(!strcmp(fence.obj_name, "mea"), "%s", fence.obj_name);
+	close(h.file);
+}
+
+static int remove_module(void)
+{
+	return syscall(SYS_delete_module, "mea", O_NONBLOCK) ? -errno : 0;
+}
+
+/* What holds the module: an open file, a dma-buf, a mapping, a fence; and nothing else. */
+TEST(rmmod)
+{
+	struct copy c;
+	int fd = client_open(0), dmabuf, file;
+
+	require_eq(copy_make(fd, &c, PAGE, 0), 0);
+	require_eq(copy_run(&c, 1), 0);
+	expect_eq(remove_module(), -EAGAIN, "an open file");
+	require_eq(drmPrimeHandleToFD(fd, c.dst.handle, DRM_CLOEXEC, &dmabuf), 0);
+	file = sync_to_file(fd, c.job.s.out_sync);
+	copy_drop(&c);
+	close(fd);
+	expect_eq(remove_module(), -EAGAIN, "a dma-buf");
+	close(dmabuf);
+	expect_eq(remove_module(), -EAGAIN, "a fence");
+	expect_eq(file_status(file), 1);
+	close(file);
+	fd = client_open(0);
+	require_eq(copy_make(fd, &c, PAGE, 0), 0);
+	munmap(c.src.map, PAGE);
+	munmap(c.cmd.map, PAGE);
+	close(fd);
+	expect_eq(remove_module(), -EAGAIN, "a mapping");
+	expect_eq(c.dst.map[0], 0);
+	munmap(c.dst.map, PAGE);
+	expect_works();
+}
+
+/* Suspended with a job on the device and others in the queue: all are done, in time. */
+TEST(suspend_and_resume)
+{
+	int fd = client_open(0);
+	struct copy c;
+
+	require_eq(copy_make(fd, &c, BYTES, 100000), 0);
+	/* Devices sleep for a second and wake. */
+	require(write_file("/sys/module/suspend/parameters/pm_test_delay", "1"));
+	require(write_file("/sys/power/pm_test", "devices"));
+	for (uint32_t i = 0; i < 3; i++) {
+		bo_fill(&c.src, i);
+		memset(c.dst.map, 0, BYTES);
+		for (int k = 0; k < 5; k++)
+			require_eq(job_submit(fd, &c.job), 0);
+		require(write_file("/sys/power/state", "freeze"));
+		expect_eq(sync_result(fd, c.job.s.out_sync, WAIT_MS), 0);
+		expect(bo_filled(&c.dst, i));
+	}
+	copy_drop(&c);
+	close(fd);
+}
+
+/* The device sleeps when it has nothing to do, and each job wakes it. */
+TEST(runtime_power)
+{
+	char state[32] = "";
+	int fd = client_open(0);
+	struct copy c;
+
+	require(write_file("/sys/bus/pci/devices/0000:00:00.0/power/control", "auto"));
+	require_eq(copy_make(fd, &c, BYTES, 0), 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		for (int ms = 0; strcmp(state, "suspended\n") && ms < 5000; ms += 10) {
+			usleep(10000);
+			require(read_file("/sys/bus/pci/devices/0000:00:00.0/power/runtime_status",
+					  state, sizeof(state)));
+		}
+		expect(!strcmp(state, "suspended\n"), "%s", state);
+		expect_eq(copy_run(&c, i), 0);
+		*state = 0;
+	}
+	copy_drop(&c);
+	close(fd);
+	require(driver_unbind() && driver_bind());
+	expect_works();
+	require(write_file("/sys/bus/pci/devices/0000:00:00.0/power/control", "on"));
+}
+
+/* The last one: the device does not come back. */
+TEST(killed_with_all_held)
+{
+	struct held h;
+
+	hold(&h);
+	require_eq(side("kill"), 0);
+	for (int ms = 0; file_status(h.file) == 0 && ms < WAIT_MS; ms++)
+		usleep(1000);
+	expect_gone(&h);
+	let_go(&h, 1);
+	expect(client_open(0) < 0);
+}

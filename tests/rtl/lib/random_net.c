@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "random_net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/ref/ref.h"
+#include "error.h"
+
+#define MAX_LAYERS 3
+
+static uint64_t state;
+static bool all;
+
+uint32_t random_bits(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 16);
+}
+
+int random_range(int lo, int hi)
+{
+	return lo + (int)(random_bits() % (uint32_t)(hi - lo + 1));
+}
+
+void random_seed(uint64_t s)
+{
+	state = s * 0x9e3779b97f4a7c15ull + 0x1234567;
+	if (!state)
+		state = 1;
+	for (int i = 0; i < 8; i++)
+		random_bits();
+}
+
+static int die(const char *what)
+{
+	fprintf(stderr, "random network: %s: %s\n", what, mea_errmsg());
+	exit(1);
+}
+
+void *random_alloc(size_t n)
+{
+	void *p = calloc(1, n ? n : 1);
+
+	if (!p)
+		die("memory");
+	return p;
+}
+
+/* --- a random network ------------------------------------------------------- */
+
+static int add_tensor(struct mea_qnet *n, int c, int h, int w)
+{
+	struct mea_qtensor *t = &n->tensors[n->n_tensors];
+
+	t->name = strdup("t");
+	t->c = c;
+	t->h = h;
+	t->w = w;
+	t->scale = 0.05f;
+	t->zero_point = random_range(0, 3) ? random_range(-128, 127) : 0;
+	return n->n_tensors++;
+}
+
+static void random_params(struct mea_qlayer *l, int n, int fan_in)
+{
+	l->bias = random_alloc((size_t)n * sizeof(*l->bias));
+	l->mult = random_alloc((size_t)n * sizeof(*l->mult));
+	l->shift = random_alloc((size_t)n);
+	for (int i = 0; i < n; i++) {
+		int bits = 0;
+
+		while (fan_in >> bits)
+			bits++;
+		l->bias[i] = random_range(-20000, 20000);
+		l->mult[i] = 0x40000000u | (random_bits() & 0x3fffffff);
+		/* Outputs that use the range, and now and then ties and extremes. */
+		l->shift[i] = (uint8_t)(36 + bits / 2 + random_range(-2, 2));
+		if (random_range(0, 15) == 0) {
+			l->mult[i] = 0x40000000u;
+			l->shift[i] = (uint8_t)random_range(30, 34);
+		}
+		if (random_range(0, 63) == 0)
+			l->shift[i] = (uint8_t)random_range(0, 62);
+	}
+}
+
+static void random_clamp(int *lo, int *hi, int zero)
+{
+	*lo = -128;
+	*hi = 127;
+	if (random_range(0, 1))
+		*lo = zero; /* ReLU */
+	if (random_range(0, 3) == 0)
+		*hi = random_range(*lo, 127); /* ReLU6 */
+}
+
+static void random_residual(struct mea_qnet *n, struct mea_qlayer *l, int c, int h, int w, int in2)
+{
+	const struct mea_qtensor *out;
+
+	l->in2 = in2 >= 0 ? in2 : add_tensor(n, c, h, w);
+	if (in2 < 0)
+		n->inputs[n->n_inputs++] = l->in2;
+	out = &n->tensors[l->out];
+	l->mid_zero = random_range(-128, 127);
+	l->mid_lo = -128;
+	l->mid_hi = 127;
+	l->add_ma = 0x400000u | (random_bits() & 0x3fffff);
+	l->add_mb = random_bits() & 0x7fffff;
+	l->add_shift = random_range(21, 25);
+	random_clamp(&l->lo, &l->hi, out->zero_point);
+}
+
+static int out_dim(int in, int k, int s, int p0, int p1)
+{
+	return (in + p0 + p1 - k) / s + 1;
+}
+
+static void random_window(struct mea_qlayer *l, const struct mea_qtensor *in, int max_k)
+{
+	do {
+		l->kh = random_range(1, max_k);
+		l->kw = random_range(0, 2) ? l->kh : random_range(1, max_k);
+		l->stride_h = random_range(0, 2) ? 1 : 2;
+		l->stride_w = random_range(0, 4) ? l->stride_h : 3 - l->stride_h;
+		l->pad_t = random_range(0, l->kh - 1);
+		l->pad_b = random_range(0, 2) ? l->pad_t : random_range(0, l->kh - 1);
+		l->pad_l = random_range(0, l->kw - 1);
+		l->pad_r = random_range(0, 2) ? l->pad_l : random_range(0, l->kw - 1);
+	} while (in->h + l->pad_t + l->pad_b < l->kh || in->w + l->pad_l + l->pad_r < l->kw);
+}
+
+static void random_conv(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &n->tensors[l->in];
+	int oc = random_range(1, random_range(0, 3) ? 40 : 70), taps, fc = random_range(0, 5) == 0;
+	int ic = in->c;
+
+	if (all && random_range(0, 2) == 0) {
+		/* Depthwise, or as many groups as come. */
+		l->groups = random_range(0, 1) ? ic : random_range(1, ic);
+		while (ic % l->groups)
+			l->groups--;
+		oc = l->groups == ic && random_range(0, 3) ? ic : l->groups * random_range(1, 3);
+		ic /= l->groups;
+	}
+	if (fc && in->h <= 7 && in->w <= 7) {
+		l->kh = in->h;
+		l->kw = in->w;
+		l->stride_h = l->stride_w = 1;
+	} else {
+		random_window(l, in, 7);
+	}
+	l->out = add_tensor(n, oc, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			    out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	taps = l->kh * l->kw;
+	l->weights = random_alloc((size_t)oc * taps * ic);
+	for (int i = 0; i < oc * taps * ic; i++)
+		l->weights[i] = (int8_t)random_range(-127, 127);
+	random_params(l, oc, taps * ic * 128);
+}
+
+/* What the depthwise unit does: a kernel up to 3x3 for each channel. */
+static void random_depthwise(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &n->tensors[l->in];
+	int c = in->c, taps;
+
+	random_window(l, in, 3);
+	l->groups = c;
+	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			    out_dim(in->w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	taps = l->kh * l->kw;
+	l->weights = random_alloc((size_t)c * taps);
+	for (int i = 0; i < c * taps; i++)
+		l->weights[i] = (int8_t)random_range(-127, 127);
+	random_params(l, c, taps * 128);
+}
+
+static void requant_one(struct mea_qlayer *l, int bias, double scale)
+{
+	l->bias = random_alloc(sizeof(*l->bias));
+	l->mult = random_alloc(sizeof(*l->mult));
+	l->shift = random_alloc(1);
+	*l->bias = bias;
+	if (mea_requant_from_scale(scale, l->mult, l->shift) < 0)
+		die("requant");
+}
+
+static void rescale(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	l->op = MEA_Q_AVGPOOL;
+	requant_one(l, -n->tensors[l->in].zero_point, 0.5 + random_range(0, 100) / 100.0);
+}
+
+static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
+{
+	const struct mea_qtensor *in = &n->tensors[l->in];
+	int c = in->c, zx = in->zero_point;
+
+	if (!max && random_range(0, 3) == 0) { /* global */
+		l->kh = in->h;
+		l->kw = in->w;
+		l->stride_h = l->stride_w = 1;
+	} else {
+		random_window(l, in, 4);
+	}
+	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			    out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	if (all && !max && random_range(0, 1)) {
+		l->exclude_pad = true;
+		requant_one(l, -zx * l->kh * l->kw, 1.0 / (l->kh * l->kw));
+		return;
+	}
+	requant_one(l, max ? -zx : -zx * l->kh * l->kw,
+		    (0.5 + random_range(0, 100) / 100.0) / (max ? 1 : l->kh * l->kw));
+}
+
+/* Channels of a new input behind those of `in`. */
+static void concat(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor t = n->tensors[l->in];
+	int c = random_range(1, 20);
+
+	l->op = MEA_Q_CONCAT;
+	l->in2 = add_tensor(n, c, t.h, t.w);
+	n->inputs[n->n_inputs++] = l->in2;
+	l->out = add_tensor(n, t.c + c, t.h, t.w);
+	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
+}
+
+static void random_layer(struct mea_qnet *n, int in, int earlier)
+{
+	struct mea_qlayer *l = &n->layers[n->n_layers];
+	int kind = random_range(0, 11);
+	bool depthwise = kind >= 10 && n->tensors[in].c > 1;
+	const struct mea_qtensor *out;
+
+	l->name = strdup("l");
+	l->in = in;
+	l->in2 = -1;
+	l->groups = 1;
+	l->kh = l->kw = l->stride_h = l->stride_w = 1;
+	if (all && kind == 9 && n->n_inputs < RANDOM_NET_INPUTS) {
+		concat(n, l);
+		n->n_layers++;
+		return;
+	}
+	if (kind == 0) {
+		const struct mea_qtensor *t = &n->tensors[in];
+
+		l->op = MEA_Q_ADD;
+		l->out = add_tensor(n, t->c, t->h, t->w);
+	} else if (kind <= 2) {
+		l->op = kind == 1 ? MEA_Q_MAXPOOL : MEA_Q_AVGPOOL;
+		random_pool(n, l, kind == 1);
+	} else {
+		l->op = MEA_Q_CONV;
+		if (depthwise)
+			random_depthwise(n, l);
+		else
+			random_conv(n, l);
+	}
+	out = &n->tensors[l->out];
+	l->mid_zero = out->zero_point;
+	random_clamp(&l->mid_lo, &l->mid_hi, out->zero_point);
+	if (l->op == MEA_Q_ADD || (l->op == MEA_Q_CONV && !depthwise && random_range(0, 2) == 0)) {
+		bool fits = earlier >= 0 && n->tensors[earlier].c == out->c &&
+			    n->tensors[earlier].h == out->h && n->tensors[earlier].w == out->w;
+
+		if (fits || n->n_inputs < RANDOM_NET_INPUTS) {
+			random_residual(n, l, out->c, out->h, out->w, fits ? earlier : -1);
+			if (l->op == MEA_Q_ADD)
+				l->mid_zero = n->tensors[in].zero_point;
+		} else if (l->op == MEA_Q_ADD) {
+			rescale(n, l); /* an add needs a partner */
+		}
+	}
+	n->n_layers++;
+}
+
+struct mea_qnet *random_net(bool all_ops)
+{
+	struct mea_qnet *n = random_alloc(sizeof(*n));
+	int layers = random_range(1, MAX_LAYERS), in, earlier = -1;
+
+	all = all_ops;
+	n->tensors = random_alloc(sizeof(*n->tensors) * 16);
+	n->layers = random_alloc(sizeof(*n->layers) * MAX_LAYERS);
+	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
+			random_range(1, 16), random_range(1, 16));
+	n->inputs[n->n_inputs++] = in;
+	for (int i = 0; i < layers; i++) {
+		random_layer(n, in, earlier);
+		earlier = in;
+		in = n->layers[i].out;
+	}
+	n->outputs[n->n_outputs++] = in;
+	if (layers > 1)
+		n->outputs[n->n_outputs++] = n->layers[random_range(0, layers - 2)].out;
+	return n;
+}
+
+size_t random_elements(const struct mea_qtensor *t)
+{
+	return (size_t)t->c * t->h * t->w;
+}
+
+int8_t **random_values(const struct mea_qnet *n)
+{
+	int8_t **v = random_alloc(sizeof(*v) * (size_t)n->n_tensors);
+
+	for (int t = 0; t < n->n_tensors; t++)
+		v[t] = random_alloc(random_elements(&n->tensors[t]));
+	for (int i = 0; i < n->n_inputs; i++)
+		for (size_t k = 0; k < random_elements(&n->tensors[n->inputs[i]]); k++)
+			v[n->inputs[i]][k] = (int8_t)random_bits();
+	for (int i = 0; i < n->n_layers; i++) {
+		const struct mea_qlayer *l = &n->layers[i];
+
+		if (mea_ref_layer(n, l, v[l->in], l->in2 < 0 ? NULL : v[l->in2], v[l->out]) < 0)
+			die("reference");
+	}
+	return v;
+}
+
+void random_values_free(const struct mea_qnet *n, int8_t **values)
+{
+	for (int t = 0; t < n->n_tensors; t++)
+		free(values[t]);
+	free(values);
+}
+
+void random_describe(const struct mea_qnet *n)
+{
+	for (int i = 0; i < n->n_layers; i++) {
+		const struct mea_qlayer *l = &n->layers[i];
+		const struct mea_qtensor *a = &n->tensors[l->in], *b = &n->tensors[l->out];
+
+		printf("#   layer %d: op %d, %dx%dx%d -> %dx%dx%d, kernel %dx%d, stride %dx%d, "
+		       "pad t%d l%d b%d r%d, residual %d, groups %d\n",
+		       i, l->op, a->c, a->h, a->w, b->c, b->h, b->w, l->kh, l->kw, l->stride_h,
+		       l->stride_w, l->pad_t, l->pad_l, l->pad_b, l->pad_r, l->in2, l->groups);
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Random networks for tests that compare a backend with the integer reference. */
+#ifndef MEA_TEST_RANDOM_NET_H
+#define MEA_TEST_RANDOM_NET_H
+
+#include "graph/qnet.h"
+
+#define RANDOM_NET_INPUTS 2
+
+/* The generator's state; one seed gives one network. */
+void random_seed(uint64_t seed);
+uint32_t random_bits(void);
+int random_range(int lo, int hi);
+
+/* Zeroed memory; ends the program when there is none. */
+void *random_alloc(size_t n);
+
+/*
+ * One to three layers. What an accelerator may refuse is in it only with all_ops:
+ * grouped and large depthwise convolutions, concatenations, averages without padding.
+ */
+struct mea_qnet *random_net(bool all_ops);
+
+/* Every tensor of n, random inputs and all that follows from them by the reference. */
+int8_t **random_values(const struct mea_qnet *n);
+void random_values_free(const struct mea_qnet *n, int8_t **values);
+
+size_t random_elements(const struct mea_qtensor *t);
+
+/* Prints the layers as TAP comments. */
+void random_describe(const struct mea_qnet *n);
+
+#endif

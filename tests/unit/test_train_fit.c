@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The loop: it learns, goes on from any step bit for bit, and says what is wrong. */
+#include "graph_build.h"
+
+#include <math.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "train/dnnl.h"
+#include "train/export.h"
+#include "train/fit.h"
+#include "train/nets.h"
+
+#define SIDE	16
+#define CLASSES 4
+#define IMAGES	64
+
+static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
+
+/* Noise with a stripe whose place tells the class. */
+static struct mea_set *stripes(void)
+{
+	struct mea_set *s = calloc(1, sizeof(*s));
+
+	*s = (struct mea_set){.n = IMAGES, .width = SIDE, .height = SIDE, .classes = CLASSES};
+	s->rgb = malloc(IMAGES * SIDE * SIDE * 3);
+	s->label = malloc(IMAGES * sizeof(int));
+	s->names = calloc(CLASSES, sizeof(*s->names));
+	for (int i = 0; i < CLASSES; i++)
+		s->names[i] = strdup("c");
+	srand(7);
+	for (int i = 0; i < IMAGES; i++) {
+		s->label[i] = i % CLASSES;
+		for (int y = 0; y < SIDE; y++)
+			for (int x = 0; x < SIDE * 3; x++)
+				s->rgb[(i * SIDE + y) * SIDE * 3 + x] =
+					(uint8_t)(y / 4 == s->label[i] ? 200 + rand() % 50
+								       : rand() % 80);
+	}
+	return s;
+}
+
+struct rig {
+	struct mea_set *set;
+	struct mea_pick all;
+	struct mea_recipe recipe;
+	struct mea_tmodel net, front;
+	struct mea_fit fit;
+	volatile sig_atomic_t stop;
+	int stop_after; /* steps; 0: never */
+	int steps;
+	double last_loss, last_accuracy;
+	char path[64];
+};
+
+static void report(const struct mea_report *r, void *ctx)
+{
+	struct rig *g = ctx;
+
+	if (r->epoch_end) {
+		g->last_loss = r->loss;
+		g->last_accuracy = r->accuracy;
+		return;
+	}
+	if (++g->steps == g->stop_after)
+		g->stop = 1;
+}
+
+/* Fresh weights, as another process would start with. */
+static void fresh_net(struct rig *r)
+{
+	struct mea_net_task task = {SIDE, SIDE, CLASSES, 0, false, false, 5};
+	struct mea_graph *g;
+
+	mea_tmodel_free(&r->net);
+	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r->net), 0);
+	r->fit.net = &r->net;
+}
+
+static void open_rig(struct rig *r, bool bf16)
+{
+	*r = (struct rig){
+		.set = stripes(),
+		.recipe = {.epochs = 3,
+			   .batch = 16,
+			   .rate = 0.05f,
+			   .momentum = 0.9f,
+			   .decay = 5e-4f,
+			   .augment = {.pad = 1, .cutout = 3, .mirror = true, .mixup = 0.2f},
+			   .seed = 5,
+			   .bf16 = bf16},
+	};
+	snprintf(r->path, sizeof(r->path), "/tmp/mea-test-%d.checkpoint", (int)getpid());
+	cr_assert_eq(mea_set_all(r->set, &r->all), 0);
+	r->fit = (struct mea_fit){.recipe = &r->recipe,
+				  .what = "test",
+				  .kept = &r->all,
+				  .outputs = CLASSES,
+				  .checkpoint = r->path,
+				  .checkpoint_seconds = 1e9,
+				  .resume = true,
+				  .stop = &r->stop,
+				  .report = report,
+				  .ctx = r};
+	unlink(r->path);
+	fresh_net(r);
+}
+
+static void close_rig(struct rig *r)
+{
+	unlink(r->path);
+	mea_tmodel_free(&r->net);
+	mea_tmodel_free(&r->front);
+	free(r->all.index);
+	mea_set_free(r->set);
+}
+
+static int run(struct rig *r)
+{
+	r->stop = 0;
+	r->steps = 0;
+	return mea_fit_run(&r->fit);
+}
+
+Test(fit, learns)
+{
+	struct rig r;
+
+	open_rig(&r, false);
+	r.recipe.epochs = 8;
+	r.recipe.augment = (struct mea_augment){0};
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_gt(r.last_accuracy, 0.95, "accuracy %g, loss %g", r.last_accuracy, r.last_loss);
+	close_rig(&r);
+}
+
+/* Stopped after every step in turn and taken up by fresh weights: the same bits. */
+static void resume_everywhere(bool bf16)
+{
+	struct rig r;
+	float *want;
+	size_t bytes;
+
+	open_rig(&r, bf16);
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_eq(r.steps, 12);
+	bytes = r.net.params->elements * sizeof(float);
+	want = malloc(bytes);
+	memcpy(want, r.net.params->block, bytes);
+	for (int at = 1; at < 12; at += 3) {
+		unlink(r.path);
+		fresh_net(&r);
+		r.stop_after = at;
+		cr_assert_eq(run(&r), 1);
+		cr_assert_eq(r.steps, at);
+		fresh_net(&r);
+		r.stop_after = 0;
+		cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+		cr_assert_eq(r.steps, 12 - at);
+		cr_assert_arr_eq(r.net.params->block, want, bytes, "stopped after %d", at);
+	}
+	/* A training that is done stays as it is. */
+	fresh_net(&r);
+	cr_assert_eq(run(&r), 0);
+	cr_assert_eq(r.steps, 0);
+	cr_assert_arr_eq(r.net.params->block, want, bytes);
+	free(want);
+	close_rig(&r);
+}
+
+Test(fit, resumes_bit_for_bit)
+{
+	resume_everywhere(false);
+}
+
+Test(fit, resumes_bit_for_bit_bf16)
+{
+	resume_everywhere(true);
+}
+
+/* --- what goes wrong ------------------------------------------------------------------ */
+
+static void damage(const char *path, long at, bool cut)
+{
+	FILE *f = fopen(path, "r+b");
+	int c;
+
+	cr_assert(f);
+	if (cut) {
+		cr_assert_eq(ftruncate(fileno(f), at), 0);
+	} else {
+		fseek(f, at, SEEK_SET);
+		c = fgetc(f);
+		fseek(f, at, SEEK_SET);
+		fputc(c ^ 0x10, f);
+	}
+	fclose(f);
+}
+
+Test(fit, refuses_damaged_checkpoints)
+{
+	struct rig r;
+	struct stat st;
+	float *before;
+	size_t bytes;
+
+	open_rig(&r, false);
+	bytes = r.net.params->elements * sizeof(float);
+	before = malloc(bytes);
+	for (int i = 0; i < 6; i++) {
+		unlink(r.path);
+		fresh_net(&r);
+		r.stop_after = 2;
+		cr_assert_eq(run(&r), 1);
+		cr_assert_eq(stat(r.path, &st), 0);
+		damage(r.path, st.st_size * i / 6 + (i == 5 ? st.st_size / 6 - 1 : 3), i == 4);
+		fresh_net(&r);
+		memcpy(before, r.net.params->block, bytes);
+		cr_assert_eq(run(&r), MEA_EINVAL, "damage %d", i);
+		cr_assert(strstr(mea_errmsg(), r.path), "%s", mea_errmsg());
+		cr_assert_arr_eq(r.net.params->block, before, bytes);
+	}
+	free(before);
+	close_rig(&r);
+}
+
+Test(fit, refuses_another_recipe)
+{
+	struct rig r;
+
+	open_rig(&r, false);
+	r.stop_after = 2;
+	cr_assert_eq(run(&r), 1);
+	r.recipe.rate = 0.06f;
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "another training"), "%s", mea_errmsg());
+	close_rig(&r);
+}
+
+/* A file that cannot grow stands for a full disk. */
+Test(fit, full_disk_loses_no_earlier_checkpoint)
+{
+	struct rlimit limit = {1000, RLIM_INFINITY};
+	struct stat before, after;
+	struct rig r;
+
+	open_rig(&r, false);
+	r.stop_after = 2;
+	cr_assert_eq(run(&r), 1);
+	cr_assert_eq(stat(r.path, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	r.stop_after = 3;
+	cr_assert_eq(run(&r), MEA_EIO);
+	cr_assert(strstr(mea_errmsg(), r.path), "%s", mea_errmsg());
+	limit.rlim_cur = RLIM_INFINITY;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	cr_assert_eq(stat(r.path, &after), 0);
+	cr_assert_eq(before.st_ino, after.st_ino);
+	fresh_net(&r);
+	r.stop_after = 0;
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_eq(r.steps, 10);
+	close_rig(&r);
+}
+
+Test(fit, says_when_the_loss_is_no_number)
+{
+	struct rig r;
+
+	open_rig(&r, false);
+	r.net.params->list[0].data[0] = NAN;
+	r.fit.resume = false;
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "epoch 1, step 1: the loss is not a number"), "%s",
+		  mea_errmsg());
+	close_rig(&r);
+}
+
+Test(fit, refuses_what_does_not_fit)
+{
+	struct rig r;
+
+	open_rig(&r, false);
+	r.recipe.batch = IMAGES + 1;
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "do not fill a batch"), "%s", mea_errmsg());
+	r.recipe.batch = 16;
+	r.fit.outputs = CLASSES + 1;
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "4 outputs for 5 classes"), "%s", mea_errmsg());
+	close_rig(&r);
+}
+
+/* --- an extension behind main ------------------------------------------------------------ */
+
+static void extension_behind_main(const char *net, bool concat)
+{
+	struct mea_net_task task = {SIDE, SIDE, CLASSES, 2, concat, false, 5};
+	static const int map[CLASSES] = {-1, 0, -1, 1};
+	struct mea_graph *g;
+	float *frozen, *logits;
+	size_t bytes;
+	struct rig r;
+
+	open_rig(&r, false);
+	r.recipe.augment = (struct mea_augment){0};
+	r.recipe.epochs = 6;
+	r.recipe.batch = 8;
+	mea_tmodel_free(&r.net);
+	cr_assert_eq(mea_net_main(net, &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r.front), 0);
+	cr_assert_eq(mea_net_extension(net, &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r.net), 0);
+	bytes = r.front.params->elements * sizeof(float);
+	frozen = malloc(bytes);
+	memcpy(frozen, r.front.params->block, bytes);
+	mea_pick_keep(&r.all, map);
+	r.fit.front = &r.front;
+	r.fit.map = map;
+	r.fit.outputs = 2;
+	r.fit.held = &r.all;
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_gt(r.last_accuracy, 0.9, "accuracy %g", r.last_accuracy);
+	cr_assert_arr_eq(r.front.params->block, frozen, bytes, "main is fixed");
+	/* Both of main's and the extension's answers come out. */
+	logits = calloc(r.all.n, 6 * sizeof(*logits));
+	cr_assert_eq(mea_predict(&r.front, &r.net, &r.all, false, logits, logits + r.all.n * 4), 0);
+	for (size_t i = 0; i < r.all.n * 6; i++)
+		cr_assert(isfinite(logits[i]));
+	free(logits);
+	free(frozen);
+	close_rig(&r);
+}
+
+Test(fit, extension_a_sum)
+{
+	extension_behind_main("resnet8-a", false);
+}
+
+Test(fit, extension_a_concat)
+{
+	extension_behind_main("resnet8-a", true);
+}
+
+Test(fit, extension_b_concat)
+{
+	extension_behind_main("resnet8-b", true);
+}

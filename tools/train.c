@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea train: options and signals; train_stage.c does it. */
+#include "train.h"
+
+#include "train/dnnl.h"
+
+#include <omp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+volatile sig_atomic_t train_stop;
+
+enum {
+	OPT_NET = 256,
+	OPT_DATA,
+	OPT_OUT,
+	OPT_EPOCHS,
+	OPT_BATCH,
+	OPT_RATE,
+	OPT_SCHEDULE,
+	OPT_MOMENTUM,
+	OPT_DECAY,
+	OPT_SMOOTHING,
+	OPT_TEACHER,
+	OPT_SHARE,
+	OPT_TEMPERATURE,
+	OPT_PAD,
+	OPT_NO_MIRROR,
+	OPT_CUTOUT,
+	OPT_MIXUP,
+	OPT_SEED,
+	OPT_TYPE,
+	OPT_THREADS,
+	OPT_RESUME,
+	OPT_EVERY,
+	OPT_HARD,
+	OPT_JOIN,
+	OPT_NO_ADAPTIVE
+};
+
+static const struct argp_option options[] = {
+	{"net", OPT_NET, "NAME", 0,
+	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud)", 1},
+	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
+	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
+	{"resume", OPT_RESUME, NULL, 0, "go on from the checkpoint in BUNDLE, if there is one", 1},
+	{"checkpoint-every", OPT_EVERY, "S", 0, "seconds between checkpoints (300)", 1},
+	{"verbose", 'v', NULL, 0, "a line for every epoch", 1},
+	{"epochs", OPT_EPOCHS, "N", 0, "passes over the images (30)", 2},
+	{"batch", OPT_BATCH, "N", 0, "images a step (128)", 2},
+	{"schedule", OPT_SCHEDULE, "NAME", 0, "of the learning rate: one-cycle, cosine, steps", 2},
+	{"rate", OPT_RATE, "R", 0, "the highest learning rate (0.2; edge 0.1)", 2},
+	{"momentum", OPT_MOMENTUM, "M", 0, "Nesterov's momentum (0.9)", 2},
+	{"decay", OPT_DECAY, "D", 0, "weight decay (0.0005)", 2},
+	{"smoothing", OPT_SMOOTHING, "S", 0, "share of the target that all classes get (0)", 2},
+	{"seed", OPT_SEED, "S", 0, "of weights, order, split and crops (1)", 2},
+	{"type", OPT_TYPE, "TYPE", 0, "f32 or bf16 (bf16 where the CPU multiplies it)", 2},
+	{"threads", OPT_THREADS, "N", 0, "threads (all cores)", 2},
+	{"teacher", OPT_TEACHER, "FILE", 0, "learn from this network's answers as well", 3},
+	{"share", OPT_SHARE, "A", 0, "the teacher's share in the loss (0.7)", 3},
+	{"temperature", OPT_TEMPERATURE, "T", 0, "that softens both answers (4)", 3},
+	{"pad", OPT_PAD, "N", 0, "images move by up to N pixels (4)", 4},
+	{"no-mirror", OPT_NO_MIRROR, NULL, 0, "no mirrored images; letters need that", 4},
+	{"cutout", OPT_CUTOUT, "N", 0, "cover a square of N pixels (0)", 4},
+	{"mixup", OPT_MIXUP, "A", 0, "mix pairs of images, shares from Beta(A, A), A up to 1", 4},
+	{"hard", OPT_HARD, "N", 0, "edge: how many classes are hard (half)", 5},
+	{"join", OPT_JOIN, "HOW", 0, "edge: features and adaptive block by sum or concat (sum)", 5},
+	{"no-adaptive", OPT_NO_ADAPTIVE, NULL, 0, "edge: a control without that block", 5},
+	{0},
+};
+
+static float real(struct argp_state *state, const char *option, const char *arg, double min,
+		  double max)
+{
+	char *end;
+	double v = strtod(arg, &end);
+
+	if (*end || end == arg || !(v >= min && v <= max))
+		argp_error(state, "%s: '%s' is not a number from %g to %g", option, arg, min, max);
+	return (float)v;
+}
+
+static int choice(struct argp_state *state, const char *option, const char *arg,
+		  const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(arg, names[i]))
+			return i;
+	argp_error(state, "%s: '%s' is none of its choices", option, arg);
+	return 0;
+}
+
+static error_t parse_recipe(int key, char *arg, struct argp_state *state)
+{
+	static const char *const schedules[] = {"one-cycle", "cosine", "steps"};
+	static const char *const types[] = {"f32", "bf16"};
+	struct mea_recipe *r = &((struct train *)state->input)->recipe;
+
+	switch (key) {
+	case OPT_EPOCHS:
+		r->epochs = (int)tool_number(state, "--epochs", arg, 1, 10000);
+		return 0;
+	case OPT_BATCH:
+		r->batch = (int)tool_number(state, "--batch", arg, 2, 4096);
+		return 0;
+	case OPT_SCHEDULE:
+		r->schedule = (enum mea_schedule)choice(state, "--schedule", arg, schedules, 3);
+		return 0;
+	case OPT_RATE:
+		r->rate = real(state, "--rate", arg, 0, 100);
+		return 0;
+	case OPT_MOMENTUM:
+		r->momentum = real(state, "--momentum", arg, 0, 0.9999);
+		return 0;
+	case OPT_DECAY:
+		r->decay = real(state, "--decay", arg, 0, 1);
+		return 0;
+	case OPT_SMOOTHING:
+		r->smoothing = real(state, "--smoothing", arg, 0, 0.9);
+		return 0;
+	case OPT_SEED:
+		r->seed = tool_number(state, "--seed", arg, 0, UINT64_MAX);
+		return 0;
+	case OPT_TYPE:
+		r->bf16 = choice(state, "--type", arg, types, 2);
+		return 0;
+	case OPT_SHARE:
+		r->share = real(state, "--share", arg, 0, 1);
+		return 0;
+	case OPT_TEMPERATURE:
+		r->temperature = real(state, "--temperature", arg, 0.1, 100);
+		return 0;
+	case OPT_PAD:
+		r->augment.pad = (int)tool_number(state, "--pad", arg, 0, 256);
+		return 0;
+	case OPT_NO_MIRROR:
+		r->augment.mirror = false;
+		return 0;
+	case OPT_CUTOUT:
+		r->augment.cutout = (int)tool_number(state, "--cutout", arg, 0, 4096);
+		return 0;
+	case OPT_MIXUP:
+		r->augment.mixup = real(state, "--mixup", arg, 0, 1);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const stages[] = {"main", "edge", "cloud"};
+	static const char *const joins[] = {"sum", "concat"};
+	struct train *t = state->input;
+
+	switch (key) {
+	case OPT_NET:
+		t->net = arg;
+		return 0;
+	case OPT_DATA:
+		t->data = arg;
+		return 0;
+	case OPT_OUT:
+		t->out = arg;
+		return 0;
+	case OPT_TEACHER:
+		t->teacher = arg;
+		return 0;
+	case OPT_RESUME:
+		t->resume = true;
+		return 0;
+	case OPT_EVERY:
+		t->every = (int)tool_number(state, "--checkpoint-every", arg, 0, 1000000);
+		return 0;
+	case 'v':
+		t->verbose = true;
+		return 0;
+	case OPT_THREADS:
+		t->threads = (int)tool_number(state, "--threads", arg, 1, 1024);
+		return 0;
+	case OPT_HARD:
+		t->hard = (int)tool_number(state, "--hard", arg, 2, 4096);
+		return 0;
+	case OPT_JOIN:
+		t->concat = choice(state, "--join", arg, joins, 2);
+		return 0;
+	case OPT_NO_ADAPTIVE:
+		t->no_adaptive = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->arg_num)
+			argp_error(state, "one stage at a time: '%s' is too much", arg);
+		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 3);
+		return 0;
+	case ARGP_KEY_END:
+		if (!state->arg_num)
+			argp_error(state, "which stage: main, edge or cloud?");
+		if (!t->net || !t->data || !t->out)
+			argp_error(state, "--net, --data and --out are needed");
+		return 0;
+	}
+	return parse_recipe(key, arg, state);
+}
+
+static void on_signal(int number)
+{
+	(void)number;
+	train_stop = 1;
+}
+
+int tool_train(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options,
+		parse,
+		"main|edge|cloud",
+		"Trains a network of a bundle on labelled images: main on all classes, then the "
+		"edge's extension and adaptive blocks on the classes that main finds hard, main "
+		"being fixed; and a network for the cloud. A tenth of the training images is held "
+		"out, from which hard classes, thresholds and temperatures follow. Interrupted, it "
+		"writes a checkpoint, from which --resume goes on with the same result.",
+		NULL,
+		NULL,
+		NULL};
+	struct train t = {
+		.recipe = {.epochs = 30,
+			   .batch = 128,
+			   .rate = -1,
+			   .momentum = 0.9f,
+			   .decay = 5e-4f,
+			   .share = 0.7f,
+			   .temperature = 4,
+			   .augment = {.pad = 4, .mirror = true, .fill = {128, 128, 128}},
+			   .seed = 1,
+			   .bf16 = mea_dnnl_has_bf16()},
+		.every = 300,
+		.progress = {.what = "training"},
+	};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &t);
+	if (t.recipe.rate < 0)
+		t.recipe.rate = t.stage == STAGE_EDGE ? 0.1f : 0.2f;
+	if (t.threads)
+		omp_set_num_threads(t.threads);
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	rc = train_stage_run(&t);
+	if (rc == 1)
+		fprintf(stderr, "%s: stopped; %s holds what was done, --resume goes on\n",
+			tool_name, t.checkpoint);
+	free(t.checkpoint);
+	return rc < 0 ? tool_fail() : rc ? TOOL_FAILED : TOOL_OK;
+}

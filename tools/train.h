@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `mea train` share. */
+#ifndef MEA_TOOL_TRAIN_H
+#define MEA_TOOL_TRAIN_H
+
+#include <jansson.h>
+
+#include "tool.h"
+#include "train/fit.h"
+
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD };
+
+struct train {
+	enum train_stage stage;
+	const char *net, *data, *out, *teacher;
+	struct mea_recipe recipe;
+	int hard; /* hard classes; 0: half */
+	bool concat, no_adaptive;
+	bool resume, verbose;
+	int every;   /* seconds between checkpoints */
+	int threads; /* 0: as OpenMP has it */
+	struct progress progress;
+
+	/* while it runs */
+	struct mea_set *set;
+	struct mea_pick kept, held;
+	char what[256];	  /* names the training in checkpoints */
+	char *checkpoint; /* its file */
+};
+
+extern volatile sig_atomic_t train_stop;
+
+/* Trains and writes the bundle; 1 when it was stopped and can be resumed. */
+int train_stage_run(struct train *t);
+
+/* Runs f with progress and checkpoint as t has them. */
+int train_fit(struct train *t, struct mea_fit *f);
+
+int train_edge(struct train *t);
+
+/* The bundle's document in folder t->out: that which is there, or an empty one. */
+int train_open_document(const struct train *t, json_t **doc);
+int train_save_document(const struct train *t, json_t *doc);
+/* Sets doc.training.STAGE: how a network was made. */
+void train_note(const struct train *t, json_t *doc, double temperature);
+
+#endif

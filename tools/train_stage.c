@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The stages of Algorithm 1 and what they leave in the bundle. */
+#include "files.h"
+#include "train.h"
+
+#include "error.h"
+#include "train/algorithm.h"
+#include "train/export.h"
+#include "train/nets.h"
+
+#include <libgen.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SIDE 32
+
+static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
+static const char *const stage_names[] = {"main", "edge", "cloud"};
+
+/* --- the loop ---------------------------------------------------------------------- */
+
+static void report(const struct mea_report *r, void *ctx)
+{
+	struct train *t = ctx;
+
+	if (r->epoch_end) {
+		progress_end(&t->progress);
+		if (!t->verbose)
+			return;
+		printf("epoch %d of %d: loss %.4f, accuracy %.2f %%, held out %.2f %%, rate %.4f, "
+		       "%.0f images/s, %.0f s left\n",
+		       r->epoch, r->epochs, r->loss, 100 * r->accuracy, 100 * r->held_accuracy,
+		       r->rate, r->images_per_second, r->seconds_left);
+		fflush(stdout);
+		return;
+	}
+	snprintf(t->what, sizeof(t->what), "epoch %d/%d, loss %.3f, %.1f %%", r->epoch, r->epochs,
+		 r->loss, 100 * r->accuracy);
+	t->progress.what = t->what;
+	progress_step((size_t)(r->epoch - 1) * r->total + r->done, (size_t)r->epochs * r->total,
+		      &t->progress);
+}
+
+int train_fit(struct train *t, struct mea_fit *f)
+{
+	char what[256];
+	int rc;
+
+	snprintf(what, sizeof(what), "%s %s%s%s%s", stage_names[t->stage], t->net,
+		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
+		 t->teacher ? " taught" : "");
+	if (!t->checkpoint &&
+	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	f->recipe = &t->recipe;
+	f->what = what;
+	f->checkpoint = t->checkpoint;
+	f->checkpoint_seconds = t->every;
+	f->resume = t->resume;
+	f->stop = &train_stop;
+	f->report = report;
+	f->ctx = t;
+	rc = mea_fit_run(f);
+	progress_end(&t->progress);
+	return rc;
+}
+
+/* --- the document --------------------------------------------------------------------- */
+
+int train_open_document(const struct train *t, json_t **doc)
+{
+	struct mea_bundle *b;
+	int rc = mea_bundle_load(t->out, &b);
+
+	if (rc == MEA_ENOENT)
+		*doc = json_object();
+	else if (!rc)
+		*doc = json_incref(b->json);
+	if (!rc)
+		mea_bundle_free(b);
+	return rc == MEA_ENOENT ? 0 : rc;
+}
+
+int train_save_document(const struct train *t, json_t *doc)
+{
+	struct mea_bundle *b;
+	int rc = mea_bundle_from_json(t->out, json_incref(doc), &b);
+
+	if (!rc) {
+		rc = mea_bundle_save(b, NULL);
+		mea_bundle_free(b);
+	}
+	return rc;
+}
+
+void train_note(const struct train *t, json_t *doc, double temperature)
+{
+	static const char *const schedules[] = {"one-cycle", "cosine", "steps"};
+	const struct mea_recipe *r = &t->recipe;
+	json_t *all = json_object_get(doc, "training"), *o = json_object();
+
+	if (!all) {
+		all = json_object();
+		json_object_set_new(doc, "training", all);
+	}
+	json_object_set_new(o, "net", json_string(t->net));
+	if (t->stage == STAGE_EDGE)
+		json_object_set_new(o, "join",
+				    json_string(t->no_adaptive ? "no adaptive block"
+						: t->concat    ? "concat"
+							       : "sum"));
+	json_object_set_new(o, "images", json_integer((json_int_t)t->kept.n));
+	json_object_set_new(o, "held_out", json_integer((json_int_t)t->held.n));
+	json_object_set_new(o, "epochs", json_integer(r->epochs));
+	json_object_set_new(o, "batch", json_integer(r->batch));
+	json_object_set_new(o, "schedule", json_string(schedules[r->schedule]));
+	json_object_set_new(o, "rate", json_real((double)r->rate));
+	json_object_set_new(o, "momentum", json_real((double)r->momentum));
+	json_object_set_new(o, "decay", json_real((double)r->decay));
+	json_object_set_new(o, "smoothing", json_real((double)r->smoothing));
+	if (t->teacher) {
+		json_object_set_new(o, "teacher_share", json_real((double)r->share));
+		json_object_set_new(o, "teacher_temperature", json_real((double)r->temperature));
+	}
+	json_object_set_new(o, "pad", json_integer(r->augment.pad));
+	json_object_set_new(o, "mirror", json_boolean(r->augment.mirror));
+	json_object_set_new(o, "cutout", json_integer(r->augment.cutout));
+	json_object_set_new(o, "mixup", json_real((double)r->augment.mixup));
+	json_object_set_new(o, "seed", json_integer((json_int_t)r->seed));
+	json_object_set_new(o, "type", json_string(r->bf16 ? "bf16" : "f32"));
+	json_object_set_new(o, "temperature", json_real(temperature));
+	json_object_set_new(all, stage_names[t->stage], o);
+}
+
+static json_t *three(const float v[3])
+{
+	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
+}
+
+/* What a bundle says before it has networks. */
+static void describe(const struct train *t, json_t *doc)
+{
+	char *copy = strdup(t->out);
+	json_t *classes = json_array();
+
+	for (int i = 0; i < t->set->classes; i++)
+		json_array_append_new(classes, tool_text(t->set->names[i]));
+	json_object_set_new(doc, "format", json_string("mea-bundle"));
+	json_object_set_new(doc, "version", json_integer(1));
+	if (!json_object_get(doc, "name"))
+		json_object_set_new(doc, "name", tool_text(copy ? basename(copy) : "bundle"));
+	json_object_set_new(doc, "classes", classes);
+	json_object_set_new(doc, "input",
+			    json_pack("{s:i, s:i, s:o, s:o}", "width", t->set->width, "height",
+				      t->set->height, "mean", three(mean), "std", three(std)));
+	free(copy);
+}
+
+/* A new main makes what was built on the old one stale. */
+static void drop_extension(json_t *doc)
+{
+	json_object_del(json_object_get(doc, "files"), "extension");
+	json_object_del(json_object_get(doc, "training"), "edge");
+	json_object_del(doc, "hard_classes");
+	json_object_del(doc, "thresholds");
+	json_object_del(doc, "accuracy");
+}
+
+/* --- main and cloud ------------------------------------------------------------------------ */
+
+/* Softens m's answers as the held-out images want it. */
+static int calibrate(const struct train *t, struct mea_tmodel *m, double *temperature)
+{
+	size_t k = (size_t)t->set->classes;
+	float *logits = malloc((t->held.n * k + 1) * sizeof(*logits));
+	int rc = logits ? mea_predict(NULL, m, &t->held, t->recipe.bf16, NULL, logits)
+			: mea_fail(MEA_ENOMEM, "out of memory");
+
+	if (!rc) {
+		*temperature = mea_temperature(&t->held, logits, (int)k, NULL);
+		rc = mea_tmodel_cool(m, *temperature);
+	}
+	free(logits);
+	return rc;
+}
+
+static int finish_whole(struct train *t, struct mea_tmodel *m)
+{
+	enum mea_net net = t->stage == STAGE_MAIN ? MEA_NET_MAIN : MEA_NET_CLOUD;
+	double temperature;
+	json_t *doc = NULL;
+	int rc = calibrate(t, m, &temperature);
+
+	if (!rc)
+		rc = train_open_document(t, &doc);
+	if (rc)
+		return rc;
+	if (net == MEA_NET_MAIN) {
+		describe(t, doc);
+		drop_extension(doc);
+	}
+	rc = mea_tmodel_enter(m, t->out, net, doc);
+	train_note(t, doc, temperature);
+	/* A cloud's network may come first; the bundle begins with main. */
+	if (!rc && json_object_get(doc, "format"))
+		rc = train_save_document(t, doc);
+	json_decref(doc);
+	return rc;
+}
+
+static int train_whole(struct train *t)
+{
+	struct mea_net_task task = {.width = t->set->width,
+				    .height = t->set->height,
+				    .classes = t->set->classes,
+				    .seed = t->recipe.seed};
+	struct mea_tmodel m = {0}, teacher = {0};
+	struct mea_graph *g;
+	struct mea_fit f = {
+		.net = &m, .kept = &t->kept, .held = &t->held, .outputs = t->set->classes};
+	int rc = mea_pick_check(&t->kept, NULL);
+
+	if (!rc)
+		rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
+					    : mea_net_cloud(t->net, &task, &g);
+	if (!rc)
+		rc = mea_tmodel_new(g, mean, std, &m);
+	if (!rc && t->teacher) {
+		rc = mea_tmodel_read(t->teacher, mean, std, &teacher);
+		f.teacher = &teacher;
+	}
+	if (!rc)
+		rc = train_fit(t, &f);
+	if (!rc)
+		rc = finish_whole(t, &m);
+	mea_tmodel_free(&m);
+	mea_tmodel_free(&teacher);
+	return rc;
+}
+
+int train_stage_run(struct train *t)
+{
+	int rc = folder_make(t->out);
+
+	if (!rc)
+		rc = mea_set_load(t->data, true, SIDE, SIDE, &t->set);
+	if (!rc)
+		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
+	if (!rc)
+		rc = t->stage == STAGE_EDGE ? train_edge(t) : train_whole(t);
+	free(t->kept.index);
+	free(t->held.index);
+	mea_set_free(t->set);
+	return rc;
+}
