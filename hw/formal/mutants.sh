@@ -38,10 +38,11 @@ store: last comes a beat early|store-split|mea_store.v|w_last  <= beats_left == 
 store: beats that an abort owes are written|store-equal|mea_store.v|w_strb  <= abort ? {BEAT{1'b0}} : record_mode|w_strb  <= record_mode
 tokens: no limit at the top|tokens|mea_tokens.v|if (give[g] && !take[g] && count != TOP)|if (give[g] \&\& !take[g])
 tokens: no limit at zero|tokens|mea_tokens.v|some[g] = count != 8'd0;|some[g] = 1'b1;
-tokens: the partners of compute are swapped|tokens-wires|mea_tokens.v|co_there = {some[5], some[0]};|co_there = {some[0], some[5]};
-tokens: store takes without asking|tokens-wires|mea_accel.v|.token_there(st_there)|.token_there(2'b11)
-load: takes a token that is not there|load|mea_load.v|(need & ~token_there) == 2'b00;|1'b1;
-compute: takes a token that is not there|compute|mea_compute.v|(need & ~token_there) == 2'b00;|1'b1;
+tokens: the partners of compute are swapped|tokens-wires|mea_tokens.v|co_there = {some[10], some[7], some[0]};|co_there = {some[10], some[0], some[7]};
+tokens: store takes without asking|tokens-wires|mea_accel.v|.token_there(st_there)|.token_there(3'b111)
+load: takes a token that is not there|load|mea_load.v|(need & ~token_there) == 3'b000;|1'b1;
+depthwise: takes a token that is not there|depthwise|mea_dw.v|(need & ~token_there) == 3'b000;|1'b1;
+compute: takes a token that is not there|compute|mea_compute.v|(need & ~token_there) == 3'b000;|1'b1;
 queue: a push while it is full overwrites|fifo-4|mea_fifo.v|if (push && !full) begin|if (push) begin
 queue: a pop while it is empty counts|fifo-8|mea_fifo.v|if (pop && !empty)|if (pop)
 queue: full one entry late|fifo-16|mea_fifo.v|full  = level[AW];|full  = level > DEPTH;

@@ -309,6 +309,15 @@ module mea_dw #(
 		.sum_ready(sum_ready), .busy(busy_mac)
 	);
 	assign sum_valid = mac_valid && active;
+
+`ifdef FORMAL
+	// Only tokens that are there are taken, and for a command that starts.
+	always @(posedge clk) begin
+		assert ((token_take & ~token_there) == 3'b000);
+		assert (token_take == 3'b000 || head_pop);
+		assert (!head_pop || (head_valid && !illegal));
+	end
+`endif
 endmodule
 
 `resetall

@@ -16,7 +16,7 @@ mutants() {
 	cat <<'M'
 rounding: half up instead of half even|mea_round.v|half && (rest \|\| whole[0])|half
 padding: zero instead of the zero point|mea_compute.v|a_pad ? {ROWS{a_pad_value}}|a_pad ? {ROWS{8'd0}}
-token order: the partners of compute swapped|mea_tokens.v|assign co_there = {some[5], some[0]};|assign co_there = {some[0], some[5]};
+token order: the partners of compute swapped|mea_tokens.v|assign co_there = {some[10], some[7], some[0]};|assign co_there = {some[10], some[0], some[7]};
 swap tag: a cycle late|mea_compute.v|.swap(a_swap),|.swap(b_swap),
 accumulators: the first pass adds|mea_compute.v|.first(at_acc[2])|.first(1'b0)
 accumulators: no forwarding|mea_acc.v|wire forward = last_valid && last_addr == addr;|wire forward = 1'b0;
@@ -28,6 +28,11 @@ stem: row skip one short|mea_wload.v|- cmd_kc[STEM_BAW-1:0] + 1'b1;|- cmd_kc[STE
 load: row pitch ignored|mea_load.v|row_base + j_pitch|row_base
 scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
 watchdog: never|mea_job.v|wire timeout =|wire timeout = 1'b0 \&\&
+depthwise: padding reads what is there|mea_dw.v|s1_pad ? {COLS{pad_value}} : in_cols|in_cols
+depthwise: starts before its weights|mea_dw.v|.valid(!columns_empty && w_ok[column[CW-2]])|.valid(!columns_empty)
+depthwise: parameters too early|mea_dw.v|loading && (!pars \|\| !retiring)|loading
+depthwise: reads a bank that serves the array|mea_dw.v|(!in_map \|\| act_ready)|1'b1
+depthwise: the next one does not wait|mea_dw.v|(gap == 8'd0 \|\| !retiring)|1'b1
 gap: ignored|mea_stream.v|since_issue >= gap;|1'b1;
 M
 }

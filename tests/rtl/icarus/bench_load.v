@@ -19,10 +19,10 @@ module bench_load;
 	reg head_valid, req_ready, r_valid, act_ready;
 	reg [255:0] head;
 	reg [31:0] head_index;
-	reg [1:0] there;
+	reg [2:0] there;
 	reg [BEAT*8-1:0] r_data;
 	wire head_pop, illegal, misaligned, idle, req_valid, r_ready, act_wen, wgt_wen, stem_wen;
-	wire [1:0] take, give;
+	wire [2:0] take, give;
 	wire [31:0] give_index, req_index;
 	wire [3:0] req_slot;
 	wire [32:0] req_offset;
@@ -157,7 +157,7 @@ module bench_load;
 				row = 0;
 				filling = filling + 1;
 			end else begin
-				want(give === 2'b00, "no token before the end");
+				want(give === 3'b000, "no token before the end");
 			end
 		end
 	endtask
@@ -181,8 +181,8 @@ module bench_load;
 			       stem_wen} !== 1'bx, "nothing is X");
 			want(!r_valid || r_ready !== 1'bx, "r_ready is not X");
 			want(illegal === 1'b0 && misaligned === 1'b0, "no refusal");
-			want(take === (head_pop ? head[`MEA_F_CMD_WAIT] : 2'b00), "tokens taken");
-			want((take & ~there) === 2'b00, "only tokens that are there");
+			want(take === (head_pop ? head[`MEA_F_CMD_WAIT] : 3'b000), "tokens taken");
+			want((take & ~there) === 3'b000, "only tokens that are there");
 			want(!head_pop || head_valid, "pops a head");
 			want(idle === (next == filling), "idle");
 			if (req_valid)
@@ -192,7 +192,7 @@ module bench_load;
 			if (wrote)
 				written;
 			else
-				want(give === 2'b00, "no token without a word");
+				want(give === 3'b000, "no token without a word");
 			if (req_ready)
 				asked;
 			popped = head_pop;
@@ -215,7 +215,7 @@ module bench_load;
 		begin
 			head = c;
 			head_valid = 1'b1;
-			there = 2'b11;
+			there = 3'b111;
 			settle;
 			want(illegal === bad && misaligned === askew, "the reason");
 			want(head_pop === 1'b0 && take === 2'b00, "not taken");
@@ -259,7 +259,7 @@ module bench_load;
 			cycle;
 		want(filling === N && owed_out === owed_in, "all done, nothing left over");
 		conclude("120 random commands, bit by bit");
-		there = 2'b11;
+		there = 3'b111;
 		make_command(N);
 		cmd[N][`MEA_F_LOAD_OFFSET] = 32'hffff_fff0;
 		cmd[N][`MEA_F_LOAD_DEST] = `MEA_DEST_STEM;

@@ -21,7 +21,7 @@
 
 	mea_regs #(
 		.ROWS(8), .COLS(16), .BEAT(16), .MAX_BURST(32), .ACT_WORDS(4096), .ACT_BANKS(2),
-		.WGT_WORDS(2048), .ACC_DEPTH(512), .STEM_WORDS(256), .LATENCY(21),
+		.WGT_WORDS(2048), .ACC_DEPTH(512), .STEM_WORDS(256), .LATENCY(21), .DW_TAPS(9), .DW_LINE(64),
 		.CLOCK_KHZ(150000)
 	) dut (
 		.clk(clk), .rst(rst), .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid),
