@@ -13,7 +13,9 @@
 /* Of the deadline, at least this part is the cloud's however slow the edge is. */
 #define CLOUD_PART 0.5
 /* Time that waking threads takes. */
-#define SLACK_MS 2
+#define SLACK_MS 5
+/* An extension's time, with its wait, is about so many times main's. */
+#define FIRST_GUESS 4
 
 /* The image needs its lane no more. */
 static void free_lane(struct mea_session *s, const struct task *t)
@@ -79,11 +81,12 @@ static void come_back(void *ctx, const struct mea_cloud_answer *a)
 /* The longest that the cloud may take: what the edge's own answer needs is kept back. */
 static double patience(const struct mea_session *s, const struct task *t)
 {
-	double main_ms = t->r.cost[MEA_EXIT_MAIN].ms, keep;
+	double keep = SLACK_MS;
 
-	if (!is_hard(s, t))
-		return s->deadline_ms;
-	keep = SLACK_MS + (s->extension_ms > main_ms ? s->extension_ms : main_ms);
+	/* Of the first image only main's time is known. */
+	if (is_hard(s, t))
+		keep += s->extension_ms > 0 ? s->extension_ms
+					    : FIRST_GUESS * t->r.cost[MEA_EXIT_MAIN].ms;
 	return s->deadline_ms - keep > CLOUD_PART * s->deadline_ms ? s->deadline_ms - keep
 								   : CLOUD_PART * s->deadline_ms;
 }
