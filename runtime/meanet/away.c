@@ -93,13 +93,17 @@ static double patience(const struct mea_session *s, const struct task *t)
 
 int mea_task_send(struct mea_session *s, struct task *t)
 {
-	int rc;
+	const void *item = s->features ? (const void *)s->features : t->rgb;
+	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
+			     : 0;
 
+	if (rc)
+		return rc;
 	t->asked = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
 	s->n_away++;
 	pthread_mutex_unlock(&s->lock);
-	rc = mea_cloud_ask(s->cloud, t->rgb, t->asked + patience(s, t), come_back, t);
+	rc = mea_cloud_ask(s->cloud, item, t->asked + patience(s, t), come_back, t);
 	if (rc) {
 		pthread_mutex_lock(&s->lock);
 		s->n_away--;

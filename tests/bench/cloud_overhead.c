@@ -162,7 +162,7 @@ int main(int argc, char **argv)
 		.ops = &mea_infer_float, .max_batch = 1, .queue = 64, .threads = 1};
 	struct mea_server_options http = MEA_SERVER_OPTIONS_INIT;
 	struct mea_cloud_options cloud = {
-		.model = "tiny", .width = SIDE, .height = SIDE, .classes = CLASSES};
+		.model = "tiny", .item = {MEA_U8, SIDE, SIDE, 3}, .classes = CLASSES};
 	struct mea_repository *r = NULL;
 	struct mea_server *s = NULL;
 	struct mea_cloud *c = NULL;
