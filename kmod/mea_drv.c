@@ -212,6 +212,8 @@ void mea_device_remove(struct mea_device *mdev)
 	mea_hw_enable(mdev, false);
 	mea_hw_reset(mdev);
 	mea_hw_fail_all(mdev, -ENODEV);
+	if (mdev->loose)
+		drm_dev_get(&mdev->drm);	/* for good, like its buffers */
 	mutex_unlock(&mdev->hw_lock);
 	pm_runtime_dont_use_autosuspend(dev);
 	pm_runtime_put_noidle(dev);

@@ -96,9 +96,8 @@ int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *fil
 	u64 size;
 	int ret, idx;
 
-	if (args->flags || !args->size || args->handle || args->mmap_offset)
-		return -EINVAL;
-	if (args->size > (u64)MEA_SLOT_MAX_UNITS * 64)
+	if (args->flags || !args->size || args->handle || args->mmap_offset ||
+	    args->size > (u64)MEA_SLOT_MAX_UNITS * 64)
 		return -EINVAL;
 	size = round_up(args->size, PAGE_SIZE);
 	if (!drm_dev_enter(drm, &idx))

@@ -194,9 +194,7 @@ void mea_sched_release(struct drm_device *drm, void *unused)
 static int mea_check_args(const struct drm_mea_submit *args)
 {
 	if (args->flags || !args->slot_count || args->slot_count > DRM_MEA_MAX_SLOTS ||
-	    args->in_sync_count > DRM_MEA_MAX_IN_SYNCS)
-		return -EINVAL;
-	if (args->cmd_offset % MEA_CMD_BYTES)
+	    args->in_sync_count > DRM_MEA_MAX_IN_SYNCS || args->cmd_offset % MEA_CMD_BYTES)
 		return -EINVAL;
 	if (args->record_slot != ~0u &&
 	    (args->record_slot >= args->slot_count || args->record_offset % MEA_RECORD_ALIGN))
@@ -314,7 +312,9 @@ static struct mea_job *mea_job_create(struct mea_device *mdev, struct drm_file *
 	if (ret)
 		goto err;
 	if (pm_runtime_resume_and_get(mdev->drm.dev) < 0) {
-		ret = -EIO;	/* its reset failed */
+		/* Its reset failed. The next job tries again. */
+		pm_runtime_set_suspended(mdev->drm.dev);
+		ret = -EIO;
 		goto err;
 	}
 	job->pm_held = true;

@@ -62,6 +62,8 @@ def main():
     p.add_argument("--work", required=True, help="folder for checkpoints")
     p.add_argument("--epochs", type=int, default=8)
     p.add_argument("--width", type=int, default=16)
+    p.add_argument("--peak", type=float, default=0.2, help="highest learning rate")
+    p.add_argument("--start", help="checkpoint of an earlier run whose weights to go on from")
     p.add_argument("--mirror", action="store_true", help="mirror images; not for letters")
     p.add_argument("--seed", type=int, default=1)
     args = p.parse_args()
@@ -77,7 +79,9 @@ def main():
 
     images, labels = tp.load(os.path.join(args.data, "train.bin"))
     net = Cloud(len(bundle["classes"]), args.width)
-    tp.fit("cloud", args.work, net, net.parameters(), net, images, labels, args.epochs, 0.2, net.train)
+    if args.start:
+        net.load_state_dict(torch.load(args.start)["model"])
+    tp.fit("cloud", args.work, net, net.parameters(), net, images, labels, args.epochs, args.peak, net.train)
     test_images, test_labels = tp.load(os.path.join(args.data, "test.bin"))
     with torch.no_grad():
         right = sum((net(tp.normalise(x)).argmax(1) == y).sum().item()
@@ -91,7 +95,8 @@ def main():
     bundle["files"]["cloud"] = tp.entry(args.bundle, "cloud.onnx")
     bundle["accuracy"]["float"]["cloud"] = accuracy
     bundle["made_cloud"] = (f"models/train_cloud_pytorch.py, PyTorch {torch.__version__}, seed {args.seed}, "
-                            f"width {args.width}, {args.epochs} epochs")
+                            f"width {args.width}, {args.epochs} epochs with peak {args.peak}"
+                            + (", from an earlier run" if args.start else ""))
     with open(path, "w") as f:
         json.dump(bundle, f, indent=1)
         f.write("\n")

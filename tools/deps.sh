@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, kmod, cosim
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -12,8 +12,10 @@ run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-
 	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev opencl-headers
 	pocl-opencl-icd ocl-icd-libopencl1"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
-check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps curl openssl"
+check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq procps curl openssl iproute2"
 lint="clang-format cppcheck"
+# Servers that mea serve is tested and measured beside.
+cloud="haproxy nginx-light"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
@@ -25,6 +27,7 @@ for group in "$@"; do
 	case $group in
 	run) want="$want $run" ;;
 	check) want="$want $check" ;;
+	cloud) want="$want $cloud" ;;
 	lint) want="$want $lint" ;;
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;

@@ -14,7 +14,7 @@ struct run {
 	const char *bundle, *backends, *device;
 	const char *cloud, *cloud_ca, *cloud_cert, *cloud_key;
 	double threshold;
-	bool has_threshold;
+	bool has_threshold, cloud_features;
 	int deadline_ms;
 	bool each, json, verbose;
 	struct images images;
@@ -36,6 +36,7 @@ enum {
 	OPT_EACH,
 	OPT_JSON,
 	OPT_CLOUD,
+	OPT_CLOUD_SEND,
 	OPT_CLOUD_CA,
 	OPT_CLOUD_CERT,
 	OPT_CLOUD_KEY,
@@ -56,6 +57,10 @@ static const struct argp_option options[] = {
 	{"deadline", OPT_DEADLINE, "MS", 0,
 	 "a complex image is answered within so many ms after main, by the edge if need be (500)",
 	 0},
+	{"cloud-send", OPT_CLOUD_SEND, "WHAT", 0,
+	 "image, or features: main's int8 features, for a cloud model that starts from them "
+	 "(image)",
+	 0},
 	{"cloud-ca", OPT_CLOUD_CA, "FILE", 0, "PEM authority that vouches for https servers", 0},
 	{"cloud-cert", OPT_CLOUD_CERT, "FILE", 0, "PEM certificate to show to them", 0},
 	{"cloud-key", OPT_CLOUD_KEY, "FILE", 0, "its key", 0},
@@ -72,6 +77,11 @@ static error_t parse_cloud(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case OPT_CLOUD:
 		r->cloud = arg;
+		return 0;
+	case OPT_CLOUD_SEND:
+		r->cloud_features = !strcmp(arg, "features");
+		if (!r->cloud_features && strcmp(arg, "image"))
+			argp_error(state, "--cloud-send: '%s' is neither image nor features", arg);
 		return 0;
 	case OPT_CLOUD_CA:
 		r->cloud_ca = arg;
@@ -154,6 +164,7 @@ static int open_all(struct run *r)
 	o.backends = r->backends;
 	o.device = r->device;
 	o.cloud = r->cloud;
+	o.cloud_features = r->cloud_features;
 	o.cloud_ca = r->cloud_ca;
 	o.cloud_cert = r->cloud_cert;
 	o.cloud_key = r->cloud_key;

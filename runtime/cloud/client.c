@@ -410,15 +410,15 @@ const char *mea_cloud_missed(struct mea_cloud *c)
 	return missed;
 }
 
-int mea_cloud_ask(struct mea_cloud *c, const uint8_t *rgb, double deadline_ms, mea_cloud_done done,
+int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea_cloud_done done,
 		  void *ctx)
 {
-	size_t size = (size_t)c->opt.width * (size_t)c->opt.height * 3;
+	size_t size = mea_oip_item_bytes(&c->opt.item);
 	struct call *call = calloc(1, sizeof(*call) + size);
 
 	if (!call)
 		return mea_fail(MEA_ENOMEM, "out of memory");
-	memcpy(call->rgb, rgb, size);
+	memcpy(call->item, item, size);
 	call->begun = mea_now_ms();
 	call->deadline = deadline_ms;
 	call->done = done;

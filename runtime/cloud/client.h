@@ -7,6 +7,8 @@
 #ifndef MEA_CLOUD_CLIENT_H
 #define MEA_CLOUD_CLIENT_H
 
+#include "cloud/oip.h"
+
 #include <stdint.h>
 
 struct mea_cloud;
@@ -16,7 +18,8 @@ struct mea_cloud_options {
 	 * /v2/models/NAME[/versions/N] names another model than `model`. */
 	const char *urls, *model;
 	const char *ca, *cert, *key; /* PEM files, each may be NULL */
-	int width, height, classes;  /* what the model must take and give */
+	struct mea_oip_item item;    /* what the model must take, */
+	int classes;		     /* and how many logits it must give */
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
 };
@@ -55,11 +58,11 @@ void mea_cloud_close(struct mea_cloud *c);
 const char *mea_cloud_missed(struct mea_cloud *c);
 
 /*
- * Asks about an image (height x width x RGB, copied). done is called once from the client's
- * thread, by deadline_ms of mea_now_ms()'s clock at the latest, and must not block.
+ * Asks about an image (its item, height x width x channels bytes, copied). done is called once from
+ * the client's thread, by deadline_ms of mea_now_ms()'s clock at the latest, and must not block.
  * Any thread. Fails only without memory; done is then not called.
  */
-int mea_cloud_ask(struct mea_cloud *c, const uint8_t *rgb, double deadline_ms, mea_cloud_done done,
+int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea_cloud_done done,
 		  void *ctx);
 
 void mea_cloud_link(struct mea_cloud *c, struct mea_cloud_link *link);

@@ -49,7 +49,7 @@ struct call {
 	int n_tries;
 	const struct endpoint *last; /* that was tried */
 	struct mea_cloud_answer a;
-	uint8_t rgb[];
+	uint8_t item[];
 };
 
 /* One HTTP request, for a call or, when call is NULL, a probe. */

@@ -235,8 +235,7 @@ static int read_model(struct mea_cloud *c, struct endpoint *e, const struct tran
 
 	if (!doc)
 		return MEA_EINVAL;
-	rc = mea_oip_target_parse(doc, c->opt.width, c->opt.height, c->opt.classes, e->binary,
-				  &e->target);
+	rc = mea_oip_target_parse(doc, &c->opt.item, c->opt.classes, e->binary, &e->target);
 	json_decref(doc);
 	return rc;
 }

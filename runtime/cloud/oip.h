@@ -84,28 +84,36 @@ json_t *mea_oip_data_write(enum mea_dtype type, size_t count, const void *in);
 /* Reads a list of dimensions, at most MEA_RANK_MAX, each at least min. */
 int mea_oip_shape(const json_t *list, const char *tensor, int64_t min, struct mea_shape *s);
 
-/* --- images, for the client ------------------------------------------------------ */
+/* --- images or features, for the client ------------------------------------------------------ */
 
-/* The ways to send an image, the shortest first. */
+/* What is sent of an image: its own bytes (MEA_U8, 3 channels), or main's features (MEA_I8). */
+struct mea_oip_item {
+	enum mea_dtype type; /* one byte an element */
+	int height, width, channels;
+};
+
+size_t mea_oip_item_bytes(const struct mea_oip_item *item);
+
+/* The ways to send it, the shortest first. */
 enum mea_oip_form { MEA_FORM_RAW, MEA_FORM_BINARY, MEA_FORM_JSON };
 
 /* What a server said about its model, as far as an image needs it. */
 struct mea_oip_target {
 	char input[128], output[128];
 	struct mea_shape shape; /* of the request: one image */
-	bool planes;		/* the model wants planes (CHW), not pixels */
+	bool planes;		/* the model wants planes (CHW), not pixels (HWC) */
 	int classes;
 	enum mea_dtype type; /* of the input */
 	enum mea_oip_form form;
 };
 
 /*
- * Fills t from a model's metadata, or fails when the model is not what a bundle needs: one
- * uint8 input of height x width x 3 bytes (or 3 planes), one float output with
- * `classes` values for each. binary: the server announced the binary extension.
+ * Fills t from a model's metadata, or fails when the model is not what is needed: one input of
+ * item's type and shape, as pixels or as planes, and one float output with `classes` values
+ * for each. binary: the server announced the binary extension.
  */
-int mea_oip_target_parse(const json_t *metadata, int width, int height, int classes, bool binary,
-			 struct mea_oip_target *t);
+int mea_oip_target_parse(const json_t *metadata, const struct mea_oip_item *item, int classes,
+			 bool binary, struct mea_oip_target *t);
 
 /* The body of a request with one input of `bytes` bytes, and its JSON part's length; timeout_us
  * 0: none. A raw body has no place for it, a header carries it then. The caller frees *body. */

@@ -8,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+size_t mea_oip_item_bytes(const struct mea_oip_item *item)
+{
+	return (size_t)item->height * (size_t)item->width * (size_t)item->channels;
+}
+
 /* --- what the server said about its model ------------------------------------------ */
 
 /* The only element of metadata's list `key`, with name, type and shape; -1 is a free dimension. */
@@ -55,8 +60,28 @@ static bool guessable(const struct mea_shape *s)
 	return open <= 1;
 }
 
-int mea_oip_target_parse(const json_t *metadata, int width, int height, int classes, bool binary,
-			 struct mea_oip_target *t)
+/* The input must be item, as pixels or planes. */
+static int check_input(const struct mea_shape *in, const struct mea_oip_item *item,
+		       struct mea_oip_target *t)
+{
+	int h = item->height, w = item->width, c = item->channels;
+	char text[96];
+
+	if (t->type != item->type)
+		return mea_fail(MEA_EINVAL, "the model's input '%s' is %s; %s is sent", t->input,
+				mea_oip_type_name(t->type), mea_oip_type_name(item->type));
+	t->planes = !matches(in, h, w, c);
+	if (t->planes && !matches(in, c, h, w))
+		return mea_fail(MEA_EINVAL,
+				"the model's input '%s' has shape %s; %dx%dx%d or %dx%dx%d is sent",
+				t->input, mea_shape_text(in, text, sizeof(text)), h, w, c, c, h, w);
+	t->shape = t->planes ? (struct mea_shape){4, {1, c, h, w}}
+			     : (struct mea_shape){4, {1, h, w, c}};
+	return 0;
+}
+
+int mea_oip_target_parse(const json_t *metadata, const struct mea_oip_item *item, int classes,
+			 bool binary, struct mea_oip_target *t)
 {
 	struct mea_shape in, out;
 	char text[96];
@@ -65,18 +90,9 @@ int mea_oip_target_parse(const json_t *metadata, int width, int height, int clas
 	if (rc)
 		return rc;
 	t->type = (enum mea_dtype)type;
-	if (t->type != MEA_U8)
-		return mea_fail(MEA_EINVAL, "the model's input '%s' is %s; images are UINT8",
-				t->input, mea_oip_type_name(t->type));
-	t->planes = !matches(&in, height, width, 3);
-	if (t->planes && !matches(&in, 3, height, width))
-		return mea_fail(MEA_EINVAL,
-				"the model's input '%s' has shape %s; images are %dx%dx3 or "
-				"3x%dx%d",
-				t->input, mea_shape_text(&in, text, sizeof(text)), height, width,
-				height, width);
-	t->shape = t->planes ? (struct mea_shape){4, {1, 3, height, width}}
-			     : (struct mea_shape){4, {1, height, width, 3}};
+	rc = check_input(&in, item, t);
+	if (rc)
+		return rc;
 	rc = only(metadata, "outputs", t->output, sizeof(t->output), &type, &out);
 	if (rc)
 		return rc;

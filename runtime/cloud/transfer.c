@@ -201,25 +201,24 @@ static void add_header(struct transfer *t, const char *name, long long value)
 	t->headers = l ? l : t->headers;
 }
 
-/* The image as the model wants it. */
+/* The item as the model wants it. */
 static int make_body(struct mea_cloud *c, struct transfer *t, uint64_t timeout_us, size_t *size,
 		     long long *json)
 {
 	const struct mea_oip_target *target = &t->endpoint->target;
-	size_t pixels = (size_t)c->opt.width * (size_t)c->opt.height;
-	const uint8_t *rgb = t->call->rgb;
+	size_t bytes = mea_oip_item_bytes(&c->opt.item), n = (size_t)c->opt.item.channels;
+	const uint8_t *item = t->call->item;
 	uint8_t *planes = NULL;
 	int rc;
 
 	if (target->planes) {
-		planes = malloc(pixels * 3);
+		planes = malloc(bytes);
 		if (!planes)
 			return mea_fail(MEA_ENOMEM, "out of memory");
-		for (size_t i = 0; i < pixels * 3; i++)
-			planes[i % 3 * pixels + i / 3] = rgb[i];
+		for (size_t i = 0; i < bytes; i++)
+			planes[i % n * (bytes / n) + i / n] = item[i];
 	}
-	rc = mea_oip_ask(target, planes ? planes : rgb, pixels * 3, timeout_us, &t->body, size,
-			 json);
+	rc = mea_oip_ask(target, planes ? planes : item, bytes, timeout_us, &t->body, size, json);
 	free(planes);
 	return rc;
 }

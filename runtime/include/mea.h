@@ -77,6 +77,9 @@ struct mea_options {
 	 * than the bundle's name. NULL: no cloud. Servers that cannot be reached are looked
 	 * for again; one that has a model of other shapes is an error. */
 	const char *cloud;
+	/* Send main's features (int8, height x width x channels, as main.int8.onnx has them)
+	 * instead of the image: for a cloud model that starts from them. */
+	bool cloud_features;
 	/* PEM files for https: authority (NULL: the system's), own certificate and key. */
 	const char *cloud_ca, *cloud_cert, *cloud_key;
 	/* Within so many ms after main an image that went to the cloud is answered, by the

@@ -13,7 +13,9 @@
 /* Of the deadline, at least this part is the cloud's however slow the edge is. */
 #define CLOUD_PART 0.5
 /* Time that waking threads takes. */
-#define SLACK_MS 2
+#define SLACK_MS 5
+/* An extension's time, with its wait, is about so many times main's. */
+#define FIRST_GUESS 4
 
 /* The image needs its lane no more. */
 static void free_lane(struct mea_session *s, const struct task *t)
@@ -79,24 +81,29 @@ static void come_back(void *ctx, const struct mea_cloud_answer *a)
 /* The longest that the cloud may take: what the edge's own answer needs is kept back. */
 static double patience(const struct mea_session *s, const struct task *t)
 {
-	double main_ms = t->r.cost[MEA_EXIT_MAIN].ms, keep;
+	double keep = SLACK_MS;
 
-	if (!is_hard(s, t))
-		return s->deadline_ms;
-	keep = SLACK_MS + (s->extension_ms > main_ms ? s->extension_ms : main_ms);
+	/* Of the first image only main's time is known. */
+	if (is_hard(s, t))
+		keep += s->extension_ms > 0 ? s->extension_ms
+					    : FIRST_GUESS * t->r.cost[MEA_EXIT_MAIN].ms;
 	return s->deadline_ms - keep > CLOUD_PART * s->deadline_ms ? s->deadline_ms - keep
 								   : CLOUD_PART * s->deadline_ms;
 }
 
 int mea_task_send(struct mea_session *s, struct task *t)
 {
-	int rc;
+	const void *item = s->features ? (const void *)s->features : t->rgb;
+	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
+			     : 0;
 
+	if (rc)
+		return rc;
 	t->asked = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
 	s->n_away++;
 	pthread_mutex_unlock(&s->lock);
-	rc = mea_cloud_ask(s->cloud, t->rgb, t->asked + patience(s, t), come_back, t);
+	rc = mea_cloud_ask(s->cloud, item, t->asked + patience(s, t), come_back, t);
 	if (rc) {
 		pthread_mutex_lock(&s->lock);
 		s->n_away--;

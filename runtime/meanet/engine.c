@@ -252,3 +252,8 @@ int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const fl
 	*logits = e->logits;
 	return 0;
 }
+
+int mea_engine_features(struct mea_engine *e, int lane, int8_t *out)
+{
+	return e->ops->buf_read(e->lanes[lane].features[0], out);
+}

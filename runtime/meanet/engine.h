@@ -41,4 +41,7 @@ int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_r
  * next call. */
 int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const float **logits);
 
+/* Copies main's features as it left them in the lane, int8 NHWC, to out. */
+int mea_engine_features(struct mea_engine *e, int lane, int8_t *out);
+
 #endif

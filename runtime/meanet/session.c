@@ -138,18 +138,29 @@ static int start_thread(struct mea_session *s)
 static int open_cloud(struct mea_session *s, const struct mea_options *o)
 {
 	const struct mea_bundle *b = s->model->bundle;
+	const struct mea_qnet *main = s->model->main;
+	const struct mea_qtensor *f = &main->tensors[main->outputs[MEA_OUT_FEATURES]];
 	struct mea_cloud_options c = {.urls = o->cloud,
 				      .model = b->name,
 				      .ca = o->cloud_ca,
 				      .cert = o->cloud_cert,
 				      .key = o->cloud_key,
-				      .width = b->width,
-				      .height = b->height,
+				      .item = {MEA_U8, b->height, b->width, 3},
 				      .classes = b->n_classes,
 				      .note = o->note,
 				      .note_ctx = o->note_ctx};
 
-	return o->cloud ? mea_cloud_open(&c, &s->cloud) : 0;
+	if (!o->cloud)
+		return 0;
+	if (o->cloud_features) {
+		if (main->n_outputs <= MEA_OUT_FEATURES)
+			return mea_fail(MEA_EINVAL, "%s: main has no features to send", b->dir);
+		c.item = (struct mea_oip_item){MEA_I8, f->h, f->w, f->c};
+		s->features = malloc(mea_oip_item_bytes(&c.item));
+		if (!s->features)
+			return mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	return mea_cloud_open(&c, &s->cloud);
 }
 
 int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
@@ -236,6 +247,7 @@ void mea_close(struct mea_session *s)
 	free(s->tasks);
 	free(s->running);
 	free(s->freed);
+	free(s->features);
 	mea_model_free(s->model);
 	free(s);
 }

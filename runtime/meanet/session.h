@@ -52,6 +52,7 @@ struct mea_session {
 	struct mea_model *model;
 	int jobs;
 	int lanes;		 /* images at a backend or at the cloud */
+	int8_t *features;	 /* room to send them; NULL: images are sent */
 	struct mea_cloud *cloud; /* NULL: none */
 	double deadline_ms;
 	void (*note)(const char *text, void *ctx);

@@ -13,3 +13,11 @@ $(B)/libmea_train.a: $(TRAIN_OBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 ALL_TARGETS += $(B)/libmea_train.a
+
+# Whole steps against PyTorch, where Debian's python3-torch is installed.
+$(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS)
+
+CHECK_EXTRA += $(B)/tests/train/torch_step
+CHECK_SCRIPTS += $(B)/tests/train/torch_step

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests and measurements of runtime/cloud that are not part of `make check`.
 #
+#   make check-cloud faults in network namespaces with the strict limit of 20 ms; HAProxy
+#   make check-interop the public Triton client; KServe and MLServer as clouds (needs python3 and its packages)
+#   make bench-cloud   overhead beside nginx, 1,000 connections, 60 s at 80 % of the capacity
 #   make fuzz-http   the request and response parsers under libFuzzer, FUZZ_SECONDS each
 
 # The parsers, with the sanitizers of the fuzzing build.
@@ -20,3 +23,30 @@ fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response
 			-max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/ \
 			build/fuzz/http_$$what tests/fuzz/http_seeds/$$what || exit 1; \
 	done
+
+# tests/cloud/*.c: programs of these tests.
+CLOUD_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/cloud/*.c)))
+$(CLOUD_BINS): EXTRA_CFLAGS += -I.
+$(CLOUD_BINS): %: %.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+# A busy machine may be late: in `make check` the limit is generous, and the long part left out.
+CHECK_SCRIPTS += tests/cloud/faults.sh
+check-programs: $(CLOUD_BINS)
+check: export GRACE_MS = 1000
+check: export QUICK = 1
+
+.PHONY: check-cloud
+check-cloud: $(B)/mea $(CLOUD_BINS)
+	@MEA=$(B)/mea tests/run.sh tests/cloud/faults.sh tests/cloud/haproxy.sh
+
+# Measurements; the machine should have nothing else to do.
+.PHONY: bench-cloud
+bench-cloud: $(B)/mea $(BENCH_BINS)
+	@tests/bench/cloud.sh $(B)
+
+# With programs of others, from Python's package index, pinned, under build/interop.
+.PHONY: check-interop
+check-interop: $(B)/mea $(B)/tests/e2e/helper
+	@MEA=$(B)/mea tests/run.sh tests/cloud/interop.sh

@@ -4,9 +4,13 @@
  *
  *   helper json FILE [PATH]          checks that FILE is one JSON value; prints the
  *                                    one at PATH, such as exits.0.name
+ *   helper cut BUNDLE FILE           writes main's exit alone, from its int8 features on
  *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
  */
 #include "data/glyphs.h"
+#include "graph/graph.h"
+#include "mea.h"
+#include "meanet/model.h"
 
 #include <jansson.h>
 #include <png.h>
@@ -106,10 +110,66 @@ static int write_jpeg(const char *file, uint8_t *rgb, int side)
 	return fclose(f) != 0;
 }
 
+/* Lets g begin at its features: int8 rows of pixels, scaled as in the int8 network. */
+static int begin_at_features(struct mea_graph *g, const struct mea_qtensor *t)
+{
+	struct mea_shape pixels = {4, {1, t->h, t->w, t->c}}, planes = {4, {1, t->c, t->h, t->w}};
+	struct mea_shape scalar = {0, {0}};
+	int8_t zero = (int8_t)t->zero_point;
+	struct mea_attrs turn = mea_attrs_default(MEA_OP_Transpose);
+	int old = g->outputs[MEA_OUT_FEATURES], in[3], real, cut;
+
+	turn.n_axes = 4;
+	memcpy(turn.axes, (int64_t[]){0, 3, 1, 2}, 4 * sizeof(int64_t));
+	in[0] = mea_graph_add_input(g, "int8_features", MEA_I8, &pixels);
+	in[1] = mea_graph_add_const(g, "scale", MEA_F32, &scalar, &t->scale);
+	in[2] = mea_graph_add_const(g, "zero", MEA_I8, &scalar, &zero);
+	real = mea_graph_add_value(g, "real_features", MEA_F32, &pixels);
+	cut = mea_graph_add_value(g, "cut_features", MEA_F32, &planes);
+	if (in[0] < 0 || in[1] < 0 || in[2] < 0 || real < 0 || cut < 0)
+		return 1;
+	mea_graph_replace(g, old, cut);
+	mea_graph_add_node(g, MEA_OP_DequantizeLinear, NULL, in, 3, real, NULL);
+	mea_graph_add_node(g, MEA_OP_Transpose, NULL, &real, 1, cut, &turn);
+	/* The logits alone; once nothing needs the image any more, without it. */
+	g->n_outputs = 1;
+	g->inputs[1] = g->inputs[0];
+	g->inputs[0] = in[0];
+	if (mea_graph_prune(g))
+		return 1;
+	g->n_inputs = 1;
+	return mea_graph_prune(g);
+}
+
+static int cut(const char *bundle, const char *file)
+{
+	struct mea_model *m;
+	struct mea_graph *g = NULL;
+	char *path = NULL;
+	int rc = mea_model_load(bundle, &m);
+
+	if (!rc)
+		rc = mea_bundle_path(m->bundle, MEA_NET_MAIN, MEA_FLOAT, &path);
+	if (!rc)
+		rc = mea_graph_load(path, NULL, &g);
+	if (!rc)
+		rc = begin_at_features(g, &m->main->tensors[m->main->outputs[MEA_OUT_FEATURES]]);
+	if (!rc)
+		rc = mea_graph_write(g, file);
+	if (rc)
+		fprintf(stderr, "helper: %s\n", mea_errmsg());
+	free(path);
+	mea_graph_free(g);
+	mea_model_free(m);
+	return rc != 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "json"))
 		return json(argv[2], argc > 3 ? argv[3] : NULL);
+	if (argc == 4 && !strcmp(argv[1], "cut"))
+		return cut(argv[2], argv[3]);
 	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
 		int scale = atoi(argv[4]), rc = 1;
 		uint8_t *rgb = enlarged((uint32_t)atoi(argv[3]), scale);
@@ -120,6 +180,7 @@ int main(int argc, char **argv)
 		free(rgb);
 		return rc;
 	}
-	fputs("usage: helper json FILE [PATH] | png|jpeg FILE INDEX SCALE\n", stderr);
+	fputs("usage: helper json FILE [PATH] | cut BUNDLE FILE | png|jpeg FILE INDEX SCALE\n",
+	      stderr);
 	return 2;
 }

@@ -147,6 +147,26 @@ ok "named as the file" get 200 /v2/models/cloud
 kill $server
 wait $server
 
+# Features instead of images: the cloud computes main's own exit from them, so that its answer must
+# be main's, which for easy images is the edge's.
+mkdir -p "$T/cut"
+ok "a cut model" "$HELPER" cut $G "$T/cut/glyphs.onnx"
+ok "served" serve "$T/cut/glyphs.onnx"
+ok "takes int8" get 200 /v2/models/glyphs
+ok "as metadata says" is inputs.0.datatype INT8
+ok "edge alone" run 0 run $G --backend ref --limit 200 --json --each
+jq -c '.each[] | select(.exit == "main") | [.index, .class]' "$T/out" >"$T/easy"
+ok "features" run 0 run $G --backend ref --limit 200 --json --each --threshold 0 --cloud "$url" --cloud-send features
+ok "all at the cloud" is exits.2.images 200
+up=$(json exits.2.bytes_up)
+ok "bytes of features" awk "BEGIN {exit !($up > 8192 && $up < 8700)}"
+jq -c '.each[] | [.index, .class]' "$T/out" >"$T/all"
+ok "main's answers" test "$(grep -cxF -f "$T/all" "$T/easy")" -ge $(($(wc -l <"$T/easy") * 98 / 100))
+ok "an image there is refused" fails 1 "is INT8; UINT8 is sent" run $G --limit 1 --cloud "$url"
+ok "features to a model of images" fails 2 "neither image nor features" run $G --cloud-send x
+kill $server
+wait $server
+
 # TLS.
 certificate server IP:127.0.0.1 >"$T/err" 2>&1
 certificate client DNS:edge >>"$T/err" 2>&1

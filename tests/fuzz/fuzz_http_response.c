@@ -10,6 +10,7 @@
 
 static void metadata(const uint8_t *data, size_t size, bool binary)
 {
+	static const struct mea_oip_item item = {MEA_U8, 4, 4, 3};
 	struct mea_oip_target t;
 	json_t *doc = mea_oip_json(data, size, "metadata");
 	uint8_t image[4 * 4 * 3] = {0};
@@ -17,7 +18,7 @@ static void metadata(const uint8_t *data, size_t size, bool binary)
 	size_t n;
 	void *body;
 
-	if (doc && mea_oip_target_parse(doc, 4, 4, CLASSES, binary, &t) == 0)
+	if (doc && mea_oip_target_parse(doc, &item, CLASSES, binary, &t) == 0)
 		for (int form = MEA_FORM_RAW; form <= MEA_FORM_JSON; form++) {
 			t.form = (enum mea_oip_form)form;
 			if (mea_oip_ask(&t, image, sizeof(image), 1000, &body, &n, &json) == 0)

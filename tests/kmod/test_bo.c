@@ -2,11 +2,9 @@
 /* Buffers: contents, mappings, lifetime, and sharing between processes and devices. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -291,33 +289,10 @@ TEST(exported_memory_outlives_file_and_handle)
 	munmap(map, BYTES);
 }
 
-/* A dma-buf of another exporter from pages in this order; -1 with errno. */
-static int foreign(const unsigned *order, unsigned n)
-{
-	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + n * sizeof(list->list[0]));
-	int memfd = memfd_create("pages", MFD_ALLOW_SEALING), dev, dmabuf;
-
-	require_eq(ftruncate(memfd, n * PAGE), 0);
-	require_eq(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
-	list->count = n;
-	for (unsigned i = 0; i < n; i++) {
-		list->list[i].memfd = (uint32_t)memfd;
-		list->list[i].offset = order[i] * PAGE;
-		list->list[i].size = PAGE;
-	}
-	dev = open("/dev/udmabuf", O_RDWR);
-	require(dev >= 0, "no udmabuf");
-	dmabuf = ioctl(dev, UDMABUF_CREATE_LIST, list);
-	close(dev);
-	close(memfd);
-	free(list);
-	return dmabuf;
-}
-
 TEST(foreign_page_as_a_slot)
 {
 	static const unsigned order[] = {0};
-	int dmabuf = foreign(order, 1);
+	int dmabuf = foreign_dmabuf(order, 1);
 	uint32_t handle = 0;
 	struct copy c;
 	struct bo view = {.size = PAGE};
@@ -342,7 +317,7 @@ TEST(foreign_page_as_a_slot)
 TEST(scattered_pages_are_refused)
 {
 	static const unsigned up[] = {0, 1, 2, 3}, down[] = {3, 2, 1, 0};
-	int a = foreign(up, 4), b = foreign(down, 4), refused = 0;
+	int a = foreign_dmabuf(up, 4), b = foreign_dmabuf(down, 4), refused = 0;
 	uint32_t handle;
 
 	require(a >= 0 && b >= 0);

@@ -254,9 +254,14 @@ TEST(bus_errors)
 /* All ones from every register: the device is gone, though nobody was told. */
 TEST(gone_and_back)
 {
+	int rc;
+
 	require_eq(side("gone on"), 0);
-	require_eq(job_submit(fd, &c.job), 0);
-	expect_eq(sync_result(fd, c.job.s.out_sync, WAIT_MS), -ENODEV);
+	rc = job_submit(fd, &c.job);
+	/* Asleep, it does not wake. */
+	expect(rc == 0 || rc == -EIO, "%d", rc);
+	if (!rc)
+		expect_eq(sync_result(fd, c.job.s.out_sync, WAIT_MS), -ENODEV);
 	require_eq(side("gone off"), 0);
 	expect_sound();
 }
@@ -280,6 +285,9 @@ TEST(gone_during_a_job)
 /* It ignores the reset: cut off from the bus, every later job is refused, unbind works. */
 TEST(stuck_in_reset)
 {
+	if (on_platform())
+		check_skip(
+			"nothing cuts this platform device off, so its buffers are kept for good");
 	require_eq(side("stuck on"), 0);
 	require_eq(side("hang"), 0);
 	submit_mixed(1);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Mutation check: plants one fault at a time in a copy of the RTL, builds a 4x4
-# simulator of it, and expects the random networks, the job tests or the guard tests
-# to fail. Prints TAP; a mutant that survives is a failure of the tests.
+# simulator of it, and expects the random networks, the job tests, the guard tests or
+# a module's bench to fail. Prints TAP; a mutant that survives is a failure of the tests.
 #
 #   tests/rtl/mutants.sh BUILD-FOLDER
 set -u
@@ -34,6 +34,9 @@ depthwise: parameters too early|mea_dw.v|loading && (!pars \|\| !retiring)|loadi
 depthwise: reads a bank that serves the array|mea_dw.v|(!in_map \|\| act_ready)|1'b1
 depthwise: the next one does not wait|mea_dw.v|(gap == 8'd0 \|\| !retiring)|1'b1
 gap: ignored|mea_stream.v|since_issue >= gap;|1'b1;
+guard: page borders not checked|mea_guard.v|page_end > 15'd4096;|1'b0;
+queue: a push while it is full overwrites|mea_fifo.v|if (push && !full) begin|if (push) begin
+tokens: the fault one token early|mea_tokens.v|&& count == TOP;|\&\& count >= TOP - 8'd1;
 M
 }
 
@@ -43,6 +46,11 @@ caught_by() {
 	timeout 120 "$b/tests/rtl/random_layers" 4x4 1500 1 >/dev/null 2>&1 || { echo "random layers"; return; }
 	timeout 60 "$b/tests/rtl/guard" 4x4 >/dev/null 2>&1 || { echo "guard"; return; }
 	timeout 60 "$b/tests/rtl/jobs" 4x4 >/dev/null 2>&1 || { echo "jobs"; return; }
+	local bench
+	for bench in guard fifo tokens; do
+		RTL=$work/rtl tests/rtl/icarus/run.sh $bench >/dev/null 2>&1 ||
+			{ echo "the bench of mea_$bench"; return; }
+	done
 }
 
 while IFS= read -r line; do

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A cloud for tests, in this process, that answers looks as it should and images with a fault. */
+/* A cloud for tests that answers looks as it should and images with a fault. Images are SIDE x SIDE
+ * pixels, answers have CLASSES logits; who includes this says so. */
 #ifndef CLOUD_FAULTY_H
 #define CLOUD_FAULTY_H
-
-#include <criterion/criterion.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -40,7 +39,7 @@ struct faulty {
 
 static void reply(int fd, int status, const char *headers, const char *body)
 {
-	char text[1024];
+	char text[8192];
 	int n = snprintf(text, sizeof(text), "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%s\r\n%s",
 			 status, strlen(body), headers, body);
 
@@ -48,9 +47,20 @@ static void reply(int fd, int status, const char *headers, const char *body)
 		return;
 }
 
-#define LOGITS(shape, data)                                                                        \
-	"{\"model_name\":\"m\",\"outputs\":[{\"name\":\"logits\",\"datatype\":\"FP32\","           \
-	"\"shape\":" shape ",\"data\":" data "}]}"
+/* Logits of shape [1, n], the last of which is the largest. */
+static void reply_logits(int fd, int n)
+{
+	char body[4096];
+	int at = snprintf(body, sizeof(body),
+			  "{\"model_name\":\"m\",\"outputs\":[{\"name\":\"logits\","
+			  "\"datatype\":\"FP32\",\"shape\":[1,%d],\"data\":[9",
+			  n);
+
+	for (int i = 1; i < n; i++)
+		at += snprintf(body + at, sizeof(body) - (size_t)at, ",0");
+	snprintf(body + at, sizeof(body) - (size_t)at, "]}]}");
+	reply(fd, 200, "", body);
+}
 
 /* Returns false when the connection is to end. */
 static bool reply_infer(struct faulty *f, int fd, bool raw)
@@ -67,7 +77,7 @@ static bool reply_infer(struct faulty *f, int fd, bool raw)
 			return false;
 		return false;
 	case FAULT_SHAPE:
-		reply(fd, 200, "", LOGITS("[1,2]", "[1,2]"));
+		reply_logits(fd, CLASSES + 1);
 		return true;
 	case FAULT_NO_JSON:
 		reply(fd, 200, "", "<html>Welcome</html>");
@@ -93,21 +103,25 @@ static bool reply_infer(struct faulty *f, int fd, bool raw)
 	case FAULT_NONE:
 		break;
 	}
-	reply(fd, 200, "", LOGITS("[1,6]", "[0,0,0,0,0,9]"));
+	reply_logits(fd, CLASSES);
 	return true;
 }
 
 static bool reply_look(struct faulty *f, int fd, const char *head)
 {
+	char model[512];
+
+	snprintf(model, sizeof(model),
+		 "{\"name\":\"m\",\"platform\":\"x\",\"inputs\":[{\"name\":\"image\","
+		 "\"datatype\":\"UINT8\",\"shape\":[-1,%d,%d,3]}],\"outputs\":[{\"name\":"
+		 "\"logits\",\"datatype\":\"FP32\",\"shape\":[-1,%d]}]}",
+		 SIDE, SIDE, CLASSES);
 	if (!f->healthy)
 		reply(fd, 400, "", "");
 	else if (strstr(head, "/v2/health"))
 		reply(fd, 200, "", "");
 	else if (strstr(head, "/v2/models"))
-		reply(fd, 200, "",
-		      "{\"name\":\"m\",\"platform\":\"x\",\"inputs\":[{\"name\":\"image\","
-		      "\"datatype\":\"UINT8\",\"shape\":[-1,4,4,3]}],\"outputs\":[{\"name\":"
-		      "\"logits\",\"datatype\":\"FP32\",\"shape\":[-1,6]}]}");
+		reply(fd, 200, "", model);
 	else
 		reply(fd, 200, "", "{\"name\":\"x\",\"extensions\":[\"binary_tensor_data\"]}");
 	return true;
@@ -175,21 +189,22 @@ static void *faulty_run(void *arg)
 	return NULL;
 }
 
-static void faulty_start(struct faulty *f, enum fault fault)
+/* Starts it on a free port; false when it cannot. */
+static bool faulty_start(struct faulty *f, enum fault fault)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in a = {.sin_family = AF_INET};
 	socklen_t len = sizeof(a);
 
 	memset(f, 0, sizeof(*f));
 	f->fault = fault;
 	f->healthy = 1;
 	f->listen_fd = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(bind(f->listen_fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	cr_assert_eq(listen(f->listen_fd, 64), 0);
+	if (bind(f->listen_fd, (struct sockaddr *)&a, sizeof(a)) || listen(f->listen_fd, 64))
+		return false;
 	getsockname(f->listen_fd, (struct sockaddr *)&a, &len);
 	f->port = ntohs(a.sin_port);
 	snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%d/v2/models/m", f->port);
-	cr_assert_eq(pthread_create(&f->thread, NULL, faulty_run, f), 0);
+	return pthread_create(&f->thread, NULL, faulty_run, f) == 0;
 }
 
 /* f must live on: connections of its threads may. */

@@ -288,7 +288,8 @@ Test(oip, numbers_in_headers)
 static int target(const char *json, bool binary, struct mea_oip_target *t)
 {
 	json_t *doc = mea_oip_json(json, strlen(json), "metadata");
-	int rc = mea_oip_target_parse(doc, 5, 4, 7, binary, t);
+	static const struct mea_oip_item item = {MEA_U8, 4, 5, 3};
+	int rc = mea_oip_target_parse(doc, &item, 7, binary, t);
 
 	json_decref(doc);
 	return rc;
@@ -299,10 +300,10 @@ Test(oip_image, metadata_is_checked_against_the_bundle)
 	static const struct {
 		const char *json, *why;
 	} bad[] = {
-		{META("FP32", "[-1,4,5,3]", "[-1,7]"), "'in' is FP32; images are UINT8"},
-		{META("UINT8", "[-1,5,4,3]", "[-1,7]"), "images are 4x5x3"},
-		{META("UINT8", "[-1,60]", "[-1,7]"), "images are"},
-		{META("UINT8", "[2,4,5,3]", "[2,7]"), "images are"},
+		{META("FP32", "[-1,4,5,3]", "[-1,7]"), "'in' is FP32; UINT8 is sent"},
+		{META("UINT8", "[-1,5,4,3]", "[-1,7]"), "4x5x3 or 3x4x5 is sent"},
+		{META("UINT8", "[-1,60]", "[-1,7]"), "is sent"},
+		{META("UINT8", "[2,4,5,3]", "[2,7]"), "is sent"},
 		{META("UINT8", "[-1,4,5,3]", "[-1,8]"), "the bundle has 7 classes"},
 		{META("UINT8", "[-1,4,5,3]", "[7]"), "the bundle has 7 classes"},
 		{META("STRANGE", "[-1,4,5,3]", "[-1,7]"), "type STRANGE is not known"},

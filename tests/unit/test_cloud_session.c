@@ -166,7 +166,7 @@ static struct tally with_fault(enum fault fault, int n)
 	struct mea_session *s;
 	struct tally t;
 
-	faulty_start(&bad, fault);
+	cr_assert(faulty_start(&bad, fault));
 	cr_assert_eq(open_with(bad.url, &s), 0, "%s", mea_errmsg());
 	t = run_images(s, n);
 	mea_close(s);
@@ -233,7 +233,7 @@ Test(cloud_session, comes_back_when_the_cloud_does)
 	struct mea_session *s;
 	struct tally t;
 
-	faulty_start(&bad, FAULT_CLOSE);
+	cr_assert(faulty_start(&bad, FAULT_CLOSE));
 	cr_assert_eq(open_with(bad.url, &s), 0, "%s", mea_errmsg());
 	t = run_images(s, 100);
 	cr_expect_eq(t.cloud, 0);
@@ -254,7 +254,7 @@ Test(cloud_session, another_server_takes_over)
 	char urls[160];
 	struct tally t;
 
-	faulty_start(&bad, FAULT_503);
+	cr_assert(faulty_start(&bad, FAULT_503));
 	cloud_start(&good, NULL, NULL, 0);
 	snprintf(urls, sizeof(urls), "%s,%s", bad.url, good.url);
 	cr_assert_eq(open_with(urls, &s), 0, "%s", mea_errmsg());
@@ -272,7 +272,7 @@ Test(cloud_session, a_second_try_saves_a_dead_connection)
 	char urls[160];
 	struct tally t;
 
-	faulty_start(&bad, FAULT_SILENT);
+	cr_assert(faulty_start(&bad, FAULT_SILENT));
 	cloud_start(&good, NULL, NULL, 0);
 	snprintf(urls, sizeof(urls), "%s,%s", bad.url, good.url);
 	cr_assert_eq(open_with(urls, &s), 0, "%s", mea_errmsg());
@@ -322,7 +322,7 @@ Test(cloud_session, close_with_images_away)
 	uint8_t rgb[PIXELS];
 
 	threshold = 0;
-	faulty_start(&bad, FAULT_SILENT);
+	cr_assert(faulty_start(&bad, FAULT_SILENT));
 	cr_assert_eq(open_with(bad.url, &s), 0, "%s", mea_errmsg());
 	image(0, rgb);
 	for (uint64_t i = 0; i < 20; i++)

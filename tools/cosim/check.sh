@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs test programs in guests with the driver loaded, and sums up.
 #
-#   tools/cosim/check.sh [--tap] KERNEL PROGRAM ...
+#   tools/cosim/check.sh [--tap] [--platform] KERNEL PROGRAM ...
 #
 # A word may be a program with arguments. All share one guest, but for those with
 # "unplug" in their name: each of these has a guest of its own, because it takes the
@@ -10,20 +10,22 @@
 # kernel and the device had nothing to complain of.
 #
 # Prints what tests/run.sh does, the time of each part, and the sums last; with --tap the
-# tests one by one instead. MODULE: the driver, instead of build/cosim/KERNEL/mea/mea.ko.
+# tests one by one instead; with --platform the device is one of the platform bus. MODULE: the driver, instead of build/cosim/KERNEL/mea/mea.ko.
 # COSIM_RUN: more options for run.sh.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-tap=''
+tap='' platform=''
 [ "${1-}" != --tap ] || { tap=1; shift; }
-[ $# -ge 2 ] || { sed -n '3,16s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ "${1-}" != --platform ] || { platform=1; shift; }
+[ $# -ge 2 ] || { sed -n '3,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 kernel=$1
 shift
 # The simulator decides how long a job takes, and the host how long the simulator waits.
 module=${MODULE:-$top/build/cosim/$kernel/mea/mea.ko timeout_ms=10000}
 limit=${COSIM_LIMIT:-1500}
-logs=$top/build/cosim/logs/$kernel
+logs=$top/build/cosim/logs/$kernel${platform:+-platform}
+bridge=$top/build/cosim/$kernel/bridge/mea_bridge.ko
 passed=0 failed=0 skipped=0
 cd "$top" || exit 1
 rm -rf "$logs"
@@ -37,7 +39,7 @@ guest()
 	read -r -a options <<<"$2 ${COSIM_RUN-}"
 	shift 2
 	mkdir -p "$out"
-	tools/cosim/run.sh -k "$kernel" -m "$module" -t "$limit" -o "$out" \
+	tools/cosim/run.sh -k "$kernel" ${platform:+-m "$bridge"} -m "$module" -t "$limit" -o "$out" \
 		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_KERNEL=$kernel" \
 		${options[@]+"${options[@]}"} -- tests/run.sh "$@" >"$out/output" 2>"$out/errors"
 	rc=$?
@@ -83,7 +85,7 @@ for program in "$@"; do
 	*) shared+=("$program") ;;
 	esac
 done
-[ ${#shared[@]} -eq 0 ] || guest all "" "${shared[@]}"
+[ ${#shared[@]} -eq 0 ] || guest "${platform:+platform-}all" "" "${shared[@]}"
 for program in ${alone[@]+"${alone[@]}"}; do
 	guest "$(basename "${program%% *}")" --unplug "$program"
 done

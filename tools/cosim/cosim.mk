@@ -33,17 +33,25 @@ cosim-module-debug: COSIM_KMOD_FLAGS := ARCH=um KCOV_INSTRUMENT=y
 cosim-module-fast cosim-module-debug: cosim-module-%: cosim-kernel-%
 	$(Q)$(MAKE) -s kmod-objects KDIR=$(abspath build/cosim/$*) KMOD_OUT=build/cosim/$*/mea \
 		KMOD_FLAGS="$(COSIM_KMOD_FLAGS)"
+	$(Q)mkdir -p build/cosim/$*/bridge/hw/isa
+	$(Q)cp -p tests/kmod/bridge/* build/cosim/$*/bridge/
+	$(Q)cp -p hw/isa/mea_isa.h build/cosim/$*/bridge/hw/isa/
+	$(Q)$(MAKE) -s -C build/cosim/$* M=$(abspath build/cosim/$*/bridge) ARCH=um W=1 modules
 
 # --- tests in the guest ------------------------------------------------------------
 # tests/kmod/test_*.c: Criterion, test_*.sh: TAP. They share a guest, but for those
 # with "unplug" in their name (check.sh).
 KMOD_TEST_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/kmod/test_*.c)))
-KMOD_TESTS := $(sort $(wildcard tests/kmod/test_*.sh)) $(KMOD_TEST_BINS)
+KMOD_FUZZ := $(B)/tests/kmod/fuzz_ioctl
+KMOD_TESTS := $(sort $(wildcard tests/kmod/test_*.sh)) $(KMOD_TEST_BINS) \
+	"$(KMOD_FUZZ) 20000 1 tests/kmod/corpus"
 
 KMOD_TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/kmod/lib/*.c)) $(B)/tools/cosim/ctl.o
 
 $(B)/tests/kmod/%.o: EXTRA_CFLAGS += -Itools -Ikmod/uapi
 $(KMOD_TEST_BINS): %: %.o $(KMOD_TEST_LIB)
+$(KMOD_FUZZ): %: %.o $(filter-out %/check.o,$(KMOD_TEST_LIB))
+$(KMOD_TEST_BINS) $(KMOD_FUZZ):
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -ldrm -lpthread
 
@@ -57,7 +65,7 @@ $(B)/tests/kmod/layout32: tests/kmod/lib/layout.h kmod/uapi/mea_accel.h
 
 # Everything above, in both kernels; the last line is the sum.
 COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper \
-	$(KMOD_TEST_BINS) build/hw/sim/libmea_sim_16x16.so
+	$(KMOD_TEST_BINS) $(KMOD_FUZZ) build/hw/sim/libmea_sim_16x16.so
 .PHONY: cosim cosim-programs
 cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
 cosim:

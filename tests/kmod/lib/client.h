@@ -93,13 +93,17 @@ void gate_signal(int timeline);
 /* Whether a dma-buf is ready now for a reader (its writers are done), or for a writer. */
 bool ready_to_read(int dmabuf);
 bool ready_to_write(int dmabuf);
+/* A dma-buf of another exporter, n pages in this order; -1 with errno. */
+int foreign_dmabuf(const unsigned *order, unsigned n);
 
 /* --- the machine --- */
 int side(const char *command); /* side channel: 0 for "ok" */
 long long side_counter(const char *name);
 bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t size);
-/* Binds the PCI device to the driver, or unbinds it; with timeout_ms a limit of jobs. */
+/* Whether it is a platform device (tests/kmod/bridge), not a PCI function. */
+bool on_platform(void);
+/* Binds the device to the driver, or unbinds it; with timeout_ms a limit of jobs. */
 bool driver_unbind(void);
 bool driver_bind(void);
 bool driver_rebind(unsigned timeout_ms);

@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <linux/sync_file.h>
+#include <linux/udmabuf.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,8 +20,8 @@
 
 #include "cosim/ctl.h"
 
-#define PCI_DRIVER "/sys/bus/pci/drivers/mea"
-#define PCI_DEVICE "0000:00:00.0"
+#define PLATFORM_DEVICE "mea"
+#define PCI_DEVICE	"0000:00:00.0"
 
 uint32_t sync_new(int fd)
 {
@@ -129,6 +131,27 @@ bool ready_to_write(int dmabuf)
 	return ready(dmabuf, POLLOUT);
 }
 
+int foreign_dmabuf(const unsigned *order, unsigned n)
+{
+	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + n * sizeof(list->list[0]));
+	int memfd = memfd_create("pages", MFD_ALLOW_SEALING), dev, dmabuf;
+
+	if (ftruncate(memfd, n * PAGE) || fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK))
+		perror("memfd");
+	list->count = n;
+	for (unsigned i = 0; i < n; i++) {
+		list->list[i].memfd = (uint32_t)memfd;
+		list->list[i].offset = order[i] * PAGE;
+		list->list[i].size = PAGE;
+	}
+	dev = open("/dev/udmabuf", O_RDWR);
+	dmabuf = ioctl(dev, UDMABUF_CREATE_LIST, list);
+	close(dev);
+	close(memfd);
+	free(list);
+	return dmabuf;
+}
+
 /* --- the machine ------------------------------------------------------------------------- */
 
 int side(const char *command)
@@ -176,14 +199,28 @@ bool read_file(const char *path, char *text, size_t size)
 	return n > 0;
 }
 
+bool on_platform(void)
+{
+	return access("/sys/bus/platform/devices/" PLATFORM_DEVICE, F_OK) == 0;
+}
+
+static bool tell_driver(const char *file)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/mea/%s",
+		 on_platform() ? "platform" : "pci", file);
+	return write_file(path, on_platform() ? PLATFORM_DEVICE : PCI_DEVICE);
+}
+
 bool driver_unbind(void)
 {
-	return write_file(PCI_DRIVER "/unbind", PCI_DEVICE);
+	return tell_driver("unbind");
 }
 
 bool driver_bind(void)
 {
-	return write_file(PCI_DRIVER "/bind", PCI_DEVICE);
+	return tell_driver("bind");
 }
 
 bool driver_rebind(unsigned timeout_ms)
