@@ -34,7 +34,7 @@ static void random_command(uint32_t cmd[16])
 					  MEA_F_LOAD_OFFSET,	MEA_F_LOAD_ROWS,
 					  MEA_F_LOAD_ADDR,	MEA_F_LOAD_ROW_WORDS,
 					  MEA_F_LOAD_DRAM_PITCH};
-	uint32_t op = 1 + rnd() % 5;
+	uint32_t op = 1 + rnd() % 6;
 
 	if (rnd() % 2) {
 		for (int i = 0; i < 16; i++)
