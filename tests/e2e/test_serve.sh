@@ -167,6 +167,24 @@ ok "features to a model of images" fails 2 "neither image nor features" run $G -
 kill $server
 wait $server
 
+# What systemd is told.
+"$HELPER" notify "$T/notify" >"$T/told" &
+servers="$servers $!"
+for _ in $(seq 50); do
+	[ -S "$T/notify" ] && break
+	sleep 0.1
+done
+NOTIFY_SOCKET=$T/notify serve $G
+kill -HUP $server
+for _ in $(seq 50); do
+	grep -q RELOADING "$T/told" && break
+	sleep 0.1
+done
+kill $server
+wait $server
+ok "systemd is told of start, reload and end" test "$(paste -sd' ' "$T/told")" = \
+	"READY=1 RELOADING=1 READY=1 STOPPING=1"
+
 # TLS.
 certificate server IP:127.0.0.1 >"$T/err" 2>&1
 certificate client DNS:edge >>"$T/err" 2>&1
