@@ -149,7 +149,7 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const stages[] = {"main", "edge", "cloud"};
+	static const char *const stages[] = {"main", "edge", "cloud", "joint"};
 	static const char *const joins[] = {"sum", "concat"};
 	struct train *t = state->input;
 
@@ -190,11 +190,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one stage at a time: '%s' is too much", arg);
-		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 3);
+		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 4);
 		return 0;
 	case ARGP_KEY_END:
 		if (!state->arg_num)
-			argp_error(state, "which stage: main, edge or cloud?");
+			argp_error(state, "which stage: main, edge, cloud or joint?");
 		if (!t->net || !t->data || !t->out)
 			argp_error(state, "--net, --data and --out are needed");
 		return 0;
@@ -213,10 +213,11 @@ int tool_train(int argc, char **argv)
 	static const struct argp argp = {
 		options,
 		parse,
-		"main|edge|cloud",
+		"main|edge|cloud|joint",
 		"Trains a network of a bundle on labelled images: main on all classes, then the "
 		"edge's extension and adaptive blocks on the classes that main finds hard, main "
-		"being fixed; and a network for the cloud. A tenth of the training images is held "
+		"being fixed; a network for the cloud; or, to compare with, main and extension "
+		"jointly. A tenth of the training images is held "
 		"out, from which hard classes, thresholds and temperatures follow. Interrupted, it "
 		"writes a checkpoint, from which --resume goes on with the same result.",
 		NULL,
@@ -240,7 +241,7 @@ int tool_train(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
 	if (t.recipe.rate < 0)
-		t.recipe.rate = t.stage == STAGE_EDGE ? 0.1f : 0.2f;
+		t.recipe.rate = t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f : 0.2f;
 	if (t.threads)
 		omp_set_num_threads(t.threads);
 	signal(SIGINT, on_signal);

@@ -8,7 +8,7 @@
 #include "tool.h"
 #include "train/fit.h"
 
-enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD };
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT };
 
 struct train {
 	enum train_stage stage;

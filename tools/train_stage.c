@@ -16,7 +16,7 @@
 #define SIDE 32
 
 static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
-static const char *const stage_names[] = {"main", "edge", "cloud"};
+static const char *const stage_names[] = {"main", "edge", "cloud", "joint"};
 
 /* --- the loop ---------------------------------------------------------------------- */
 
@@ -63,6 +63,8 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->ctx = t;
 	rc = mea_fit_run(f);
 	progress_end(&t->progress);
+	if (t->verbose && rc >= 0)
+		printf("%.1f MB of maps and gradients\n", (double)f->bytes / 1e6);
 	return rc;
 }
 
@@ -105,7 +107,7 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(doc, "training", all);
 	}
 	json_object_set_new(o, "net", json_string(t->net));
-	if (t->stage == STAGE_EDGE)
+	if (t->stage == STAGE_EDGE || t->stage == STAGE_JOINT)
 		json_object_set_new(o, "join",
 				    json_string(t->no_adaptive ? "no adaptive block"
 						: t->concat    ? "concat"
@@ -162,6 +164,7 @@ static void drop_extension(json_t *doc)
 {
 	json_object_del(json_object_get(doc, "files"), "extension");
 	json_object_del(json_object_get(doc, "training"), "edge");
+	json_object_del(json_object_get(doc, "training"), "joint");
 	json_object_del(doc, "hard_classes");
 	json_object_del(doc, "thresholds");
 	json_object_del(doc, "accuracy");
@@ -248,7 +251,8 @@ int train_stage_run(struct train *t)
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
 	if (!rc)
-		rc = t->stage == STAGE_EDGE ? train_edge(t) : train_whole(t);
+		rc = t->stage == STAGE_EDGE || t->stage == STAGE_JOINT ? train_edge(t)
+								       : train_whole(t);
 	free(t->kept.index);
 	free(t->held.index);
 	mea_set_free(t->set);

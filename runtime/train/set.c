@@ -140,6 +140,15 @@ int mea_set_split(const struct mea_set *s, uint64_t seed, struct mea_pick *kept,
 	return 0;
 }
 
+int mea_pick_copy(const struct mea_pick *p, struct mea_pick *copy)
+{
+	*copy = (struct mea_pick){p->set, malloc((p->n + 1) * sizeof(*copy->index)), p->n};
+	if (!copy->index)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	memcpy(copy->index, p->index, p->n * sizeof(*copy->index));
+	return 0;
+}
+
 void mea_pick_keep(struct mea_pick *p, const int *map)
 {
 	size_t n = 0;

@@ -34,6 +34,8 @@ int mea_set_split(const struct mea_set *s, uint64_t seed, struct mea_pick *kept,
 		  struct mea_pick *held);
 /* All images of a set. */
 int mea_set_all(const struct mea_set *s, struct mea_pick *p);
+/* A copy of a pick. */
+int mea_pick_copy(const struct mea_pick *p, struct mea_pick *copy);
 /* Keeps only images whose class has map[class] >= 0. */
 void mea_pick_keep(struct mea_pick *p, const int *map);
 /* Fails, naming it, when a class has no image in p: nothing could be learned of it. map NULL:
@@ -61,8 +63,8 @@ void mea_batch_free(struct mea_batch *b);
 
 /*
  * Fills b with images step n .. step n + n - 1 of epoch's random order. map gives the target of
- * a class (NULL: itself); smoothing is the share that all targets have evenly. Depends on
- * seed, epoch and step alone.
+ * a class (NULL: itself; -1: none, a row of zeros); smoothing is the share that all targets have
+ * evenly. Depends on seed, epoch and step alone.
  */
 void mea_batch_fill(struct mea_batch *b, const struct mea_pick *p, const uint32_t *order,
 		    const int *map, float smoothing, const struct mea_augment *a, uint64_t seed,
