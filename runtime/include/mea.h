@@ -143,8 +143,8 @@ struct mea_result {
 	double cloud_ms; /* from asking the cloud to the answer, the edge's too; 0: not asked */
 
 	const char *backend; /* which one answered */
-	/* Set when an earlier backend failed on this image; NULL otherwise, and
-	 * text holds the reason. */
+	/* Set when an earlier backend failed on this image, or was left alone since
+	 * it had failed on others: text holds the reason. NULL otherwise. */
 	const char *fallback_from;
 	double latency_ms;		 /* from mea_submit() to the answer */
 	double service_ms;		 /* from the start of main to the answer */
