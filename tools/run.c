@@ -308,6 +308,7 @@ static int run_all(struct run *r)
 		rc = classify_all(r);
 	if (rc)
 		return tool_fail();
+	mea_link_figures(r->s, &r->report.link);
 	r->report.bundle = r->bundle;
 	r->report.data = images_title(&r->images);
 	r->report.seconds = tool_now() - start;

@@ -98,6 +98,9 @@ ok "counted" grep -q '^mea_inference_request_success_total{model="glyphs",versio
 ok "mea run" run 0 run $G --backend ref --cloud "$url" --limit 200 --json
 ok "cloud answers" sh -c "[ \$($HELPER json $T/out exits.2.images) -gt 10 ]"
 ok "bytes up" sh -c "$HELPER json $T/out exits.2.bytes_up | awk '{exit !(\$1 > 3072 && \$1 < 3500)}'"
+for k in rtt_ms answer_ms bytes_per_s; do
+	ok "link.$k" sh -c "$HELPER json $T/out link.$k | awk '{exit !(\$1 > 0)}'"
+done
 for k in p50_ms p95_ms p99_ms bytes_down fallbacks; do
 	ok "exits.2.$k" json exits.2.$k
 done
