@@ -41,7 +41,9 @@ enum {
 
 static const struct argp_option options[] = {
 	{"net", OPT_NET, "NAME", 0,
-	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud)", 1},
+	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud), or FILE.onnx "
+	 "to start from (main, cloud)",
+	 1},
 	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
 	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
 	{"resume", OPT_RESUME, NULL, 0, "go on from the checkpoint in BUNDLE, if there is one", 1},

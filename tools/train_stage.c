@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE 32
+#define SIDE 32 /* of images for the built-in networks */
 
 static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
 static const char *const stage_names[] = {"main", "edge", "cloud", "joint"};
@@ -212,23 +212,39 @@ static int finish_whole(struct train *t, struct mea_tmodel *m)
 	return rc;
 }
 
-static int train_whole(struct train *t)
+/* Whether --net is a file and not a name. */
+static bool is_file(const char *net)
+{
+	const char *dot = strrchr(net, '.');
+
+	return dot && !strcmp(dot, ".onnx");
+}
+
+static int start_net(const struct train *t, struct mea_tmodel *m)
 {
 	struct mea_net_task task = {.width = t->set->width,
 				    .height = t->set->height,
 				    .classes = t->set->classes,
 				    .seed = t->recipe.seed};
-	struct mea_tmodel m = {0}, teacher = {0};
 	struct mea_graph *g;
+	int rc;
+
+	if (is_file(t->net))
+		return mea_tmodel_read(t->net, mean, std, m);
+	rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
+				    : mea_net_cloud(t->net, &task, &g);
+	return rc ? rc : mea_tmodel_new(g, mean, std, m);
+}
+
+static int train_whole(struct train *t)
+{
+	struct mea_tmodel m = {0}, teacher = {0};
 	struct mea_fit f = {
 		.net = &m, .kept = &t->kept, .held = &t->held, .outputs = t->set->classes};
 	int rc = mea_pick_check(&t->kept, NULL);
 
 	if (!rc)
-		rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
-					    : mea_net_cloud(t->net, &task, &g);
-	if (!rc)
-		rc = mea_tmodel_new(g, mean, std, &m);
+		rc = start_net(t, &m);
 	if (!rc && t->teacher) {
 		rc = mea_tmodel_read(t->teacher, mean, std, &teacher);
 		f.teacher = &teacher;
@@ -242,12 +258,38 @@ static int train_whole(struct train *t)
 	return rc;
 }
 
+/* Images are as large as the network of a file wants them, or else as the built-in ones do. */
+static int image_size(const struct train *t, int *width, int *height)
+{
+	struct mea_tmodel m = {0};
+	const struct mea_shape *s;
+	int rc;
+
+	*width = *height = SIDE;
+	if (!is_file(t->net))
+		return 0;
+	rc = mea_tmodel_read(t->net, mean, std, &m);
+	if (rc)
+		return rc;
+	s = &m.graph->values[m.graph->inputs[0]].shape;
+	if (s->rank == 4 && s->dim[1] == 3) {
+		*height = (int)s->dim[2];
+		*width = (int)s->dim[3];
+	} else {
+		rc = mea_fail(MEA_EINVAL, "%s: its first input is no image", t->net);
+	}
+	mea_tmodel_free(&m);
+	return rc;
+}
+
 int train_stage_run(struct train *t)
 {
-	int rc = folder_make(t->out);
+	int width, height, rc = folder_make(t->out);
 
 	if (!rc)
-		rc = mea_set_load(t->data, true, SIDE, SIDE, &t->set);
+		rc = image_size(t, &width, &height);
+	if (!rc)
+		rc = mea_set_load(t->data, true, width, height, &t->set);
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
 	if (!rc)

@@ -53,11 +53,15 @@ static int read_images(struct mea_data *d, struct mea_set *s)
 int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out)
 {
 	struct mea_data_want want = {.width = width, .height = height, .train = train};
-	struct mea_set *s = calloc(1, sizeof(*s));
 	struct mea_data *d = NULL;
-	int rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d)
-		   : mea_fail(MEA_ENOMEM, "out of memory");
+	struct mea_set *s;
+	int rc;
 
+	if (mea_set_is_folder(path))
+		return mea_set_load_folder(path, train, width, height, out);
+	s = calloc(1, sizeof(*s));
+	rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d)
+	       : mea_fail(MEA_ENOMEM, "out of memory");
 	if (!rc) {
 		s->width = width;
 		s->height = height;

@@ -15,9 +15,16 @@ struct mea_set {
 	char **names; /* one a class; a class without a name is called by its number */
 };
 
-/* Reads all of a data set (runtime/data), which must have labels. An error names the file. */
+/*
+ * Reads all of a data set, which must have labels: what runtime/data knows, or a folder with train
+ * and val (or test) folders of one folder of images a class, whose names are the classes'. An
+ * error names the file.
+ */
 int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out);
 void mea_set_free(struct mea_set *s);
+/* Whether path is a folder of folders as above; and the reading of one (set_folder.c). */
+bool mea_set_is_folder(const char *path);
+int mea_set_load_folder(const char *path, bool train, int width, int height, struct mea_set **out);
 
 /* Images of a set, by number: what is trained or measured on. */
 struct mea_pick {

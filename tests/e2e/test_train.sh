@@ -82,6 +82,30 @@ for signal in KILL INT; do
 	ok "the same bytes after SIG$signal" same one k
 done
 
+# --- a folder of images a class, a network from a file --------------------------------------
+F=$T/folders
+for split in train val; do
+	for class in round square; do
+		mkdir -p "$F/$split/$class"
+		for i in 1 2 3 4 5 6 7 8; do
+			"$HELPER" png "$F/$split/$class/$i.png" $((20 + i)) 2
+		done
+	done
+done
+W="--data $F --batch 4 --threads 1 --epochs 1"
+ok "images in folders" run 0 train main --net resnet8-a $W --out "$T/f"
+ok "their names are the classes" grep -q '"round"' "$T/f/bundle.json"
+ok "eval on the val folder" run 0 eval "$T/f" --data "$F" --threads 1 --json
+ok "its images" is bundles.0.test_images 16
+ok "a network from a file" run 0 train main --net "$T/f/main.onnx" $W --out "$T/g"
+ok "is another one afterwards" sh -c "! cmp -s $T/f/main.onnx $T/g/main.onnx"
+ok "no such file" fails 1 "$T/none.onnx" train main --net "$T/none.onnx" $W --out "$T/x"
+rm "$F/val/square/3.png"
+echo damaged >"$F/val/square/3.png"
+ok "a damaged image" fails 1 "square/3.png" eval "$T/f" --data "$F" --threads 1
+rm -r "$F/train/square"
+ok "one class only" fails 1 "nothing to tell apart" train main --net resnet8-a $W --out "$T/x"
+
 # --- wrong input -----------------------------------------------------------------------------
 ok "no stage" fails 2 "which stage" train --net resnet8-a $S --out "$T/x"
 ok "unknown stage" fails 2 "stage: 'side'" train side --net resnet8-a $S --out "$T/x"
