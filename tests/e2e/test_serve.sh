@@ -217,6 +217,10 @@ ok "no such file" fails 1 "/none" serve "$T/none"
 cp -r $G "$T/plain"
 jq 'del(.files.cloud)' $G/bundle.json >"$T/plain/bundle.json"
 ok "no cloud model" fails 1 "has no cloud model" serve "$T/plain"
+ok "mea bundle takes one" run 0 bundle "$T/plain" --cloud $G/cloud.onnx
+ok "that is served" serve "$T/plain"
+kill $server
+ok "but none that does not fit" fails 1 "is FP32; UINT8 is sent" bundle "$T/plain" --cloud $G/main.onnx
 ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA serve $T/empty 2>$T/err; grep -q 'holds no NAME/VERSION/model.onnx' $T/err"
 ok "listen" fails 2 "--listen: 'x'" serve $G --listen x
 ok "port" fails 2 "--listen (port)" serve $G --listen 127.0.0.1:99999
