@@ -34,6 +34,7 @@ enum {
 	OPT_THREADS,
 	OPT_RESUME,
 	OPT_EVERY,
+	OPT_KEEP,
 	OPT_HARD,
 	OPT_JOIN,
 	OPT_NO_ADAPTIVE
@@ -66,6 +67,10 @@ static const struct argp_option options[] = {
 	{"no-mirror", OPT_NO_MIRROR, NULL, 0, "no mirrored images; letters need that", 4},
 	{"cutout", OPT_CUTOUT, "N", 0, "cover a square of N pixels (0)", 4},
 	{"mixup", OPT_MIXUP, "A", 0, "mix pairs of images, shares from Beta(A, A), A up to 1", 4},
+	{"keep", OPT_KEEP, "DIR", 0,
+	 "edge: the bundle's extension goes on learning, from new images in --data and as many of "
+	 "these, which it knows",
+	 5},
 	{"hard", OPT_HARD, "N", 0, "edge: how many classes are hard (half)", 5},
 	{"join", OPT_JOIN, "HOW", 0, "edge: features and adaptive block by sum or concat (sum)", 5},
 	{"no-adaptive", OPT_NO_ADAPTIVE, NULL, 0, "edge: a control without that block", 5},
@@ -168,6 +173,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_TEACHER:
 		t->teacher = arg;
 		return 0;
+	case OPT_KEEP:
+		t->keep = arg;
+		return 0;
 	case OPT_RESUME:
 		t->resume = true;
 		return 0;
@@ -199,6 +207,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which stage: main, edge, cloud or joint?");
 		if (!t->net || !t->data || !t->out)
 			argp_error(state, "--net, --data and --out are needed");
+		if (t->keep && t->stage != STAGE_EDGE)
+			argp_error(state, "--keep is for the edge");
 		return 0;
 	}
 	return parse_recipe(key, arg, state);
@@ -243,7 +253,9 @@ int tool_train(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
 	if (t.recipe.rate < 0)
-		t.recipe.rate = t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f : 0.2f;
+		t.recipe.rate = t.keep						  ? 0.01f
+				: t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f
+										  : 0.2f;
 	if (t.threads)
 		omp_set_num_threads(t.threads);
 	signal(SIGINT, on_signal);

@@ -13,6 +13,7 @@ enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT };
 struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
+	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
 	int hard; /* hard classes; 0: half */
 	bool concat, no_adaptive;
@@ -37,6 +38,7 @@ int train_stage_run(struct train *t);
 int train_fit(struct train *t, struct mea_fit *f);
 
 int train_edge(struct train *t);
+int train_new(struct train *t);
 
 /* The bundle's document in folder t->out: that which is there, or an empty one. */
 int train_open_document(const struct train *t, json_t **doc);

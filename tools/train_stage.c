@@ -49,7 +49,9 @@ int train_fit(struct train *t, struct mea_fit *f)
 
 	snprintf(what, sizeof(what), "%s %s%s%s%s", stage_names[t->stage], t->net,
 		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
-		 t->teacher ? " taught" : "");
+		 t->keep      ? " going on"
+		 : t->teacher ? " taught"
+			      : "");
 	if (!t->checkpoint &&
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -293,8 +295,9 @@ int train_stage_run(struct train *t)
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
 	if (!rc)
-		rc = t->stage == STAGE_EDGE || t->stage == STAGE_JOINT ? train_edge(t)
-								       : train_whole(t);
+		rc = t->keep						 ? train_new(t)
+		     : t->stage == STAGE_EDGE || t->stage == STAGE_JOINT ? train_edge(t)
+									 : train_whole(t);
 	free(t->kept.index);
 	free(t->held.index);
 	mea_set_free(t->set);

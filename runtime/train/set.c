@@ -95,6 +95,42 @@ void mea_set_free(struct mea_set *s)
 	free(s);
 }
 
+int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_set **out)
+{
+	size_t bytes = (size_t)a->width * (size_t)a->height * 3;
+	struct mea_set *s;
+
+	if (a->classes != b->classes || a->width != b->width || a->height != b->height)
+		return mea_fail(MEA_EINVAL, "%d and %d classes: the data sets do not fit",
+				a->classes, b->classes);
+	for (int c = 0; c < a->classes; c++)
+		if (strcmp(a->names[c], b->names[c]))
+			return mea_fail(MEA_EINVAL, "class %d is '%s' in one and '%s' in the other",
+					c, a->names[c], b->names[c]);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	*s = (struct mea_set){.n = a->n + b->n, .width = a->width, .height = a->height};
+	s->rgb = malloc(s->n * bytes);
+	s->label = malloc(s->n * sizeof(*s->label));
+	s->names = calloc((size_t)a->classes, sizeof(*s->names));
+	for (; s->names && s->classes < a->classes; s->classes++) {
+		s->names[s->classes] = strdup(a->names[s->classes]);
+		if (!s->names[s->classes])
+			break;
+	}
+	if (!s->rgb || !s->label || s->classes < a->classes) {
+		mea_set_free(s);
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	memcpy(s->rgb, a->rgb, a->n * bytes);
+	memcpy(s->rgb + a->n * bytes, b->rgb, b->n * bytes);
+	memcpy(s->label, a->label, a->n * sizeof(*s->label));
+	memcpy(s->label + a->n, b->label, b->n * sizeof(*s->label));
+	*out = s;
+	return 0;
+}
+
 static void shuffle(struct mea_rng r, size_t n, uint32_t *order)
 {
 	for (size_t i = 0; i < n; i++)

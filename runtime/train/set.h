@@ -22,6 +22,8 @@ struct mea_set {
  */
 int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out);
 void mea_set_free(struct mea_set *s);
+/* The images of a and then those of b; their classes must be the same. */
+int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_set **out);
 /* Whether path is a folder of folders as above; and the reading of one (set_folder.c). */
 bool mea_set_is_folder(const char *path);
 int mea_set_load_folder(const char *path, bool train, int width, int height, struct mea_set **out);

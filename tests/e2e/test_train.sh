@@ -33,6 +33,17 @@ ok "tells what it takes" says "MB of maps and gradients"
 ok "a bundle again" run 0 info "$T/j"
 ok "the extension's new main" sh -c "! cmp -s $T/j/main.onnx $T/b/main.onnx"
 
+# --- new images ------------------------------------------------------------------------------
+"$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"
+cp -r "$T/b" "$T/n"
+ok "goes on with new images" run 0 train edge --net resnet8-a $S --data "$T/new" --keep "$D" --epochs 1 --out "$T/n"
+ok "tells of new ones" says "new,"
+ok "and of old ones" says "old,"
+ok "another extension" sh -c "! cmp -s $T/n/extension.onnx $T/b/extension.onnx"
+ok "the same main" cmp "$T/n/main.onnx" "$T/b/main.onnx"
+ok "--keep for main" fails 2 "--keep is for the edge" train main --net resnet8-a $S --keep "$D" --out "$T/x"
+ok "nothing kept there" fails 1 "$T/none" train edge --net resnet8-a $S --keep "$T/none" --out "$T/n"
+
 # --- the paper's tables ---------------------------------------------------------------------
 ok "eval" run 0 eval "$T/b" "$T/pupil" --data "$D" --threads 1
 ok "table II" says "test, main among hard classes"

@@ -3,6 +3,7 @@
 #include "graph_build.h"
 
 #include <math.h>
+#include <omp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -10,6 +11,12 @@
 #include "train/export.h"
 #include "train/fit.h"
 #include "train/nets.h"
+
+/* Threads that wait for each other on a busy machine take minutes for what one does in seconds. */
+__attribute__((constructor)) static void one_thread(void)
+{
+	omp_set_num_threads(1);
+}
 
 #define SIDE	16
 #define CLASSES 4
