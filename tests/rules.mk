@@ -70,7 +70,7 @@ check-san:
 	$(MAKE) SAN=1 check-san-programs
 .PHONY: check-san-programs
 check-san-programs: check-programs
-	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
+	@MEA=$(B)/mea RUN_LIMIT=600 tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
