@@ -183,7 +183,6 @@ static void queue_extension(struct mea_session *s, struct task *t)
 	s->running[s->n_running++] = t;
 	t->net = MEA_NET_EXTENSION;
 	t->started = false;
-	t->due = mea_now_ms();
 }
 
 /* Main has ended: true when the image goes on, to the cloud or the extension. */
@@ -210,7 +209,7 @@ static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinio
  * than leaves time for one: at once when it grows, slowly when it shrinks. */
 static void learn(struct mea_session *s, const struct task *t)
 {
-	double ms = mea_now_ms() - t->due;
+	double ms = t->r.cost[MEA_EXIT_EXTENSION].ms;
 
 	s->extension_ms = ms > s->extension_ms ? ms : 0.95 * s->extension_ms + 0.05 * ms;
 }

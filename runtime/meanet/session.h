@@ -21,7 +21,6 @@ struct task {
 	uint8_t *rgb;
 	double submitted, begun_main; /* ms; 0: not begun */
 	double asked;		      /* ms; when the cloud was, 0: never */
-	double due;		      /* ms; when the extension could have started */
 	int unit;		      /* the first backend in the list that may take it */
 	int lane;
 	enum mea_net net; /* what runs or is to run */
@@ -68,7 +67,7 @@ struct mea_session {
 	int n_units;
 	struct task **running; /* lanes entries, oldest job first */
 	int n_running;
-	double extension_ms; /* about the longest that one took lately, with its wait */
+	double extension_ms; /* about the longest that one took lately */
 
 	pthread_t thread;
 	bool thread_runs;
