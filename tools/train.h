@@ -27,6 +27,7 @@ struct train {
 	struct mea_pick kept, held;
 	char what[256];	  /* names the training in checkpoints */
 	char *checkpoint; /* its file */
+	char basis[80];	  /* what else the result follows from: SHA-256 of main or the teacher */
 };
 
 extern volatile sig_atomic_t train_stop;

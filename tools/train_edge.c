@@ -173,6 +173,9 @@ int train_edge(struct train *t)
 	if (!rc)
 		rc = check_split(t, &e);
 	if (!rc)
+		snprintf(t->basis, sizeof(t->basis), "%s",
+			 e.b->files[MEA_NET_MAIN][MEA_FLOAT].sha256);
+	if (!rc)
 		rc = choose_hard(t, &e);
 	if (!rc)
 		rc = fit_extension(t, &e);

@@ -151,6 +151,9 @@ int train_new(struct train *t)
 	int rc = load(t, &u);
 
 	if (!rc)
+		snprintf(t->basis, sizeof(t->basis), "%s",
+			 u.b->files[MEA_NET_EXTENSION][MEA_FLOAT].sha256);
+	if (!rc)
 		rc = split(t, &u);
 	if (!rc)
 		rc = mix(&u);

@@ -47,11 +47,12 @@ int train_fit(struct train *t, struct mea_fit *f)
 	char what[256];
 	int rc;
 
-	snprintf(what, sizeof(what), "%s %s%s%s%s", stage_names[t->stage], t->net,
+	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s", stage_names[t->stage], t->net,
 		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
 		 t->keep      ? " going on"
 		 : t->teacher ? " taught"
-			      : "");
+			      : "",
+		 *t->basis ? " by " : "", t->basis);
 	if (!t->checkpoint &&
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -251,6 +252,8 @@ static int train_whole(struct train *t)
 		rc = mea_tmodel_read(t->teacher, mean, std, &teacher);
 		f.teacher = &teacher;
 	}
+	if (!rc && t->teacher)
+		rc = mea_sha256_file(t->teacher, t->basis);
 	if (!rc)
 		rc = train_fit(t, &f);
 	if (!rc)

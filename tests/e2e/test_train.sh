@@ -23,6 +23,13 @@ ok "thresholds" says "complex: entropy over"
 ok "quantise" run 0 quantize "$T/b" --data "$D" --limit 64
 ok "run" run 0 run "$T/b" --data "$D" --backend ref --json
 ok "all images answered" is images 100
+# With all classes hard both edges have the same images, and only main differs.
+cp -r "$T/b" "$T/again"
+E="train edge --net resnet8-a $S --epochs 1 --hard 36 --out $T/again"
+ok "an edge" run 0 $E
+ok "is done" run 0 $E --resume
+ok "another main" run 0 train main --net resnet8-a $S --epochs 1 --out "$T/again"
+ok "an edge's checkpoint is of one main" fails 1 "is of another training" $E --resume
 ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32 --smoothing 0.1 --cutout 4 --mixup 0.2
 ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
 ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
