@@ -174,8 +174,9 @@ static void conv_blocks(const global struct mea_cl_layer *l, const struct end *e
 	}
 }
 
+/* config: that of the tiles at present. */
 static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
-		 int from, int to)
+		 int from, int to, int *config)
 {
 	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
 	bytes_out y = at(s, &l->out);
@@ -183,7 +184,10 @@ static void conv(const global struct mea_cl_layer *l, const struct spaces *s, by
 	struct end e = end_of(l);
 	bool wide;
 
-	__asm__ volatile("ldtilecfg (%0)" ::"r"(constants + l->config) : "memory");
+	if (*config != l->config) {
+		__asm__ volatile("ldtilecfg (%0)" ::"r"(constants + l->config) : "memory");
+		*config = l->config;
+	}
 	for (int b = 0; b < l->blocks; b += 1 + wide) {
 		wide = b + 1 < l->blocks;
 		conv_blocks(l, &e, x, constants + l->weights + b * block,

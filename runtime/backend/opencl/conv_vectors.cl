@@ -95,7 +95,7 @@ static void conv_8x2(const global struct mea_cl_layer *l, const struct eight *o,
 }
 
 static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
-		 int from, int to)
+		 int from, int to, int *config)
 {
 	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
 	bytes_out y = at(s, &l->out);
