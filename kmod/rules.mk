@@ -12,3 +12,31 @@ kmod: kmod-objects
 kmod-objects: $(KMOD_SRCS)
 	$(Q)for f in $(KMOD_SRCS); do install -D -m 644 -p $$f $(KMOD_OUT)/$$f; done
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_OUT)) $(KMOD_FLAGS) W=1 modules
+
+# The device-tree binding, its example, the overlay.
+.PHONY: dt-check
+dt-check: cosim-source
+	@kmod/dt/check.sh build/dt build/cosim/linux
+
+# For boards: the module against a 6.12 tree that is prepared for arm64 here. Symbols of
+# the kernel are not known without building all of it, which modpost only warns of.
+ARM64 := ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
+.PHONY: kmod-arm64
+kmod-arm64: cosim-source
+	@mkdir -p build/kmod-arm64/linux
+	$(Q)cp kmod/arm64.config build/kmod-arm64/fragment
+	$(Q)$(MAKE) -s -C build/cosim/linux $(ARM64) O=$(abspath build/kmod-arm64/linux) \
+		KCONFIG_ALLCONFIG=$(abspath build/kmod-arm64/fragment) allnoconfig
+	$(Q)$(MAKE) -s -C build/cosim/linux $(ARM64) O=$(abspath build/kmod-arm64/linux) modules_prepare
+	$(Q)$(MAKE) kmod-objects KDIR=$(abspath build/kmod-arm64/linux) KMOD_OUT=build/kmod-arm64/mea \
+		KMOD_FLAGS="$(ARM64) KBUILD_MODPOST_WARN=1"
+
+# Source for DKMS, the udev rule and its group; `dkms install mea/0.1.0` builds it.
+KMOD_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf)
+KMOD_DEST = $(DESTDIR)/usr/src/mea-$(KMOD_VERSION)
+.PHONY: install-kmod
+install-kmod: $(KMOD_SRCS)
+	for f in $(KMOD_SRCS); do install -D -m 644 $$f $(KMOD_DEST)/$$f; done
+	install -m 644 kmod/dkms.conf $(KMOD_DEST)/dkms.conf
+	install -D -m 644 kmod/60-mea.rules $(DESTDIR)/lib/udev/rules.d/60-mea.rules
+	install -D -m 644 kmod/mea.sysusers $(DESTDIR)/usr/lib/sysusers.d/mea.conf

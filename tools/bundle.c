@@ -3,6 +3,7 @@
 #include "files.h"
 #include "tool.h"
 
+#include "cloud/oip.h"
 #include "error.h"
 #include "meanet/float_model.h"
 
@@ -22,6 +23,7 @@ struct args {
 enum {
 	OPT_MAIN = 256,
 	OPT_EXTENSION,
+	OPT_CLOUD,
 	OPT_CLASSES,
 	OPT_HARD,
 	OPT_MEAN,
@@ -39,6 +41,8 @@ static const struct argp_option options[] = {
 	{"main", OPT_MAIN, "FILE", 0, "float ONNX: image -> logits, features", 1},
 	{"extension", OPT_EXTENSION, "FILE", 0,
 	 "float ONNX: image, features -> logits over the hard classes", 1},
+	{"cloud", OPT_CLOUD, "FILE", 0, "float ONNX: image as uint8, normalised inside -> logits",
+	 1},
 	{"classes", OPT_CLASSES, "FILE", 0, "class names, one a line", 1},
 	{"hard", OPT_HARD, "LIST", 0,
 	 "hard classes in the order of the extension's outputs, such as 2,3,7", 1},
@@ -65,6 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_EXTENSION:
 		a->net[MEA_NET_EXTENSION] = arg;
+		return 0;
+	case OPT_CLOUD:
+		a->net[MEA_NET_CLOUD] = arg;
 		return 0;
 	case OPT_CLASSES:
 		a->classes = arg;
@@ -251,7 +258,7 @@ static int set_files(const struct args *a, json_t *doc)
 		files = json_object();
 		set(doc, "files", files);
 	}
-	for (int net = 0; net < MEA_NET_CLOUD && !rc; net++)
+	for (int net = 0; net < MEA_NETS && !rc; net++)
 		rc = set_net(a, files, (enum mea_net)net);
 	return rc;
 }
@@ -297,6 +304,31 @@ static int open_document(const struct args *a, json_t **doc)
 	return rc == MEA_ENOENT ? 0 : rc;
 }
 
+/* The cloud model must be what a client of this bundle will look for. */
+static int check_cloud(const struct mea_bundle *b)
+{
+	struct mea_oip_item image = {MEA_U8, b->height, b->width, 3};
+	struct mea_oip_target t;
+	struct mea_infer *m = NULL;
+	json_t *metadata;
+	char *path;
+	int rc = mea_bundle_path(b, MEA_NET_CLOUD, MEA_FLOAT, &path);
+
+	if (rc)
+		return rc == MEA_ENOENT ? 0 : rc;
+	rc = mea_infer_float.open(path, 1, &m);
+	if (!rc) {
+		metadata = mea_oip_metadata(b->name, m->ops->platform, &m->io, NULL);
+		rc = mea_oip_target_parse(metadata, &image, b->n_classes, true, &t);
+		json_decref(metadata);
+		mea_infer_float.close(m);
+		if (rc)
+			mea_fail_in(rc, "%s", path);
+	}
+	free(path);
+	return rc;
+}
+
 int tool_bundle(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -326,6 +358,8 @@ int tool_bundle(int argc, char **argv)
 	/* The networks must fit the description before it is written. */
 	if (!rc)
 		rc = mea_float_load(b, &m);
+	if (!rc)
+		rc = check_cloud(b);
 	if (!rc)
 		rc = mea_bundle_save(b, NULL);
 	if (!rc)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, arm64
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -21,6 +21,9 @@ cloud="haproxy nginx-light"
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
 # The guest kernels of the co-simulation.
 cosim="gcc libc6-dev make linux-source-6.12 xz-utils flex bison bc libelf-dev"
+# The device-tree binding; the driver for arm64.
+dt="python3-venv device-tree-compiler"
+arm64="gcc-aarch64-linux-gnu"
 
 want=
 for group in "$@"; do
@@ -31,6 +34,8 @@ for group in "$@"; do
 	lint) want="$want $lint" ;;
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;
+	dt) want="$want $dt" ;;
+	arm64) want="$want $arm64" ;;
 	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
 	esac
 done

@@ -178,6 +178,11 @@ static json_t *exit_object(const struct run_report *r, int i, size_t images)
 	return o;
 }
 
+static json_t *known(double v)
+{
+	return v > 0 ? json_real(v) : json_null();
+}
+
 int report_json(const struct run_report *r)
 {
 	struct exit_sum t = total(r);
@@ -193,6 +198,11 @@ int report_json(const struct run_report *r)
 		      (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks, "failed",
 		      (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable, "seconds",
 		      r->seconds);
+	if (r->cloud)
+		json_object_set_new(o, "link",
+				    json_pack("{s:o, s:o, s:o}", "rtt_ms", known(r->link.rtt_ms),
+					      "answer_ms", known(r->link.answer_ms), "bytes_per_s",
+					      known(r->link.bytes_per_s)));
 	if (r->notes)
 		json_object_set(o, "notes", r->notes);
 	if (r->each)

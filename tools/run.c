@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct run {
 	const char *bundle, *backends, *device;
@@ -47,9 +48,9 @@ enum {
 static const struct argp_option options[] = {
 	{"backend", OPT_BACKEND, "LIST", 0,
 	 "backends in order of preference, such as accel,ref; the first that takes the model "
-	 "answers, the others stand by (all)",
+	 "answers, the others stand by (accel,opencl,ref); opencl:threads=N for fewer threads",
 	 0},
-	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: sim or auto (auto)", 0},
+	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
 	{"cloud", OPT_CLOUD, "URL[,URL]", 0,
 	 "servers that complex images are sent to, as http://host:8000", 0},
 	{"threshold", OPT_THRESHOLD, "T", 0,
@@ -146,8 +147,10 @@ static void note(const char *text, void *ctx)
 {
 	struct run *r = ctx;
 
-	/* Who names a device wants to know that another one answers. */
-	if (r->verbose || (r->device && strcmp(r->device, "auto")))
+	/* Who names a device wants to know that another one answers; and compiling the
+	 * kernels takes seconds, once. */
+	if (r->verbose || (r->device && strcmp(r->device, "auto")) ||
+	    (isatty(STDERR_FILENO) && !strncmp(text, "compiling kernels", 17)))
 		fprintf(stderr, "%s: %s\n", tool_name, text);
 	/* The session's thread writes here; we read only when it has nothing left
 	 * to do. */
@@ -308,6 +311,7 @@ static int run_all(struct run *r)
 		rc = classify_all(r);
 	if (rc)
 		return tool_fail();
+	mea_link_figures(r->s, &r->report.link);
 	r->report.bundle = r->bundle;
 	r->report.data = images_title(&r->images);
 	r->report.seconds = tool_now() - start;

@@ -29,6 +29,7 @@ struct run_report {
 	bool accelerated; /* cycles are known for every answer */
 	bool cloud;	  /* one is configured */
 	struct missed missed[MISSED_MAX];
+	struct mea_link link;
 	struct exit_sum exits[MEA_EXITS];
 	size_t complex, fallbacks, failed, unreadable;
 	double seconds;

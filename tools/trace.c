@@ -22,7 +22,7 @@ enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_JSON };
 static const struct argp_option options[] = {
 	{"backend", OPT_BACKEND, "LIST", 0,
 	 "backends in order of preference; the first that takes the model is traced (all)", 0},
-	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: sim or auto (auto)", 0},
+	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
 	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
 	{0},
 };

@@ -34,6 +34,7 @@ enum {
 	OPT_THREADS,
 	OPT_RESUME,
 	OPT_EVERY,
+	OPT_KEEP,
 	OPT_HARD,
 	OPT_JOIN,
 	OPT_NO_ADAPTIVE
@@ -41,7 +42,9 @@ enum {
 
 static const struct argp_option options[] = {
 	{"net", OPT_NET, "NAME", 0,
-	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud)", 1},
+	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud), or FILE.onnx "
+	 "to start from (main, cloud)",
+	 1},
 	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
 	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
 	{"resume", OPT_RESUME, NULL, 0, "go on from the checkpoint in BUNDLE, if there is one", 1},
@@ -64,6 +67,10 @@ static const struct argp_option options[] = {
 	{"no-mirror", OPT_NO_MIRROR, NULL, 0, "no mirrored images; letters need that", 4},
 	{"cutout", OPT_CUTOUT, "N", 0, "cover a square of N pixels (0)", 4},
 	{"mixup", OPT_MIXUP, "A", 0, "mix pairs of images, shares from Beta(A, A), A up to 1", 4},
+	{"keep", OPT_KEEP, "DIR", 0,
+	 "edge: the bundle's extension goes on learning, from new images in --data and as many of "
+	 "these, which it knows",
+	 5},
 	{"hard", OPT_HARD, "N", 0, "edge: how many classes are hard (half)", 5},
 	{"join", OPT_JOIN, "HOW", 0, "edge: features and adaptive block by sum or concat (sum)", 5},
 	{"no-adaptive", OPT_NO_ADAPTIVE, NULL, 0, "edge: a control without that block", 5},
@@ -149,7 +156,7 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const stages[] = {"main", "edge", "cloud"};
+	static const char *const stages[] = {"main", "edge", "cloud", "joint"};
 	static const char *const joins[] = {"sum", "concat"};
 	struct train *t = state->input;
 
@@ -165,6 +172,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_TEACHER:
 		t->teacher = arg;
+		return 0;
+	case OPT_KEEP:
+		t->keep = arg;
 		return 0;
 	case OPT_RESUME:
 		t->resume = true;
@@ -190,13 +200,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one stage at a time: '%s' is too much", arg);
-		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 3);
+		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 4);
 		return 0;
 	case ARGP_KEY_END:
 		if (!state->arg_num)
-			argp_error(state, "which stage: main, edge or cloud?");
+			argp_error(state, "which stage: main, edge, cloud or joint?");
 		if (!t->net || !t->data || !t->out)
 			argp_error(state, "--net, --data and --out are needed");
+		if (t->keep && t->stage != STAGE_EDGE)
+			argp_error(state, "--keep is for the edge");
 		return 0;
 	}
 	return parse_recipe(key, arg, state);
@@ -213,10 +225,11 @@ int tool_train(int argc, char **argv)
 	static const struct argp argp = {
 		options,
 		parse,
-		"main|edge|cloud",
+		"main|edge|cloud|joint",
 		"Trains a network of a bundle on labelled images: main on all classes, then the "
 		"edge's extension and adaptive blocks on the classes that main finds hard, main "
-		"being fixed; and a network for the cloud. A tenth of the training images is held "
+		"being fixed; a network for the cloud; or, to compare with, main and extension "
+		"jointly. A tenth of the training images is held "
 		"out, from which hard classes, thresholds and temperatures follow. Interrupted, it "
 		"writes a checkpoint, from which --resume goes on with the same result.",
 		NULL,
@@ -240,7 +253,9 @@ int tool_train(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &t);
 	if (t.recipe.rate < 0)
-		t.recipe.rate = t.stage == STAGE_EDGE ? 0.1f : 0.2f;
+		t.recipe.rate = t.keep						  ? 0.01f
+				: t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f
+										  : 0.2f;
 	if (t.threads)
 		omp_set_num_threads(t.threads);
 	signal(SIGINT, on_signal);

@@ -8,11 +8,12 @@
 #include "tool.h"
 #include "train/fit.h"
 
-enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD };
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT };
 
 struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
+	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
 	int hard; /* hard classes; 0: half */
 	bool concat, no_adaptive;
@@ -26,6 +27,7 @@ struct train {
 	struct mea_pick kept, held;
 	char what[256];	  /* names the training in checkpoints */
 	char *checkpoint; /* its file */
+	char basis[80];	  /* what else the result follows from: SHA-256 of main or the teacher */
 };
 
 extern volatile sig_atomic_t train_stop;
@@ -37,6 +39,7 @@ int train_stage_run(struct train *t);
 int train_fit(struct train *t, struct mea_fit *f);
 
 int train_edge(struct train *t);
+int train_new(struct train *t);
 
 /* The bundle's document in folder t->out: that which is there, or an empty one. */
 int train_open_document(const struct train *t, json_t **doc);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The edge's part of Algorithm 1: hard classes from main's held-out precision, then the extension
- * and adaptive blocks behind the fixed main. */
+ * and adaptive blocks behind the fixed main; or, to compare with, both trained jointly. */
 #include "train.h"
 
 #include "error.h"
@@ -18,6 +18,7 @@ struct edge {
 	double *precision;
 	int *hard, *map; /* class dictionary, and class -> extension's output */
 	int n_hard;
+	struct mea_pick held_hard;
 	double correct, wrong; /* mean entropies */
 	double temperature;
 };
@@ -79,17 +80,29 @@ static int choose_hard(const struct train *t, struct edge *e)
 	return rc;
 }
 
+/* Softens both networks' answers as the held-out images want it; main's only if it was trained. */
 static int calibrate(const struct train *t, struct edge *e)
 {
-	float *logits = malloc((t->held.n * (size_t)e->n_hard + 1) * sizeof(*logits));
-	int rc = logits ? mea_predict(&e->main, &e->extension, &t->held, t->recipe.bf16, NULL,
-				      logits)
-			: mea_fail(MEA_ENOMEM, "out of memory");
+	size_t k = (size_t)t->set->classes, h = (size_t)e->n_hard;
+	float *main = malloc((t->held.n * k + 1) * sizeof(*main));
+	float *logits = malloc((t->held.n * h + 1) * sizeof(*logits));
+	int rc = main && logits ? mea_predict(&e->main, &e->extension, &t->held, t->recipe.bf16,
+					      main, logits)
+				: mea_fail(MEA_ENOMEM, "out of memory");
 
 	if (!rc) {
 		e->temperature = mea_temperature(&t->held, logits, e->n_hard, e->map);
 		rc = mea_tmodel_cool(&e->extension, e->temperature);
 	}
+	if (!rc && t->stage == STAGE_JOINT) {
+		double warm = mea_temperature(&t->held, main, (int)k, NULL);
+
+		for (size_t i = 0; i < t->held.n * k; i++)
+			main[i] /= (float)warm;
+		mea_mean_entropies(&t->held, main, (int)k, &e->correct, &e->wrong);
+		rc = mea_tmodel_cool(&e->main, warm);
+	}
+	free(main);
 	free(logits);
 	return rc;
 }
@@ -98,6 +111,9 @@ static int write_bundle(const struct train *t, struct edge *e)
 {
 	json_t *doc = e->b->json, *hard = json_array(), *precision = json_array();
 	int rc = mea_tmodel_enter(&e->extension, t->out, MEA_NET_EXTENSION, doc);
+
+	if (!rc && t->stage == STAGE_JOINT)
+		rc = mea_tmodel_enter(&e->main, t->out, MEA_NET_MAIN, doc);
 
 	for (int i = 0; i < e->n_hard; i++)
 		json_array_append_new(hard, json_integer(e->hard[i]));
@@ -126,15 +142,20 @@ static int fit_extension(struct train *t, struct edge *e)
 				    .seed = t->recipe.seed};
 	struct mea_fit f = {.net = &e->extension,
 			    .front = &e->main,
+			    .joint = t->stage == STAGE_JOINT,
 			    .kept = &t->kept,
-			    .held = &t->held,
+			    .held = &e->held_hard,
 			    .map = e->map,
 			    .outputs = e->n_hard};
 	struct mea_graph *g;
 	int rc;
 
-	mea_pick_keep(&t->kept, e->map);
-	mea_pick_keep(&t->held, e->map);
+	rc = mea_pick_copy(&t->held, &e->held_hard);
+	if (rc)
+		return rc;
+	mea_pick_keep(&e->held_hard, e->map);
+	if (t->stage == STAGE_EDGE)
+		mea_pick_keep(&t->kept, e->map);
 	rc = mea_pick_check(&t->kept, e->map);
 	if (!rc)
 		rc = mea_net_extension(t->net, &task, &g);
@@ -152,6 +173,9 @@ int train_edge(struct train *t)
 	if (!rc)
 		rc = check_split(t, &e);
 	if (!rc)
+		snprintf(t->basis, sizeof(t->basis), "%s",
+			 e.b->files[MEA_NET_MAIN][MEA_FLOAT].sha256);
+	if (!rc)
 		rc = choose_hard(t, &e);
 	if (!rc)
 		rc = fit_extension(t, &e);
@@ -162,6 +186,7 @@ int train_edge(struct train *t)
 	mea_tmodel_free(&e.extension);
 	mea_tmodel_free(&e.main);
 	mea_bundle_free(e.b);
+	free(e.held_hard.index);
 	free(e.precision);
 	free(e.hard);
 	free(e.map);

@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SIDE 32
+#define SIDE 32 /* of images for the built-in networks */
 
 static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
-static const char *const stage_names[] = {"main", "edge", "cloud"};
+static const char *const stage_names[] = {"main", "edge", "cloud", "joint"};
 
 /* --- the loop ---------------------------------------------------------------------- */
 
@@ -47,9 +47,12 @@ int train_fit(struct train *t, struct mea_fit *f)
 	char what[256];
 	int rc;
 
-	snprintf(what, sizeof(what), "%s %s%s%s%s", stage_names[t->stage], t->net,
+	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s", stage_names[t->stage], t->net,
 		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
-		 t->teacher ? " taught" : "");
+		 t->keep      ? " going on"
+		 : t->teacher ? " taught"
+			      : "",
+		 *t->basis ? " by " : "", t->basis);
 	if (!t->checkpoint &&
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -63,6 +66,8 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->ctx = t;
 	rc = mea_fit_run(f);
 	progress_end(&t->progress);
+	if (t->verbose && rc >= 0)
+		printf("%.1f MB of maps and gradients\n", (double)f->bytes / 1e6);
 	return rc;
 }
 
@@ -105,7 +110,7 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(doc, "training", all);
 	}
 	json_object_set_new(o, "net", json_string(t->net));
-	if (t->stage == STAGE_EDGE)
+	if (t->stage == STAGE_EDGE || t->stage == STAGE_JOINT)
 		json_object_set_new(o, "join",
 				    json_string(t->no_adaptive ? "no adaptive block"
 						: t->concat    ? "concat"
@@ -162,6 +167,7 @@ static void drop_extension(json_t *doc)
 {
 	json_object_del(json_object_get(doc, "files"), "extension");
 	json_object_del(json_object_get(doc, "training"), "edge");
+	json_object_del(json_object_get(doc, "training"), "joint");
 	json_object_del(doc, "hard_classes");
 	json_object_del(doc, "thresholds");
 	json_object_del(doc, "accuracy");
@@ -209,27 +215,45 @@ static int finish_whole(struct train *t, struct mea_tmodel *m)
 	return rc;
 }
 
-static int train_whole(struct train *t)
+/* Whether --net is a file and not a name. */
+static bool is_file(const char *net)
+{
+	const char *dot = strrchr(net, '.');
+
+	return dot && !strcmp(dot, ".onnx");
+}
+
+static int start_net(const struct train *t, struct mea_tmodel *m)
 {
 	struct mea_net_task task = {.width = t->set->width,
 				    .height = t->set->height,
 				    .classes = t->set->classes,
 				    .seed = t->recipe.seed};
-	struct mea_tmodel m = {0}, teacher = {0};
 	struct mea_graph *g;
+	int rc;
+
+	if (is_file(t->net))
+		return mea_tmodel_read(t->net, mean, std, m);
+	rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
+				    : mea_net_cloud(t->net, &task, &g);
+	return rc ? rc : mea_tmodel_new(g, mean, std, m);
+}
+
+static int train_whole(struct train *t)
+{
+	struct mea_tmodel m = {0}, teacher = {0};
 	struct mea_fit f = {
 		.net = &m, .kept = &t->kept, .held = &t->held, .outputs = t->set->classes};
 	int rc = mea_pick_check(&t->kept, NULL);
 
 	if (!rc)
-		rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
-					    : mea_net_cloud(t->net, &task, &g);
-	if (!rc)
-		rc = mea_tmodel_new(g, mean, std, &m);
+		rc = start_net(t, &m);
 	if (!rc && t->teacher) {
 		rc = mea_tmodel_read(t->teacher, mean, std, &teacher);
 		f.teacher = &teacher;
 	}
+	if (!rc && t->teacher)
+		rc = mea_sha256_file(t->teacher, t->basis);
 	if (!rc)
 		rc = train_fit(t, &f);
 	if (!rc)
@@ -239,16 +263,44 @@ static int train_whole(struct train *t)
 	return rc;
 }
 
+/* Images are as large as the network of a file wants them, or else as the built-in ones do. */
+static int image_size(const struct train *t, int *width, int *height)
+{
+	struct mea_tmodel m = {0};
+	const struct mea_shape *s;
+	int rc;
+
+	*width = *height = SIDE;
+	if (!is_file(t->net))
+		return 0;
+	rc = mea_tmodel_read(t->net, mean, std, &m);
+	if (rc)
+		return rc;
+	s = &m.graph->values[m.graph->inputs[0]].shape;
+	if (s->rank == 4 && s->dim[1] == 3) {
+		*height = (int)s->dim[2];
+		*width = (int)s->dim[3];
+	} else {
+		rc = mea_fail(MEA_EINVAL, "%s: its first input is no image", t->net);
+	}
+	mea_tmodel_free(&m);
+	return rc;
+}
+
 int train_stage_run(struct train *t)
 {
-	int rc = folder_make(t->out);
+	int width, height, rc = folder_make(t->out);
 
 	if (!rc)
-		rc = mea_set_load(t->data, true, SIDE, SIDE, &t->set);
+		rc = image_size(t, &width, &height);
+	if (!rc)
+		rc = mea_set_load(t->data, true, width, height, &t->set);
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
 	if (!rc)
-		rc = t->stage == STAGE_EDGE ? train_edge(t) : train_whole(t);
+		rc = t->keep						 ? train_new(t)
+		     : t->stage == STAGE_EDGE || t->stage == STAGE_JOINT ? train_edge(t)
+									 : train_whole(t);
 	free(t->kept.index);
 	free(t->held.index);
 	mea_set_free(t->set);

@@ -431,7 +431,7 @@ int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea
 	return 0;
 }
 
-void mea_cloud_link(struct mea_cloud *c, struct mea_cloud_link *link)
+void mea_cloud_link(struct mea_cloud *c, struct mea_link *link)
 {
 	pthread_mutex_lock(&c->lock);
 	*link = c->link;

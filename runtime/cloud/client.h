@@ -8,6 +8,7 @@
 #define MEA_CLOUD_CLIENT_H
 
 #include "cloud/oip.h"
+#include "mea.h"
 
 #include <stdint.h>
 
@@ -36,14 +37,6 @@ struct mea_cloud_answer {
 
 typedef void (*mea_cloud_done)(void *ctx, const struct mea_cloud_answer *a);
 
-/* What real requests told about the link; 0: not known yet. */
-struct mea_cloud_link {
-	double rtt_ms;	    /* the kernel's estimate of the connections in use, smoothed */
-	double answer_ms;   /* of requests that were answered, smoothed */
-	double bytes_per_s; /* the kernel's delivery rate, smoothed; small requests on a
-			     * fast link understate it */
-};
-
 /*
  * Starts, and gives the servers up to two seconds to show their model. One that has another
  * model than opt asks for is an error; one that is not there is not, and is looked for again
@@ -65,6 +58,7 @@ const char *mea_cloud_missed(struct mea_cloud *c);
 int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea_cloud_done done,
 		  void *ctx);
 
-void mea_cloud_link(struct mea_cloud *c, struct mea_cloud_link *link);
+/* What the requests told about the link so far. Any thread. */
+void mea_cloud_link(struct mea_cloud *c, struct mea_link *link);
 
 #endif

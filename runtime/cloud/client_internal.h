@@ -82,7 +82,7 @@ struct mea_cloud {
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t looked;
 	struct call *asked, **asked_end;
-	struct mea_cloud_link link;
+	struct mea_link link;
 	const char *missed;
 	int unknown;	  /* endpoints that have not been looked at */
 	char misfit[512]; /* what does not fit at one of them; "": all do */

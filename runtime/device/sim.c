@@ -4,7 +4,8 @@
  * clocks it while jobs are queued and uses both job banks, as the driver does, so
  * the next job starts the cycle after the one before.
  *
- * Options come as "CONFIG,latency=N,stall=PERCENT,seed=N,trace=FILE".
+ * Options come as "CONFIG,latency=N,stall=PERCENT,seed=N,trace=FILE" and, to break it
+ * from job N on, "fault=N", "hang=N" or "vanish=N".
  */
 #include "device/device.h"
 
@@ -25,6 +26,9 @@
 /* A job that the hardware's own watchdog did not end: budget and then some. */
 #define GRACE 1000000
 
+/* How the device breaks: slots close, jobs never start, the device goes. */
+enum fate { FINE, FAULT, HANG, VANISH };
+
 struct sim_fence {
 	struct mea_fence f;
 	struct mea_submit job;
@@ -32,6 +36,7 @@ struct sim_fence {
 	bool done, running;
 	int result;
 	uint64_t started; /* device cycle */
+	uint64_t number;
 	char why[160];
 };
 
@@ -46,6 +51,8 @@ struct sim_device {
 	struct sim_fence *bank[MEA_BANKS];
 	int queued, next_bank;
 	uint64_t bus_next;
+	enum fate fate;
+	uint64_t fate_at, jobs; /* from job fate_at of jobs so far */
 };
 
 struct sim_bo {
@@ -54,6 +61,11 @@ struct sim_bo {
 };
 
 /* --- the device thread --------------------------------------------------- */
+
+static bool broken(const struct sim_device *d, enum fate how)
+{
+	return d->fate == how && d->jobs >= d->fate_at;
+}
 
 static void start_job(struct sim_device *d, struct sim_fence *f, int bank)
 {
@@ -70,7 +82,8 @@ static void start_job(struct sim_device *d, struct sim_fence *f, int bank)
 		mea_sim_write(d->sim, at + MEA_BANK_SLOT_SIZE,
 			      slot->bo ? (uint32_t)(slot->size / 64) : 0);
 		mea_sim_write(d->sim, at + MEA_BANK_SLOT_FLAGS,
-			      (uint32_t)slot->read | (uint32_t)slot->write << 1);
+			      broken(d, FAULT) ? 0
+					       : (uint32_t)slot->read | (uint32_t)slot->write << 1);
 	}
 	mea_sim_write(d->sim, base + MEA_BANK_CMD_OFFSET, s->cmd_offset);
 	mea_sim_write(d->sim, base + MEA_BANK_CMD_COUNT, s->cmd_count);
@@ -79,7 +92,8 @@ static void start_job(struct sim_device *d, struct sim_fence *f, int bank)
 		      s->record_slot | (uint32_t)s->record << MEA_RECORD_ENABLE_SHIFT);
 	mea_sim_write(d->sim, base + MEA_BANK_RECORD_OFFSET, s->record_offset);
 	mea_sim_write(d->sim, base + MEA_BANK_TAG, s->tag);
-	mea_sim_write(d->sim, base + MEA_BANK_START, 1u | (uint32_t)s->scrub << 1);
+	if (!broken(d, HANG))
+		mea_sim_write(d->sim, base + MEA_BANK_START, 1u | (uint32_t)s->scrub << 1);
 	f->started = mea_sim_cycles(d->sim);
 	f->running = true;
 	d->bank[bank] = f;
@@ -119,8 +133,9 @@ static void check_hang(struct sim_device *d)
 	for (int b = 0; b < (int)MEA_BANKS; b++) {
 		uint64_t since;
 
-		if (!d->bank[b] || d->bank[!b])
-			continue; /* the other bank's job may be what it waits for */
+		/* The other bank's job, if it is the older one, may be what it waits for. */
+		if (!d->bank[b] || (d->bank[!b] && d->bank[!b]->number < d->bank[b]->number))
+			continue;
 		since = mea_sim_cycles(d->sim) - d->bank[b]->started;
 		if (since < (uint64_t)d->bank[b]->job.budget + GRACE)
 			continue;
@@ -188,7 +203,19 @@ static int parse_number(const char *text, uint64_t max, uint64_t *out)
 	return errno || end == text || *end || *text == '-' || *out > max ? -1 : 0;
 }
 
-static int parse_options(char *text, const char **config, struct mea_sim_options *opt)
+/* "fault", "hang", "vanish"; FINE for anything else. */
+static enum fate fate_named(const char *name)
+{
+	static const char *const names[] = {"", "fault", "hang", "vanish"};
+	int i = VANISH;
+
+	while (i > FINE && strcmp(names[i], name))
+		i--;
+	return (enum fate)i;
+}
+
+static int parse_options(char *text, const char **config, struct mea_sim_options *opt,
+			 struct sim_device *d)
 {
 	char *save = NULL;
 
@@ -210,11 +237,15 @@ static int parse_options(char *text, const char **config, struct mea_sim_options
 			opt->stall_percent = (uint32_t)n;
 		else if (!strcmp(t, "seed") && !(rc = parse_number(value, UINT64_MAX, &n)))
 			opt->seed = n;
-		else
+		else if (fate_named(t) != FINE && !(rc = parse_number(value, UINT32_MAX, &n))) {
+			d->fate = fate_named(t);
+			d->fate_at = n;
+		} else
 			return mea_fail(MEA_EINVAL,
 					rc ? "device sim: option %s=%s: not a number in range"
 					   : "device sim: option %s=%s: unknown; known are "
-					     "latency, stall, seed, trace",
+					     "latency, stall, seed, trace, fault, "
+					     "hang, vanish",
 					t, value);
 	}
 	return 0;
@@ -233,7 +264,7 @@ static int sim_open(const char *spec, struct mea_device **out)
 		mea_fail(MEA_ENOMEM, "device sim: out of memory");
 		goto fail;
 	}
-	rc = parse_options(text, &config, &opt);
+	rc = parse_options(text, &config, &opt, d);
 	if (rc < 0)
 		goto fail;
 	snprintf(name, sizeof(name), "%s%s", config, opt.trace ? "-trace" : "");
@@ -341,6 +372,12 @@ static int sim_submit(struct mea_device *dev, const struct mea_submit *s, struct
 	f->f.dev = dev;
 	f->job = *s;
 	pthread_mutex_lock(&d->lock);
+	f->number = ++d->jobs;
+	if (broken(d, VANISH)) {
+		pthread_mutex_unlock(&d->lock);
+		free(f);
+		return mea_fail(MEA_ENODEV, "%s: the device has vanished", dev->name);
+	}
 	if (d->queued == QUEUE_MAX) {
 		pthread_mutex_unlock(&d->lock);
 		free(f);

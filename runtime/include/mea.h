@@ -143,8 +143,8 @@ struct mea_result {
 	double cloud_ms; /* from asking the cloud to the answer, the edge's too; 0: not asked */
 
 	const char *backend; /* which one answered */
-	/* Set when an earlier backend failed on this image; NULL otherwise, and
-	 * text holds the reason. */
+	/* Set when an earlier backend failed on this image, or was left alone since
+	 * it had failed on others: text holds the reason. NULL otherwise. */
 	const char *fallback_from;
 	double latency_ms;		 /* from mea_submit() to the answer */
 	double service_ms;		 /* from the start of main to the answer */
@@ -191,6 +191,17 @@ MEA_API int mea_collect(struct mea_session *s, int timeout_ms, struct mea_result
  * with s meanwhile: MEA_EBUSY when other images are under way. Returns the
  * image's own error. */
 MEA_API int mea_classify(struct mea_session *s, const uint8_t *rgb, struct mea_result *result);
+
+/* The link to the cloud, smoothed, from the requests that were answered; 0: not known yet.
+ * rtt_ms and bytes_per_s are the kernel's figures of the TCP connections in use; small requests on
+ * a fast link do not fill it, so bytes_per_s is then less than it could carry. answer_ms is from
+ * the question to the answer. */
+struct mea_link {
+	double rtt_ms, answer_ms, bytes_per_s;
+};
+
+/* All 0 without a cloud. */
+MEA_API void mea_link_figures(struct mea_session *s, struct mea_link *link);
 
 /* Figures of the images answered so far, by exit. */
 MEA_API void mea_stats(struct mea_session *s, struct mea_exit_stats stats[MEA_EXITS]);

@@ -14,7 +14,7 @@
 #define CLOUD_PART 0.5
 /* Time that waking threads takes. */
 #define SLACK_MS 5
-/* An extension's time, with its wait, is about so many times main's. */
+/* An extension's time is at most about so many times main's. */
 #define FIRST_GUESS 4
 
 /* The image needs its lane no more. */
@@ -78,15 +78,20 @@ static void come_back(void *ctx, const struct mea_cloud_answer *a)
 		mea_task_finish(s, t);
 }
 
-/* The longest that the cloud may take: what the edge's own answer needs is kept back. */
-static double patience(const struct mea_session *s, const struct task *t)
+/*
+ * The longest that the cloud may take: what the edge's own answer needs is kept back. When the
+ * cloud fails it fails for all n_away images at once; their extensions then run in turn, and an
+ * extension's time counts the job before it as well.
+ */
+static double patience(const struct mea_session *s, const struct task *t, int n_away)
 {
-	double keep = SLACK_MS;
+	double keep = SLACK_MS, one = s->extension_ms;
 
 	/* Of the first image only main's time is known. */
+	if (!(one > 0))
+		one = FIRST_GUESS * t->r.cost[MEA_EXIT_MAIN].ms;
 	if (is_hard(s, t))
-		keep += s->extension_ms > 0 ? s->extension_ms
-					    : FIRST_GUESS * t->r.cost[MEA_EXIT_MAIN].ms;
+		keep += one * (1 + n_away / 2.0);
 	return s->deadline_ms - keep > CLOUD_PART * s->deadline_ms ? s->deadline_ms - keep
 								   : CLOUD_PART * s->deadline_ms;
 }
@@ -96,14 +101,15 @@ int mea_task_send(struct mea_session *s, struct task *t)
 	const void *item = s->features ? (const void *)s->features : t->rgb;
 	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
 			     : 0;
+	int n_away;
 
 	if (rc)
 		return rc;
 	t->asked = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
-	s->n_away++;
+	n_away = ++s->n_away;
 	pthread_mutex_unlock(&s->lock);
-	rc = mea_cloud_ask(s->cloud, item, t->asked + patience(s, t), come_back, t);
+	rc = mea_cloud_ask(s->cloud, item, t->asked + patience(s, t, n_away), come_back, t);
 	if (rc) {
 		pthread_mutex_lock(&s->lock);
 		s->n_away--;

@@ -183,6 +183,15 @@ void mea_engine_give(struct mea_engine *e, int lane)
 	e->lanes[lane].taken = false;
 }
 
+int mea_engine_taken(const struct mea_engine *e)
+{
+	int n = 0;
+
+	for (int i = 0; i < e->n_lanes; i++)
+		n += e->lanes[i].taken;
+	return n;
+}
+
 int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb)
 {
 	const struct mea_model *m = e->model;

@@ -24,6 +24,7 @@ void mea_engine_close(struct mea_engine *e);
 /* Takes a free lane, -1 when there is none; gives one back. */
 int mea_engine_take(struct mea_engine *e);
 void mea_engine_give(struct mea_engine *e, int lane);
+int mea_engine_taken(const struct mea_engine *e); /* how many are */
 
 /* Quantises the image into the lane's buffers, and starts main or extension.
  * MEA_EBUSY when the backend takes no more jobs now. */

@@ -9,13 +9,10 @@
 #include "error.h"
 #include "meanet/exits.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-/* Errors in a row after which a backend is left alone. */
-#define MAX_ERRORS 3
 /* While another image could be started, look for one this often. */
 #define LOOK_MS 2
 /* A job this old is waited for with the backend's own limit. */
@@ -27,32 +24,6 @@ double mea_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-__attribute__((format(printf, 2, 3))) static void note(struct mea_session *s, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	if (!s->note)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	s->note(text, s->note_ctx);
-}
-
-bool mea_unit_ready(struct mea_session *s, int i)
-{
-	struct unit *u = &s->units[i];
-
-	if (u->gone || u->engine)
-		return !u->gone;
-	if (mea_engine_open(u->choice.ops, u->choice.device, s->model, s->lanes, &u->engine)) {
-		u->gone = true;
-		note(s, "%s", mea_errmsg());
-	}
-	return !u->gone;
 }
 
 /* --- the end of an image ---------------------------------------------------- */
@@ -121,15 +92,10 @@ static void fall_back(struct mea_session *s, struct task *t, int error)
 	const char *name = u->choice.ops->name;
 	bool hung = t->started && error == MEA_ETIMEDOUT;
 
-	u->errors++;
 	if (!t->r.fallback_from)
 		t->r.fallback_from = name;
 	snprintf(t->r.text, sizeof(t->r.text), "%s: %s", name, mea_errmsg());
-	if (hung || error == MEA_ENODEV || u->errors >= MAX_ERRORS) {
-		if (!u->gone)
-			note(s, "backend %s is given up: %s", name, mea_errmsg());
-		u->gone = true;
-	}
+	mea_unit_failed(s, t->unit, hung, error);
 	if (!hung)
 		mea_engine_give(u->engine, t->lane);
 	t->unit++;
@@ -157,8 +123,8 @@ static bool begin(struct mea_session *s, struct task *t)
 	struct mea_engine *e;
 	int rc;
 
-	while (t->unit < s->n_units && !mea_unit_ready(s, t->unit))
-		t->unit++;
+	for (; t->unit < s->n_units && !mea_unit_ready(s, t->unit); t->unit++)
+		mea_unit_excuse(&s->units[t->unit], &t->r);
 	if (t->unit == s->n_units) {
 		if (t->r.fallback_from)
 			mea_fail(MEA_EDEVICE, "every backend failed; %s", t->r.text);
@@ -217,7 +183,6 @@ static void queue_extension(struct mea_session *s, struct task *t)
 	s->running[s->n_running++] = t;
 	t->net = MEA_NET_EXTENSION;
 	t->started = false;
-	t->due = mea_now_ms();
 }
 
 /* Main has ended: true when the image goes on, to the cloud or the extension. */
@@ -244,7 +209,7 @@ static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinio
  * than leaves time for one: at once when it grows, slowly when it shrinks. */
 static void learn(struct mea_session *s, const struct task *t)
 {
-	double ms = mea_now_ms() - t->due;
+	double ms = t->r.cost[MEA_EXIT_EXTENSION].ms;
 
 	s->extension_ms = ms > s->extension_ms ? ms : 0.95 * s->extension_ms + 0.05 * ms;
 }
@@ -320,7 +285,7 @@ static void step(struct mea_session *s)
 		c->macs = st.macs;
 		c->cycles = st.cycles;
 		c->peak_macs = st.peak_macs;
-		s->units[t->unit].errors = 0;
+		mea_unit_worked(s, t->unit);
 		rc = advance(s, t);
 	}
 	if (rc)

@@ -272,6 +272,13 @@ const char *mea_class_name(const struct mea_session *s, int label)
 	return label >= 0 && label < b->n_classes ? b->classes[label] : NULL;
 }
 
+void mea_link_figures(struct mea_session *s, struct mea_link *link)
+{
+	memset(link, 0, sizeof(*link));
+	if (s->cloud)
+		mea_cloud_link(s->cloud, link);
+}
+
 void mea_stats(struct mea_session *s, struct mea_exit_stats stats[MEA_EXITS])
 {
 	pthread_mutex_lock(&s->lock);

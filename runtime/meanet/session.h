@@ -21,7 +21,6 @@ struct task {
 	uint8_t *rgb;
 	double submitted, begun_main; /* ms; 0: not begun */
 	double asked;		      /* ms; when the cloud was, 0: never */
-	double due;		      /* ms; when the extension could have started */
 	int unit;		      /* the first backend in the list that may take it */
 	int lane;
 	enum mea_net net; /* what runs or is to run */
@@ -39,7 +38,12 @@ struct unit {
 	struct mea_choice choice;
 	struct mea_engine *engine; /* opened when it is first needed */
 	int errors;		   /* in a row */
-	bool gone;		   /* refused the model, failed to open, or broke down */
+	int lost;		   /* lanes of jobs that never ended */
+	bool gone;		   /* refused the model or was never there */
+	/* In quarantine until resume_at (ms; 0: not), then tried again, anew with reopen. */
+	double resume_at, pause_ms;
+	bool reopen, probing;
+	char why[160]; /* it is there */
 };
 
 /* A lane whose image was answered by the cloud, to be given back by the thread. */
@@ -63,7 +67,7 @@ struct mea_session {
 	int n_units;
 	struct task **running; /* lanes entries, oldest job first */
 	int n_running;
-	double extension_ms; /* about the longest that one took lately, with its wait */
+	double extension_ms; /* about the longest that one took lately */
 
 	pthread_t thread;
 	bool thread_runs;
@@ -93,9 +97,18 @@ double mea_now_ms(void);
 int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
 		     const struct mea_options *opt, struct mea_session **out);
 
-/* Opens unit i unless it is open; false when it cannot be used, with the reason
- * in mea_errmsg() and told to the note function. */
+/* units.c: backends that work, fail, rest and return; for the session's thread. */
+
+/* Opens unit i unless it is open; false when it cannot be used now, with the reason in
+ * mea_errmsg() and told to the note function when it is new. */
 bool mea_unit_ready(struct mea_session *s, int i);
+
+/* A job failed there with error (and mea_errmsg()), or, hung, did not end in time. */
+void mea_unit_failed(struct mea_session *s, int i, bool hung, int error);
+void mea_unit_worked(struct mea_session *s, int i);
+
+/* Enters into r that u was passed over, when it is in quarantine. */
+void mea_unit_excuse(const struct unit *u, struct mea_result *r);
 
 /* An image is answered, or has failed with r.error set. Any thread. */
 void mea_task_finish(struct mea_session *s, struct task *t);

@@ -146,8 +146,9 @@ void mea_batch_fill(struct mea_batch *b, const struct mea_pick *p, const uint32_
 		image(s, index, a, seed, epoch, b->rgb + (size_t)i * bytes);
 		b->label[i] = map ? map[s->label[index]] : s->label[index];
 		for (int j = 0; j < b->classes; j++)
-			t[j] = even;
-		t[b->label[i]] += 1 - smoothing;
+			t[j] = b->label[i] < 0 ? 0 : even;
+		if (b->label[i] >= 0)
+			t[b->label[i]] += 1 - smoothing;
 	}
 	if (a->mixup > 0) {
 		struct mea_rng r = mea_rng_at(seed, PURPOSE_MIX, (uint64_t)epoch, step);

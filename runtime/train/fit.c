@@ -8,25 +8,8 @@
 #include <time.h>
 
 #include "error.h"
-#include "train/checkpoint.h"
+#include "train/fit_run.h"
 #include "train/loss.h"
-
-enum { NET, FRONT, TEACHER, NETS };
-
-/* A training under way. */
-struct run {
-	struct mea_fit *f;
-	struct mea_tmodel *model[NETS]; /* NULL: none */
-	struct mea_tnet *t[NETS];
-	void *image[NETS]; /* each network's own normalisation */
-	struct mea_batch batch;
-	uint32_t *order;
-	int64_t steps; /* of an epoch */
-	struct mea_progress at;
-	char recipe[1024];
-	double start, saved; /* seconds of the clock */
-	int64_t done;	     /* steps of this run */
-};
 
 static double now(void)
 {
@@ -103,7 +86,8 @@ static int open_net(struct run *r, int i, bool train)
 	struct mea_tnet_options o = {.batch = r->f->recipe->batch,
 				     .train = train,
 				     .bf16 = r->f->recipe->bf16,
-				     .output_grad = {train}};
+				     .input_grad = {false, i == NET && r->f->joint},
+				     .output_grad = {train, i == FRONT && r->f->joint}};
 	struct mea_tmodel *m = r->model[i];
 	int rc;
 
@@ -154,8 +138,10 @@ static int check_outputs(const struct run *r)
 
 static struct mea_checkpoint snapshot(struct run *r)
 {
-	return (struct mea_checkpoint){
-		.recipe = r->recipe, .sets = {r->f->net->params}, .at = r->at};
+	return (struct mea_checkpoint){.recipe = r->recipe,
+				       .sets = {r->f->net->params,
+						r->f->joint ? r->f->front->params : NULL},
+				       .at = r->at};
 }
 
 static int set_up(struct run *r)
@@ -173,13 +159,16 @@ static int set_up(struct run *r)
 	r->model[FRONT] = f->front;
 	r->model[TEACHER] = f->teacher;
 	for (int i = 0; i < NETS && !rc; i++)
-		rc = open_net(r, i, i == NET);
+		rc = open_net(r, i, i == NET || (i == FRONT && f->joint));
 	if (!rc && f->front)
 		rc = connect(r);
 	if (!rc)
 		rc = check_outputs(r);
 	if (!rc)
 		rc = mea_batch_new(f->kept->set, f->recipe->batch, f->outputs, &r->batch);
+	if (!rc && f->joint)
+		rc = mea_batch_new(f->kept->set, f->recipe->batch,
+				   mea_tnet_output(r->t[FRONT], 0).c, &r->front_batch);
 	r->order = calloc(f->kept->n, sizeof(*r->order));
 	if (!rc && !r->order)
 		rc = mea_fail(MEA_ENOMEM, "out of memory");
@@ -192,6 +181,8 @@ static int set_up(struct run *r)
 		r->at = c.at;
 		if (!rc)
 			rc = mea_tnet_refresh(r->t[NET]);
+		if (!rc && f->joint)
+			rc = mea_tnet_refresh(r->t[FRONT]);
 	}
 	return rc;
 }
@@ -203,6 +194,7 @@ static void tear_down(struct run *r)
 		free(r->image[i]);
 	}
 	mea_batch_free(&r->batch);
+	mea_batch_free(&r->front_batch);
 	free(r->order);
 }
 
@@ -214,65 +206,6 @@ static int save(struct run *r)
 
 	r->saved = now();
 	return r->f->checkpoint ? mea_checkpoint_save(r->f->checkpoint, &c) : 0;
-}
-
-static int forward(struct run *r)
-{
-	const struct mea_set *s = r->f->kept->set;
-	size_t pixels = (size_t)r->batch.n * (size_t)s->width * (size_t)s->height;
-	static const int turn[NETS] = {FRONT, TEACHER, NET};
-
-	for (int i = 0; i < NETS; i++) {
-		int k = turn[i], rc;
-
-		if (!r->t[k])
-			continue;
-		mea_batch_normalise(r->batch.rgb, pixels, r->model[k]->mean, r->model[k]->std,
-				    r->f->recipe->bf16, r->image[k]);
-		rc = mea_tnet_forward(r->t[k]);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
-static int step(struct run *r, double *rate)
-{
-	const struct mea_recipe *c = r->f->recipe;
-	int64_t number = r->at.epoch * r->steps + r->at.step;
-	struct mea_sgd sgd = {mea_schedule_rate(c->schedule, c->rate, number, c->epochs * r->steps),
-			      c->momentum, c->decay};
-	struct mea_goal goal = {
-		.target = r->batch.target, .share = c->share, .temperature = c->temperature};
-	const float *logits;
-	double loss;
-	int rc;
-
-	*rate = (double)sgd.rate;
-	mea_batch_fill(&r->batch, r->f->kept, r->order, r->f->map, c->smoothing, &c->augment,
-		       c->seed, (int)r->at.epoch, (size_t)r->at.step);
-	rc = forward(r);
-	if (rc)
-		return rc;
-	logits = mea_tnet_output_data(r->t[NET], 0);
-	if (r->t[TEACHER])
-		goal.teacher = mea_tnet_output_data(r->t[TEACHER], 0);
-	loss = mea_loss(r->batch.n, r->f->outputs, logits, &goal, 1,
-			mea_tnet_output_grad(r->t[NET], 0));
-	if (!isfinite(loss))
-		return mea_fail(MEA_EINVAL,
-				"epoch %d, step %d: the loss is not a number; a lower learning "
-				"rate than %g "
-				"may help",
-				(int)r->at.epoch + 1, (int)r->at.step + 1, (double)c->rate);
-	r->at.loss_sum += loss * r->batch.n;
-	r->at.seen += r->batch.n;
-	r->at.right += (int64_t)mea_count_right(r->batch.n, r->f->outputs, logits, r->batch.label);
-	rc = mea_tnet_backward(r->t[NET]);
-	if (rc)
-		return rc;
-	mea_sgd_step(r->f->net->params, &sgd);
-	return mea_tnet_refresh(r->t[NET]);
 }
 
 static int held_accuracy(struct run *r, double *accuracy)
@@ -331,7 +264,7 @@ static int epoch(struct run *r)
 
 	mea_epoch_order(r->f->recipe->seed, (int)r->at.epoch, r->f->kept->n, r->order);
 	while (r->at.step < r->steps) {
-		rc = step(r, &rate);
+		rc = mea_fit_step(r, &rate);
 		if (rc)
 			return rc;
 		r->at.step++;

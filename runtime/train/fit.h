@@ -52,12 +52,13 @@ struct mea_report {
 
 struct mea_fit {
 	const struct mea_recipe *recipe;
-	const char *what;	    /* names the training in the checkpoint: net, data */
-	struct mea_tmodel *net;	    /* image (, features) -> logits; trained */
-	struct mea_tmodel *front;   /* image -> logits, features; not trained; NULL: none */
+	const char *what;	  /* names the training in the checkpoint: net, data */
+	struct mea_tmodel *net;	  /* image (, features) -> logits; trained */
+	struct mea_tmodel *front; /* image -> logits, features; NULL: none */
+	bool joint; /* the front is trained as well, on the classes themselves; else it is fixed */
 	struct mea_tmodel *teacher; /* image -> logits; NULL: none */
 	const struct mea_pick *kept, *held;
-	const int *map;		/* class -> target of net; NULL: itself */
+	const int *map;		/* class -> target of net; NULL: itself; joint: -1 for none */
 	int outputs;		/* logits of net */
 	const char *checkpoint; /* NULL: none is written */
 	double checkpoint_seconds;

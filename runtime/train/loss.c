@@ -22,14 +22,17 @@ static double softmax(int k, const float *z, double t, float *p)
 	return top / t + log(sum);
 }
 
-/* Cross-entropy of a row; grad = share (p - target). */
+/* Cross-entropy of a row; grad = share (sum(target) p - target). */
 static double row_loss(int k, const float *z, const float *target, float share, float *grad)
 {
 	double norm = softmax(k, z, 1, grad), loss = 0;
+	float sum = 0;
 
+	for (int j = 0; j < k; j++)
+		sum += target[j];
 	for (int j = 0; j < k; j++) {
 		loss -= target[j] * (z[j] - norm);
-		grad[j] = share * (grad[j] - target[j]);
+		grad[j] = share * (sum * grad[j] - target[j]);
 	}
 	return share * loss;
 }

@@ -7,7 +7,7 @@
 
 /* What is learned from: target probabilities and, where there is a teacher, its logits. */
 struct mea_goal {
-	const float *target;	  /* n x k; rows sum to 1 */
+	const float *target;	  /* n x k; rows sum to 1, or are 0 and do not count */
 	const float *teacher;	  /* n x k, or NULL */
 	float share, temperature; /* of the teacher in the loss */
 };

@@ -53,11 +53,15 @@ static int read_images(struct mea_data *d, struct mea_set *s)
 int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out)
 {
 	struct mea_data_want want = {.width = width, .height = height, .train = train};
-	struct mea_set *s = calloc(1, sizeof(*s));
 	struct mea_data *d = NULL;
-	int rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d)
-		   : mea_fail(MEA_ENOMEM, "out of memory");
+	struct mea_set *s;
+	int rc;
 
+	if (mea_set_is_folder(path))
+		return mea_set_load_folder(path, train, width, height, out);
+	s = calloc(1, sizeof(*s));
+	rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d)
+	       : mea_fail(MEA_ENOMEM, "out of memory");
 	if (!rc) {
 		s->width = width;
 		s->height = height;
@@ -89,6 +93,42 @@ void mea_set_free(struct mea_set *s)
 	free(s->rgb);
 	free(s->label);
 	free(s);
+}
+
+int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_set **out)
+{
+	size_t bytes = (size_t)a->width * (size_t)a->height * 3;
+	struct mea_set *s;
+
+	if (a->classes != b->classes || a->width != b->width || a->height != b->height)
+		return mea_fail(MEA_EINVAL, "%d and %d classes: the data sets do not fit",
+				a->classes, b->classes);
+	for (int c = 0; c < a->classes; c++)
+		if (strcmp(a->names[c], b->names[c]))
+			return mea_fail(MEA_EINVAL, "class %d is '%s' in one and '%s' in the other",
+					c, a->names[c], b->names[c]);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	*s = (struct mea_set){.n = a->n + b->n, .width = a->width, .height = a->height};
+	s->rgb = malloc(s->n * bytes);
+	s->label = malloc(s->n * sizeof(*s->label));
+	s->names = calloc((size_t)a->classes, sizeof(*s->names));
+	for (; s->names && s->classes < a->classes; s->classes++) {
+		s->names[s->classes] = strdup(a->names[s->classes]);
+		if (!s->names[s->classes])
+			break;
+	}
+	if (!s->rgb || !s->label || s->classes < a->classes) {
+		mea_set_free(s);
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	memcpy(s->rgb, a->rgb, a->n * bytes);
+	memcpy(s->rgb + a->n * bytes, b->rgb, b->n * bytes);
+	memcpy(s->label, a->label, a->n * sizeof(*s->label));
+	memcpy(s->label + a->n, b->label, b->n * sizeof(*s->label));
+	*out = s;
+	return 0;
 }
 
 static void shuffle(struct mea_rng r, size_t n, uint32_t *order)
@@ -137,6 +177,15 @@ int mea_set_split(const struct mea_set *s, uint64_t seed, struct mea_pick *kept,
 	memmove(kept->index, kept->index + n, (s->n - n) * sizeof(*kept->index));
 	held->n = n;
 	kept->n = s->n - n;
+	return 0;
+}
+
+int mea_pick_copy(const struct mea_pick *p, struct mea_pick *copy)
+{
+	*copy = (struct mea_pick){p->set, malloc((p->n + 1) * sizeof(*copy->index)), p->n};
+	if (!copy->index)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	memcpy(copy->index, p->index, p->n * sizeof(*copy->index));
 	return 0;
 }
 

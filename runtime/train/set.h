@@ -15,9 +15,18 @@ struct mea_set {
 	char **names; /* one a class; a class without a name is called by its number */
 };
 
-/* Reads all of a data set (runtime/data), which must have labels. An error names the file. */
+/*
+ * Reads all of a data set, which must have labels: what runtime/data knows, or a folder with train
+ * and val (or test) folders of one folder of images a class, whose names are the classes'. An
+ * error names the file.
+ */
 int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out);
 void mea_set_free(struct mea_set *s);
+/* The images of a and then those of b; their classes must be the same. */
+int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_set **out);
+/* Whether path is a folder of folders as above; and the reading of one (set_folder.c). */
+bool mea_set_is_folder(const char *path);
+int mea_set_load_folder(const char *path, bool train, int width, int height, struct mea_set **out);
 
 /* Images of a set, by number: what is trained or measured on. */
 struct mea_pick {
@@ -34,6 +43,8 @@ int mea_set_split(const struct mea_set *s, uint64_t seed, struct mea_pick *kept,
 		  struct mea_pick *held);
 /* All images of a set. */
 int mea_set_all(const struct mea_set *s, struct mea_pick *p);
+/* A copy of a pick. */
+int mea_pick_copy(const struct mea_pick *p, struct mea_pick *copy);
 /* Keeps only images whose class has map[class] >= 0. */
 void mea_pick_keep(struct mea_pick *p, const int *map);
 /* Fails, naming it, when a class has no image in p: nothing could be learned of it. map NULL:
@@ -61,8 +72,8 @@ void mea_batch_free(struct mea_batch *b);
 
 /*
  * Fills b with images step n .. step n + n - 1 of epoch's random order. map gives the target of
- * a class (NULL: itself); smoothing is the share that all targets have evenly. Depends on
- * seed, epoch and step alone.
+ * a class (NULL: itself; -1: none, a row of zeros); smoothing is the share that all targets have
+ * evenly. Depends on seed, epoch and step alone.
  */
 void mea_batch_fill(struct mea_batch *b, const struct mea_pick *p, const uint32_t *order,
 		    const int *map, float smoothing, const struct mea_augment *a, uint64_t seed,

@@ -4,6 +4,7 @@
  *
  *   helper json FILE [PATH]          checks that FILE is one JSON value; prints the
  *                                    one at PATH, such as exits.0.name
+ *   helper notify SOCKET             prints what is sent to a datagram socket, line by line
  *   helper cut BUNDLE FILE           writes main's exit alone, from its int8 features on
  *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
  */
@@ -18,6 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include <jpeglib.h>
 
@@ -110,6 +114,23 @@ static int write_jpeg(const char *file, uint8_t *rgb, int side)
 	return fclose(f) != 0;
 }
 
+static int notify(const char *path)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char text[512];
+	ssize_t n;
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)))
+		return 1;
+	while ((n = recv(fd, text, sizeof(text), 0)) > 0) {
+		printf("%.*s\n", (int)n, text);
+		fflush(stdout);
+	}
+	return 0;
+}
+
 /* Lets g begin at its features: int8 rows of pixels, scaled as in the int8 network. */
 static int begin_at_features(struct mea_graph *g, const struct mea_qtensor *t)
 {
@@ -168,6 +189,8 @@ int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "json"))
 		return json(argv[2], argc > 3 ? argv[3] : NULL);
+	if (argc == 3 && !strcmp(argv[1], "notify"))
+		return notify(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "cut"))
 		return cut(argv[2], argv[3]);
 	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
@@ -180,7 +203,8 @@ int main(int argc, char **argv)
 		free(rgb);
 		return rc;
 	}
-	fputs("usage: helper json FILE [PATH] | cut BUNDLE FILE | png|jpeg FILE INDEX SCALE\n",
+	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | png|jpeg FILE "
+	      "INDEX SCALE\n",
 	      stderr);
 	return 2;
 }

@@ -31,11 +31,11 @@ skip() {
 }
 
 # run STATUS ARGS...: runs mea; stdout in $T/out, stderr in $T/err; true when it exits as
-# expected. 120 s are a hang.
+# expected. RUN_LIMIT seconds (120) are a hang.
 run() {
 	want=$1
 	shift
-	timeout 120 "$MEA" "$@" >"$T/out" 2>"$T/err" </dev/null
+	timeout "${RUN_LIMIT:-120}" "$MEA" "$@" >"$T/out" 2>"$T/err" </dev/null
 	got=$?
 	[ "$got" -eq "$want" ] || {
 		echo "mea $*: exit status $got, not $want"
@@ -77,6 +77,15 @@ is() {
 	value=$(json "$1") || return 1
 	[ "$value" = "$2" ] || {
 		echo "$1 is $value, not $2"
+		return 1
+	}
+}
+
+# between FILE PATH LOW HIGH: whether the value there in a file's JSON is a number in this range.
+between() {
+	value=$("$HELPER" json "$1" "$2") || return 1
+	awk -v v="$value" -v low="$3" -v high="$4" 'BEGIN { exit !(v ~ /^[0-9]/ && v >= low && v <= high) }' || {
+		echo "$2 is $value, not $3 to $4"
 		return 1
 	}
 }

@@ -6,6 +6,8 @@ trap 'kill $servers 2>/dev/null; wait $servers 2>/dev/null; rm -rf "$T"' EXIT
 
 # serve ARGS...: starts mea serve on a free port; sets url and server.
 serve() {
+	# What an earlier server said must not be taken for this one.
+	: >"$T/serve"
 	"$MEA" serve "$@" --listen 127.0.0.1:0 >"$T/serve" 2>"$T/serve.err" &
 	server=$!
 	servers="$servers $server"

@@ -18,16 +18,16 @@ ok "ref" run 0 run $B --data "$data" --backend ref --limit "$images" --json
 ok "images" is images "$images"
 echo "# accuracy $(json accuracy), main $(json exits.0.share) $(json exits.0.accuracy)"
 # 59.2 % over all; 500 images have a standard error of 2.2 points.
-ok "accuracy" sh -c "$HELPER json $T/out accuracy | awk '{exit !(\$1 > 0.53 && \$1 < 0.66)}'"
+ok "accuracy" between "$T/out" accuracy 0.53 0.66
 if [ "$images" -eq 10000 ]; then
-	ok "within half a point of float" sh -c "$HELPER json $T/out accuracy | awk '{exit !(\$1 > 0.587 && \$1 < 0.597)}'"
+	ok "within half a point of float" between "$T/out" accuracy 0.587 0.597
 fi
 "$MEA" info --backend accel --device sim --json >"$T/out"
 if [ "$(json backends.0.available)" = true ]; then
 	ok "accel" run 0 run $B --data "$data" --device sim --limit 6 --json --each
 	cp "$T/out" "$T/accel"
-	ok "utilisation of main" sh -c "$HELPER json $T/accel exits.0.utilisation | awk '{exit !(\$1 >= 0.97)}'"
-	ok "utilisation of main + extension" sh -c "$HELPER json $T/accel exits.1.utilisation | awk '{exit !(\$1 >= 0.97)}'"
+	ok "utilisation of main" between "$T/accel" exits.0.utilisation 0.97 1
+	ok "utilisation of main + extension" between "$T/accel" exits.1.utilisation 0.97 1
 	ok "ref" run 0 run $B --data "$data" --backend ref --limit 6 --json --each
 	ok "same answers" sh -c "for i in 0 1 2 3 4 5; do for f in accel out; do
 			for k in index class entropy; do $HELPER json $T/\$f each.\$i.\$k; done | paste - - - >>$T/\$f.txt

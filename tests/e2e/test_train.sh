@@ -11,7 +11,8 @@ S="--data $D --batch 32 --pad 2 --no-mirror --threads 1 --seed 4"
 # --- the three stages --------------------------------------------------------------------
 ok "cloud" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" -v
 ok "tells of every epoch" says "epoch 2 of 2: loss"
-ok "main" run 0 train main --net resnet8-a $S --epochs 3 --out "$T/b" --smoothing 0.1 --cutout 4 --mixup 0.2
+# Enough of it that some held-out images are right and there is a threshold.
+ok "main" run 0 train main --net resnet8-a $S --epochs 8 --batch 16 --pad 0 --rate 0.05 --out "$T/b"
 ok "quiet without -v" test ! -s "$T/out"
 ok "main alone is a bundle" run 0 info "$T/b"
 ok "the cloud again, into the bundle" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" --resume
@@ -22,9 +23,33 @@ ok "thresholds" says "complex: entropy over"
 ok "quantise" run 0 quantize "$T/b" --data "$D" --limit 64
 ok "run" run 0 run "$T/b" --data "$D" --backend ref --json
 ok "all images answered" is images 100
-ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32
+# With all classes hard both edges have the same images, and only main differs.
+cp -r "$T/b" "$T/again"
+E="train edge --net resnet8-a $S --epochs 1 --hard 36 --out $T/again"
+ok "an edge" run 0 $E
+ok "is done" run 0 $E --resume
+ok "another main" run 0 train main --net resnet8-a $S --epochs 1 --out "$T/again"
+ok "an edge's checkpoint is of one main" fails 1 "is of another training" $E --resume
+ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32 --smoothing 0.1 --cutout 4 --mixup 0.2
 ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
 ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
+
+cp -r "$T/b" "$T/j"
+ok "jointly" run 0 train joint --net resnet8-a $S --epochs 1 --out "$T/j" --hard 10 -v
+ok "tells what it takes" says "MB of maps and gradients"
+ok "a bundle again" run 0 info "$T/j"
+ok "the extension's new main" sh -c "! cmp -s $T/j/main.onnx $T/b/main.onnx"
+
+# --- new images ------------------------------------------------------------------------------
+"$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"
+cp -r "$T/b" "$T/n"
+ok "goes on with new images" run 0 train edge --net resnet8-a $S --data "$T/new" --keep "$D" --epochs 1 --out "$T/n"
+ok "tells of new ones" says "new,"
+ok "and of old ones" says "old,"
+ok "another extension" sh -c "! cmp -s $T/n/extension.onnx $T/b/extension.onnx"
+ok "the same main" cmp "$T/n/main.onnx" "$T/b/main.onnx"
+ok "--keep for main" fails 2 "--keep is for the edge" train main --net resnet8-a $S --keep "$D" --out "$T/x"
+ok "nothing kept there" fails 1 "$T/none" train edge --net resnet8-a $S --keep "$T/none" --out "$T/n"
 
 # --- the paper's tables ---------------------------------------------------------------------
 ok "eval" run 0 eval "$T/b" "$T/pupil" --data "$D" --threads 1
@@ -74,6 +99,30 @@ for signal in KILL INT; do
 	ok "it was stopped on the way" test "$stopped" -gt 0
 	ok "the same bytes after SIG$signal" same one k
 done
+
+# --- a folder of images a class, a network from a file --------------------------------------
+F=$T/folders
+for split in train val; do
+	for class in round square; do
+		mkdir -p "$F/$split/$class"
+		for i in 1 2 3 4 5 6 7 8; do
+			"$HELPER" png "$F/$split/$class/$i.png" $((20 + i)) 2
+		done
+	done
+done
+W="--data $F --batch 4 --threads 1 --epochs 1"
+ok "images in folders" run 0 train main --net resnet8-a $W --out "$T/f"
+ok "their names are the classes" grep -q '"round"' "$T/f/bundle.json"
+ok "eval on the val folder" run 0 eval "$T/f" --data "$F" --threads 1 --json
+ok "its images" is bundles.0.test_images 16
+ok "a network from a file" run 0 train main --net "$T/f/main.onnx" $W --out "$T/g"
+ok "is another one afterwards" sh -c "! cmp -s $T/f/main.onnx $T/g/main.onnx"
+ok "no such file" fails 1 "$T/none.onnx" train main --net "$T/none.onnx" $W --out "$T/x"
+rm "$F/val/square/3.png"
+echo damaged >"$F/val/square/3.png"
+ok "a damaged image" fails 1 "square/3.png" eval "$T/f" --data "$F" --threads 1
+rm -r "$F/train/square"
+ok "one class only" fails 1 "nothing to tell apart" train main --net resnet8-a $W --out "$T/x"
 
 # --- wrong input -----------------------------------------------------------------------------
 ok "no stage" fails 2 "which stage" train --net resnet8-a $S --out "$T/x"

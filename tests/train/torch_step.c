@@ -9,6 +9,7 @@
  * here may be 1e-4 away from it, or where PyTorch in float32 is farther, 1.5 times as far.
  */
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,7 @@ int main(void)
 	}
 	if (!mkdtemp(dir))
 		return 1;
+	omp_set_num_threads(1);
 	one("resnet32-a");
 	one("resnet32-b");
 	printf("1..%d\n", test);

@@ -203,6 +203,42 @@ Test(cloud_session, a_cloud_that_is_silent)
 	cr_expect(t.cloud == 0 && t.missed == t.complex);
 }
 
+/* The next image from `from` on that is complex, or is not. */
+static uint32_t next_image(bool complex, uint32_t from)
+{
+	while (((double)truths[from].entropy > threshold) != complex)
+		from++;
+	return from;
+}
+
+Test(cloud_session, the_edge_works_while_images_are_away)
+{
+	struct mea_session *s;
+	struct mea_result r;
+	uint8_t rgb[PIXELS];
+	uint32_t i = next_image(true, 0);
+
+	cr_assert(faulty_start(&bad, FAULT_SILENT));
+	cr_assert_eq(open_with(bad.url, &s), 0, "%s", mea_errmsg());
+	image(i, rgb);
+	cr_assert_eq(mea_submit(s, rgb, i), 0);
+	i = 0;
+	for (int n = 0; n < 10; n++, i++) {
+		i = next_image(false, i);
+		image(i, rgb);
+		cr_assert_eq(mea_submit(s, rgb, i), 0);
+	}
+	/* The first one is silent for its whole deadline: it comes last. */
+	for (int n = 0; n <= 10; n++) {
+		cr_assert_eq(mea_collect(s, 20000, &r), 0, "%s", mea_errmsg());
+		cr_expect_eq(r.complex, n == 10, "result %d", n);
+	}
+	cr_expect_str_eq(r.cloud_missed, "late");
+	cr_expect_geq(r.cloud_ms, DEADLINE_MS * 0.45);
+	mea_close(s);
+	faulty_stop(&bad);
+}
+
 Test(cloud_session, a_server_that_knows_the_long_form_only)
 {
 	struct tally t = with_fault(FAULT_400_RAW, 100);

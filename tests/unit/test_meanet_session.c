@@ -275,6 +275,61 @@ Test(session, a_backend_that_always_fails_is_given_up)
 	mea_close(s);
 }
 
+/* Fails, rests, is tried in vain, rests twice as long, is tried again and works. */
+Test(session, a_backend_in_quarantine_is_tried_again)
+{
+	struct mea_session *s;
+	struct mea_result r;
+	uint8_t rgb[PIXELS];
+	int failed;
+
+	fake.fail_every = 1;
+	fake.error = MEA_EDEVICE;
+	cr_assert_eq(open_on(true, 8, 1, &s), 0);
+	s->units[0].pause_ms = 100;
+	cr_expect_eq(run_all(s, 20), 20, "each image has its reason");
+	cr_expect_eq(fake.jobs, 3);
+	image(0, rgb);
+	cr_assert_eq(mea_classify(s, rgb, &r), 0);
+	cr_expect(strstr(r.text, "fake: in quarantine: planted in job 3"), "%s", r.text);
+	sleep_ms(130);
+	cr_assert_eq(mea_classify(s, rgb, &r), 0);
+	cr_expect_eq(fake.jobs, 4, "one try");
+	cr_expect(strstr(r.text, "fake: planted in job 4"), "%s", r.text);
+	sleep_ms(130);
+	failed = fake.jobs;
+	cr_assert_eq(mea_classify(s, rgb, &r), 0);
+	cr_expect_eq(fake.jobs, failed, "twice as long");
+	fake.fail_every = 0;
+	sleep_ms(130);
+	cr_assert_eq(mea_classify(s, rgb, &r), 0);
+	cr_expect_null(r.fallback_from);
+	cr_expect_str_eq(r.backend, "fake");
+	cr_expect(strstr(notes, "backend fake works again"), "%s", notes);
+	cr_expect_eq(run_all(s, 20), 0);
+	mea_close(s);
+}
+
+Test(session, a_device_that_returns_is_opened_anew)
+{
+	struct mea_session *s;
+
+	fake.fail_every = 5;
+	fake.error = MEA_ENODEV;
+	cr_assert_eq(open_on(true, 8, 2, &s), 0);
+	s->units[0].pause_ms = 50;
+	cr_expect_gt(run_all(s, 30), 20);
+	fake.fail_every = 0;
+	fake.open_error = MEA_ENODEV;
+	sleep_ms(60);
+	cr_expect_eq(run_all(s, 10), 10, "still away");
+	fake.open_error = 0;
+	sleep_ms(110);
+	cr_expect_eq(run_all(s, 30), 0);
+	cr_expect(strstr(notes, "works again"), "%s", notes);
+	mea_close(s);
+}
+
 Test(session, a_device_that_is_gone_is_not_asked_again)
 {
 	struct mea_session *s;

@@ -21,10 +21,13 @@ $(B)/tests/unit/test_cosim.o: EXTRA_CFLAGS += -Itools
 
 # --- guest kernels -------------------------------------------------------------
 COSIM_KERNELS ?= fast debug
-.PHONY: cosim-kernel $(COSIM_KERNELS:%=cosim-kernel-%)
+.PHONY: cosim-source cosim-kernel $(COSIM_KERNELS:%=cosim-kernel-%)
 cosim-kernel: $(COSIM_KERNELS:%=cosim-kernel-%)
 cosim-kernel-fast cosim-kernel-debug: cosim-kernel-%:
 	@tools/cosim/kernel.sh build/cosim $*
+
+cosim-source:
+	@tools/cosim/kernel.sh build/cosim source
 
 # The driver for each; in the debug kernel it counts its branches for fuzzers.
 .PHONY: cosim-module-fast cosim-module-debug
@@ -43,6 +46,7 @@ cosim-module-fast cosim-module-debug: cosim-module-%: cosim-kernel-%
 # with "unplug" in their name (check.sh).
 KMOD_TEST_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/kmod/test_*.c)))
 KMOD_FUZZ := $(B)/tests/kmod/fuzz_ioctl
+KMOD_BENCH := $(B)/tests/kmod/bench_jobs
 KMOD_TESTS := $(sort $(wildcard tests/kmod/test_*.sh)) $(KMOD_TEST_BINS) \
 	"$(KMOD_FUZZ) 20000 1 tests/kmod/corpus"
 
@@ -50,8 +54,8 @@ KMOD_TEST_LIB := $(patsubst %.c,$(B)/%.o,$(wildcard tests/kmod/lib/*.c)) $(B)/to
 
 $(B)/tests/kmod/%.o: EXTRA_CFLAGS += -Itools -Ikmod/uapi
 $(KMOD_TEST_BINS): %: %.o $(KMOD_TEST_LIB)
-$(KMOD_FUZZ): %: %.o $(filter-out %/check.o,$(KMOD_TEST_LIB))
-$(KMOD_TEST_BINS) $(KMOD_FUZZ):
+$(KMOD_FUZZ) $(KMOD_BENCH): %: %.o $(filter-out %/check.o,$(KMOD_TEST_LIB))
+$(KMOD_TEST_BINS) $(KMOD_FUZZ) $(KMOD_BENCH):
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -ldrm -lpthread
 
@@ -78,3 +82,23 @@ ifeq ($(shell uname -m),x86_64)
 CHECK_EXTRA += cosim-module-fast $(COSIM_PROGRAMS)
 endif
 CHECK_SCRIPTS += "tools/cosim/check.sh --tap fast $(COSIM_CORE)"
+
+# A million calls of the fuzzer in the debug kernel, from the corpus; the new one is under
+# build/cosim/logs/fuzz.
+FUZZ_CALLS ?= 1000000
+FUZZ_SEED ?= 1
+.PHONY: fuzz-ioctl
+fuzz-ioctl: cosim-module-debug $(COSIM_PROGRAMS)
+	tools/cosim/run.sh -k debug -t 7200 -o build/cosim/logs/fuzz \
+		-m "build/cosim/debug/mea/mea.ko timeout_ms=10000" -- \
+		$(KMOD_FUZZ) $(FUZZ_CALLS) $(FUZZ_SEED) tests/kmod/corpus /run/out/corpus
+
+# Overhead of the driver; BENCH_DATA: CIFAR-100.
+BENCH_DATA ?= $(or $(MEA_DATA),$(wildcard ../shared/data/cifar-100-binary))
+$(B)/tests/kmod/count_ioctls.so: $(B)/tests/kmod/count_ioctls.o
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -shared -o $@ $^
+.PHONY: bench-kmod
+bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so
+	@tools/cosim/run.sh -k fast -m "build/cosim/fast/mea/mea.ko timeout_ms=10000" -- \
+		tests/kmod/bench.sh $(BENCH_DATA)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds the User-Mode Linux kernels of the co-simulation and keeps them.
 #
-#   tools/cosim/kernel.sh DIR KERNEL ...      kernels: fast, debug
+#   tools/cosim/kernel.sh DIR KERNEL ...      kernels: fast, debug; source: unpacks only
 #
 # From Debian's linux-source package into DIR/KERNEL; DIR/linux is the source.
 # A kernel is built again when its configuration, the source or the compiler
@@ -105,5 +105,5 @@ build()
 }
 
 for name in "$@"; do
-	build "$name"
+	if [ "$name" = source ]; then unpack; else build "$name"; fi
 done

@@ -143,3 +143,49 @@ void mea_cl_cache_put(const char *key, const unsigned char *bytes, size_t size)
 		 strerror(errno));
 	unlink(part);
 }
+
+/* --- pocl's own cache -------------------------------------------------------------- */
+
+static bool writable(const char *folder)
+{
+	char path[PATH_ROOM + 32];
+
+	snprintf(path, sizeof(path), "%s/", folder);
+	return !make_folders(path) && !access(folder, W_OK | X_OK);
+}
+
+/* Where pocl keeps kernels; false when it would not know. */
+static bool pocl_folder(char path[PATH_ROOM])
+{
+	const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+	int n;
+
+	if (own && *own)
+		n = snprintf(path, PATH_ROOM, "%s", own);
+	else if (xdg && *xdg)
+		n = snprintf(path, PATH_ROOM, "%s/pocl/kcache", xdg);
+	else if (home && *home)
+		n = snprintf(path, PATH_ROOM, "%s/.cache/pocl/kcache", home);
+	else
+		return false;
+	return n > 0 && n < PATH_ROOM;
+}
+
+void mea_cl_cache_pocl(void)
+{
+	const char *tmp = getenv("TMPDIR");
+	char path[PATH_ROOM], other[PATH_ROOM];
+	struct stat st;
+
+	if (!pocl_folder(path) || writable(path))
+		return;
+	snprintf(other, sizeof(other), "%.4000s/mea-pocl-%d", tmp && *tmp ? tmp : "/tmp",
+		 (int)getuid());
+	/* In a folder that all may write to, someone else may have been there first. */
+	if ((mkdir(other, 0700) && errno != EEXIST) || lstat(other, &st) || !S_ISDIR(st.st_mode) ||
+	    st.st_uid != getuid())
+		return;
+	setenv("POCL_CACHE_DIR", other, 1);
+	mea_note("pocl cannot keep kernels in %.200s; it uses %.200s", path, other);
+}

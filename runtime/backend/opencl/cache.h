@@ -16,4 +16,10 @@ unsigned char *mea_cl_cache_get(const char *key, size_t *size);
 /* Keeps them; what is in the way is noted, once per process. */
 void mea_cl_cache_put(const char *key, const unsigned char *bytes, size_t size);
 
+/*
+ * pocl shows no device at all when it cannot write to its own cache. Where that is so,
+ * points it to a folder for temporary files, with a note; before the first OpenCL call.
+ */
+void mea_cl_cache_pocl(void);
+
 #endif

@@ -12,7 +12,6 @@ struct tiles {
 	int sum[4][TILE_M * 16];
 };
 
-#define TILE_ZERO(n)	     __asm__ volatile("tilezero %%tmm" #n ::)
 #define TILE_LOAD(n, p, pitch)                                                                     \
 	__asm__ volatile("tileloadd (%0,%1,1), %%tmm" #n ::"r"(p), "r"((long)(pitch)) : "memory")
 #define TILE_STORE(n, p)                                                                           \
@@ -20,129 +19,180 @@ struct tiles {
 #define TILE_DOT(c, a, b)                                                                          \
 	__asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
-/* First pixel of tile number u. */
-static int2 tile_start(const global struct mea_cl_layer *l, int u)
+/* A tile: its row, and which of that row's it is. */
+struct place {
+	int y, t;
+};
+
+static struct place after(const global struct mea_cl_layer *l, struct place at)
 {
-	int y = u / l->row_tiles, x = (u - y * l->row_tiles) * l->tile;
-
-	return (int2)(y, min(x, l->out_w - l->tile));
-}
-
-static bytes_in window(const global struct mea_cl_layer *l, bytes_in x, int2 at)
-{
-	return x + (long)(at.x * l->sh - l->pt) * l->in.row + (at.y * l->sw - l->pl) * l->in.pix;
-}
-
-static void tile_finish(const global struct mea_cl_layer *l, const struct end *e, const int *sum,
-			int2 pixel, const global int *p, bytes_in r, bytes_out y)
-{
-	float16 scale = as_float16(LOAD_INTS(p + 16));
-	long y_step = l->out.pix, r_step = l->in2.pix;
-	int16 bias = LOAD_INTS(p);
-	int n = l->tile;
-
-	y += (long)pixel.x * l->out.row + pixel.y * l->out.pix;
-	if (l->has_in2)
-		r += (long)pixel.x * l->in2.row + pixel.y * l->in2.pix;
-	for (int m = 0; m < n; m++, y += y_step, r += r_step)
-		finish(l, e, *(const ints *)(sum + 16 * m) + bias, scale, p, 1, r, y);
-}
-
-/* Four tiles of pixels (a, b, c, d) by one block. */
-static void conv_4x1(const global struct mea_cl_layer *l, const bytes_in x[4], bytes_in w,
-		     struct tiles *t)
-{
-	long pitch = l->in.pix * l->sw, row = l->in.row;
-
-	TILE_ZERO(0);
-	TILE_ZERO(1);
-	TILE_ZERO(2);
-	TILE_ZERO(3);
-	for (int ky = 0; ky < l->kh; ky++) {
-		long at = ky * row;
-
-		for (int k = 0; k < l->chunks; k++, at += l->chunk, w += l->chunk * 16) {
-			TILE_LOAD(6, w, 64);
-			TILE_LOAD(4, x[0] + at, pitch);
-			TILE_DOT(0, 4, 6);
-			TILE_LOAD(5, x[1] + at, pitch);
-			TILE_DOT(1, 5, 6);
-			TILE_LOAD(4, x[2] + at, pitch);
-			TILE_DOT(2, 4, 6);
-			TILE_LOAD(5, x[3] + at, pitch);
-			TILE_DOT(3, 5, 6);
-		}
+	at.t++;
+	if (at.t == l->row_tiles) {
+		at.t = 0;
+		at.y++;
 	}
-	TILE_STORE(0, t->sum[0]);
-	TILE_STORE(1, t->sum[1]);
-	TILE_STORE(2, t->sum[2]);
-	TILE_STORE(3, t->sum[3]);
+	return at;
+}
+
+/* Its first pixel; the last tile of a row overlaps the one before. */
+static int first_x(const global struct mea_cl_layer *l, struct place at)
+{
+	return min(at.t * l->tile, l->out_w - l->tile);
+}
+
+static bytes_in window(const global struct mea_cl_layer *l, bytes_in x, struct place at)
+{
+	return x + (long)(at.y * l->sh - l->pt) * l->in.row +
+	       (first_x(l, at) * l->sw - l->pl) * l->in.pix;
+}
+
+/* A tile's pixels, four at a time; the last four overlap those before. */
+static void tile_finish(const global struct mea_cl_layer *l, const struct end *e, const int *sum,
+			struct place at, const global int *p, bytes_in r, bytes_out y)
+{
+	long yo = l->out.pix, ro = l->in2.pix;
+	int n = l->tile, x = first_x(l, at);
+
+	y += (long)at.y * l->out.row + x * yo;
+	if (l->has_in2)
+		r += (long)at.y * l->in2.row + x * ro;
+	if (n < 4) {
+		for (int m = 0; m < n; m++)
+			finish_one(l, e, *(const ints *)(sum + 16 * m),
+				   as_float16(LOAD_INTS(p + 16)), p, 1, r + m * ro, y + m * yo);
+		return;
+	}
+	for (int m = 0; m < n; m += 4) {
+		int k = min(m, n - 4);
+		bytes_in rk = r + k * ro;
+		bytes_out yk = y + k * yo;
+
+		finish_four(l, e, sum + 16 * k, p, rk, rk + ro, rk + 2 * ro, rk + 3 * ro, yk,
+			    yk + yo, yk + 2 * yo, yk + 3 * yo);
+	}
+}
+
+/* Four tiles of pixels by one block of weights at w. */
+static void step_4x1(const bytes_in x[4], long at, long pitch, bytes_in w)
+{
+	TILE_LOAD(6, w, 64);
+	TILE_LOAD(4, x[0] + at, pitch);
+	TILE_DOT(0, 4, 6);
+	TILE_LOAD(5, x[1] + at, pitch);
+	TILE_DOT(1, 5, 6);
+	TILE_LOAD(4, x[2] + at, pitch);
+	TILE_DOT(2, 4, 6);
+	TILE_LOAD(5, x[3] + at, pitch);
+	TILE_DOT(3, 5, 6);
 }
 
 /* Two tiles of pixels by two blocks, whose weights lie next bytes apart. */
-static void conv_2x2(const global struct mea_cl_layer *l, const bytes_in x[4], bytes_in w,
-		     long next, struct tiles *t)
+static void step_2x2(const bytes_in x[4], long at, long pitch, bytes_in w, long next)
 {
-	long pitch = l->in.pix * l->sw, row = l->in.row;
+	TILE_LOAD(6, w, 64);
+	TILE_LOAD(4, x[0] + at, pitch);
+	TILE_DOT(0, 4, 6);
+	TILE_LOAD(7, w + next, 64);
+	TILE_DOT(1, 4, 7);
+	TILE_LOAD(5, x[1] + at, pitch);
+	TILE_DOT(2, 5, 6);
+	TILE_DOT(3, 5, 7);
+}
 
-	TILE_ZERO(0);
-	TILE_ZERO(1);
-	TILE_ZERO(2);
-	TILE_ZERO(3);
-	for (int ky = 0; ky < l->kh; ky++) {
-		long at = ky * row;
+/* Sums start at the bias, which a pitch of 0 repeats for all pixels. */
+static void start_sums(const global int *p, int next)
+{
+	TILE_LOAD(0, p, 0);
+	TILE_LOAD(1, p + next, 0);
+	TILE_LOAD(2, p, 0);
+	TILE_LOAD(3, p + next, 0);
+}
 
-		for (int k = 0; k < l->chunks; k++, at += l->chunk, w += l->chunk * 16) {
-			TILE_LOAD(6, w, 64);
-			TILE_LOAD(4, x[0] + at, pitch);
-			TILE_DOT(0, 4, 6);
-			TILE_LOAD(7, w + next, 64);
-			TILE_DOT(1, 4, 7);
-			TILE_LOAD(5, x[1] + at, pitch);
-			TILE_DOT(2, 5, 6);
-			TILE_DOT(3, 5, 7);
-		}
-	}
+static void store_sums(struct tiles *t)
+{
 	TILE_STORE(0, t->sum[0]);
 	TILE_STORE(1, t->sum[1]);
 	TILE_STORE(2, t->sum[2]);
 	TILE_STORE(3, t->sum[3]);
 }
 
-static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
-		 int from, int to)
+/*
+ * Block b, and b + 1 where wide, of tiles from .. to. A group is four sums: four
+ * tiles of one block or two tiles of two. Between the steps of a group the vectors
+ * finish the sums of the group before, so that both units have work.
+ */
+static void conv_blocks(const global struct mea_cl_layer *l, const struct end *e, bytes_in x,
+			bytes_in w0, const global int *p, bytes_in r, bytes_out y, bool wide,
+			int from, int to)
 {
-	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x, win[4];
+	long block = (long)l->kh * l->chunks * l->chunk * 16, pitch = l->in.pix * l->sw;
+	int n = l->kh * l->chunks, group = wide ? 2 : 4, now = 0;
+	struct place here[4], before[4];
+	struct tiles t[2];
+	bytes_in win[4];
+
+	here[0].y = from / l->row_tiles;
+	here[0].t = from - here[0].y * l->row_tiles;
+	for (int u = from; u < to + group; u += group, now ^= 1) {
+		bytes_in w = w0;
+		int done = 0, chunk = 0;
+		long at = 0, line = 0;
+
+		for (int i = 0; i < group; i++) {
+			if (i)
+				here[i] = u + i < to ? after(l, here[i - 1]) : here[i - 1];
+			win[i] = window(l, x, here[i]);
+		}
+		if (u < to)
+			start_sums(p, wide ? 64 : 0);
+		for (int k = 0; k <= n; k++) {
+			if (u < to && k < n) {
+				if (wide)
+					step_2x2(win, at, pitch, w, block);
+				else
+					step_4x1(win, at, pitch, w);
+				w += l->chunk * 16;
+				at += l->chunk;
+				if (++chunk == l->chunks) {
+					chunk = 0;
+					at = line += l->in.row;
+				}
+			}
+			for (; u > from && done < 4 && done * n <= 4 * k; done++) {
+				int i = wide ? done / 2 : done, c = wide ? done % 2 : 0;
+
+				if (u - group + i < to)
+					tile_finish(l, e, t[now ^ 1].sum[done], before[i],
+						    p + 64 * c, r + c * 16, y + c * 16);
+			}
+		}
+		if (u < to)
+			store_sums(&t[now]);
+		for (int i = 0; i < group; i++)
+			before[i] = here[i];
+		here[0] = after(l, here[group - 1]);
+	}
+}
+
+/* config: that of the tiles at present. */
+static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
+		 int from, int to, int *config)
+{
+	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
 	bytes_out y = at(s, &l->out);
 	long block = (long)l->kh * l->chunks * l->chunk * 16;
 	struct end e = end_of(l);
-	struct tiles t;
-	int2 pixel[4];
+	bool wide;
 
-	__asm__ volatile("ldtilecfg (%0)" ::"r"(constants + l->config) : "memory");
-	for (int b = 0; b < l->blocks;) {
-		int wide = b + 1 < l->blocks, step = wide ? 2 : 4;
-		bytes_in w = constants + l->weights + b * block;
-		const global int *p = (const global int *)(constants + l->params) + b * 64;
-
-		for (int u = from; u < to; u += step) {
-			for (int i = 0; i < 4; i++) {
-				pixel[i] = tile_start(l, min(u + i, to - 1));
-				win[i] = window(l, x, pixel[i]);
-			}
-			if (wide)
-				conv_2x2(l, win, w, block, &t);
-			else
-				conv_4x1(l, win, w, &t);
-			for (int i = 0; i < 4; i++) {
-				int tile = wide ? i / 2 : i, c = wide ? i % 2 : 0;
-
-				if (u + tile < to)
-					tile_finish(l, &e, t.sum[i], pixel[tile], p + 64 * c,
-						    r + (b + c) * 16, y + (b + c) * 16);
-			}
-		}
-		b += wide ? 2 : 1;
+	if (*config != l->config) {
+		__asm__ volatile("ldtilecfg (%0)" ::"r"(constants + l->config) : "memory");
+		*config = l->config;
+	}
+	for (int b = 0; b < l->blocks; b += 1 + wide) {
+		wide = b + 1 < l->blocks;
+		conv_blocks(l, &e, x, constants + l->weights + b * block,
+			    (const global int *)(constants + l->params) + b * 64, r + b * 16,
+			    y + b * 16, wide, from, to);
 	}
 }
 

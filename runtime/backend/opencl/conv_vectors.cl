@@ -95,7 +95,7 @@ static void conv_8x2(const global struct mea_cl_layer *l, const struct eight *o,
 }
 
 static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
-		 int from, int to)
+		 int from, int to, int *config)
 {
 	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
 	bytes_out y = at(s, &l->out);
@@ -115,13 +115,17 @@ static void conv(const global struct mea_cl_layer *l, const struct spaces *s, by
 				conv_8x2(l, &o, x, w, block, p, sum);
 			else
 				conv_8x1(l, &o, x, w, p, sum);
-			for (int i = 0; i < 8 + 8 * wide; i++) {
-				const global int *q = p + i / 8 * 64;
-				int c = (b + i / 8) * 16;
+			for (int c = 0; c <= wide; c++)
+				for (int i = 0; i < 8; i += 4) {
+					bytes_in ri = r + (b + c) * 16;
+					bytes_out yi = y + (b + c) * 16;
 
-				finish(l, &e, sum[i], as_float16(LOAD_INTS(q + 16)), q, 1,
-				       r + o.in2[i & 7] + c, y + o.out[i & 7] + c);
-			}
+					finish_four(l, &e, (const int *)(sum + 8 * c + i), p + 64 * c,
+						    ri + o.in2[i], ri + o.in2[i + 1],
+						    ri + o.in2[i + 2], ri + o.in2[i + 3],
+						    yi + o.out[i], yi + o.out[i + 1],
+						    yi + o.out[i + 2], yi + o.out[i + 3]);
+				}
 		}
 	}
 }

@@ -156,6 +156,8 @@ int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d)
 	if (!rc)
 		rc = check_process();
 	if (!rc)
+		mea_cl_cache_pocl();
+	if (!rc)
 		rc = find(d, wish->name);
 	if (!rc)
 		rc = limit(d, wish->threads);

@@ -12,24 +12,24 @@ static void border(const global struct mea_cl_layer *l, const struct spaces *s)
 	uchar16 v = (uchar16)((uchar)l->border_value);
 	bytes_out y = s->p[l->out.space] + l->out.start;
 	int row = l->out.row;
+	int left = l->border_l * l->out.pix, right = l->border_r * l->out.pix;
 
-	fill(y, l->border_t * row, v);
-	y += (long)l->border_t * row;
-	for (int i = 0; i < l->out_h; i++, y += row) {
-		fill(y, l->border_l * l->out.pix, v);
-		fill(y + row - l->border_r * l->out.pix, l->border_r * l->out.pix, v);
-	}
-	fill(y, l->border_b * row, v);
+	/* The right border of a row and the left one of the next are one piece. */
+	fill(y, l->border_t * row + left, v);
+	y += (long)l->border_t * row + row - right;
+	for (int i = 1; i < l->out_h; i++, y += row)
+		fill(y, right + left, v);
+	fill(y, right + l->border_b * row, v);
 }
 
 /* --- the network --------------------------------------------------------------------- */
 
 static void work(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
-		 int from, int to)
+		 int from, int to, int *config)
 {
 	switch (l->op) {
 	case MEA_CL_CONV:
-		conv(l, s, constants, from, to);
+		conv(l, s, constants, from, to, config);
 		break;
 	case MEA_CL_DEPTHWISE:
 		depthwise(l, s, constants, from, to);
@@ -62,7 +62,7 @@ static void work_all(const global struct mea_cl_layer *layers, int n, const stru
 		     bytes_in constants, volatile global int *sync)
 {
 	int workers = (int)get_global_size(0), first = 0;
-	int ticket = workers > 1 ? atomic_inc(&sync[0]) : 0;
+	int ticket = workers > 1 ? atomic_inc(&sync[0]) : 0, config = -1;
 
 	for (int i = 0; i < n; i++) {
 		const global struct mea_cl_layer *l = layers + i;
@@ -75,7 +75,7 @@ static void work_all(const global struct mea_cl_layer *layers, int n, const stru
 			while (workers > 1 && sync[1] < first)
 				;
 			mem_fence(CLK_GLOBAL_MEM_FENCE);
-			work(l, s, constants, from, min(from + share, l->units));
+			work(l, s, constants, from, min(from + share, l->units), &config);
 			mem_fence(CLK_GLOBAL_MEM_FENCE);
 			if (workers > 1) {
 				atomic_inc(&sync[1]);

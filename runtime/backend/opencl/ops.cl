@@ -31,7 +31,7 @@ static void depthwise(const global struct mea_cl_layer *l, const struct spaces *
 						line += l->in.pix;
 					}
 				}
-				finish(l, &e, acc, scale, p, 1, r, y);
+				finish_one(l, &e, acc, scale, p, 1, r, y);
 				x += l->in.pix * l->sw;
 				r += l->in2.pix;
 				y += l->out.pix;
@@ -76,7 +76,7 @@ static void pool(const global struct mea_cl_layer *l, const struct spaces *s, by
 						acc = largest ? max(acc, v) : acc + v;
 					}
 				}
-				finish(l, &e, acc + bias, (float16)as_float(p[16]), p, 0, y, y);
+				finish_one(l, &e, acc + bias, (float16)as_float(p[16]), p, 0, y, y);
 			}
 		}
 	}
@@ -94,10 +94,10 @@ static void add(const global struct mea_cl_layer *l, const struct spaces *s, int
 		/* Channels are filled up to whole blocks alike in all three. */
 		for (int i = 0; i < l->out_w * l->blocks * 16; i += 16) {
 			int16 mid = convert_int16(LOAD_BYTES(x + i)) - (l->mid_zero + 128);
-			float16 v = residual(&e, convert_float16(mid), r + i), t = v + MAGIC;
+			float16 v = residual(&e, convert_float16(mid), r + i), t = v + e.add_magic;
 
-			STORE_BYTES(y + i, convert_uchar16(as_int16(t) + e.add_base));
-			if (some(far(v, t - MAGIC, e.add_limit)))
+			STORE_BYTES(y + i, convert_uchar16(as_int16(t)));
+			if (some(far(v, t - e.add_magic, e.add_limit)))
 				for (int k = 0; k < 16; k++)
 					y[i + k] = exact_end(
 						l, (long)x[i + k] - 128 - l->mid_zero, r + i + k);

@@ -197,14 +197,20 @@ static int depthwise_weights(struct packer *k, const struct mea_qlayer *l, struc
 	return rc;
 }
 
-/* Shapes of the eight tile registers: 0 to 3 sums, 4 and 5 pixels, 6 and 7 weights. */
+/* Shapes of the eight tile registers: 0 to 3 sums, 4 and 5 pixels, 6 and 7 weights.
+ * Layers with equal ones share them, which the kernel notices. */
 static int tile_config(struct packer *k, struct mea_cl_layer *o)
 {
 	unsigned char *t;
-	int rc = reserve(k, TILE_BYTES, &o->config);
 
-	if (rc)
-		return rc;
+	for (const struct mea_cl_layer *other = k->p->layers; other < o; other++) {
+		if (other->tile == o->tile && other->chunk == o->chunk) {
+			o->config = other->config;
+			return 0;
+		}
+	}
+	if (reserve(k, TILE_BYTES, &o->config))
+		return MEA_ENOMEM;
 	t = k->p->constants + o->config;
 	t[0] = 1; /* palette */
 	for (int i = 0; i < 8; i++) {

@@ -27,9 +27,9 @@ typedef int16 ints __attribute__((aligned(4)));
 #define LOAD_INTS(p)	  (*(const global ints *)(p))
 #define STORE_BYTES(p, v) (*(global bytes *)(p) = (v))
 
-/* Adding it to a float under 2^22 rounds that to an integer, ties to even. */
+/* 1.5 * 2^23: adding it to a float under 2^22 rounds that to an integer, which is in
+ * the lowest bits of the sum. */
 #define MAGIC	    12582912.0f
-#define MAGIC_BITS  0x4b400000
 /* 3 roundings of 2^-24 each on values under 256 stay under 2^-14. */
 #define FLOAT_LIMIT (0.5f - 0x1p-14f)
 
@@ -53,7 +53,8 @@ static long rne_shift(long v, int s)
 /* What the end of a layer needs, once per layer in registers. */
 struct end {
 	float flo, fhi, fa, fb, add_flo, add_fhi, add_limit;
-	int base, add_base, in2_base, has_in2;
+	float magic, add_magic; /* whose sums have the result in their lowest byte */
+	int in2_base, has_in2;
 };
 
 static struct end end_of(const global struct mea_cl_layer *l)
@@ -67,8 +68,8 @@ static struct end end_of(const global struct mea_cl_layer *l)
 	e.add_flo = l->add_flo;
 	e.add_fhi = l->add_fhi;
 	e.add_limit = l->add_limit;
-	e.base = l->mid_zero + 128 - MAGIC_BITS;
-	e.add_base = l->out_zero + 128 - MAGIC_BITS;
+	e.magic = MAGIC + (l->mid_zero + 128);
+	e.add_magic = MAGIC + (l->out_zero + 128);
 	e.in2_base = l->in2_zero + 128;
 	e.has_in2 = l->has_in2;
 	return e;
@@ -130,23 +131,44 @@ static float16 residual(const struct end *e, float16 mid, bytes_in r)
 	return clampf(mid * e->fa + x * e->fb, e->add_flo, e->add_fhi);
 }
 
-/* Accumulators of a block, bias included, to 16 bytes at y. r: the residual's bytes. */
-static void finish(const global struct mea_cl_layer *l, const struct end *e, int16 acc,
-		   float16 scale, const global int *p, int step, bytes_in r, bytes_out y)
+/* Accumulators of a block, bias included, to 16 bytes at y. r: the residual's bytes.
+ * Where the result is not 0, the bytes may be wrong. */
+static int16 finish(const struct end *e, int16 acc, float16 scale, bytes_in r, bytes_out y)
 {
 	float16 v = clampf(convert_float16(acc) * scale, e->flo, e->fhi);
-	float16 t = v + MAGIC, whole = t - MAGIC;
-	int16 doubt = far(v, whole, FLOAT_LIMIT), result;
+	float16 t = v + e->magic, whole = t - e->magic;
+	int16 doubt = far(v, whole, FLOAT_LIMIT);
 
 	if (e->has_in2) {
 		v = residual(e, whole, r);
-		t = v + MAGIC;
-		doubt |= far(v, t - MAGIC, e->add_limit);
-		result = as_int16(t) + e->add_base;
-	} else {
-		result = as_int16(t) + e->base;
+		t = v + e->add_magic;
+		doubt |= far(v, t - e->add_magic, e->add_limit);
 	}
-	STORE_BYTES(y, convert_uchar16(result));
-	if (some(doubt))
+	STORE_BYTES(y, convert_uchar16(as_int16(t)));
+	return doubt;
+}
+
+static void finish_one(const global struct mea_cl_layer *l, const struct end *e, int16 acc,
+		       float16 scale, const global int *p, int step, bytes_in r, bytes_out y)
+{
+	if (some(finish(e, acc, scale, r, y)))
 		exact_block(l, acc, p, step, r, y);
+}
+
+/* Four pixels of a block, 16 accumulators each from sum on. */
+static void finish_four(const global struct mea_cl_layer *l, const struct end *e, const int *sum,
+			const global int *p, bytes_in r0, bytes_in r1, bytes_in r2, bytes_in r3,
+			bytes_out y0, bytes_out y1, bytes_out y2, bytes_out y3)
+{
+	float16 scale = as_float16(LOAD_INTS(p + 16));
+	const ints *acc = (const ints *)sum;
+	int16 doubt = finish(e, acc[0], scale, r0, y0) | finish(e, acc[1], scale, r1, y1) |
+		      finish(e, acc[2], scale, r2, y2) | finish(e, acc[3], scale, r3, y3);
+
+	if (some(doubt)) {
+		exact_block(l, acc[0], p, 1, r0, y0);
+		exact_block(l, acc[1], p, 1, r1, y1);
+		exact_block(l, acc[2], p, 1, r2, y2);
+		exact_block(l, acc[3], p, 1, r3, y3);
+	}
 }
