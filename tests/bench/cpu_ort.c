@@ -47,12 +47,12 @@ int ort_open(const struct work *w, int threads, int batch, struct contender *c)
 	*c = (struct contender){.name = "ONNX Runtime"};
 	if (!python || !*python || !w->onnx[0])
 		return 0;
-	o = calloc(1, sizeof(*o));
 	snprintf(n[0], sizeof(n[0]), "%d", threads);
 	snprintf(n[1], sizeof(n[1]), "%d", batch);
 	signal(SIGPIPE, SIG_IGN);
 	if (pipe(down) || pipe(up))
 		return mea_fail(MEA_EIO, "no pipe");
+	o = calloc(1, sizeof(*o));
 	o->pid = fork();
 	if (!o->pid) {
 		dup2(down[0], 0);

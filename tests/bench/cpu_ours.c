@@ -7,6 +7,8 @@
 #include "backend/opencl/opencl.h"
 #include "error.h"
 
+#define SHIFT 37 /* from one image to the next in the random bytes */
+
 struct ours {
 	struct mea_backend *b;
 	int n_nets, batch;
@@ -56,10 +58,19 @@ static int ours_run(void *ctx, int times, double *us)
 /* Buffers of all images; random bytes, as an image is neither zero nor constant. */
 static int buffers(struct ours *o, int n, const struct mea_qnet *net)
 {
-	int8_t *bytes = calloc(1, 1 << 24);
+	size_t most = 0;
+	int8_t *bytes;
 	int rc = 0;
 
-	for (int i = 0; i < 1 << 24; i++)
+	for (int k = 0; k < net->n_inputs; k++) {
+		const struct mea_qtensor *t = &net->tensors[net->inputs[k]];
+		size_t size = (size_t)t->c * t->h * t->w;
+
+		most = size > most ? size : most;
+	}
+	most += (size_t)SHIFT * o->batch;
+	bytes = malloc(most);
+	for (size_t i = 0; i < most; i++)
 		bytes[i] = (int8_t)rand();
 	o->in[n] = calloc(4 * (size_t)o->batch, sizeof(*o->in[n]));
 	o->out[n] = calloc(4 * (size_t)o->batch, sizeof(*o->out[n]));
@@ -67,7 +78,7 @@ static int buffers(struct ours *o, int n, const struct mea_qnet *net)
 		for (int k = 0; k < net->n_inputs && !rc; k++) {
 			rc = mea_opencl_buf_alloc(o->exec[n], true, k, &o->in[n][4 * i + k]);
 			if (!rc)
-				rc = mea_opencl_buf_write(o->in[n][4 * i + k], bytes + i * 37);
+				rc = mea_opencl_buf_write(o->in[n][4 * i + k], bytes + i * SHIFT);
 		}
 		for (int k = 0; k < net->n_outputs && !rc; k++)
 			rc = mea_opencl_buf_alloc(o->exec[n], false, k, &o->out[n][4 * i + k]);

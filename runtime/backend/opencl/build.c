@@ -104,7 +104,8 @@ int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path)
 
 	snprintf(options, sizeof(options), "-cl-std=CL1.2 -DPATH=%d", (int)path);
 	snprintf(threads, sizeof(threads), "%d", d->threads);
-	memcpy(texts + 5, mea_cl_sources, MEA_CL_SOURCES * sizeof(*texts));
+	for (int i = 0; i < MEA_CL_SOURCES; i++)
+		texts[5 + i] = mea_cl_sources[i];
 	mea_cl_cache_key(texts, sizeof(texts) / sizeof(texts[0]), d->key);
 	if (d->program)
 		mea_cl->clReleaseProgram(d->program);

@@ -45,7 +45,7 @@ static bool is_in(const int *list, int n, int tensor)
 	return false;
 }
 
-static bool depthwise(const struct mea_qnet *net, const struct mea_qlayer *l)
+bool mea_cl_depthwise(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
 	return l->groups > 1 && l->groups == net->tensors[l->in].c &&
 	       l->groups == net->tensors[l->out].c;
@@ -61,7 +61,7 @@ static bool narrow(const struct mea_qnet *net, int tensor)
 		const struct mea_qlayer *l = &net->layers[i];
 
 		if (l->in2 == tensor ||
-		    (l->in == tensor && (l->op != MEA_Q_CONV || depthwise(net, l))))
+		    (l->in == tensor && (l->op != MEA_Q_CONV || mea_cl_depthwise(net, l))))
 			return false;
 	}
 	return true;

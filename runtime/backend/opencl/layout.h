@@ -8,6 +8,9 @@
 /* NULL when every tensor of l has a layout, else why not. */
 const char *mea_cl_layout_refuses(const struct mea_qnet *net, const struct mea_qlayer *l);
 
+/* Whether a convolution has one channel in and out per group. */
+bool mea_cl_depthwise(const struct mea_qnet *net, const struct mea_qlayer *l);
+
 /* Fills in p->tensors[]. */
 void mea_cl_layouts(const struct mea_qnet *net, struct mea_cl_layout *tensors);
 

@@ -30,12 +30,6 @@ struct packer {
 	int64_t room;
 };
 
-static bool depthwise(const struct mea_qnet *net, const struct mea_qlayer *l)
-{
-	return l->groups > 1 && l->groups == net->tensors[l->in].c &&
-	       l->groups == net->tensors[l->out].c;
-}
-
 static int blocks_of(int c)
 {
 	return (c + MEA_CL_BLOCK - 1) / MEA_CL_BLOCK;
@@ -48,7 +42,7 @@ static int64_t weight_bytes(const struct mea_qnet *net, const struct mea_qlayer 
 	int64_t ic = blocks_of(net->tensors[l->in].c), oc = blocks_of(net->tensors[l->out].c);
 	int64_t row;
 
-	if (depthwise(net, l))
+	if (mea_cl_depthwise(net, l))
 		return oc * MEA_CL_BLOCK * l->kh * l->kw;
 	row = (l->kw * ic * MEA_CL_BLOCK + TILE_BYTES - 1) / TILE_BYTES * TILE_BYTES;
 	return oc * MEA_CL_BLOCK * l->kh * row;
@@ -298,7 +292,7 @@ static int pack_op(struct packer *k, const struct mea_qlayer *l, struct mea_cl_l
 		rc = conv_params(k, l, o);
 		if (rc)
 			return rc;
-		o->op = depthwise(k->net, l) ? MEA_CL_DEPTHWISE : MEA_CL_CONV;
+		o->op = mea_cl_depthwise(k->net, l) ? MEA_CL_DEPTHWISE : MEA_CL_CONV;
 		return o->op == MEA_CL_CONV ? full_conv(k, l, o) : depthwise_weights(k, l, o);
 	case MEA_Q_AVGPOOL:
 	case MEA_Q_MAXPOOL:
