@@ -4,6 +4,7 @@
 
 #include "cloud/server.h"
 #include "error.h"
+#include "train/infer.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -222,7 +223,7 @@ int tool_serve(int argc, char **argv)
 		NULL,
 		NULL};
 	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT,
-			  .model = {.ops = &mea_infer_float, .max_batch = 8, .queue = 256},
+			  .model = {.ops = &mea_infer_dnnl, .max_batch = 8, .queue = 256},
 			  .host = "127.0.0.1",
 			  .drain_s = 10};
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
