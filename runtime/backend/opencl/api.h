@@ -36,6 +36,7 @@
 	X(clEnqueueUnmapMemObject)                                                                 \
 	X(clEnqueueNDRangeKernel)                                                                  \
 	X(clSetEventCallback)                                                                      \
+	X(clRetainEvent)                                                                           \
 	X(clReleaseEvent)                                                                          \
 	X(clFlush)                                                                                 \
 	X(clFinish)

@@ -18,11 +18,16 @@
 /* Arguments of mea_net(). */
 enum { ARG_LAYERS, ARG_COUNT, ARG_CONSTANTS, ARG_SYNC, ARG_SCRATCH, ARG_IN, ARG_OUT = ARG_IN + 4 };
 
-/* What a job needs for itself. */
+/*
+ * What a running job needs for itself. There is one per thread; a job that comes
+ * while all are in use is told to start after the last job of its slot. That keeps
+ * the tensors of many jobs in the same, warm memory.
+ */
 struct mea_opencl_slot {
-	struct mea_opencl_slot *next;
 	cl_kernel kernel;
 	cl_mem sync, scratch;
+	cl_event last; /* of the latest job; NULL: none yet */
+	int users;     /* jobs not yet waited for */
 };
 
 struct opencl_job {
@@ -51,15 +56,15 @@ static void release_memory(cl_mem m)
 
 /* --- slots --------------------------------------------------------------------------- */
 
-static void slot_free(struct mea_opencl_slot *s, bool alive)
+static void slot_empty(struct mea_opencl_slot *s)
 {
-	if (alive) {
-		if (s->kernel)
-			mea_cl->clReleaseKernel(s->kernel);
-		release_memory(s->sync);
-		release_memory(s->scratch);
-	}
-	free(s);
+	if (s->kernel)
+		mea_cl->clReleaseKernel(s->kernel);
+	if (s->last)
+		mea_cl->clReleaseEvent(s->last);
+	release_memory(s->sync);
+	release_memory(s->scratch);
+	memset(s, 0, sizeof(*s));
 }
 
 static int set_arg(struct mea_opencl_slot *s, int arg, cl_mem m)
@@ -97,31 +102,21 @@ static int slot_fill(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
 	return rc;
 }
 
-static int slot_take(struct mea_opencl_exec *x, struct mea_opencl_slot **out)
+/* The slot that the fewest jobs wait for; filled when it is first needed. */
+static int slot_choose(struct mea_opencl_exec *x, struct mea_opencl_slot **out)
 {
-	struct mea_opencl_slot *s = x->spare;
-	int rc;
+	struct mea_opencl_slot *s = x->slots;
+	int rc = 0;
 
-	if (s) {
-		x->spare = s->next;
-		*out = s;
-		return 0;
-	}
-	s = calloc(1, sizeof(*s));
-	if (!s)
-		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
-	rc = slot_fill(x, s);
+	for (int i = 1; i < x->n_slots; i++)
+		if (x->slots[i].users < s->users)
+			s = &x->slots[i];
+	if (!s->scratch)
+		rc = slot_fill(x, s);
 	if (rc)
-		slot_free(s, true);
-	else
-		*out = s;
+		slot_empty(s);
+	*out = s;
 	return rc;
-}
-
-static void slot_give(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
-{
-	s->next = x->spare;
-	x->spare = s;
 }
 
 /* --- networks --------------------------------------------------------------------------- */
@@ -129,21 +124,16 @@ static void slot_give(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
 void mea_opencl_release(struct mea_exec *e)
 {
 	struct mea_opencl_exec *x = (struct mea_opencl_exec *)e;
-	bool alive;
 
 	if (!x)
 		return;
-	alive = x->o->pid == getpid();
-	while (x->spare) {
-		struct mea_opencl_slot *s = x->spare;
-
-		x->spare = s->next;
-		slot_free(s, alive);
-	}
-	if (alive) {
+	if (x->o->pid == getpid()) {
+		for (int i = 0; i < x->n_slots; i++)
+			slot_empty(&x->slots[i]);
 		release_memory(x->layers);
 		release_memory(x->constants);
 	}
+	free(x->slots);
 	mea_cl_pack_free(x->pack);
 	free(x);
 }
@@ -165,7 +155,11 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
 	x->e = (struct mea_exec){.ops = b->ops, .net = net};
 	x->o = o;
-	rc = mea_cl_pack(net, o->d.path, o->d.threads, &x->pack);
+	x->slots = calloc((size_t)o->d.threads, sizeof(*x->slots));
+	x->n_slots = x->slots ? o->d.threads : 0;
+	rc = x->slots ? 0 : mea_fail(MEA_ENOMEM, "opencl: out of memory");
+	if (!rc)
+		rc = mea_cl_pack(net, o->d.path, o->d.threads, &x->pack);
 	p = x->pack;
 	if (!rc)
 		rc = mea_opencl_memory(o, (p->n_layers + 1) * sizeof(*p->layers), p->layers,
@@ -175,14 +169,12 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 				       &x->constants);
 	/* The first slot now, so that a lack of memory shows before a job does. */
 	if (!rc)
-		rc = slot_take(x, &s);
-	if (rc) {
+		rc = slot_choose(x, &s);
+	if (rc)
 		mea_opencl_release(&x->e);
-		return rc;
-	}
-	slot_give(x, s);
-	*out = &x->e;
-	return 0;
+	else
+		*out = &x->e;
+	return rc;
 }
 
 /* --- jobs -------------------------------------------------------------------------------- */
@@ -230,14 +222,21 @@ static int launch(struct opencl_job *j)
 {
 	struct mea_cl_device *d = &j->x->o->d;
 	size_t workers = j->x->o->under_way ? 1 : (size_t)d->threads, one = 1;
+	struct mea_opencl_slot *s = j->slot;
+	cl_uint n = s->users ? 1 : 0;
 	int rc;
 
 	j->start = now_ms();
-	rc = mea_cl_check(mea_cl->clEnqueueNDRangeKernel(d->queue, j->slot->kernel, 1, NULL,
-							 &workers, &one, 0, NULL, &j->event),
+	rc = mea_cl_check(mea_cl->clEnqueueNDRangeKernel(d->queue, s->kernel, 1, NULL, &workers,
+							 &one, n, n ? &s->last : NULL, &j->event),
 			  "clEnqueueNDRangeKernel");
 	if (rc)
 		return rc;
+	if (s->last)
+		mea_cl->clReleaseEvent(s->last);
+	s->last = j->event;
+	mea_cl->clRetainEvent(s->last);
+	s->users++;
 	rc = mea_cl_check(mea_cl->clSetEventCallback(j->event, CL_COMPLETE, job_ended, j),
 			  "clSetEventCallback");
 	if (!rc)
@@ -261,7 +260,7 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
 	j->j.ops = e->ops;
 	j->x = x;
-	rc = slot_take(x, &j->slot);
+	rc = slot_choose(x, &j->slot);
 	if (!rc)
 		rc = set_ends(x, j->slot, in, out);
 	if (!rc)
@@ -276,8 +275,6 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 		mea_cl->clReleaseEvent(j->event);
 		return rc;
 	}
-	if (j->slot)
-		slot_give(x, j->slot);
 	free(j);
 	return rc;
 }
@@ -324,7 +321,7 @@ int mea_opencl_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *s
 	if (stats)
 		*stats = (struct mea_run_stats){.ms = j->end - j->start, .macs = j->x->pack->macs};
 	mea_cl->clReleaseEvent(j->event);
-	slot_give(j->x, j->slot);
+	j->slot->users--;
 	o->under_way--;
 	free(j);
 	return rc;

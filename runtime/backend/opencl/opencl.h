@@ -43,7 +43,8 @@ struct mea_opencl_exec {
 	struct mea_opencl *o;
 	struct mea_cl_pack *pack;
 	cl_mem layers, constants;
-	struct mea_opencl_slot *spare;
+	struct mea_opencl_slot *slots;
+	int n_slots;
 };
 
 struct mea_opencl_buf {
