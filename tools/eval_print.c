@@ -53,7 +53,8 @@ static int cells_of(const struct eval *e, struct cell c[CELLS_MAX])
 	static const char *const kinds[] = {"easy as hard", "hard as easy", "easy as other easy",
 					    "hard as other hard"};
 	const struct mea_tables *t = &e->test;
-	struct mea_paper p = mea_paper_figures(text_of(e, "main", "net"),
+	const char *net = text_of(e, "main", "net");
+	struct mea_paper p = mea_paper_figures(net ? net : e->b->name,
 					       e->cifar100 ? "CIFAR-100" : "", e->b->n_hard);
 	size_t kind[4] = {t->easy_as_hard, t->hard_as_easy, t->easy_as_easy, t->hard_as_hard};
 	size_t images = t->f.images, errors = images - t->f.main_right;

@@ -208,6 +208,16 @@ static int compile_join(struct compile *c, const struct mea_node *n)
 	return 0;
 }
 
+/* Both pixel axes, in any order, counted from either end. */
+static bool over_pixels(const struct mea_node *n)
+{
+	int64_t a = n->a.axes[0], b = n->a.axes[1];
+
+	a = a < 0 ? a + 4 : a;
+	b = b < 0 ? b + 4 : b;
+	return n->a.n_axes == 2 && ((a == 2 && b == 3) || (a == 3 && b == 2));
+}
+
 static int compile_node(struct compile *c, int i)
 {
 	struct mea_tnet *t = c->t;
@@ -238,6 +248,11 @@ static int compile_node(struct compile *c, int i)
 		o = append(t, &top_clamp, n);
 		o->keep_in[0] = true;
 		return bounds(t, n, &o->lo, &o->hi);
+	case MEA_OP_ReduceMean:
+		if (!over_pixels(n))
+			return UNSUPPORTED(t, n, "only the mean over all pixels can be trained");
+		append(t, &top_pool, n);
+		return 0;
 	case MEA_OP_MaxPool:
 	case MEA_OP_GlobalMaxPool:
 	case MEA_OP_AveragePool:

@@ -7,8 +7,8 @@
  * memory.
  *
  * Operations: Conv, BatchNormalization, Relu, Clip, Add, Concat (channels), MaxPool,
- * AveragePool, GlobalAveragePool, GlobalMaxPool, Flatten, Gemm, Identity, Dropout (as
- * the identity).
+ * AveragePool, GlobalAveragePool, GlobalMaxPool, ReduceMean (pixels), Flatten, Gemm, Identity,
+ * Dropout (as the identity).
  */
 #ifndef MEA_TRAIN_NET_H
 #define MEA_TRAIN_NET_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Maximum and average pools, whole maps included. An image at a time goes through
- * float32 rows of channels. */
+/* Maximum and average pools, whole maps and ReduceMean over them included. An image at a time goes
+ * through float32 rows of channels. */
 #include "train/internal.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ struct pool {
 	bool max, include_pad;
 	int kernel[2], stride[2], pad[2]; /* y, x; of pad top and left */
 	int ih, iw, oh, ow, c;
-	bool bf16;
+	bool bf16, out_bf16; /* a ReduceMean may make a vector, which is float32 */
 };
 
 static void pool_free(struct top *o)
@@ -26,7 +26,8 @@ static int pool_build(struct mea_tnet *t, struct top *o)
 	const struct tvalue *x = tnet_in(t, o, 0), *y = tnet_out(t, o);
 	const struct mea_node *n = o->node;
 	struct pool *p = calloc(1, sizeof(*p));
-	bool global = n->op == MEA_OP_GlobalAveragePool || n->op == MEA_OP_GlobalMaxPool;
+	bool global = n->op == MEA_OP_GlobalAveragePool || n->op == MEA_OP_GlobalMaxPool ||
+		      n->op == MEA_OP_ReduceMean;
 
 	if (!p)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -38,7 +39,8 @@ static int pool_build(struct mea_tnet *t, struct top *o)
 			   .oh = y->h,
 			   .ow = y->w,
 			   .c = x->map.c,
-			   .bf16 = x->map.bf16};
+			   .bf16 = x->map.bf16,
+			   .out_bf16 = y->map.bf16};
 	for (int i = 0; i < 2; i++) {
 		p->kernel[i] = global ? (i ? x->w : x->h) : (int)n->a.kernel[i];
 		p->stride[i] = global ? 1 : (int)n->a.stride[i];
@@ -71,12 +73,12 @@ static struct window window(const struct pool *p, int y, int x)
 	return w;
 }
 
-static inline __attribute__((always_inline)) void get(const struct pool *p, const void *map,
-						      int width, int y, int x, float *row)
+static inline __attribute__((always_inline)) void
+get(const struct pool *p, bool bf16, const void *map, int width, int y, int x, float *row)
 {
 	size_t i = ((size_t)y * (size_t)width + (size_t)x) * (size_t)p->c;
 
-	if (!p->bf16)
+	if (!bf16)
 		memcpy(row, (const float *)map + i, (size_t)p->c * sizeof(*row));
 	else
 		for (int c = 0; c < p->c; c++)
@@ -88,7 +90,7 @@ static inline __attribute__((always_inline)) void put(const struct pool *p, void
 {
 	size_t i = pixel * (size_t)p->c;
 
-	if (!p->bf16)
+	if (!p->out_bf16)
 		memcpy((float *)map + i, row, (size_t)p->c * sizeof(*row));
 	else
 		for (int c = 0; c < p->c; c++)
@@ -106,7 +108,7 @@ HOT static void forward_image(const struct pool *p, const void *x, void *y)
 			out[c] = p->max ? -__builtin_inff() : 0.0f;
 		for (int r = w.y0; r < w.y1; r++)
 			for (int s = w.x0; s < w.x1; s++) {
-				get(p, x, p->iw, r, s, in);
+				get(p, p->bf16, x, p->iw, r, s, in);
 				if (p->max)
 					for (int c = 0; c < p->c; c++)
 						out[c] = in[c] <= out[c] ? out[c] : in[c];
@@ -142,9 +144,9 @@ HOT static void backward_image(const struct pool *p, const void *x, const void *
 	for (int i = 0; i < p->oh * p->ow; i++) {
 		struct window w = window(p, i / p->ow, i % p->ow);
 
-		get(p, g, p->ow, i / p->ow, i % p->ow, dy);
+		get(p, p->out_bf16, g, p->ow, i / p->ow, i % p->ow, dy);
 		if (p->max)
-			get(p, y, p->ow, i / p->ow, i % p->ow, out);
+			get(p, p->out_bf16, y, p->ow, i / p->ow, i % p->ow, out);
 		for (int r = w.y0; r < w.y1; r++)
 			for (int s = w.x0; s < w.x1; s++) {
 				float *d =
@@ -155,7 +157,7 @@ HOT static void backward_image(const struct pool *p, const void *x, const void *
 						d[c] += dy[c] * w.share;
 					continue;
 				}
-				get(p, x, p->iw, r, s, in);
+				get(p, p->bf16, x, p->iw, r, s, in);
 				for (int c = 0; c < p->c; c++) {
 					float v = in[c] == out[c] ? dy[c] : 0.0f;
 

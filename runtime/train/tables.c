@@ -87,7 +87,7 @@ struct mea_paper mea_paper_figures(const char *net, const char *data, int hard)
 	struct mea_paper none = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, {NAN, NAN, NAN, NAN}};
 
 	for (size_t i = 0; i < sizeof(paper) / sizeof(paper[0]); i++)
-		if (net && !strcmp(net, paper[i].net) && hard == paper[i].hard &&
+		if (net && strstr(net, paper[i].net) && hard == paper[i].hard &&
 		    !strcmp(data, "CIFAR-100"))
 			return paper[i].p;
 	return none;

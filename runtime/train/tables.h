@@ -22,8 +22,9 @@ void mea_tables_add(struct mea_tables *t, const struct mea_bundle *b, const floa
 		    const float *extension, const float *cloud, int label);
 
 /*
- * Figures of the paper in percent for a network on CIFAR-100 with that many hard classes; NaN where
- * it has none. (Long et al., ICDCS 2021: tables II to V and figure 5.)
+ * Figures of the paper in percent for a network, or a bundle with its name in its own, on CIFAR-100
+ * with that many hard classes; NaN where it has none. (Long et al., ICDCS 2021: tables II to V and
+ * figure 5.)
  */
 struct mea_paper {
 	double train_main, train_meanet, test_main, test_meanet; /* table II, or V */

@@ -250,6 +250,27 @@ Test(grad, pools)
 	}
 }
 
+Test(grad, mean_of_pixels)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_ReduceMean);
+
+	srand(10);
+	a.n_axes = 2;
+	a.axes[0] = -1;
+	a.axes[1] = 2;
+	for (int i = 0; i < 4; i++) {
+		struct mea_graph *g = new_graph();
+		int x = input(g, "x", shape_of(4, 1, 6, 5, 7));
+
+		a.keepdims = i % 2;
+		x = node(g, MEA_OP_ReduceMean, "mean", &x, 1, &a);
+		if (i % 2)
+			x = unary(g, MEA_OP_Flatten, "flat", x);
+		finish(g, gemm(g, "fc", x, 4, true));
+		check(g, i / 2, i / 2 ? 0.01 : 1e-3);
+	}
+}
+
 Test(grad, linear)
 {
 	srand(4);

@@ -71,6 +71,8 @@ Test(tables, paper)
 
 	cr_assert_float_eq(p.all_meanet, 67.80, 1e-9);
 	cr_assert_float_eq(p.errors[0] + p.errors[1] + p.errors[2] + p.errors[3], 100, 1e-9);
+	p = mea_paper_figures("cifar100-resnet32-a", "CIFAR-100", 70);
+	cr_assert_float_eq(p.test_main, 54.53, 1e-9);
 	p = mea_paper_figures("resnet32-b", "glyphs", 50);
 	cr_assert(isnan(p.all_meanet));
 	p = mea_paper_figures(NULL, "CIFAR-100", 50);

@@ -115,7 +115,8 @@ BUILD void ref_pool(struct ref *r, const struct mea_node *n)
 {
 	struct dims x = ref_dims(r, n->in[0]), y = ref_dims(r, n->out);
 	bool max = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool;
-	bool global = n->op == MEA_OP_GlobalAveragePool || n->op == MEA_OP_GlobalMaxPool;
+	bool global = n->op == MEA_OP_GlobalAveragePool || n->op == MEA_OP_GlobalMaxPool ||
+		      n->op == MEA_OP_ReduceMean;
 	int kh = global ? x.h : (int)n->a.kernel[0], kw = global ? x.w : (int)n->a.kernel[1];
 
 	for (int i = 0; i < r->n * y.c * y.h * y.w; i++) {
