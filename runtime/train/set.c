@@ -170,6 +170,7 @@ int mea_set_split(const struct mea_set *s, uint64_t seed, struct mea_pick *kept,
 	rc = mea_set_all(s, held);
 	if (rc) {
 		free(kept->index);
+		*kept = (struct mea_pick){0};
 		return rc;
 	}
 	shuffle(mea_rng_at(seed, PURPOSE_SPLIT, 0, 0), s->n, kept->index);
