@@ -20,7 +20,6 @@
 	X(clCreateContext)                                                                         \
 	X(clReleaseContext)                                                                        \
 	X(clCreateCommandQueue)                                                                    \
-	X(clReleaseCommandQueue)                                                                   \
 	X(clCreateProgramWithSource)                                                               \
 	X(clCreateProgramWithBinary)                                                               \
 	X(clBuildProgram)                                                                          \

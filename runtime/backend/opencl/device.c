@@ -2,6 +2,7 @@
 #include "backend/opencl/device.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,26 +112,104 @@ static int find(struct mea_cl_device *d, const char *name)
 	return mea_fail(MEA_ENODEV, "no OpenCL driver here has a CPU device");
 }
 
-/* A part of the device with fewer threads. */
-static int limit(struct mea_cl_device *d, int threads)
-{
-	cl_device_partition_property p[] = {CL_DEVICE_PARTITION_BY_COUNTS, threads,
-					    CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
-	cl_device_id part;
-	int rc;
+/* --- contexts ------------------------------------------------------------------------ */
 
-	if (!threads || threads >= d->threads)
-		return 0;
-	rc = mea_cl_check(mea_cl->clCreateSubDevices(d->id, p, 1, &part, NULL),
-			  "clCreateSubDevices");
-	if (rc)
-		return mea_fail_in(rc, "%s: no part with %d of %d threads", d->name, threads,
-				   d->threads);
-	d->id = part;
-	d->part = true;
-	d->threads = threads;
+/*
+ * A device, or a part of it, with context and queue. They stay until the process
+ * ends: pocl 3.1 reports a job's end before it is done with the job's queue, and its
+ * thread would meet a queue that was released just then.
+ */
+struct context {
+	struct context *next;
+	cl_device_id whole, id;
+	int threads;
+	cl_context context;
+	cl_command_queue queue;
+};
+
+static struct context *contexts;
+static pthread_mutex_t contexts_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* c->id becomes a part of the device with fewer threads. */
+static int divide(struct context *c)
+{
+	cl_device_partition_property p[] = {CL_DEVICE_PARTITION_BY_COUNTS, c->threads,
+					    CL_DEVICE_PARTITION_BY_COUNTS_LIST_END, 0};
+
+	return mea_cl_check(mea_cl->clCreateSubDevices(c->whole, p, 1, &c->id, NULL),
+			    "clCreateSubDevices");
+}
+
+static void context_free(struct context *c)
+{
+	if (c->context)
+		mea_cl->clReleaseContext(c->context);
+	if (c->id && c->id != c->whole)
+		mea_cl->clReleaseDevice(c->id);
+	free(c);
+}
+
+static int context_new(const struct mea_cl_device *d, int threads, struct context **out)
+{
+	struct context *c = calloc(1, sizeof(*c));
+	cl_int err = 0;
+	int rc = 0;
+
+	if (!c)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	c->whole = d->id;
+	c->threads = threads;
+	if (threads < d->threads)
+		rc = divide(c);
+	else
+		c->id = c->whole;
+	if (!rc) {
+		c->context = mea_cl->clCreateContext(NULL, 1, &c->id, NULL, NULL, &err);
+		rc = mea_cl_check(err, "clCreateContext");
+	}
+	if (!rc) {
+		c->queue = mea_cl->clCreateCommandQueue(
+			c->context, c->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &err);
+		rc = mea_cl_check(err, "clCreateCommandQueue");
+	}
+	if (rc) {
+		context_free(c);
+		return mea_fail_in(rc, "%s with %d of %d threads", d->name, threads, d->threads);
+	}
+	*out = c;
 	return 0;
 }
+
+/* Gives d a context with so many threads; 0: all. */
+static int enter(struct mea_cl_device *d, int threads)
+{
+	struct context *c;
+	int rc = 0;
+
+	if (!threads || threads > d->threads)
+		threads = d->threads;
+	pthread_mutex_lock(&contexts_lock);
+	for (c = contexts; c; c = c->next)
+		if (c->whole == d->id && c->threads == threads)
+			break;
+	if (!c) {
+		rc = context_new(d, threads, &c);
+		if (!rc) {
+			c->next = contexts;
+			contexts = c;
+		}
+	}
+	pthread_mutex_unlock(&contexts_lock);
+	if (rc)
+		return rc;
+	d->id = c->id;
+	d->threads = threads;
+	d->context = c->context;
+	d->queue = c->queue;
+	return 0;
+}
+
+/* --- opening ----------------------------------------------------------------------- */
 
 /*
  * A driver's threads do not survive a fork(), and it does not know: its calls
@@ -149,7 +228,6 @@ static int check_process(void)
 
 int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d)
 {
-	cl_int err = 0;
 	int rc = mea_cl_load();
 
 	memset(d, 0, sizeof(*d));
@@ -159,32 +237,13 @@ int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d)
 		mea_cl_cache_pocl();
 	if (!rc)
 		rc = find(d, wish->name);
-	if (!rc)
-		rc = limit(d, wish->threads);
-	if (!rc) {
-		d->context = mea_cl->clCreateContext(NULL, 1, &d->id, NULL, NULL, &err);
-		rc = mea_cl_check(err, "clCreateContext");
-	}
-	if (!rc) {
-		d->queue = mea_cl->clCreateCommandQueue(
-			d->context, d->id, CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE, &err);
-		rc = mea_cl_check(err, "clCreateCommandQueue");
-	}
-	if (rc)
-		mea_cl_device_close(d);
-	return rc;
+	return rc ? rc : enter(d, wish->threads);
 }
 
 void mea_cl_device_close(struct mea_cl_device *d)
 {
 	if (d->program)
 		mea_cl->clReleaseProgram(d->program);
-	if (d->queue)
-		mea_cl->clReleaseCommandQueue(d->queue);
-	if (d->context)
-		mea_cl->clReleaseContext(d->context);
-	if (d->part)
-		mea_cl->clReleaseDevice(d->id);
 	memset(d, 0, sizeof(*d));
 }
 

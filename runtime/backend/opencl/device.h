@@ -14,13 +14,12 @@
 struct mea_cl_device {
 	char name[128], driver[64], platform[128];
 	cl_device_id id;
-	bool part; /* id is a sub-device of its own */
 	int threads;
 	uint64_t memory, buffer_max; /* bytes */
 	enum mea_cl_path path;
 	bool cached; /* the kernel came from the cache */
 	double build_ms;
-	cl_context context;
+	cl_context context;	/* the process's, as is the queue */
 	cl_command_queue queue; /* runs commands out of order */
 	cl_program program;
 	char key[MEA_CL_KEY]; /* the program's in the cache */
@@ -36,7 +35,7 @@ struct mea_cl_wish {
 };
 int mea_cl_wish_parse(const char *text, struct mea_cl_wish *out);
 
-/* Finds the device and makes context and queue. MEA_ENODEV: none. */
+/* Finds the device, its context and queue. MEA_ENODEV: none. */
 int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d);
 void mea_cl_device_close(struct mea_cl_device *d);
 
