@@ -38,7 +38,7 @@ for s in $names; do
 	done
 done
 ok "methods" test "$(complete_for mea quantize --method m | tr '\n' ' ')" = "mse minmax "
-ok "devices" test "$(complete_for mea run x --device '' | tr '\n' ' ')" = "sim auto "
+ok "devices" test "$(complete_for mea run x --device '' | tr '\n' ' ')" = "drm sim auto "
 ok "files" grep -qx Makefile <(complete_for mea info Make)
 ok "glyphs" test "$(complete_for mea dataset g)" = glyphs
 if command -v man >/dev/null && man --warnings -l $page >/dev/null 2>"$T/err"; then
