@@ -29,6 +29,9 @@ void check_start(void)
 {
 	require_eq(side("heal"), 0);
 	require(driver_rebind(LIMIT_MS));
+	/* Waking up resets the device, which would heal a planted fault. */
+	if (on_platform())
+		require(write_file("/sys/bus/platform/devices/mea/power/control", "on"));
 	open_both();
 	require_eq(client_timeout_ms(fd), LIMIT_MS);
 }
@@ -354,6 +357,9 @@ TEST(impossible_registers)
 /* A device that answers at random may fail each job, but not the kernel. */
 TEST(random_registers)
 {
+	if (on_platform())
+		check_skip(
+			"a random answer looks like a stuck reset, after which buffers are kept");
 	require_eq(side("random 10"), 0);
 	require_eq(side("irq random 10"), 0);
 	for (uint32_t i = 0; i < 30; i++) {

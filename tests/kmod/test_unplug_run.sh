@@ -20,6 +20,7 @@ interrupted()
 	for ((i = 0; i < 600; i++)); do
 		now=$(build/mea-cosim --ctl pci counters | grep -o 'jobs=[0-9]*')
 		[ "${now#jobs=}" -lt $((${from#jobs=} + 10)) ] || break
+		kill -0 $! 2>/dev/null || break
 		sleep 0.02
 	done
 	"$@"

@@ -91,7 +91,8 @@ build()
 	echo "  KERNEL  $name"
 	mkdir -p "$out"
 	rm -f "$out/.key"
-	cat "${fragments[@]}" >"$out/fragment"
+	# The last word on an option counts.
+	cat "${fragments[@]}" | tac | awk -F= '/^#|^$/ || !seen[$1]++' | tac >"$out/fragment"
 	make -s -C "$dir/linux" ARCH=um O="$out" KCONFIG_ALLCONFIG="$out/fragment" allnoconfig \
 		>"$out/build.log" 2>&1 || { tail -20 "$out/build.log" >&2; exit 1; }
 	check_config "$out/fragment" "$out/.config"
