@@ -2,7 +2,10 @@
 //
 // Purpose: the one memory shape of the design, a synchronous RAM with one write
 // and one read port, written so that Yosys and the vendor tools infer block or
-// distributed RAM. A read of the word being written returns the old content.
+// distributed RAM. What a read of the word being written returns is undefined
+// (no_rw_check): to return the old content, Yosys would add a register per bit of
+// the word to every block RAM of ECP5. MEA_RAM_COLLIDE makes such a read wrong on
+// purpose; the random tests pass with it, so nothing depends on one.
 `resetall
 `default_nettype none
 
