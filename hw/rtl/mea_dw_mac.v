@@ -50,17 +50,17 @@ module mea_dw_mac #(
 	// --- which kernel columns, which rows -------------------------------------
 	reg [2:0] done;
 	reg [1:0] ky;
-	wire [2:0] todo = mask & ~done;
-	wire [1:0] kx = todo[2] ? 2'd2 : todo[1] ? 2'd1 : 2'd0;
-	wire [2:0] now = NX == 3 ? todo : todo[2] ? 3'b100 : todo[1] ? 3'b010 : todo & 3'b001;
+	wire [2:0] pending = mask & ~done;
+	wire [1:0] kx = pending[2] ? 2'd2 : pending[1] ? 2'd1 : 2'd0;
+	wire [2:0] now = NX == 3 ? pending : pending[2] ? 3'b100 : pending[1] ? 3'b010 : pending & 3'b001;
 	wire ky_last = NY == 3 || ky == 2'd2;
 	wire [3:0] level;
 	// Three stages may each be about to end an output.
 	wire room = level < DEPTH - 4;
-	wire go   = valid && room && todo != 3'b000;
-	wire end_column = (todo & ~now) == 3'b000 && ky_last;
+	wire go   = valid && room && pending != 3'b000;
+	wire end_column = (pending & ~now) == 3'b000 && ky_last;
 
-	assign pop  = valid && (todo == 3'b000 || (go && end_column));
+	assign pop  = valid && (pending == 3'b000 || (go && end_column));
 	assign busy = go;
 	always @(posedge clk) begin
 		if (go && NY == 1)
