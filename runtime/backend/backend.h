@@ -43,6 +43,8 @@ struct mea_run_stats {
 	uint64_t peak_macs; /* cycles x multipliers of the array; 0 likewise */
 	uint64_t stall[MEA_STALL_MAX];
 	uint64_t bytes_read, bytes_written; /* on the accelerator's bus */
+	uint64_t events[MEA_EVENTS];	    /* for the energy model (mea.h) */
+	double sim_ms;			    /* CPU time of this process spent on simulation */
 };
 
 struct mea_backend_ops {

@@ -65,6 +65,8 @@ struct mea_device_ops {
 	 * MEA_EDEVICE says in its message which fault and where (a job over its
 	 * budget is fault WATCHDOG), MEA_ENODEV that the device is gone. */
 	int (*wait)(struct mea_fence *f, int timeout_ms);
+	/* CPU time in ms that this process has spent so far on being the device; NULL: none. */
+	double (*cpu_ms)(struct mea_device *dev);
 };
 
 extern const struct mea_device_ops mea_device_drm, mea_device_sim;

@@ -425,6 +425,17 @@ static int sim_wait(struct mea_fence *fence, int timeout_ms)
 	return result;
 }
 
+static double sim_cpu_ms(struct mea_device *dev)
+{
+	struct sim_device *d = (struct sim_device *)dev;
+	struct timespec t;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(d->thread, &clock) || clock_gettime(clock, &t))
+		return 0;
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
 const struct mea_device_ops mea_device_sim = {
 	.name = "sim",
 	.open = sim_open,
@@ -433,4 +444,5 @@ const struct mea_device_ops mea_device_sim = {
 	.bo_destroy = sim_bo_destroy,
 	.submit = sim_submit,
 	.wait = sim_wait,
+	.cpu_ms = sim_cpu_ms,
 };

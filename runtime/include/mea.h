@@ -115,6 +115,27 @@ enum mea_why {
 #undef MEA_WHY_ENUM
 };
 
+/*
+ * What happens in an accelerator that takes energy, in units that do not depend on its size,
+ * as its counters say (hw/README.md). For a planned network they do not depend on the image.
+ */
+#define MEA_EVENT_MAP(X)                                                                           \
+	X(MAC, "mac", "8-bit multiply-accumulates, those on padding and unused lanes included")    \
+	X(ACT_READ, "act_read", "bytes read from the activation scratchpad")                       \
+	X(ACT_WRITE, "act_write", "bytes written to it")                                           \
+	X(WGT_READ, "wgt_read", "bytes read from the weight memory")                               \
+	X(ACCUMULATE, "accumulate", "32-bit accumulators read, added to and written")              \
+	X(REQUANTISE, "requantise", "accumulators scaled to 8 bits")                               \
+	X(BUS_READ, "bus_read", "bytes read from DRAM")                                            \
+	X(BUS_WRITE, "bus_write", "bytes written to DRAM")
+
+enum mea_event {
+#define MEA_EVENT_ENUM(name, key, text) MEA_EVENT_##name,
+	MEA_EVENT_MAP(MEA_EVENT_ENUM)
+#undef MEA_EVENT_ENUM
+		MEA_EVENTS
+};
+
 /* What a network cost; zero where it did not run. */
 struct mea_cost {
 	double ms;	    /* on the backend, from submit to completion */
@@ -124,6 +145,9 @@ struct mea_cost {
 	/* What went to the cloud and came back: HTTP heads and bodies, not what TLS, TCP
 	 * and IP add. The cloud's ms is from the question to the answer. */
 	uint64_t bytes_up, bytes_down;
+	uint64_t events[MEA_EVENTS]; /* of the accelerator; 0 without one */
+	/* CPU time that went into simulating the accelerator: on a board it is not spent. */
+	double sim_ms;
 };
 
 struct mea_result {

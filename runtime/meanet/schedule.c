@@ -36,6 +36,9 @@ static void add_cost(struct mea_cost *sum, const struct mea_cost *c)
 	sum->peak_macs += c->peak_macs;
 	sum->bytes_up += c->bytes_up;
 	sum->bytes_down += c->bytes_down;
+	sum->sim_ms += c->sim_ms;
+	for (int i = 0; i < MEA_EVENTS; i++)
+		sum->events[i] += c->events[i];
 }
 
 static void forget_running(struct mea_session *s, const struct task *t)
@@ -285,6 +288,8 @@ static void step(struct mea_session *s)
 		c->macs = st.macs;
 		c->cycles = st.cycles;
 		c->peak_macs = st.peak_macs;
+		c->sim_ms = st.sim_ms;
+		memcpy(c->events, st.events, sizeof(c->events));
 		mea_unit_worked(s, t->unit);
 		rc = advance(s, t);
 	}

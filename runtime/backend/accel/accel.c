@@ -41,6 +41,7 @@ struct accel_job {
 	struct mea_fence *fence;
 	struct mea_bo *record;
 	struct timespec start;
+	double cpu_ms; /* of the simulation, at the start */
 };
 
 /* --- backend ------------------------------------------------------------ */
@@ -231,6 +232,11 @@ static int accel_buf_read(struct mea_buf *b, int8_t *nhwc)
 
 /* --- jobs --------------------------------------------------------------------- */
 
+static double cpu_ms(const struct accel *a)
+{
+	return a->dev->ops->cpu_ms ? a->dev->ops->cpu_ms(a->dev) : 0;
+}
+
 static void set_slot(struct mea_slot *s, struct mea_bo *bo, size_t size, bool read, bool write)
 {
 	if (bo)
@@ -286,6 +292,7 @@ static int accel_submit(struct mea_exec *e, struct mea_buf *const *in, struct me
 	s.record = true;
 	s.record_slot = MEA_SLOT_RECORD;
 	clock_gettime(CLOCK_MONOTONIC, &j->start);
+	j->cpu_ms = cpu_ms(x->a);
 	rc = dev->ops->submit(dev, &s, &j->fence);
 	if (rc < 0)
 		goto fail;
@@ -308,8 +315,26 @@ static void fill_stats(const struct accel_job *j, struct mea_run_stats *st)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	st->ms = (double)(now.tv_sec - j->start.tv_sec) * 1e3 +
 		 (double)(now.tv_nsec - j->start.tv_nsec) * 1e-6;
+	st->sim_ms = cpu_ms(x->a) - j->cpu_ms;
 	st->macs = x->plan->macs;
 	mea_accel_record(hw, r, st);
+}
+
+/* The record counts words and cycles of this configuration; energy goes by bytes and values. */
+static void count_events(const struct mea_hw *hw, const uint32_t *r, uint64_t event[MEA_EVENTS])
+{
+	uint64_t cols = (uint64_t)hw->cols, lanes = (uint64_t)hw->lanes;
+	uint64_t bus = (uint64_t)hw->axi_bytes;
+
+	event[MEA_EVENT_MAC] = r[MEA_REC_COUNTERS + MEA_COUNT_MAC] * cols * (uint64_t)hw->rows +
+			       r[MEA_REC_DW_CYCLES] * cols * (uint64_t)hw->dw_taps;
+	event[MEA_EVENT_ACT_READ] = r[MEA_REC_ACT_READS] * lanes;
+	event[MEA_EVENT_ACT_WRITE] = r[MEA_REC_ACT_WRITES] * lanes;
+	event[MEA_EVENT_WGT_READ] = r[MEA_REC_WGT_READS] * 2 * cols;
+	event[MEA_EVENT_ACCUMULATE] = r[MEA_REC_ACC_UPDATES] * cols;
+	event[MEA_EVENT_REQUANTISE] = r[MEA_REC_REQUANTS] * cols;
+	event[MEA_EVENT_BUS_READ] = r[MEA_REC_RD_BEATS] * bus;
+	event[MEA_EVENT_BUS_WRITE] = r[MEA_REC_WR_BEATS] * bus;
 }
 
 void mea_accel_record(const struct mea_hw *hw, const uint32_t *r, struct mea_run_stats *st)
@@ -320,6 +345,7 @@ void mea_accel_record(const struct mea_hw *hw, const uint32_t *r, struct mea_run
 		st->stall[i] = r[MEA_REC_COUNTERS + i];
 	st->bytes_read = (uint64_t)r[MEA_REC_RD_BEATS] * hw->axi_bytes;
 	st->bytes_written = (uint64_t)r[MEA_REC_WR_BEATS] * hw->axi_bytes;
+	count_events(hw, r, st->events);
 }
 
 int mea_accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats,

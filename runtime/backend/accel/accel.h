@@ -19,7 +19,7 @@ const struct mea_hw *mea_accel_hw(const struct mea_exec *e);
 int mea_accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats,
 		   uint32_t *records);
 
-/* Cycles, stall classes and bytes of a record. */
+/* Cycles, stall classes, bytes and events of a record. */
 void mea_accel_record(const struct mea_hw *hw, const uint32_t *record, struct mea_run_stats *st);
 
 #endif
