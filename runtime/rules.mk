@@ -19,6 +19,8 @@ $(B)/onnx/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CFLAGS) -std=c11 -fPIC -fvisibility=hidden -I$(B) -c -o $@ $<
 
+$(B)/runtime/energy/model.o: runtime/energy/models.json
+
 # The kernels are a part of this object.
 $(B)/runtime/backend/opencl/source.o: $(wildcard runtime/backend/opencl/*.cl) runtime/backend/opencl/layer.h
 
