@@ -7,6 +7,7 @@
 
 static const struct tool tools[] = {
 	{"run", "classify images; accuracy and cost per exit", tool_run},
+	{"bench", "time, bytes and energy of every exit", tool_bench},
 	{"serve", "answer images over the network, as the cloud", tool_serve},
 	{"info", "backends here; layers, shapes, MACs of a model", tool_info},
 	{"trace", "cycles, bytes and stalls of each layer", tool_trace},

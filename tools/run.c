@@ -5,6 +5,7 @@
 #include "images.h"
 #include "error.h"
 #include "meanet/bundle.h"
+#include "session_args.h"
 #include "tool.h"
 
 #include <stdlib.h>
@@ -12,11 +13,8 @@
 #include <unistd.h>
 
 struct run {
-	const char *bundle, *backends, *device;
-	const char *cloud, *cloud_ca, *cloud_cert, *cloud_key;
-	double threshold;
-	bool has_threshold, cloud_features;
-	int deadline_ms;
+	const char *bundle;
+	struct session_args session;
 	bool each, json, verbose;
 	struct images images;
 	struct mea_session *s;
@@ -31,91 +29,20 @@ struct run {
 
 #define UNREADABLE (-2)
 
-enum {
-	OPT_BACKEND = 256,
-	OPT_DEVICE,
-	OPT_EACH,
-	OPT_JSON,
-	OPT_CLOUD,
-	OPT_CLOUD_SEND,
-	OPT_CLOUD_CA,
-	OPT_CLOUD_CERT,
-	OPT_CLOUD_KEY,
-	OPT_THRESHOLD,
-	OPT_DEADLINE
-};
+enum { OPT_EACH = 256, OPT_JSON };
 
 static const struct argp_option options[] = {
-	{"backend", OPT_BACKEND, "LIST", 0,
-	 "backends in order of preference, such as accel,ref; the first that takes the model "
-	 "answers, the others stand by (accel,opencl,ref); opencl:threads=N for fewer threads",
-	 0},
-	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
-	{"cloud", OPT_CLOUD, "URL[,URL]", 0,
-	 "servers that complex images are sent to, as http://host:8000", 0},
-	{"threshold", OPT_THRESHOLD, "T", 0,
-	 "entropy in nats over which an image is complex, or auto: the bundle's (auto)", 0},
-	{"deadline", OPT_DEADLINE, "MS", 0,
-	 "a complex image is answered within so many ms after main, by the edge if need be (500)",
-	 0},
-	{"cloud-send", OPT_CLOUD_SEND, "WHAT", 0,
-	 "image, or features: main's int8 features, for a cloud model that starts from them "
-	 "(image)",
-	 0},
-	{"cloud-ca", OPT_CLOUD_CA, "FILE", 0, "PEM authority that vouches for https servers", 0},
-	{"cloud-cert", OPT_CLOUD_CERT, "FILE", 0, "PEM certificate to show to them", 0},
-	{"cloud-key", OPT_CLOUD_KEY, "FILE", 0, "its key", 0},
 	{"each", OPT_EACH, NULL, 0, "tell about each image", 0},
 	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
 	{"verbose", 'v', NULL, 0, "tell on stderr why a backend was passed over", 0},
 	{0},
 };
 
-static error_t parse_cloud(int key, char *arg, struct argp_state *state)
-{
-	struct run *r = state->input;
-
-	switch (key) {
-	case OPT_CLOUD:
-		r->cloud = arg;
-		return 0;
-	case OPT_CLOUD_SEND:
-		r->cloud_features = !strcmp(arg, "features");
-		if (!r->cloud_features && strcmp(arg, "image"))
-			argp_error(state, "--cloud-send: '%s' is neither image nor features", arg);
-		return 0;
-	case OPT_CLOUD_CA:
-		r->cloud_ca = arg;
-		return 0;
-	case OPT_CLOUD_CERT:
-		r->cloud_cert = arg;
-		return 0;
-	case OPT_CLOUD_KEY:
-		r->cloud_key = arg;
-		return 0;
-	case OPT_THRESHOLD:
-		r->has_threshold = strcmp(arg, "auto") != 0;
-		if (r->has_threshold)
-			r->threshold = tool_real(state, "--threshold", arg);
-		return 0;
-	case OPT_DEADLINE:
-		r->deadline_ms = (int)tool_number(state, "--deadline", arg, 1, 3600000);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct run *r = state->input;
 
 	switch (key) {
-	case OPT_BACKEND:
-		r->backends = arg;
-		return 0;
-	case OPT_DEVICE:
-		r->device = arg;
-		return 0;
 	case OPT_EACH:
 		r->each = true;
 		return 0;
@@ -127,6 +54,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &r->images;
+		state->child_inputs[1] = &r->session;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (!r->bundle)
@@ -140,7 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which BUNDLE?");
 		return 0;
 	}
-	return parse_cloud(key, arg, state);
+	return ARGP_ERR_UNKNOWN;
 }
 
 static void note(const char *text, void *ctx)
@@ -149,7 +77,7 @@ static void note(const char *text, void *ctx)
 
 	/* Who names a device wants to know that another one answers; and compiling the
 	 * kernels takes seconds, once. */
-	if (r->verbose || (r->device && strcmp(r->device, "auto")) ||
+	if (r->verbose || (r->session.device && strcmp(r->session.device, "auto")) ||
 	    (isatty(STDERR_FILENO) && !strncmp(text, "compiling kernels", 17)))
 		fprintf(stderr, "%s: %s\n", tool_name, text);
 	/* The session's thread writes here; we read only when it has nothing left
@@ -164,15 +92,7 @@ static int open_all(struct run *r)
 	struct mea_bundle *b = NULL;
 	int rc;
 
-	o.backends = r->backends;
-	o.device = r->device;
-	o.cloud = r->cloud;
-	o.cloud_features = r->cloud_features;
-	o.cloud_ca = r->cloud_ca;
-	o.cloud_cert = r->cloud_cert;
-	o.cloud_key = r->cloud_key;
-	o.deadline_ms = r->deadline_ms;
-	o.threshold = r->has_threshold ? &r->threshold : NULL;
+	session_options(&r->session, &o);
 	o.note = note;
 	o.note_ctx = r;
 	rc = mea_open(r->bundle, &o, &r->s);
@@ -305,7 +225,7 @@ static int run_all(struct run *r)
 		r->report.notes = json_array();
 	if (r->json && r->each)
 		r->report.each = json_array();
-	r->report.cloud = r->cloud != NULL;
+	r->report.cloud = r->session.cloud != NULL;
 	rc = open_all(r);
 	if (!rc)
 		rc = classify_all(r);
@@ -321,7 +241,8 @@ static int run_all(struct run *r)
 
 int tool_run(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&images_argp, 0, NULL, 0}, {0}};
+	static const struct argp_child children[] = {
+		{&images_argp, 0, NULL, 0}, {&session_argp, 0, NULL, 0}, {0}};
 	static const struct argp argp = {
 		options,
 		parse,

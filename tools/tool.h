@@ -23,6 +23,7 @@ struct tool {
 	int (*main)(int argc, char **argv);
 };
 
+int tool_bench(int argc, char **argv);
 int tool_bundle(int argc, char **argv);
 int tool_dataset(int argc, char **argv);
 int tool_eval(int argc, char **argv);
