@@ -3,6 +3,7 @@
 #include "bench.h"
 #include "files.h"
 
+#include "device/device.h"
 #include "error.h"
 #include "train/set.h"
 
@@ -184,6 +185,22 @@ static int open_meters(struct bench *b)
 	return rc;
 }
 
+/* The clock by the user's word, a board's own, or the one that the model stands for. */
+static void find_clock(struct bench *b)
+{
+	const char *name = b->session.device ? b->session.device : "auto";
+	const char *node = strchr(name, ':');
+	struct mea_device *dev;
+
+	if (!(b->clock_mhz > 0) && (!strcmp(name, "auto") || !strncmp(name, "drm", 3)) &&
+	    !mea_device_drm.open(node ? node + 1 : "", &dev)) {
+		b->clock_mhz = dev->hw.clock_khz * 1e-3;
+		dev->ops->close(dev);
+	}
+	if (!(b->clock_mhz > 0))
+		b->clock_mhz = b->accel.clock_mhz;
+}
+
 static int load_all(struct bench *b)
 {
 	int rc = mea_accel_model_load(b->models, b->accel_name, &b->accel);
@@ -198,8 +215,7 @@ static int load_all(struct bench *b)
 	if (rc)
 		return rc;
 	b->threshold = b->session.has_threshold ? b->session.threshold : b->b->threshold;
-	if (!(b->clock_mhz > 0))
-		b->clock_mhz = b->accel.clock_mhz;
+	find_clock(b);
 	for (int i = 0; i < PATHS; i++) {
 		b->path[i].rail = calloc((size_t)b->meters->n + 1, sizeof(struct figure));
 		if (!b->path[i].rail)

@@ -140,6 +140,9 @@ int bench_windows(struct bench *b);
 
 /* Figures of all parts of all paths. */
 void bench_energies(struct bench *b);
+/* Energy in mJ that the radio's tail costs an image that is sent, when such a share of all images
+ * is, at the stated rate. */
+double bench_tail(const struct bench *b, double share);
 /* Mean of n values (at most WINDOWS_MAX; NaN of none); returns half the width of its 95 %
  * interval, NaN below two. */
 double bench_interval(const double *v, int n, double *mean);

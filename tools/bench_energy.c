@@ -152,19 +152,18 @@ static void host(const struct bench *b, const struct path_run *p, struct figure 
 	modelled(f, "CPU time x the stated power", e);
 }
 
-/* Seconds between two transfers of a path when images come at the stated rate. */
-static double gap(const struct bench *b, enum path path)
+double bench_tail(const struct bench *b, double share)
 {
-	double share = path == PATH_ONLY_CLOUD ? 1
-					       : (double)b->path[PATH_CLOUD].images / (double)b->n;
+	double gap = b->max_rate > 0 && share > 0 ? 1 / (b->max_rate * share) : INFINITY;
 
-	return b->max_rate > 0 ? 1 / (b->max_rate * share) : INFINITY;
+	return mea_radio_tail_mj(&b->radio, gap);
 }
 
 static void radio(const struct bench *b, enum path path, struct figure *f)
 {
 	const struct path_run *p = &b->path[path];
-	double tail = mea_radio_tail_mj(&b->radio, gap(b, path)), mj;
+	double share = path == PATH_ONLY_CLOUD ? 1 : (double)p->images / (double)b->n;
+	double tail = bench_tail(b, share), mj;
 
 	if (path < PATH_CLOUD) {
 		say(f, SOURCE_NONE, "nothing is sent");

@@ -35,7 +35,8 @@ static int begin(struct plot *p, const char *name, const char *title)
 		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	fprintf(p->f,
 		"# gnuplot %s.gp, in its folder, makes the pictures again.\n"
-		"set encoding utf8\nset grid\nset key outside below\nset datafile missing '-'\n"
+		"set encoding utf8\nset grid\nset key outside below\nset bmargin 7\nset datafile "
+		"missing '-'\n"
 		"set title \"%s\" noenhanced\n",
 		name, title);
 	return 0;
@@ -89,58 +90,64 @@ static void data_real(FILE *f, double v)
 
 /* --- bars: energy of each way ------------------------------------------------------------ */
 
-static void parts_row(FILE *f, const char *name, const json_t *parts)
+/* The part's energy where it is known and not nothing: a logarithmic axis has no 0. */
+static double part_mj(const json_t *parts, int k)
 {
-	fprintf(f, "\"%s\"", name);
-	for (int k = 0; k < PARTS; k++) {
-		const json_t *v = json_object_get(parts, bench_parts[k]);
-		double mj = json_is_object(v) ? read_real(v, "mj")
-					      : read_real(parts, bench_parts[k]);
+	const json_t *v = json_object_get(parts, bench_parts[k]);
+	double mj = json_is_object(v) ? read_real(v, "mj") : read_real(parts, bench_parts[k]);
 
-		/* A logarithmic axis has no place for a part that takes nothing. */
-		data_real(f, mj > 0 ? mj : NAN);
+	return mj > 0 ? mj : NAN;
+}
+
+static void parts_row(FILE *f, const char *name, const json_t *parts, bool any[PARTS])
+{
+	putc('"', f);
+	for (const char *c = name; *c; c++)
+		fputs(*c == ' ' || *c == '_' ? "\\n" : (const char[]){*c, 0}, f);
+	putc('"', f);
+	for (int k = 0; k < PARTS; k++) {
+		any[k] |= !isnan(part_mj(parts, k));
+		data_real(f, part_mj(parts, k));
 	}
 	fputc('\n', f);
 }
 
 static int plot_parts(struct plot *p)
 {
-	const json_t *totals = json_object_get(p->report, "totals");
+	json_t *totals = json_object_get(p->report, "totals"), *o;
 	char title[256], what[512] = "";
-	json_t *o;
+	bool any[PARTS] = {false};
 	const char *name;
 	size_t i, n = 0;
 	int rc;
 
 	snprintf(title, sizeof(title),
-		 "%s: energy of an image by way and part; accelerator %s, radio %s",
+		 "%.60s: energy of an image by way and part; accelerator %.30s, radio %.30s",
 		 read_text(p->report, "bundle"), read_text(p->report, "accelerator_model"),
 		 read_text(p->report, "radio_model"));
 	rc = begin(p, "energy-by-path", title);
 	if (rc)
 		return rc;
 	fputs("$parts << EOD\nway accelerator host radio idle\n", p->f);
-	json_array_foreach(json_object_get(p->report, "paths"), i,
-			   o) if (read_real(o, "images") > 0)
-		parts_row(p->f, read_text(o, "name"), json_object_get(o, "energy"));
-	json_object_foreach((json_t *)totals, name, o)
+	json_array_foreach(json_object_get(p->report, "paths"), i, o)
 	{
-		char label[32];
-
-		snprintf(label, sizeof(label), "all: %.20s", name);
-		for (char *c = label; *c; c++)
-			*c = *c == '_' ? ' ' : *c;
-		parts_row(p->f, label, json_object_get(o, "parts"));
+		if (read_real(o, "images") > 0)
+			parts_row(p->f, read_text(o, "name"), json_object_get(o, "energy"), any);
 	}
+	json_object_foreach(totals, name, o)
+		parts_row(p->f, name, json_object_get(o, "parts"), any);
 	fputs("EOD\nset style data histogram\nset style fill solid 0.8 border -1\n"
 	      "set boxwidth 0.9\nset logscale y\nset format y '%g'\n"
-	      "set ylabel 'mJ per image (logarithmic)'\nset yrange [*:*]\n",
+	      "set ylabel 'mJ per image (logarithmic)'\nset yrange [*:*]\n"
+	      "set xlabel 'the ways alone, and the mean of all images: edge only, cloud only, "
+	      "both'\n",
 	      p->f);
 	for (int k = 0; k < PARTS; k++)
-		n += (size_t)snprintf(what + n, sizeof(what) - n,
-				      "%s$parts using %d:xtic(1) title columnheader", k ? ", " : "",
-				      k + 2);
-	return end(p, "energy-by-path", what);
+		if (any[k])
+			n += (size_t)snprintf(what + n, sizeof(what) - n,
+					      "%s$parts using %d:xtic(1) title columnheader",
+					      n ? ", " : "", k + 2);
+	return end(p, "energy-by-path", n ? what : "NaN title 'nothing is known'");
 }
 
 /* --- curves: accuracy over something ------------------------------------------------------- */
@@ -148,7 +155,6 @@ static int plot_parts(struct plot *p)
 struct curve {
 	const char *file, *label, *key;
 	double scale;
-	bool log;
 };
 
 /* Where a point of others lies on the axis: energy per image from joules of all images. */
@@ -157,6 +163,20 @@ static double of_others(const json_t *sweep, const json_t *point, const struct c
 	if (!strcmp(c->key, "mj"))
 		return read_real(point, "joules") / read_real(sweep, "images") * 1e3;
 	return read_real(point, c->key) * c->scale;
+}
+
+/* Whether ours has a place on the axis at all. */
+static bool known(const json_t *sweep, const struct curve *c)
+{
+	json_t *m;
+	size_t i;
+
+	json_array_foreach(sweep, i, m)
+	{
+		if (!isnan(read_real(m, c->key)) && !isnan(read_real(m, "accuracy")))
+			return true;
+	}
+	return false;
 }
 
 static int plot_curve(struct plot *p, const struct curve *c)
@@ -210,8 +230,7 @@ static int plot_curve(struct plot *p, const struct curve *c)
 				i, read_text(p->beside, "name"), read_text(s, "network"),
 				read_text(s, "data"));
 	}
-	fprintf(p->f, "set xlabel '%s'\nset ylabel 'accuracy (%%)'\n%s", c->label,
-		c->log ? "set logscale x\nset format x '%g'\n" : "");
+	fprintf(p->f, "set xlabel '%s'\nset ylabel 'accuracy (%%)'\n", c->label);
 	return end(p, c->file, what);
 }
 
@@ -273,9 +292,9 @@ static int plot_thresholds(struct plot *p, const json_t *others)
 int bench_plot(const json_t *report, const json_t *beside, const char *dir)
 {
 	static const struct curve curves[] = {
-		{"accuracy-energy", "energy of an image above idle (mJ)", "mj", 1, false},
-		{"accuracy-sent", "share of images sent to the cloud (%)", "sent", 100, false},
-		{"accuracy-latency", "mean latency (ms)", "latency_ms", 1, false},
+		{"accuracy-energy", "energy of an image above idle (mJ)", "mj", 1},
+		{"accuracy-sent", "share of images sent to the cloud (%)", "sent", 100},
+		{"accuracy-latency", "mean latency (ms)", "latency_ms", 1},
 	};
 	struct plot p = {report, beside, dir, NULL};
 	const json_t *others = json_array_get(json_object_get(beside, "sweeps"), 0);
@@ -283,8 +302,9 @@ int bench_plot(const json_t *report, const json_t *beside, const char *dir)
 
 	if (!rc)
 		rc = plot_parts(&p);
-	for (size_t i = 0; i < 3 && !rc && json_object_get(report, "sweep"); i++)
-		rc = plot_curve(&p, &curves[i]);
+	for (size_t i = 0; i < 3 && !rc; i++)
+		if (known(json_object_get(report, "sweep"), &curves[i]))
+			rc = plot_curve(&p, &curves[i]);
 	if (!rc && others && json_object_get(report, "sweep"))
 		rc = plot_thresholds(&p, others);
 	return rc;

@@ -42,6 +42,17 @@ static enum path path_at(const struct bench *b, const struct routed *r, double t
 	return threshold < 0 ? PATH_ONLY_CLOUD : bench_path_of(b, r, threshold);
 }
 
+/* The figure of the cloud's path has the tail for the share that it was measured at. */
+static void add_tail(const struct bench *b, struct mean *m)
+{
+	const struct path_run *p = &b->path[PATH_CLOUD];
+	double share = m->share[PATH_CLOUD];
+
+	if (share > 0 && p->part[PART_RADIO].source == SOURCE_MODELLED)
+		m->part[PART_RADIO] += share * (bench_tail(b, share) -
+						bench_tail(b, (double)p->images / (double)b->n));
+}
+
 struct mean bench_mean(const struct bench *b, double threshold)
 {
 	struct mean m = {.mj = NAN};
@@ -68,6 +79,7 @@ struct mean bench_mean(const struct bench *b, double threshold)
 			add(&m.part[k], m.share[i], part_of(&b->path[i].part[k]));
 	}
 	m.sent = m.share[PATH_CLOUD] + m.share[PATH_ONLY_CLOUD];
+	add_tail(b, &m);
 	for (int k = 0; k < PART_IDLE; k++)
 		if (!isnan(m.part[k]))
 			m.mj = isnan(m.mj) ? m.part[k] : m.mj + m.part[k];

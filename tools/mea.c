@@ -10,6 +10,7 @@ static const struct tool tools[] = {
 	{"bench", "time, bytes and energy of every exit", tool_bench},
 	{"serve", "answer images over the network, as the cloud", tool_serve},
 	{"info", "backends here; layers, shapes, MACs of a model", tool_info},
+	{"top", "sessions, device and power, live", tool_top},
 	{"trace", "cycles, bytes and stalls of each layer", tool_trace},
 	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
 	{"bundle", "make a model bundle around ONNX files", tool_bundle},

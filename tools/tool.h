@@ -31,6 +31,7 @@ int tool_info(int argc, char **argv);
 int tool_quantize(int argc, char **argv);
 int tool_run(int argc, char **argv);
 int tool_serve(int argc, char **argv);
+int tool_top(int argc, char **argv);
 int tool_trace(int argc, char **argv);
 int tool_train(int argc, char **argv);
 

@@ -66,6 +66,7 @@ void mea_task_finish(struct mea_session *s, struct task *t)
 		for (int i = 0; i < MEA_EXITS; i++)
 			add_cost(&sum->cost, &t->r.cost[i]);
 	}
+	mea_publish_add(s->published, &t->r);
 	mea_fifo_push(&s->finished, t);
 	pthread_cond_broadcast(&s->done);
 	pthread_mutex_unlock(&s->lock);

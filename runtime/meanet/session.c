@@ -187,6 +187,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 	s->deadline_ms = opt->deadline_ms ? opt->deadline_ms : DEADLINE_MS;
 	if (opt->threshold)
 		m->bundle->threshold = *opt->threshold;
+	s->published = mea_publish(m->bundle->name, &s->published_fd);
 	if (!rc)
 		rc = make_tasks(s, queue);
 	if (!rc)
@@ -250,6 +251,7 @@ void mea_close(struct mea_session *s)
 	free(s->running);
 	free(s->freed);
 	free(s->features);
+	mea_unpublish(s->published, s->published_fd);
 	mea_model_free(s->model);
 	free(s);
 }

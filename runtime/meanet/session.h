@@ -12,6 +12,7 @@
 #include "backend/registry.h"
 #include "cloud/client.h"
 #include "meanet/engine.h"
+#include "meanet/publish.h"
 #include "mea.h"
 
 /* An image on its way. */
@@ -82,6 +83,8 @@ struct mea_session {
 	int n_freed, n_away;
 	struct mea_exit_stats stats[MEA_EXITS];
 	bool stop;
+	struct mea_published *published; /* NULL: none */
+	int published_fd;
 };
 
 void mea_fifo_push(struct fifo *f, struct task *t);
