@@ -203,9 +203,12 @@ static void find_clock(struct bench *b)
 
 static int load_all(struct bench *b)
 {
-	int rc = mea_accel_model_load(b->models, b->accel_name, &b->accel);
+	int rc = bench_check(b);
+	json_error_t e;
 
-	/* A file with accelerators only is fine: radios are then the library's. */
+	if (!rc)
+		rc = mea_accel_model_load(b->models, b->accel_name, &b->accel);
+
 	if (!rc)
 		rc = mea_radio_model_load(b->models, b->radio_name, &b->radio);
 	if (!rc)
@@ -214,6 +217,11 @@ static int load_all(struct bench *b)
 		rc = open_meters(b);
 	if (rc)
 		return rc;
+	if (b->beside) {
+		b->others = json_load_file(b->beside, 0, &e);
+		if (!b->others)
+			return mea_fail(MEA_EINVAL, "%s: line %d: %s", b->beside, e.line, e.text);
+	}
 	b->threshold = b->session.has_threshold ? b->session.threshold : b->b->threshold;
 	find_clock(b);
 	for (int i = 0; i < PATHS; i++) {
@@ -310,30 +318,24 @@ static int choose(struct bench *b)
 	return rc;
 }
 
+/* Prints first, so that a file that cannot be written loses nothing. */
 static int show(struct bench *b)
 {
-	json_t *report = bench_report(b), *beside = NULL;
-	json_error_t e;
+	json_t *report = bench_report(b);
 	int rc = report ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
 
-	if (!rc && b->beside) {
-		beside = json_load_file(b->beside, 0, &e);
-		if (!beside)
-			rc = mea_fail(MEA_EINVAL, "%s: line %d: %s", b->beside, e.line, e.text);
-	}
-	if (!rc && b->csv)
-		rc = bench_csv(report, b->csv);
-	if (!rc && b->plot)
-		rc = bench_plot(report, beside, b->plot);
 	if (!rc && b->json) {
 		rc = tool_print_json(json_incref(report));
 	} else if (!rc) {
 		bench_print(report);
-		if (beside)
-			bench_print_beside(report, beside);
+		if (b->others)
+			bench_print_beside(report, b->others);
 	}
+	if (!rc && b->csv)
+		rc = bench_csv(report, b->csv);
+	if (!rc && b->plot)
+		rc = bench_plot(report, b->others, b->plot);
 	json_decref(report);
-	json_decref(beside);
 	return rc;
 }
 
@@ -386,6 +388,7 @@ int tool_bench(int argc, char **argv)
 	mea_meters_close(b.meters);
 	mea_bundle_free(b.b);
 	json_decref(b.notes);
+	json_decref(b.others);
 	images_close(&b.images);
 	return rc || b.unreadable || b.cloud_missed ? TOOL_FAILED : TOOL_OK;
 }

@@ -114,7 +114,7 @@ struct bench {
 	double asked_up, asked_down;
 	double threshold;
 	struct path_run path[PATHS];
-	json_t *notes;
+	json_t *notes, *others; /* others: what b->beside holds */
 	struct progress progress;
 };
 
@@ -166,6 +166,8 @@ void bench_print_beside(const json_t *report, const json_t *beside);
 
 /* The points of a sweep, Pareto front marked; NULL without memory. */
 json_t *bench_sweep(const struct bench *b);
+/* Whether b->thresholds and b->target can be read. */
+int bench_check(const struct bench *b);
 /* Chooses the threshold for b->target on validation data and writes it into the bundle. */
 int bench_target(struct bench *b);
 

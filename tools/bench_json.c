@@ -190,8 +190,13 @@ static json_t *verdict(const struct bench *b, const struct mean *edge, const str
 			100 * (both->accuracy - cloud->accuracy),
 			100 * (both->accuracy - edge->accuracy), edge->mj);
 	if (most && n < (int)sizeof(text))
-		snprintf(text + n, sizeof(text) - (size_t)n, " %.0f %% of it goes into the %s.",
-			 100 * top / both->mj, most);
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+			      " %.0f %% of it goes into the %s.", 100 * top / both->mj, most);
+	for (int k = 0; k < PART_IDLE && n < (int)sizeof(text); k++)
+		if (isnan(both->part[k]))
+			n += snprintf(text + n, sizeof(text) - (size_t)n,
+				      " What the %s takes is not known and not in it.",
+				      bench_parts[k]);
 	return json_string(text);
 }
 

@@ -252,6 +252,16 @@ static int write_choice(struct bench *b, double threshold, const struct mean *m)
 	return mea_bundle_save(b->b, NULL);
 }
 
+int bench_check(const struct bench *b)
+{
+	double unused[POINTS_MAX], value;
+	enum goal goal;
+
+	if (b->thresholds && listed(b->thresholds, unused) < 0)
+		return MEA_EINVAL;
+	return b->target ? parse(b->target, &goal, &value) : 0;
+}
+
 int bench_target(struct bench *b)
 {
 	struct mean best, m;

@@ -6,6 +6,8 @@
  *                                    one at PATH, such as exits.0.name
  *   helper notify SOCKET             prints what is sent to a datagram socket, line by line
  *   helper cut BUNDLE FILE           writes main's exit alone, from its int8 features on
+ *   helper energy FILE WATTS RANGE   until it is killed, keeps a RAPL counter of so many watts
+ *                                    in FILE, which wraps after RANGE microjoules
  *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
  */
 #include "data/glyphs.h"
@@ -16,9 +18,13 @@
 #include <jansson.h>
 #include <png.h>
 
+#include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -185,12 +191,33 @@ static int cut(const char *bundle, const char *file)
 	return rc != 0;
 }
 
+static int count_energy(const char *file, double watts, double range)
+{
+	int fd = open(file, O_WRONLY | O_CREAT, 0644);
+	struct timespec t, pause = {0, 2000000};
+	char text[32];
+	int n;
+
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		n = snprintf(text, sizeof(text), "%018.0f\n",
+			     fmod(((double)t.tv_sec * 1e6 + (double)t.tv_nsec * 1e-3) * watts,
+				  range));
+		/* One write of one length: a reader never sees half of it. */
+		if (pwrite(fd, text, (size_t)n, 0) != n)
+			return 1;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "json"))
 		return json(argv[2], argc > 3 ? argv[3] : NULL);
 	if (argc == 3 && !strcmp(argv[1], "notify"))
 		return notify(argv[2]);
+	if (argc == 5 && !strcmp(argv[1], "energy"))
+		return count_energy(argv[2], atof(argv[3]), atof(argv[4]));
 	if (argc == 4 && !strcmp(argv[1], "cut"))
 		return cut(argv[2], argv[3]);
 	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
@@ -203,7 +230,8 @@ int main(int argc, char **argv)
 		free(rgb);
 		return rc;
 	}
-	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | png|jpeg FILE "
+	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | energy FILE "
+	      "WATTS RANGE | png|jpeg FILE "
 	      "INDEX SCALE\n",
 	      stderr);
 	return 2;
