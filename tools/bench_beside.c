@@ -121,6 +121,7 @@ void bench_print_beside(const json_t *report, const json_t *beside)
 	       read_real(sweep, "images"), read_text(beside, "name"), read_text(sweep, "network"));
 	json_array_foreach(json_object_get(report, "sweep"), i, m)
 		sweep_row(m, sweep, read_real(cloud, "mj"));
-	printf("\nCloud only here: %.2f %%, %.3g mJ per image, all of it the radio's.\n",
-	       100 * read_real(cloud, "accuracy"), read_real(cloud, "mj"));
+	if (cloud)
+		printf("\nCloud only here: %.2f %%, %.3g mJ per image, all of it the radio's.\n",
+		       100 * read_real(cloud, "accuracy"), read_real(cloud, "mj"));
 }

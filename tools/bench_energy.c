@@ -24,7 +24,7 @@ double bench_interval(const double *v, int n, double *mean)
 		*mean += v[i] / n;
 	for (int i = 0; i < n; i++)
 		square += (v[i] - *mean) * (v[i] - *mean);
-	return n < 2 ? NAN : t[n] * sqrt(square / (n - 1) / n);
+	return n < 2 || n > WINDOWS_MAX ? NAN : t[n] * sqrt(square / (n - 1) / n);
 }
 
 __attribute__((format(printf, 3, 4))) static void say(struct figure *f, enum source source,

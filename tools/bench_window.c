@@ -176,7 +176,7 @@ static int window(struct rig *g, struct window *w)
 {
 	struct bench *b = g->b;
 	double start, cpu, sampler, sim = 0, ms;
-	struct mea_result r;
+	struct mea_result r = {0};
 	int rc = 0;
 
 	mea_sampler_begin(b->sampler);
@@ -250,7 +250,7 @@ static int run_windows(struct rig *g)
 	struct bench *b = g->b;
 	struct path_run *p = &b->path[g->path];
 	double start = tool_now(), ms;
-	struct mea_result r;
+	struct mea_result r = {0};
 	int rc = 0;
 
 	for (int i = 0;

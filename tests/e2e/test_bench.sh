@@ -150,7 +150,9 @@ ok "no such model" fails 1 "no '3nm' among the accelerators: asic-45nm fpga-28nm
 ok "no such radio" fails 1 "among the radios" bench $G --radio carrier-pigeon
 ok "bad rail" fails 2 "--rail: 'cpu=x'" bench $G --rail cpu=x
 ok "bad rate" fails 2 "--max-rate: '0'" bench $G --max-rate 0
-ok "bad thresholds" fails 1 "'x' is no list of entropies" bench $G $fast --thresholds x
+ok "bad thresholds" fails 1 "'x' is no list of entropies" bench $G $fast --cloud http://127.0.0.1:1 --thresholds x
+ok "a sweep without a cloud" fails 2 "--sweep: without --cloud" bench $G --sweep
+ok "a target without a cloud" fails 2 "--target: without --cloud" bench $G --target sent=1%
 ok "unknown sensor" run 0 bench $G $fast --rail host=gone --json
 ok "is named" q '.paths[0].energy.host.of == "no sensor is called '"'gone'"'"'
 ok "nobody at the cloud" fails 1 "answered none of 60 images" bench $G $fast --cloud http://127.0.0.1:1
