@@ -128,6 +128,8 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
 			argp_error(state, "which BUNDLE?");
 		if (b->session.cloud_features)
 			argp_error(state, "--cloud-send features: the cloud alone has none");
+		if (b->target && b->session.has_threshold)
+			argp_error(state, "--target chooses the threshold: not with --threshold");
 		if ((b->sweep || b->target) && !b->session.cloud)
 			argp_error(state, "%s: without --cloud no threshold changes anything",
 				   b->target ? "--target" : "--sweep");

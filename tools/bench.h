@@ -39,9 +39,10 @@ struct figure {
 /* What the accelerator does for one network. */
 struct net_cost {
 	bool known;
-	uint64_t cycles, events[MEA_EVENTS];
-	uint64_t images; /* that showed it, */
-	uint64_t differ; /* and those with other figures than the first */
+	double cycles;		     /* mean: a bus may be slower now and then */
+	uint64_t events[MEA_EVENTS]; /* the same for all images, or else the first one's */
+	uint64_t images;	     /* that showed them, */
+	uint64_t differ;	     /* and those with other events than the first */
 };
 
 /* What a meter saw in a window, and why nothing. */

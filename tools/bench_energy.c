@@ -185,7 +185,7 @@ static void radio(const struct bench *b, enum path path, struct figure *f)
 static void idle(const struct bench *b, enum path path, struct figure *f)
 {
 	const struct net_cost *main = &b->net[0], *ext = &b->net[1];
-	uint64_t cycles = main->cycles + (path == PATH_EXTENSION ? ext->cycles : 0);
+	double cycles = main->cycles + (path == PATH_EXTENSION ? ext->cycles : 0);
 	double mj;
 
 	if (path == PATH_ONLY_CLOUD) {
@@ -196,7 +196,7 @@ static void idle(const struct bench *b, enum path path, struct figure *f)
 	} else if (!main->known || (path == PATH_EXTENSION && !ext->known)) {
 		say(f, SOURCE_UNAVAILABLE, "no accelerator: %.150s", b->no_cycles);
 	} else {
-		mj = b->accel.static_mw * (double)cycles / (b->clock_mhz * 1e6);
+		mj = b->accel.static_mw * cycles / (b->clock_mhz * 1e6);
 		modelled(f, b->accel.name, (struct mea_modelled){mj, mj, mj});
 	}
 }

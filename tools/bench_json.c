@@ -76,12 +76,12 @@ static json_t *latency(const struct path_run *p)
 
 static json_t *cycles(const struct bench *b, enum path path)
 {
-	uint64_t c = b->net[0].cycles + (path == PATH_EXTENSION ? b->net[1].cycles : 0);
+	double c = b->net[0].cycles + (path == PATH_EXTENSION ? b->net[1].cycles : 0);
 
 	if (path == PATH_ONLY_CLOUD || !b->net[0].known ||
 	    (path == PATH_EXTENSION && !b->net[1].known))
 		return json_null();
-	return json_integer((json_int_t)c);
+	return json_real(c);
 }
 
 static json_t *windows(const struct path_run *p)
@@ -100,9 +100,8 @@ static json_t *path_object(const struct bench *b, enum path path)
 {
 	const struct path_run *p = &b->path[path];
 	json_t *energy = json_object(), *rails = json_array(), *c = cycles(b, path);
-	json_t *ms = json_is_null(c)
-			     ? json_null()
-			     : json_real((double)json_integer_value(c) / (b->clock_mhz * 1e3));
+	json_t *ms = json_is_null(c) ? json_null()
+				     : json_real(json_real_value(c) / (b->clock_mhz * 1e3));
 	bool sent = path >= PATH_CLOUD && p->sent;
 	double radio_ms = sent ? mea_radio_ms(&b->radio, p->bytes_up, p->bytes_down) : NAN;
 
