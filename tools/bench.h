@@ -141,6 +141,8 @@ int bench_windows(struct bench *b);
 
 /* Figures of all parts of all paths. */
 void bench_energies(struct bench *b);
+/* Mean latency of the windows that agree, in ms (NaN: none), and half its 95 % interval. */
+double bench_latency(const struct path_run *p, double *half);
 /* Energy in mJ that the radio's tail costs an image that is sent, when such a share of all images
  * is, at the stated rate. */
 double bench_tail(const struct bench *b, double share);

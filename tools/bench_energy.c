@@ -27,6 +27,17 @@ double bench_interval(const double *v, int n, double *mean)
 	return n < 2 || n > WINDOWS_MAX ? NAN : t[n] * sqrt(square / (n - 1) / n);
 }
 
+double bench_latency(const struct path_run *p, double *half)
+{
+	int n = p->n < STABLE ? p->n : STABLE;
+	double ms[STABLE], mean;
+
+	for (int i = 0; i < n; i++)
+		ms[i] = p->w[p->n - n + i].latency_ms;
+	*half = bench_interval(ms, n, &mean);
+	return mean;
+}
+
 __attribute__((format(printf, 3, 4))) static void say(struct figure *f, enum source source,
 						      const char *fmt, ...)
 {

@@ -59,15 +59,10 @@ static json_t *percentile(const struct path_run *p, double share)
 	return p->n_latency ? json_real(p->latency[rank ? rank - 1 : 0]) : json_null();
 }
 
-/* Mean and interval are those of the windows that agree. */
 static json_t *latency(const struct path_run *p)
 {
-	int n = p->n < STABLE ? p->n : STABLE;
-	double ms[STABLE], mean, half;
+	double half, mean = bench_latency(p, &half);
 
-	for (int i = 0; i < n; i++)
-		ms[i] = p->w[p->n - n + i].latency_ms;
-	half = bench_interval(ms, n, &mean);
 	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "mean", real(mean), "low",
 			 real(mean - half), "high", real(mean + half), "p50", percentile(p, 0.5),
 			 "p95", percentile(p, 0.95), "p99", percentile(p, 0.99), "n",

@@ -140,7 +140,7 @@ static int plot_parts(struct plot *p)
 	      "set boxwidth 0.9\nset logscale y\nset format y '%g'\n"
 	      "set ylabel 'mJ per image (logarithmic)'\nset yrange [*:*]\n"
 	      "set xlabel 'the ways alone, and the mean of all images: edge only, cloud only, "
-	      "both'\n",
+	      "both' offset 0,-1\n",
 	      p->f);
 	for (int k = 0; k < PARTS; k++)
 		if (any[k])

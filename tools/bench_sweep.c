@@ -14,15 +14,6 @@
 
 /* --- means ------------------------------------------------------------------------- */
 
-static double mean_latency(const struct path_run *p)
-{
-	double sum = 0;
-
-	for (size_t i = 0; i < p->n_latency; i++)
-		sum += p->latency[i];
-	return p->n_latency ? sum / (double)p->n_latency : NAN;
-}
-
 /* Adds share x figure, which is not known when one that counts is not. */
 static void add(double *sum, double share, double figure)
 {
@@ -57,6 +48,7 @@ struct mean bench_mean(const struct bench *b, double threshold)
 {
 	struct mean m = {.mj = NAN};
 	size_t right = 0, labelled = 0, count[PATHS] = {0};
+	double unused;
 
 	for (size_t i = 0; i < b->n; i++) {
 		const struct routed *r = &b->routed[i];
@@ -74,7 +66,7 @@ struct mean bench_mean(const struct bench *b, double threshold)
 	m.accuracy = labelled ? (double)right / (double)labelled : NAN;
 	for (int i = 0; i < PATHS; i++) {
 		m.share[i] = (double)count[i] / (double)m.images;
-		add(&m.latency_ms, m.share[i], mean_latency(&b->path[i]));
+		add(&m.latency_ms, m.share[i], bench_latency(&b->path[i], &unused));
 		for (int k = 0; k < PARTS; k++)
 			add(&m.part[k], m.share[i], part_of(&b->path[i].part[k]));
 	}
