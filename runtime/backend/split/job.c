@@ -105,6 +105,9 @@ static void add_up(struct mea_run_stats *sum, const struct mea_run_stats *s)
 		sum->stall[i] += s->stall[i];
 	sum->bytes_read += s->bytes_read;
 	sum->bytes_written += s->bytes_written;
+	sum->sim_ms += s->sim_ms;
+	for (int i = 0; i < MEA_EVENTS; i++)
+		sum->events[i] += s->events[i];
 }
 
 /* What is left of timeout_ms since start; -1 stays -1. */
