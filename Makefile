@@ -99,6 +99,8 @@ install: build-all
 	ln -sf libmea.so.0 $(DESTDIR)$(PREFIX)/lib/libmea.so
 	install -m 644 runtime/include/mea.h $(DESTDIR)$(PREFIX)/include/
 	install $(wildcard build/hw/sim/libmea_sim_*.so) $(DESTDIR)$(PREFIX)/lib/mea/
+	install -m 644 runtime/energy/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
+	install -m 644 models/meanet-paper.json $(DESTDIR)$(PREFIX)/share/mea/
 	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
 	test ! -f tools/mea.1 || install -D -m 644 tools/mea.1 $(DESTDIR)$(PREFIX)/share/man/man1/mea.1
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

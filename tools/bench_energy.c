@@ -260,5 +260,6 @@ double bench_sum(const struct path_run *p)
 	for (int k = 0; k < PART_IDLE; k++)
 		if (p->part[k].source != SOURCE_UNAVAILABLE)
 			sum = isnan(sum) ? p->part[k].mj : sum + p->part[k].mj;
-	return sum;
+	/* Parts that take nothing are no energy of an image that takes some. */
+	return sum == 0 ? NAN : sum;
 }

@@ -170,6 +170,11 @@ static json_t *verdict(const struct bench *b, const struct mean *edge, const str
 		}
 	if (isnan(both->mj))
 		n = snprintf(text, sizeof(text), "No part of the energy is known here.");
+	else if (isnan(edge->accuracy))
+		n = snprintf(text, sizeof(text),
+			     "%s %.4g mJ per image; without labels no accuracy is known.",
+			     b->session.cloud ? "Edge and cloud take" : "The edge alone takes",
+			     both->mj);
 	else if (!b->session.cloud)
 		n = snprintf(text, sizeof(text),
 			     "The edge alone takes %.4g mJ per image for %.2f %% of right answers.",

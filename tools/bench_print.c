@@ -135,7 +135,7 @@ static void print_mean(const char *name, const json_t *m)
 		double mj = read_real(parts, bench_parts[k]);
 
 		/* Nothing at all is known to be nothing: such a part took no part. */
-		if (mj > 0 || isnan(mj))
+		if (mj != 0 || isnan(mj))
 			put("%.4g", mj, 11);
 		else
 			printf(" %11s", "none");

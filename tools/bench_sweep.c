@@ -75,6 +75,9 @@ struct mean bench_mean(const struct bench *b, double threshold)
 	for (int k = 0; k < PART_IDLE; k++)
 		if (!isnan(m.part[k]))
 			m.mj = isnan(m.mj) ? m.part[k] : m.mj + m.part[k];
+	/* As in bench_sum(). */
+	if (m.mj == 0)
+		m.mj = NAN;
 	return m;
 }
 

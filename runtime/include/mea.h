@@ -56,6 +56,9 @@ MEA_API const char *mea_errmsg(void);
  * are collected in the order in which they are ready. Every image that was
  * accepted comes back exactly once.
  *
+ * It shows how many images left where to other processes of its user, by one page of memory
+ * behind a descriptor of its own: that is what `mea top` reads.
+ *
  * A session may be used by several threads at once. It must not cross a fork().
  */
 struct mea_session;

@@ -109,6 +109,17 @@ else
 	skip "--plot" "no gnuplot"
 fi
 
+mkdir "$T/bin"
+ln -s "$(command -v sh)" "$T/bin/sh"
+ok "--plot without gnuplot" sh -c "! PATH=$T/bin $MEA bench $G $fast --plot $T/plots >$T/out 2>$T/err"
+ok "says what to install" err_says "gnuplot is not installed (Debian: gnuplot-nox)"
+ok "and still reports" says "mJ per image"
+
+"$HELPER" png "$T/a.png" 0 1
+ok "an image without a label" run 0 bench $G $fast --data "$T/a.png"
+ok "no energy of a way that none took and nothing is known of" awk '$1 == "extension" && $NF == "-" { n++ } END { exit n != 1 }' "$T/out"
+ok "no accuracy is made up" sh -c "! grep -q nan $T/out && grep -q 'without labels no accuracy is known' $T/out"
+
 # --- the choice of a threshold
 cp -r $G "$T/b"
 "$MEA" dataset glyphs --out "$T/val" --train 2 --test 400 --seed 77 >/dev/null
