@@ -30,7 +30,7 @@ double bench_interval(const double *v, int n, double *mean)
 double bench_latency(const struct path_run *p, double *half)
 {
 	int n = p->n < STABLE ? p->n : STABLE;
-	double ms[STABLE], mean;
+	double ms[STABLE] = {0}, mean;
 
 	for (int i = 0; i < n; i++)
 		ms[i] = p->w[p->n - n + i].latency_ms;
