@@ -120,6 +120,21 @@ static json_t *ratio(double a, double b)
 	return b > 0 ? json_real(a / b) : json_null();
 }
 
+static json_t *known(double v)
+{
+	return v > 0 ? json_real(v) : json_null();
+}
+
+/* The time of each part of an image's way. */
+static json_t *parts(const struct mea_result *res)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < MEA_EXITS; i++)
+		json_object_set_new(o, mea_exit_name((enum mea_exit)i), known(res->cost[i].ms));
+	return o;
+}
+
 int report_each(struct run_report *r, const struct mea_session *s, const struct mea_result *res,
 		const char *where, int label)
 {
@@ -150,6 +165,7 @@ int report_each(struct run_report *r, const struct mea_session *s, const struct 
 				    json_pack("{s:s, s:s, s:o}", "from", res->fallback_from, "to",
 					      res->backend, "reason", tool_text(res->text)));
 	json_object_set_new(o, "latency_ms", json_real(res->latency_ms));
+	json_object_set_new(o, "ms", parts(res));
 	return json_array_append_new(r->each, o);
 }
 
@@ -176,11 +192,6 @@ static json_t *exit_object(const struct run_report *r, int i, size_t images)
 	json_object_set_new(o, "bytes_down", ratio((double)x->bytes_down, n));
 	json_object_set_new(o, "fallbacks", json_integer((json_int_t)x->fallbacks));
 	return o;
-}
-
-static json_t *known(double v)
-{
-	return v > 0 ? json_real(v) : json_null();
 }
 
 int report_json(const struct run_report *r)
