@@ -2,16 +2,17 @@
 /*
  * Images at the cloud. Each has an answer from the moment it is sent: main's, then, when the cloud
  * takes its time, the extension's, then the cloud's. What is best when its time is over is
- * given, by a thread that does nothing else: it waits for no backend and no network, and, as it
- * hardly computes, a busy machine lets it run soon.
+ * given, by a thread that does nothing else: it waits for no backend and no network.
  */
 #include "session.h"
 
 #include "meanet/exits.h"
 
-#include <errno.h>
 #include <math.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* The extension is run beside the question after this part of the deadline at the earliest,
  * since mostly it is in vain, and after that part at the latest. */
@@ -202,29 +203,31 @@ int mea_task_send(struct mea_session *s, struct task *t)
 	const void *item = s->features ? (const void *)s->features : t->rgb;
 	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
 			     : 0;
+	struct mea_cloud_answer failed = {.error = MEA_ENOMEM, .missed = "out of memory"};
+	double due;
+	bool wake;
 
 	if (rc)
 		return rc;
-	/* The answer finds the lock held until the image is on the list. */
 	pthread_mutex_lock(&s->lock);
 	t->asked = mea_now_ms();
+	t->sent = t->away = true;
+	s->n_away++;
 	set_times(s, t);
-	rc = mea_cloud_ask(s->cloud, item, t->due - LEAD_MS, come_back, t);
-	if (rc) {
-		t->asked = 0;
-	} else {
-		t->sent = t->away = true;
-		s->n_away++;
-		t->answer = t->r;
-		t->hard = s->model->bundle->hard_index[t->r.label] >= 0;
-		if (t->hard)
-			t->answer.why = MEA_WHY_NO_EXTENSION;
-		s->sent[s->n_sent++] = t;
-		if (t->standby < s->watch_ms)
-			pthread_cond_signal(&s->watch);
-	}
+	t->answer = t->r;
+	t->hard = s->model->bundle->hard_index[t->r.label] >= 0;
+	if (t->hard)
+		t->answer.why = MEA_WHY_NO_EXTENSION;
+	s->sent[s->n_sent++] = t;
+	wake = t->standby < s->watch_ms;
+	due = t->due;
 	pthread_mutex_unlock(&s->lock);
-	return rc;
+	if (wake)
+		mea_session_wake_watcher(s);
+	/* Not under the lock, for which the watcher must never wait long. */
+	if (mea_cloud_ask(s->cloud, item, due - LEAD_MS, come_back, t))
+		come_back(t, &failed);
+	return 0;
 }
 
 /* --- the watcher --------------------------------------------------------------------------- */
@@ -259,38 +262,64 @@ static double look_after(struct mea_session *s, struct task *t, double now)
 	return t->due;
 }
 
-static struct timespec at_ms(double ms)
+void mea_session_wake_watcher(struct mea_session *s)
 {
-	double s = floor(ms / 1e3);
+	uint64_t one = 1;
 
-	return (struct timespec){(time_t)s, (long)((ms - s * 1e3) * 1e6)};
+	/* Fails only when it is awake many times over. */
+	if (s->watch_fd >= 0 && write(s->watch_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Sleeps until then, INFINITY: for ever, or until it is woken. Not a condition variable, as these
+ * hide a lock that knows no priorities. */
+static void sleep_until(struct mea_session *s, double ms)
+{
+	struct pollfd p = {s->watch_fd, POLLIN, 0};
+	double left = fmax(ms - mea_now_ms(), 0), seconds = floor(left / 1e3);
+	struct timespec t = {(time_t)seconds, (long)((left - seconds * 1e3) * 1e6)};
+	uint64_t unused;
+
+	if (ppoll(&p, 1, isinf(ms) ? NULL : &t, NULL) > 0 &&
+	    read(s->watch_fd, &unused, sizeof(unused)) < 0)
+		return;
+}
+
+/* Does what is due; returns when the next thing is, INFINITY: never. */
+static double look_after_all(struct mea_session *s)
+{
+	double now = mea_now_ms(), next = INFINITY;
+
+	for (int i = 0; i < s->n_sent;) {
+		double t = look_after(s, s->sent[i], now);
+
+		/* Else it is answered, and another is in its place. */
+		if (t > 0)
+			i++;
+		if (t > 0 && t < next)
+			next = t;
+	}
+	return next;
 }
 
 void *mea_watch(void *session)
 {
+	struct sched_param first = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
 	struct mea_session *s = session;
 
+	/* Before all that computes, where the system lets us (CAP_SYS_NICE, RLIMIT_RTPRIO): a few
+	 * microseconds an image hurt nobody, and then a busy machine is not late either. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
-		double now = mea_now_ms();
-		struct timespec until;
+		double next = s->watch_ms = look_after_all(s), now;
 
-		s->watch_ms = INFINITY;
-		for (int i = 0; i < s->n_sent;) {
-			double next = look_after(s, s->sent[i], now);
-
-			if (next > 0)
-				i++;
-			if (next > 0 && next < s->watch_ms)
-				s->watch_ms = next;
-		}
-		if (!s->n_sent) {
-			pthread_cond_wait(&s->watch, &s->lock);
-			continue;
-		}
-		until = at_ms(s->watch_ms);
-		if (pthread_cond_timedwait(&s->watch, &s->lock, &until) == ETIMEDOUT)
-			learn(&s->late_ms, mea_now_ms() - s->watch_ms);
+		pthread_mutex_unlock(&s->lock);
+		sleep_until(s, next);
+		pthread_mutex_lock(&s->lock);
+		now = mea_now_ms();
+		if (now > next)
+			learn(&s->late_ms, now - next);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;

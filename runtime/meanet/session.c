@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define QUEUE_DEFAULT 64
 #define QUEUE_MAX     65536
@@ -122,17 +124,25 @@ static int open_first(struct mea_session *s)
 
 static int start_threads(struct mea_session *s)
 {
+	pthread_mutexattr_t inherit;
 	pthread_condattr_t attr;
 	int err = 0;
 
-	pthread_mutex_init(&s->lock, NULL);
+	/* The watcher must not wait for a thread that has the lock but no processor. */
+	pthread_mutexattr_init(&inherit);
+	pthread_mutexattr_setprotocol(&inherit, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&s->lock, &inherit);
+	pthread_mutexattr_destroy(&inherit);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->work, &attr);
 	pthread_cond_init(&s->done, &attr);
-	pthread_cond_init(&s->watch, &attr);
 	pthread_condattr_destroy(&attr);
 	s->thread_runs = !(err = pthread_create(&s->thread, NULL, mea_schedule, s));
+	if (!err && s->cloud) {
+		s->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = s->watch_fd < 0 ? errno : 0;
+	}
 	if (!err && s->cloud)
 		s->watcher_runs = !(err = pthread_create(&s->watcher, NULL, mea_watch, s));
 	return err ? mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err)) : 0;
@@ -178,6 +188,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	}
 	s->model = m;
+	s->watch_fd = -1;
 	s->note = opt->note;
 	s->note_ctx = opt->note_ctx;
 	s->n_units = n;
@@ -235,7 +246,7 @@ void mea_close(struct mea_session *s)
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
 		pthread_cond_broadcast(&s->work);
-		pthread_cond_broadcast(&s->watch);
+		mea_session_wake_watcher(s);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
 		if (s->watcher_runs)
@@ -246,9 +257,10 @@ void mea_close(struct mea_session *s)
 	if (s->thread_runs) {
 		pthread_cond_destroy(&s->work);
 		pthread_cond_destroy(&s->done);
-		pthread_cond_destroy(&s->watch);
 		pthread_mutex_destroy(&s->lock);
 	}
+	if (s->watch_fd >= 0)
+		close(s->watch_fd);
 	for (int i = 0; i < s->n_units; i++)
 		mea_engine_close(s->units[i].engine);
 	for (int i = 0; i < s->n_tasks; i++)
