@@ -49,15 +49,8 @@ int report_add(struct run_report *r, const struct mea_result *res, int label)
 	x->images++;
 	x->labelled += label >= 0;
 	x->correct += label >= 0 && label == res->label;
-	for (int i = 0; i < MEA_EXITS; i++) {
-		x->ms += res->cost[i].ms;
-		x->macs += res->cost[i].macs;
-		x->peak_macs += res->cost[i].peak_macs;
-		x->bytes_up += res->cost[i].bytes_up;
-		x->bytes_down += res->cost[i].bytes_down;
+	for (int i = 0; i < MEA_EXITS; i++)
 		cycles += res->cost[i].cycles;
-	}
-	x->cycles += cycles;
 	if (!r->backend[0]) {
 		snprintf(r->backend, sizeof(r->backend), "%s", res->backend);
 		r->accelerated = true;
@@ -70,6 +63,24 @@ int report_add(struct run_report *r, const struct mea_result *res, int label)
 	if (res->cloud_missed)
 		add_missed(r, res->cloud_missed);
 	return 0;
+}
+
+void report_costs(struct run_report *r, struct mea_session *s)
+{
+	struct mea_exit_stats st[MEA_EXITS];
+
+	mea_stats(s, st);
+	for (int i = 0; i < MEA_EXITS; i++) {
+		struct exit_sum *x = &r->exits[i];
+		const struct mea_cost *c = &st[i].cost;
+
+		x->ms = c->ms;
+		x->macs = c->macs;
+		x->cycles = c->cycles;
+		x->peak_macs = c->peak_macs;
+		x->bytes_up = c->bytes_up;
+		x->bytes_down = c->bytes_down;
+	}
 }
 
 void report_free(struct run_report *r)

@@ -221,9 +221,12 @@ static int read_server(struct endpoint *e, const struct transfer *t)
 
 	if (!doc)
 		return MEA_EINVAL;
-	e->binary = false;
+	e->binary = e->png = false;
 	json_array_foreach(json_object_get(doc, "extensions"), i, v)
+	{
 		e->binary |= json_is_string(v) && !strcmp(json_string_value(v), MEA_OIP_BINARY);
+		e->png |= json_is_string(v) && !strcmp(json_string_value(v), MEA_OIP_PNG);
+	}
 	json_decref(doc);
 	return 0;
 }
@@ -236,6 +239,8 @@ static int read_model(struct mea_cloud *c, struct endpoint *e, const struct tran
 	if (!doc)
 		return MEA_EINVAL;
 	rc = mea_oip_target_parse(doc, &c->opt.item, c->opt.classes, e->binary, &e->target);
+	if (!rc && c->opt.png && e->png)
+		e->target.form = MEA_FORM_PNG;
 	json_decref(doc);
 	return rc;
 }

@@ -93,6 +93,10 @@ struct mea_options {
 	 * a backend was passed over. Called from any thread. */
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
+
+	/* Send images as PNG to cloud servers that announce the extension image_png, when that
+	 * is shorter. */
+	bool cloud_png;
 };
 
 /* clang-format off */

@@ -276,7 +276,7 @@ void mea_session_wake_watcher(struct mea_session *s)
 static void sleep_until(struct mea_session *s, double ms)
 {
 	struct pollfd p = {s->watch_fd, POLLIN, 0};
-	double left = fmax(ms - mea_now_ms(), 0), seconds = floor(left / 1e3);
+	double left = isinf(ms) ? 0 : fmax(ms - mea_now_ms(), 0), seconds = floor(left / 1e3);
 	struct timespec t = {(time_t)seconds, (long)((left - seconds * 1e3) * 1e6)};
 	uint64_t unused;
 

@@ -160,11 +160,14 @@ static int open_cloud(struct mea_session *s, const struct mea_options *o)
 				      .key = o->cloud_key,
 				      .item = {MEA_U8, b->height, b->width, 3},
 				      .classes = b->n_classes,
+				      .png = o->cloud_png,
 				      .note = o->note,
 				      .note_ctx = o->note_ctx};
 
 	if (!o->cloud)
 		return 0;
+	if (o->cloud_png && o->cloud_features)
+		return mea_fail(MEA_EINVAL, "options.cloud_png: features are no image");
 	if (o->cloud_features) {
 		if (main->n_outputs <= MEA_OUT_FEATURES)
 			return mea_fail(MEA_EINVAL, "%s: main has no features to send", b->dir);

@@ -65,7 +65,7 @@ struct freed {
 
 struct mea_session {
 	struct mea_model *model;
-	int queue;		 /* images that are accepted */
+	int queue; /* images that are accepted */
 	int jobs;
 	int lanes;		 /* images at a backend or at the cloud */
 	int8_t *features;	 /* room to send them; NULL: images are sent */
