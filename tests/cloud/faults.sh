@@ -182,14 +182,24 @@ if [ -z "${QUICK:-}" ]; then
 	wait $!
 fi
 
-# A name server that never answers, and a name that does not exist.
+# A name server that never answers, and none at all.
 echo "nameserver $cloud" >"$T/resolv"
 mount --bind "$T/resolv" /etc/resolv.conf
 ok "name server silent" edge 300 --cloud http://cloud.test:8000
 ok "in time" all_in_time "name server silent"
 ok "not reachable" missed "not reachable"
+echo "nameserver 127.0.0.1" >"$T/resolv"
+ok "no name server" edge 300 --cloud http://cloud.test:8000
+ok "in time" all_in_time "no name server"
+ok "not reachable" missed "not reachable"
 umount /etc/resolv.conf
 
+stop
+# Each request waits 200 ms for company that does not come.
+there --max-delay 200000 --max-batch 64
+ok "slow server" edge 500 --cloud $U
+ok "in time" all_in_time "slow server"
+ok "the edge answers" fell_back "> 0"
 stop
 certificate far IP:$cloud >/dev/null 2>&1
 certificate stranger DNS:elsewhere >/dev/null 2>&1
