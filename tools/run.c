@@ -7,6 +7,7 @@
 #include "meanet/bundle.h"
 #include "tool.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,17 +74,18 @@ static const struct argp_option options[] = {
 
 static error_t parse_cloud(int key, char *arg, struct argp_state *state)
 {
+	static const char *const sent[] = {"image", "png", "features", NULL};
 	struct run *r = state->input;
+	int what;
 
 	switch (key) {
 	case OPT_CLOUD:
 		r->cloud = arg;
 		return 0;
 	case OPT_CLOUD_SEND:
-		r->cloud_features = !strcmp(arg, "features");
-		r->cloud_png = !strcmp(arg, "png");
-		if (!r->cloud_features && !r->cloud_png && strcmp(arg, "image"))
-			argp_error(state, "--cloud-send: '%s' is not image, png or features", arg);
+		what = tool_choice(state, "--cloud-send", arg, sent);
+		r->cloud_png = what == 1;
+		r->cloud_features = what == 2;
 		return 0;
 	case OPT_CLOUD_CA:
 		r->cloud_ca = arg;
@@ -97,7 +99,7 @@ static error_t parse_cloud(int key, char *arg, struct argp_state *state)
 	case OPT_THRESHOLD:
 		r->has_threshold = strcmp(arg, "auto") != 0;
 		if (r->has_threshold)
-			r->threshold = tool_real(state, "--threshold", arg);
+			r->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
 		return 0;
 	case OPT_DEADLINE:
 		r->deadline_ms = (int)tool_number(state, "--deadline", arg, 1, 3600000);

@@ -179,7 +179,7 @@ ok "bytes of features" awk "BEGIN {exit !($up > 8192 && $up < 8700)}"
 jq -c '.each[] | [.index, .class]' "$T/out" >"$T/all"
 ok "main's answers" test "$(grep -cxF -f "$T/all" "$T/easy")" -ge $(($(wc -l <"$T/easy") * 98 / 100))
 ok "an image there is refused" fails 1 "is INT8; UINT8 is sent" run $G --limit 1 --cloud "$url"
-ok "features to a model of images" fails 2 "is not image, png or features" run $G --cloud-send x
+ok "features to a model of images" fails 2 "is none of image, png, features" run $G --cloud-send x
 kill $server
 wait $server
 
