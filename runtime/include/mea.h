@@ -84,7 +84,10 @@ struct mea_options {
 	const char *cloud_ca, *cloud_cert, *cloud_key;
 	/* Within so many ms after main an image that went to the cloud is answered, by the
 	 * edge if need be; 0: 500. The extension runs beside the question when the cloud takes
-	 * more than a part of it, so that its answer is there when the time is over. */
+	 * more than a part of it, so that its answer is there when the time is over. The thread
+	 * that watches the time runs with real-time priority where the process may have it
+	 * (CAP_SYS_NICE, RLIMIT_RTPRIO); without it, a machine with more work than processors
+	 * is late now and then. */
 	int deadline_ms;
 	/* Entropy, in nats, over which an image is complex; NULL: the bundle's. */
 	const double *threshold;

@@ -131,7 +131,7 @@ if [ -z "${QUICK:-}" ]; then
 	server=$(cat "$T/pid")
 	servers="$servers $server"
 
-	link 0 0 256
+	link 0 0 4000
 	(
 		sleep 0.7
 		ip link set edge0 down
@@ -140,6 +140,7 @@ if [ -z "${QUICK:-}" ]; then
 	) &
 	ok "link cut mid-body" edge 2000 --cloud $U
 	ok "in time" all_in_time "link cut mid-body"
+	ok "the cloud answers before" cloud_had "> 0"
 	ok "the edge answers" fell_back "> 0"
 	sleep 1
 	ip link set edge0 up
