@@ -87,7 +87,7 @@ static void parse_rail(struct argp_state *state, struct bench *b, char *arg)
 
 static double positive(struct argp_state *state, const char *option, const char *arg)
 {
-	double v = tool_real(state, option, arg);
+	double v = tool_real(state, option, arg, 0, INFINITY);
 
 	if (!(v > 0))
 		argp_error(state, "%s: '%s' is not over 0", option, arg);
@@ -109,7 +109,7 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
 		b->clock_mhz = positive(state, "--clock", arg);
 		return 0;
 	case OPT_HOST:
-		b->host_watts = tool_real(state, "--host-power", arg);
+		b->host_watts = tool_real(state, "--host-power", arg, 0, 1000);
 		return 0;
 	case OPT_RAIL:
 		parse_rail(state, b, arg);
@@ -119,9 +119,7 @@ static error_t parse_number(int key, char *arg, struct argp_state *state)
 		state->child_inputs[1] = &b->session;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (b->bundle)
-			argp_error(state, "one bundle at a time: '%s' is too much", arg);
-		b->bundle = arg;
+		tool_only(state, &b->bundle, arg, "bundle");
 		return 0;
 	case ARGP_KEY_END:
 		if (!b->bundle)

@@ -71,6 +71,7 @@ struct path_run {
 	double *latency; /* of all windows, sorted; owned */
 	size_t n_latency, fallbacks;
 	double bytes_up, bytes_down; /* mean, of what went and came */
+	uint64_t main_macs;	     /* of the image before */
 	uint64_t sent;		     /* requests that these means are of */
 	bool simulated;
 	struct figure part[PARTS];

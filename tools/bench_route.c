@@ -259,7 +259,8 @@ int bench_cloud(struct bench *b, struct mea_cloud **out)
 				      .cert = b->session.cloud_cert,
 				      .key = b->session.cloud_key,
 				      .item = {MEA_U8, b->b->height, b->b->width, 3},
-				      .classes = b->b->n_classes};
+				      .classes = b->b->n_classes,
+				      .png = b->session.cloud_png};
 
 	return mea_cloud_open(&o, out);
 }

@@ -150,6 +150,7 @@ static int add(struct rig *g, struct window *w, const struct mea_result *r, doub
 		p->fallbacks++;
 		return 0;
 	}
+	p->main_macs = r->cost[MEA_EXIT_MAIN].macs;
 	if (c->bytes_up) {
 		p->sent++;
 		p->bytes_up += ((double)c->bytes_up - p->bytes_up) / (double)p->sent;
@@ -303,6 +304,24 @@ static int gather(struct rig *g)
 	return rc;
 }
 
+/* While the cloud is slow the edge answers as well, in case it must: energy that is in no figure
+ * of the cloud's way. */
+static void note_beside(struct rig *g)
+{
+	const struct mea_exit_stats *cloud;
+	struct mea_exit_stats stats[MEA_EXITS];
+	uint64_t main = g->b->path[g->path].main_macs;
+
+	mea_stats(g->s, stats);
+	cloud = &stats[MEA_EXIT_CLOUD];
+	if (cloud->images && cloud->cost.macs > cloud->images * main)
+		bench_note(
+			g->b,
+			"the cloud was slow: beside it the edge ran %.0f %% more than main, which "
+			"is not in the energy of the cloud's way",
+			100 * ((double)cloud->cost.macs / (double)(cloud->images * main) - 1));
+}
+
 static int run_path(struct bench *b, enum path path)
 {
 	struct rig g = {.b = b, .path = path};
@@ -314,6 +333,8 @@ static int run_path(struct bench *b, enum path path)
 					     : bench_open(b, path == PATH_CLOUD, &g.s);
 	if (!rc && g.n)
 		rc = run_windows(&g);
+	if (!rc && g.s && path == PATH_CLOUD)
+		note_beside(&g);
 	progress_end(&b->progress);
 	mea_close(g.s);
 	mea_cloud_close(g.cloud);

@@ -8,6 +8,7 @@
 #include "session_args.h"
 #include "tool.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -231,6 +232,7 @@ static int run_all(struct run *r)
 		rc = classify_all(r);
 	if (rc)
 		return tool_fail();
+	report_costs(&r->report, r->s);
 	mea_link_figures(r->s, &r->report.link);
 	r->report.bundle = r->bundle;
 	r->report.data = images_title(&r->images);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session_args.h"
 
-#include "files.h"
-
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -31,8 +30,8 @@ static const struct argp_option options[] = {
 	 "a complex image is answered within so many ms after main, by the edge if need be (500)",
 	 0},
 	{"cloud-send", OPT_CLOUD_SEND, "WHAT", 0,
-	 "image, or features: main's int8 features, for a cloud model that starts from them "
-	 "(image)",
+	 "image; png: images as PNG to servers that take it; or features: main's int8 "
+	 "features, for a cloud model that starts from them (image)",
 	 0},
 	{"cloud-ca", OPT_CLOUD_CA, "FILE", 0, "PEM authority that vouches for https servers", 0},
 	{"cloud-cert", OPT_CLOUD_CERT, "FILE", 0, "PEM certificate to show to them", 0},
@@ -42,7 +41,9 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	static const char *const sent[] = {"image", "png", "features", NULL};
 	struct session_args *a = state->input;
+	int what;
 
 	switch (key) {
 	case OPT_BACKEND:
@@ -55,9 +56,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->cloud = arg;
 		return 0;
 	case OPT_CLOUD_SEND:
-		a->cloud_features = !strcmp(arg, "features");
-		if (!a->cloud_features && strcmp(arg, "image"))
-			argp_error(state, "--cloud-send: '%s' is neither image nor features", arg);
+		what = tool_choice(state, "--cloud-send", arg, sent);
+		a->cloud_png = what == 1;
+		a->cloud_features = what == 2;
 		return 0;
 	case OPT_CLOUD_CA:
 		a->cloud_ca = arg;
@@ -71,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_THRESHOLD:
 		a->has_threshold = strcmp(arg, "auto") != 0;
 		if (a->has_threshold)
-			a->threshold = tool_real(state, "--threshold", arg);
+			a->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
 		return 0;
 	case OPT_DEADLINE:
 		a->deadline_ms = (int)tool_number(state, "--deadline", arg, 1, 3600000);
@@ -88,6 +89,7 @@ void session_options(const struct session_args *a, struct mea_options *o)
 	o->device = a->device;
 	o->cloud = a->cloud;
 	o->cloud_features = a->cloud_features;
+	o->cloud_png = a->cloud_png;
 	o->cloud_ca = a->cloud_ca;
 	o->cloud_cert = a->cloud_cert;
 	o->cloud_key = a->cloud_key;

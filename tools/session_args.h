@@ -11,7 +11,7 @@ struct session_args {
 	const char *backends, *device;
 	const char *cloud, *cloud_ca, *cloud_cert, *cloud_key;
 	double threshold;
-	bool has_threshold, cloud_features;
+	bool has_threshold, cloud_features, cloud_png;
 	int deadline_ms;
 };
 

@@ -40,9 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'i':
-		t->interval = tool_real(state, "--interval", arg);
-		if (!(t->interval >= 0.05 && t->interval <= 3600))
-			argp_error(state, "--interval: '%s' is not from 0.05 to 3600", arg);
+		t->interval = tool_real(state, "--interval", arg, 0.05, 3600);
 		return 0;
 	case 'n':
 		t->count = tool_number(state, "--count", arg, 1, 1000000000);
