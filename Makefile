@@ -15,7 +15,7 @@ SHELL := /bin/bash
 
 # What the rules call is installed first, before make looks at anything else.
 DEPS_demo := run
-DEPS_check := check lint cosim
+DEPS_check := check lint cosim mpi
 DEPS_check-san := check
 DEPS_check-slow := check
 DEPS_lint := run lint
@@ -39,6 +39,7 @@ DEPS_lint-kmod := cosim sparse
 DEPS_kmod-arm64 := cosim arm64
 DEPS_all := run
 DEPS_install := run
+DEPS_mpi := run mpi
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS := $(sort $(foreach g,$(GOALS),$(DEPS_$(g))))
 ifneq ($(DEPS),)
@@ -99,7 +100,7 @@ install: build-all
 	install $(B)/libmea.so $(DESTDIR)$(PREFIX)/lib/libmea.so.0
 	ln -sf libmea.so.0 $(DESTDIR)$(PREFIX)/lib/libmea.so
 	install -m 644 runtime/include/mea.h $(DESTDIR)$(PREFIX)/include/
-	install $(wildcard build/hw/sim/libmea_sim_*.so) $(DESTDIR)$(PREFIX)/lib/mea/
+	install $(wildcard build/hw/sim/libmea_sim_*.so $(B)/libmea_mpi.so) $(DESTDIR)$(PREFIX)/lib/mea/
 	install -m 644 runtime/energy/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
 	install -m 644 models/meanet-paper.json $(DESTDIR)$(PREFIX)/share/mea/
 	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/

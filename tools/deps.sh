@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -16,6 +16,8 @@ check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq gnuplot-nox p
 lint="clang-format cppcheck"
 # Servers that mea serve is tested and measured beside.
 cloud="haproxy nginx-light"
+# Training over several processes or machines (mpirun).
+mpi="pkg-config libopenmpi-dev openmpi-bin"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
@@ -33,6 +35,7 @@ for group in "$@"; do
 	check) want="$want $check" ;;
 	cloud) want="$want $cloud" ;;
 	lint) want="$want $lint" ;;
+	mpi) want="$want $mpi" ;;
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;
 	dt) want="$want $dt" ;;

@@ -2,6 +2,7 @@
 /* mea train: options and signals; train_stage.c does it. */
 #include "train.h"
 
+#include "error.h"
 #include "train/dnnl.h"
 
 #include <omp.h>
@@ -22,6 +23,7 @@ enum {
 	OPT_MOMENTUM,
 	OPT_DECAY,
 	OPT_SMOOTHING,
+	OPT_AVERAGE,
 	OPT_TEACHER,
 	OPT_SHARE,
 	OPT_TEMPERATURE,
@@ -38,7 +40,8 @@ enum {
 	OPT_KEEP,
 	OPT_HARD,
 	OPT_JOIN,
-	OPT_NO_ADAPTIVE
+	OPT_NO_ADAPTIVE,
+	OPT_QUANTIZE
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +52,7 @@ static const struct argp_option options[] = {
 	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
 	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
 	{"resume", OPT_RESUME, NULL, 0, "go on from the checkpoint in BUNDLE, if there is one", 1},
+	{"quantize", OPT_QUANTIZE, NULL, 0, "also write int8 networks (main, edge, joint)", 1},
 	{"checkpoint-every", OPT_EVERY, "S", 0, "seconds between checkpoints (300)", 1},
 	{"verbose", 'v', NULL, 0, "a line for every epoch", 1},
 	{"epochs", OPT_EPOCHS, "N", 0, "passes over the images (30)", 2},
@@ -58,6 +62,10 @@ static const struct argp_option options[] = {
 	{"momentum", OPT_MOMENTUM, "M", 0, "Nesterov's momentum (0.9)", 2},
 	{"decay", OPT_DECAY, "D", 0, "weight decay (0.0005)", 2},
 	{"smoothing", OPT_SMOOTHING, "S", 0, "share of the target that all classes get (0)", 2},
+	{"average", OPT_AVERAGE, "D", 0,
+	 "keep a moving average of the weights, of decay D a step (0.999, say), which is what is "
+	 "measured and written (0: none)",
+	 2},
 	{"seed", OPT_SEED, "S", 0, "of weights, order, split and crops (1)", 2},
 	{"type", OPT_TYPE, "TYPE", 0, "f32 or bf16 (bf16 where the CPU multiplies it)", 2},
 	{"threads", OPT_THREADS, "N", 0, "threads (all cores)", 2},
@@ -109,6 +117,9 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_SMOOTHING:
 		r->smoothing = (float)tool_real(state, "--smoothing", arg, 0, 0.9);
+		return 0;
+	case OPT_AVERAGE:
+		r->average = (float)tool_real(state, "--average", arg, 0, 0.999999);
 		return 0;
 	case OPT_SEED:
 		r->seed = tool_number(state, "--seed", arg, 0, UINT64_MAX);
@@ -184,6 +195,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_NO_ADAPTIVE:
 		t->no_adaptive = true;
 		return 0;
+	case OPT_QUANTIZE:
+		t->quantize = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one stage at a time: '%s' is too much", arg);
@@ -198,6 +212,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--views does not go with --mixup");
 		if (t->keep && t->stage != STAGE_EDGE)
 			argp_error(state, "--keep is for the edge");
+		if (t->quantize && t->stage == STAGE_CLOUD)
+			argp_error(state, "--quantize is for main and the edge");
 		return 0;
 	}
 	return parse_recipe(key, arg, state);
@@ -207,6 +223,40 @@ static void on_signal(int number)
 {
 	(void)number;
 	train_stop = 1;
+}
+
+/* What one rank says is enough. */
+static int join(struct train *t)
+{
+	int rc = mea_team_join(&t->team);
+
+	if (rc || !t->team)
+		return rc;
+	if (t->stage == STAGE_EDGE || t->stage == STAGE_JOINT)
+		return mea_team_agree(t->team,
+				      mea_fail(MEA_EUNSUPPORTED,
+					       "mpirun: only main and cloud are trained by several "
+					       "ranks; the edge trains alone"));
+	if (t->team->rank) {
+		t->verbose = false;
+		t->progress.off = true;
+		t->progress.start = 1;
+	}
+	return 0;
+}
+
+/* An error that the other ranks do not know of ends this process, and mpirun ends them. */
+static int finish(struct mea_team *team, int rc)
+{
+	bool told = team && team->failed >= 0 && team->failed != team->rank;
+
+	if (rc < 0 && !told)
+		tool_fail();
+	if (rc < 0 && (!team || team->failed < 0))
+		return TOOL_FAILED;
+	if (mea_team_leave(team))
+		return tool_fail();
+	return rc ? TOOL_FAILED : TOOL_OK;
 }
 
 int tool_train(int argc, char **argv)
@@ -249,10 +299,12 @@ int tool_train(int argc, char **argv)
 		omp_set_num_threads(t.threads);
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	rc = train_stage_run(&t);
-	if (rc == 1)
+	rc = join(&t);
+	if (!rc)
+		rc = train_stage_run(&t);
+	if (rc == 1 && !mea_team_rank(t.team))
 		fprintf(stderr, "%s: stopped; %s holds what was done, --resume goes on\n",
 			tool_name, t.checkpoint);
 	free(t.checkpoint);
-	return rc < 0 ? tool_fail() : rc ? TOOL_FAILED : TOOL_OK;
+	return finish(t.team, rc);
 }

@@ -17,10 +17,11 @@ struct train {
 	struct mea_recipe recipe;
 	int hard; /* hard classes; 0: half */
 	bool concat, no_adaptive;
-	bool resume, verbose;
+	bool resume, verbose, quantize;
 	int every;   /* seconds between checkpoints */
 	int threads; /* 0: as OpenMP has it */
 	struct progress progress;
+	struct mea_team *team; /* NULL: alone */
 
 	/* while it runs */
 	struct mea_set *set;
@@ -40,6 +41,8 @@ int train_fit(struct train *t, struct mea_fit *f);
 
 int train_edge(struct train *t);
 int train_new(struct train *t);
+/* With --quantize: int8 networks in the bundle, calibrated on images of n sets (2 at most). */
+int train_quantize(const struct train *t, const struct mea_set *const *sets, int n);
 
 /* The bundle's document in folder t->out: that which is there, or an empty one. */
 int train_open_document(const struct train *t, json_t **doc);

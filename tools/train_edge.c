@@ -183,6 +183,8 @@ int train_edge(struct train *t)
 		rc = calibrate(t, &e);
 	if (!rc)
 		rc = write_bundle(t, &e);
+	if (!rc)
+		rc = train_quantize(t, (const struct mea_set *const[]){t->set}, 1);
 	mea_tmodel_free(&e.extension);
 	mea_tmodel_free(&e.main);
 	mea_bundle_free(e.b);

@@ -165,6 +165,8 @@ int train_new(struct train *t)
 		rc = measure(&u, t->recipe.bf16, u.after);
 	if (!rc)
 		rc = finish(t, &u);
+	if (!rc)
+		rc = train_quantize(t, (const struct mea_set *const[]){t->set, u.old}, 2);
 	for (int k = 0; k < KINDS; k++) {
 		free(u.kept[k].index);
 		free(u.held[k].index);

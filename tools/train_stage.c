@@ -57,6 +57,7 @@ int train_fit(struct train *t, struct mea_fit *f)
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	f->recipe = &t->recipe;
+	f->team = t->team;
 	f->what = what;
 	f->checkpoint = t->checkpoint;
 	f->checkpoint_seconds = t->every;
@@ -124,6 +125,10 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(o, "momentum", json_real((double)r->momentum));
 	json_object_set_new(o, "decay", json_real((double)r->decay));
 	json_object_set_new(o, "smoothing", json_real((double)r->smoothing));
+	if (r->average > 0)
+		json_object_set_new(o, "average", json_real((double)r->average));
+	if (t->team)
+		json_object_set_new(o, "ranks", json_integer(t->team->ranks));
 	if (t->teacher) {
 		json_object_set_new(o, "teacher_share", json_real((double)r->share));
 		json_object_set_new(o, "teacher_temperature", json_real((double)r->temperature));
@@ -213,7 +218,7 @@ static int finish_whole(struct train *t, struct mea_tmodel *m)
 	if (!rc && json_object_get(doc, "format"))
 		rc = train_save_document(t, doc);
 	json_decref(doc);
-	return rc;
+	return rc ? rc : train_quantize(t, (const struct mea_set *const[]){t->set}, 1);
 }
 
 /* Whether --net is a file and not a name. */
@@ -255,9 +260,11 @@ static int train_whole(struct train *t)
 	}
 	if (!rc && t->teacher)
 		rc = mea_sha256_file(t->teacher, t->basis);
+	/* What all ranks fail of, one tells. */
+	rc = mea_team_agree(t->team, rc);
 	if (!rc)
 		rc = train_fit(t, &f);
-	if (!rc)
+	if (!rc && !mea_team_rank(t->team))
 		rc = finish_whole(t, &m);
 	mea_tmodel_free(&m);
 	mea_tmodel_free(&teacher);
@@ -290,7 +297,7 @@ static int image_size(const struct train *t, int *width, int *height)
 
 int train_stage_run(struct train *t)
 {
-	int width, height, rc = folder_make(t->out);
+	int width, height, rc = mea_team_rank(t->team) ? 0 : folder_make(t->out);
 
 	if (!rc)
 		rc = image_size(t, &width, &height);
@@ -298,6 +305,7 @@ int train_stage_run(struct train *t)
 		rc = mea_set_load(t->data, true, width, height, &t->set);
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
+	rc = mea_team_agree(t->team, rc);
 	if (!rc)
 		rc = t->keep						 ? train_new(t)
 		     : t->stage == STAGE_EDGE || t->stage == STAGE_JOINT ? train_edge(t)

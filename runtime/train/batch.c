@@ -19,12 +19,15 @@ int mea_batch_new(const struct mea_set *s, int n, int classes, struct mea_batch 
 
 	*b = (struct mea_batch){
 		.n = n,
+		.whole = n,
 		.classes = classes,
 		.rgb = malloc((size_t)n * bytes),
 		.target = malloc((size_t)n * (size_t)classes * sizeof(float)),
 		.label = malloc((size_t)n * sizeof(int)),
+		.other = malloc((size_t)n * bytes),
+		.other_target = malloc((size_t)n * (size_t)classes * sizeof(float)),
 	};
-	if (b->rgb && b->target && b->label)
+	if (b->rgb && b->target && b->label && b->other && b->other_target)
 		return 0;
 	mea_batch_free(b);
 	return mea_fail(MEA_ENOMEM, "out of memory");
@@ -35,6 +38,8 @@ void mea_batch_free(struct mea_batch *b)
 	free(b->rgb);
 	free(b->target);
 	free(b->label);
+	free(b->other);
+	free(b->other_target);
 	*b = (struct mea_batch){0};
 }
 
@@ -106,56 +111,72 @@ static float beta(struct mea_rng *r, float p)
 	return (float)(x / (x + y));
 }
 
-/* Mixes image i with its opposite, n - 1 - i, both with one share. */
-static void mix(struct mea_batch *b, size_t bytes, float share)
+/* What a batch is made by. */
+struct making {
+	const struct mea_pick *pick;
+	const uint32_t *order;
+	const int *map;
+	float smoothing;
+	const struct mea_augment *a;
+	uint64_t seed;
+	int epoch;
+	size_t step;
+};
+
+/* Image i of the whole batch and its target; returns its label. */
+static int single(const struct mea_batch *b, const struct making *m, int i, uint8_t *rgb,
+		  float *target)
 {
-	for (int i = 0; i < b->n / 2; i++) {
-		uint8_t *p = b->rgb + (size_t)i * bytes;
-		uint8_t *q = b->rgb + (size_t)(b->n - 1 - i) * bytes;
-		float *t = b->target + (size_t)i * (size_t)b->classes;
-		float *u = b->target + (size_t)(b->n - 1 - i) * (size_t)b->classes;
+	const struct mea_set *s = m->pick->set;
+	uint32_t index = m->pick->index[m->order[m->step * (size_t)b->whole + (size_t)i]];
+	int label = m->map ? m->map[s->label[index]] : s->label[index];
+	float even = m->smoothing / (float)b->classes;
 
-		for (size_t j = 0; j < bytes; j++) {
-			float v = p[j], w = q[j];
+	image(s, index, m->a, m->seed, m->epoch, rgb);
+	for (int j = 0; j < b->classes; j++)
+		target[j] = label < 0 ? 0 : even;
+	if (label >= 0)
+		target[label] += 1 - m->smoothing;
+	return label;
+}
 
-			p[j] = (uint8_t)(share * v + (1 - share) * w + 0.5f);
-			q[j] = (uint8_t)(share * w + (1 - share) * v + 0.5f);
-		}
-		for (int j = 0; j < b->classes; j++) {
-			float v = t[j], w = u[j];
+/* Mixes image i of the slice with its opposite in the whole, which is made again: it may be of
+ * another slice. */
+static void mix(struct mea_batch *b, const struct making *m, int i, float share, size_t bytes)
+{
+	float *t = b->target + (size_t)i * (size_t)b->classes;
+	float *u = b->other_target + (size_t)i * (size_t)b->classes;
+	uint8_t *p = b->rgb + (size_t)i * bytes, *q = b->other + (size_t)i * bytes;
 
-			t[j] = share * v + (1 - share) * w;
-			u[j] = share * w + (1 - share) * v;
-		}
-	}
+	single(b, m, b->whole - 1 - (b->first + i), q, u);
+	for (size_t j = 0; j < bytes; j++)
+		p[j] = (uint8_t)(share * (float)p[j] + (1 - share) * (float)q[j] + 0.5f);
+	for (int j = 0; j < b->classes; j++)
+		t[j] = share * t[j] + (1 - share) * u[j];
 }
 
 void mea_batch_fill(struct mea_batch *b, const struct mea_pick *p, const uint32_t *order,
 		    const int *map, float smoothing, const struct mea_augment *a, uint64_t seed,
 		    int epoch, size_t step)
 {
-	const struct mea_set *s = p->set;
-	size_t bytes = (size_t)s->width * (size_t)s->height * 3;
-	float even = smoothing / (float)b->classes;
+	size_t bytes = (size_t)p->set->width * (size_t)p->set->height * 3;
+	struct making m = {p, order, map, smoothing, a, seed, epoch, step};
+	float share = 1;
 
-#pragma omp parallel for schedule(static)
-	for (int i = 0; i < b->n; i++) {
-		uint32_t index = p->index[order[step * (size_t)b->n + (size_t)i]];
-		float *t = b->target + (size_t)i * (size_t)b->classes;
-
-		image(s, index, a, seed, epoch, b->rgb + (size_t)i * bytes);
-		b->label[i] = map ? map[s->label[index]] : s->label[index];
-		for (int j = 0; j < b->classes; j++)
-			t[j] = b->label[i] < 0 ? 0 : even;
-		if (b->label[i] >= 0)
-			t[b->label[i]] += 1 - smoothing;
-	}
 	if (a->mixup > 0) {
 		struct mea_rng r = mea_rng_at(seed, PURPOSE_MIX, (uint64_t)epoch, step);
-		float share = beta(&r, a->mixup);
 
 		/* The larger share keeps its place, so that labels stay those of the batch. */
-		mix(b, bytes, share < 0.5f ? 1 - share : share);
+		share = beta(&r, a->mixup);
+		share = share < 0.5f ? 1 - share : share;
+	}
+#pragma omp parallel for schedule(static)
+	for (int i = 0; i < b->n; i++) {
+		b->label[i] = single(b, &m, b->first + i, b->rgb + (size_t)i * bytes,
+				     b->target + (size_t)i * (size_t)b->classes);
+		/* The middle one of an odd number has no opposite. */
+		if (a->mixup > 0 && 2 * (b->first + i) != b->whole - 1)
+			mix(b, &m, i, share, bytes);
 	}
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Layout, in the byte order of the machine: magic; length of the recipe and the
- * recipe; struct mea_progress; for each set the number of floats, then weights and
- * momenta; the SHA-256 of all before.
+ * recipe; struct mea_progress; for each set the number of floats, then weights,
+ * momenta and, where one is kept, their average; the SHA-256 of all before.
  */
 #include "train/checkpoint.h"
 
@@ -63,6 +63,8 @@ static void put_all(struct stream *s, const struct mea_checkpoint *c)
 			continue;
 		put(s, p->block, n * sizeof(float));
 		put(s, p->block + 2 * n, n * sizeof(float));
+		if (p->average)
+			put(s, p->average, n * sizeof(float));
 	}
 	sha256_digest(&s->sha, sizeof(digest), digest);
 	put(s, digest, sizeof(digest));
@@ -142,7 +144,13 @@ static int check_recipe(struct stream *s, const char *path, const struct mea_che
 	return rc;
 }
 
-/* Weights and momenta of a set into room of its own, so that a damaged file changes nothing. */
+/* What the file has of a set. */
+static size_t stored(const struct mea_params *p)
+{
+	return (p->average ? 3 : 2) * p->elements;
+}
+
+/* It comes into room of its own, so that a damaged file changes nothing. */
 static int get_set(struct stream *s, const char *path, const struct mea_params *p, float **room)
 {
 	uint64_t n = 0;
@@ -152,10 +160,10 @@ static int get_set(struct stream *s, const char *path, const struct mea_params *
 		return damaged(path);
 	if (!p)
 		return 0;
-	*room = malloc((2 * n + 1) * sizeof(float));
+	*room = malloc((stored(p) + 1) * sizeof(float));
 	if (!*room)
 		return mea_fail(MEA_ENOMEM, "out of memory");
-	get(s, *room, 2 * n * sizeof(float));
+	get(s, *room, stored(p) * sizeof(float));
 	return s->bad ? damaged(path) : 0;
 }
 
@@ -203,6 +211,9 @@ int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 			memcpy(p->block, room[i], p->elements * sizeof(float));
 			memcpy(p->block + 2 * p->elements, room[i] + p->elements,
 			       p->elements * sizeof(float));
+			if (p->average)
+				memcpy(p->average, room[i] + 2 * p->elements,
+				       p->elements * sizeof(float));
 		}
 		free(room[i]);
 	}

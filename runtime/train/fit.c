@@ -51,204 +51,66 @@ void mea_tmodel_free(struct mea_tmodel *m)
 	*m = (struct mea_tmodel){0};
 }
 
-/* --- setting up --------------------------------------------------------------------- */
-
-/* All that decides the result; what only says where and how often is not part of it. */
-static void describe(struct run *r)
-{
-	const struct mea_recipe *c = r->f->recipe;
-	const struct mea_augment *a = &c->augment;
-
-	snprintf(r->recipe, sizeof(r->recipe),
-		 "%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
-		 "smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
-		 "mixup %g; views %d; seed %llu; %s",
-		 r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
-		 (double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
-		 (double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
-		 (double)a->mixup, c->views, (unsigned long long)c->seed,
-		 c->bf16 ? "bfloat16" : "float32");
-}
-
-static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
-		       const struct mea_set *s)
-{
-	struct mea_map in = mea_tnet_input(t, 0);
-
-	if (in.c != 3 || in.rows != (size_t)s->width * (size_t)s->height)
-		return mea_fail(MEA_EINVAL, "%s: its input is no image of 3 x %d x %d",
-				m->graph->source, s->height, s->width);
-	return 0;
-}
-
-static int open_net(struct run *r, int i, bool train)
-{
-	const struct mea_set *s = r->f->kept->set;
-	struct mea_tnet_options o = {.batch = r->f->recipe->batch,
-				     .train = train,
-				     .bf16 = r->f->recipe->bf16,
-				     .input_grad = {false, i == NET && r->f->joint},
-				     .output_grad = {train, i == FRONT && r->f->joint}};
-	struct mea_tmodel *m = r->model[i];
-	int rc;
-
-	if (!m)
-		return 0;
-	rc = mea_tnet_new(m->graph, m->params, &o, &r->t[i]);
-	if (!rc)
-		rc = check_input(r->t[i], m, s);
-	if (rc)
-		return rc;
-	r->f->bytes += mea_tnet_bytes(r->t[i]);
-	r->image[i] = malloc((size_t)o.batch * (size_t)s->width * (size_t)s->height * 3 * 4);
-	if (!r->image[i])
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	mea_tnet_set_input(r->t[i], 0, r->image[i]);
-	return 0;
-}
-
-/* The front's features must be what the network takes. */
-static int connect(struct run *r)
-{
-	const struct mea_graph *net = r->f->net->graph, *front = r->f->front->graph;
-	struct mea_map in, out;
-
-	if (net->n_inputs != 2 || front->n_outputs != 2)
-		return mea_fail(MEA_EINVAL, "%s does not go behind %s", net->source, front->source);
-	in = mea_tnet_input(r->t[NET], 1);
-	out = mea_tnet_output(r->t[FRONT], 1);
-	if (in.c != out.c || in.rows != out.rows)
-		return mea_fail(MEA_EINVAL, "%s: its features are not those of %s", net->source,
-				front->source);
-	mea_tnet_set_input(r->t[NET], 1, mea_tnet_output_data(r->t[FRONT], 1));
-	return 0;
-}
-
-static int check_outputs(const struct run *r)
-{
-	if (mea_tnet_output(r->t[NET], 0).c != r->f->outputs)
-		return mea_fail(MEA_EINVAL, "%s: has %d outputs for %d classes",
-				r->f->net->graph->source, mea_tnet_output(r->t[NET], 0).c,
-				r->f->outputs);
-	if (r->t[TEACHER] && mea_tnet_output(r->t[TEACHER], 0).c != r->f->outputs)
-		return mea_fail(MEA_EINVAL, "%s: the teacher has %d outputs for %d classes",
-				r->f->teacher->graph->source, mea_tnet_output(r->t[TEACHER], 0).c,
-				r->f->outputs);
-	return 0;
-}
-
-static struct mea_checkpoint snapshot(struct run *r)
-{
-	return (struct mea_checkpoint){.recipe = r->recipe,
-				       .sets = {r->f->net->params,
-						r->f->joint ? r->f->front->params : NULL},
-				       .at = r->at};
-}
-
-static int keep_answers(struct run *r)
-{
-	const struct mea_recipe *c = r->f->recipe;
-	int rc;
-
-	if (!r->f->teacher || !c->views)
-		return 0;
-	r->answers = malloc((size_t)c->batch * (size_t)r->f->outputs * sizeof(*r->answers));
-	rc = mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
-	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
-}
-
-static int set_up(struct run *r)
-{
-	struct mea_fit *f = r->f;
-	int rc = 0;
-
-	describe(r);
-	f->bytes = 0;
-	r->steps = (int64_t)(f->kept->n / (size_t)f->recipe->batch);
-	if (r->steps < 1)
-		return mea_fail(MEA_EINVAL, "%zu training images do not fill a batch of %d",
-				f->kept->n, f->recipe->batch);
-	if (f->recipe->views && f->recipe->augment.mixup > 0)
-		return mea_fail(MEA_EINVAL, "mixup has no limited number of views");
-	r->model[NET] = f->net;
-	r->model[FRONT] = f->front;
-	r->model[TEACHER] = f->teacher;
-	for (int i = 0; i < NETS && !rc; i++)
-		rc = open_net(r, i, i == NET || (i == FRONT && f->joint));
-	if (!rc && f->front)
-		rc = connect(r);
-	if (!rc)
-		rc = check_outputs(r);
-	if (!rc)
-		rc = keep_answers(r);
-	if (!rc)
-		rc = mea_batch_new(f->kept->set, f->recipe->batch, f->outputs, &r->batch);
-	if (!rc && f->joint)
-		rc = mea_batch_new(f->kept->set, f->recipe->batch,
-				   mea_tnet_output(r->t[FRONT], 0).c, &r->front_batch);
-	r->order = calloc(f->kept->n, sizeof(*r->order));
-	if (!rc && !r->order)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
-	if (!rc && f->resume && f->checkpoint) {
-		struct mea_checkpoint c = snapshot(r);
-
-		rc = mea_checkpoint_load(f->checkpoint, &c);
-		if (rc == MEA_ENOENT)
-			return 0;
-		r->at = c.at;
-		if (!rc)
-			rc = mea_tnet_refresh(r->t[NET]);
-		if (!rc && f->joint)
-			rc = mea_tnet_refresh(r->t[FRONT]);
-	}
-	return rc;
-}
-
-static void tear_down(struct run *r)
-{
-	for (int i = 0; i < NETS; i++) {
-		mea_tnet_free(r->t[i]);
-		free(r->image[i]);
-	}
-	mea_batch_free(&r->batch);
-	mea_batch_free(&r->front_batch);
-	free(r->order);
-	mea_views_free(r->views);
-	free(r->answers);
-}
-
 /* --- steps ------------------------------------------------------------------------------ */
 
 static int save(struct run *r)
 {
-	struct mea_checkpoint c = snapshot(r);
+	struct mea_checkpoint c = mea_fit_snapshot(r);
 
 	r->saved = now();
-	return r->f->checkpoint ? mea_checkpoint_save(r->f->checkpoint, &c) : 0;
+	if (!r->f->checkpoint || mea_team_rank(r->f->team))
+		return 0;
+	return mea_checkpoint_save(r->f->checkpoint, &c);
+}
+
+/* The averages, where they are kept, take the place of the weights, or give it back. */
+static void swap_averages(struct run *r)
+{
+	if (!r->f->recipe->average)
+		return;
+	mea_average_swap(r->f->net->params);
+	if (r->f->joint)
+		mea_average_swap(r->f->front->params);
+}
+
+static int count_held(struct run *r, const struct mea_pick *p, double *right)
+{
+	size_t k = (size_t)r->f->outputs;
+	float *logits = malloc((p->n * k + 1) * sizeof(*logits));
+	int rc = logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+
+	swap_averages(r);
+	if (!rc)
+		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe->bf16, NULL, logits);
+	swap_averages(r);
+	for (size_t i = 0; i < p->n && !rc; i++) {
+		int label = p->set->label[p->index[i]];
+
+		label = r->f->map ? r->f->map[label] : label;
+		*right += (double)mea_count_right(1, (int)k, logits + i * k, &label);
+	}
+	free(logits);
+	return rc;
 }
 
 static int held_accuracy(struct run *r, double *accuracy)
 {
 	const struct mea_pick *p = r->f->held;
-	size_t k = (size_t)r->f->outputs, right = 0;
-	float *logits;
+	struct mea_pick part;
+	double right = 0;
+	size_t first;
 	int rc;
 
 	*accuracy = NAN;
 	if (!p || !p->n)
 		return 0;
-	logits = malloc(p->n * k * sizeof(*logits));
-	if (!logits)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe->bf16, NULL, logits);
-	for (size_t i = 0; i < p->n && !rc; i++) {
-		int label = p->set->label[p->index[i]];
-
-		label = r->f->map ? r->f->map[label] : label;
-		right += mea_count_right(1, (int)k, logits + i * k, &label);
-	}
-	free(logits);
-	*accuracy = (double)right / (double)p->n;
+	mea_team_part(r->f->team, p->n, &first, &part.n);
+	part.set = p->set;
+	part.index = p->index + first;
+	rc = count_held(r, &part, &right);
+	if (!rc)
+		rc = mea_team_sum(r->f->team, 1, &right);
+	*accuracy = right / (double)p->n;
 	return rc;
 }
 
@@ -271,11 +133,28 @@ static void report(struct run *r, double rate, bool end, double held)
 		.held_accuracy = held,
 	};
 
-	if (r->f->report)
+	if (r->f->report && !mea_team_rank(r->f->team))
 		r->f->report(&p, r->f->ctx);
 }
 
-/* 1: asked to stop. */
+/* What comes between two steps. 1: asked to stop, a checkpoint was written. */
+static int between_steps(struct run *r)
+{
+	double stop = r->f->stop && *r->f->stop;
+	bool due = now() - r->saved >= r->f->checkpoint_seconds;
+	int rc = mea_team_sum(r->f->team, 1, &stop);
+
+	if (rc)
+		return rc;
+	if (stop > 0 || due)
+		rc = save(r);
+	/* Rank 0 alone knows when a checkpoint is due, so the others hear of its failure with the
+	 * next step's sums, by mpirun; here when all of them save. */
+	if (stop > 0)
+		rc = mea_team_agree(r->f->team, rc);
+	return rc ? rc : stop > 0;
+}
+
 static int epoch(struct run *r)
 {
 	double rate = 0, held;
@@ -289,15 +168,9 @@ static int epoch(struct run *r)
 		r->at.step++;
 		r->done++;
 		report(r, rate, false, NAN);
-		if (r->f->stop && *r->f->stop) {
-			rc = save(r);
-			return rc ? rc : 1;
-		}
-		if (now() - r->saved >= r->f->checkpoint_seconds) {
-			rc = save(r);
-			if (rc)
-				return rc;
-		}
+		rc = between_steps(r);
+		if (rc)
+			return rc;
 	}
 	rc = held_accuracy(r, &held);
 	if (rc)
@@ -311,14 +184,16 @@ static int epoch(struct run *r)
 int mea_fit_run(struct mea_fit *f)
 {
 	struct run r = {.f = f};
-	int rc = set_up(&r);
+	int rc = mea_fit_open(&r);
 
 	r.start = r.saved = now();
 	while (!rc && r.at.epoch < f->recipe->epochs)
 		rc = epoch(&r);
 	/* The last checkpoint says that all is done. */
 	if (!rc && r.done)
-		rc = save(&r);
-	tear_down(&r);
+		rc = mea_team_agree(f->team, save(&r));
+	if (!rc)
+		swap_averages(&r);
+	mea_fit_close(&r);
 	return rc;
 }

@@ -10,15 +10,18 @@
 
 #include "train/net.h"
 #include "train/set.h"
+#include "train/team.h"
 
 enum mea_schedule { MEA_ONE_CYCLE, MEA_COSINE, MEA_STEPS };
 
 struct mea_recipe {
-	int epochs, batch;
+	int epochs, batch; /* images a step, of all ranks together */
 	enum mea_schedule schedule;
 	float rate; /* the highest */
 	float momentum, decay;
 	float smoothing;
+	float average;		  /* decay of the weights' moving average, which is what
+				   * counts in the end; 0: none */
 	float share, temperature; /* of the teacher, where there is one */
 	struct mea_augment augment;
 	/* Images are seen in so many views only, in turn; a teacher answers each once. Not
@@ -61,6 +64,7 @@ struct mea_fit {
 	bool joint; /* the front is trained as well, on the classes themselves; else it is fixed */
 	struct mea_tmodel *teacher; /* image -> logits; NULL: none */
 	const struct mea_pick *kept, *held;
+	struct mea_team *team;	/* NULL: alone; rank 0 writes the checkpoint and reports */
 	const int *map;		/* class -> target of net; NULL: itself; joint: -1 for none */
 	int outputs;		/* logits of net */
 	const char *checkpoint; /* NULL: none is written */
@@ -73,7 +77,9 @@ struct mea_fit {
 };
 
 /* Returns 0 when all epochs are done, 1 when stopped (a checkpoint was written), or a negative
- * error. A loss that is not a number ends it, with the step in the message. */
+ * error. A loss that is not a number ends it, with the step in the message. In a team all ranks
+ * return the same, a stop asked for on any of them stops all, and the weights are equal bit for
+ * bit; they start as rank 0's. */
 int mea_fit_run(struct mea_fit *f);
 
 /* Logits of both networks (front's may be NULL) on images of p, n x outputs each; net is front's

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A training under way, which fit.c leads and fit_step.c advances. */
+/* A training under way, which fit_open.c sets up, fit.c leads and fit_step.c advances. */
 #ifndef MEA_TRAIN_FIT_RUN_H
 #define MEA_TRAIN_FIT_RUN_H
 
@@ -19,12 +19,19 @@ struct run {
 	uint32_t *order;
 	struct mea_views *views; /* the teacher's answers and those to a batch; NULL: not kept */
 	float *answers;
+	int local;     /* images of a step on this rank */
 	int64_t steps; /* of an epoch */
 	struct mea_progress at;
 	char recipe[1024];
 	double start, saved; /* seconds of the clock */
 	int64_t done;	     /* steps of this run */
 };
+
+/* r->f is given. After a failure, too, mea_fit_close() follows. */
+int mea_fit_open(struct run *r);
+void mea_fit_close(struct run *r);
+/* What a checkpoint holds; borrowed from r. */
+struct mea_checkpoint mea_fit_snapshot(struct run *r);
 
 /* One step: counts into r->at, *rate is the learning rate it took. */
 int mea_fit_step(struct run *r, double *rate);

@@ -23,10 +23,10 @@ static void fill(struct run *r, struct mea_batch *b, const int *map)
 		       (size_t)r->at.step);
 }
 
-/* Images of the batch, as numbers of kept. */
+/* This rank's images of the batch, as numbers of kept. */
 static const uint32_t *images(const struct run *r)
 {
-	return r->order + r->at.step * r->batch.n;
+	return r->order + r->at.step * r->batch.whole + r->batch.first;
 }
 
 static int forward(struct run *r)
@@ -56,25 +56,27 @@ static int forward(struct run *r)
 	return 0;
 }
 
-/* The network's loss and, when joint, the front's, with equal weight; their gradients wait at
- * the outputs. */
+/* The network's loss and, when joint, the front's, with equal weight, summed over this rank's
+ * images; their gradients, over the whole batch's mean, wait at the outputs. */
 static double losses(struct run *r)
 {
 	const struct mea_recipe *c = r->f->recipe;
+	float part = (float)r->local / (float)c->batch;
 	struct mea_goal goal = {
 		.target = r->batch.target, .share = c->share, .temperature = c->temperature};
 	double loss;
 
 	if (r->t[TEACHER])
 		goal.teacher = r->views ? r->answers : mea_tnet_output_data(r->t[TEACHER], 0);
-	loss = mea_loss(r->batch.n, r->f->outputs, mea_tnet_output_data(r->t[NET], 0), &goal, 1,
+	loss = mea_loss(r->local, r->f->outputs, mea_tnet_output_data(r->t[NET], 0), &goal, part,
 			mea_tnet_output_grad(r->t[NET], 0));
-	if (!r->f->joint)
-		return loss;
-	goal = (struct mea_goal){.target = r->front_batch.target};
-	return loss + mea_loss(r->batch.n, r->front_batch.classes,
-			       mea_tnet_output_data(r->t[FRONT], 0), &goal, 1,
-			       mea_tnet_output_grad(r->t[FRONT], 0));
+	if (r->f->joint) {
+		goal = (struct mea_goal){.target = r->front_batch.target};
+		loss += mea_loss(r->local, r->front_batch.classes,
+				 mea_tnet_output_data(r->t[FRONT], 0), &goal, part,
+				 mea_tnet_output_grad(r->t[FRONT], 0));
+	}
+	return loss * r->local;
 }
 
 static int backward(struct run *r)
@@ -90,16 +92,17 @@ static int backward(struct run *r)
 	return mea_tnet_backward(r->t[FRONT]);
 }
 
-static int update(struct run *r, const struct mea_sgd *sgd)
+static int update_net(struct run *r, int i, const struct mea_sgd *sgd, float average)
 {
-	int rc;
+	struct mea_params *p = r->model[i]->params;
+	int rc = mea_team_sum_f32(r->f->team, p->elements, p->block + p->elements);
 
-	mea_sgd_step(r->f->net->params, sgd);
-	rc = mea_tnet_refresh(r->t[NET]);
-	if (rc || !r->f->joint)
+	if (rc)
 		return rc;
-	mea_sgd_step(r->f->front->params, sgd);
-	return mea_tnet_refresh(r->t[FRONT]);
+	mea_sgd_step(p, sgd);
+	if (p->average)
+		mea_average_follow(p, average);
+	return mea_tnet_refresh(r->t[i]);
 }
 
 int mea_fit_step(struct run *r, double *rate)
@@ -108,7 +111,8 @@ int mea_fit_step(struct run *r, double *rate)
 	int64_t number = r->at.epoch * r->steps + r->at.step;
 	struct mea_sgd sgd = {mea_schedule_rate(c->schedule, c->rate, number, c->epochs * r->steps),
 			      c->momentum, c->decay};
-	double loss;
+	float average = mea_average_decay(c->average, number);
+	double sums[2]; /* of losses and of right answers */
 	int rc;
 
 	*rate = (double)sgd.rate;
@@ -118,16 +122,24 @@ int mea_fit_step(struct run *r, double *rate)
 	rc = forward(r);
 	if (rc)
 		return rc;
-	loss = losses(r);
-	if (!isfinite(loss))
-		return mea_fail(MEA_EINVAL,
-				"epoch %d, step %d: the loss is not a number; a lower learning "
-				"rate than %g may help",
-				(int)r->at.epoch + 1, (int)r->at.step + 1, (double)c->rate);
-	r->at.loss_sum += loss * r->batch.n;
-	r->at.seen += r->batch.n;
-	r->at.right += (int64_t)mea_count_right(r->batch.n, r->f->outputs,
-						mea_tnet_output_data(r->t[NET], 0), r->batch.label);
+	sums[0] = losses(r);
+	sums[1] = (double)mea_count_right(r->local, r->f->outputs,
+					  mea_tnet_output_data(r->t[NET], 0), r->batch.label);
+	rc = mea_team_sum(r->f->team, 2, sums);
+	if (rc)
+		return rc;
+	if (!isfinite(sums[0])) {
+		rc = mea_fail(MEA_EINVAL,
+			      "epoch %d, step %d: the loss is not a number; a lower learning "
+			      "rate than %g may help",
+			      (int)r->at.epoch + 1, (int)r->at.step + 1, (double)c->rate);
+		return mea_team_agree(r->f->team, rc);
+	}
+	r->at.loss_sum += sums[0];
+	r->at.seen += c->batch;
+	r->at.right += (int64_t)sums[1];
 	rc = backward(r);
-	return rc ? rc : update(r, &sgd);
+	if (!rc)
+		rc = update_net(r, NET, &sgd, average);
+	return rc || !r->f->joint ? rc : update_net(r, FRONT, &sgd, average);
 }

@@ -15,6 +15,7 @@
 
 #include "train/kernels.h"
 #include "train/params.h"
+#include "train/team.h"
 
 #define MEA_TNET_IO_MAX 8
 
@@ -24,6 +25,9 @@ struct mea_tnet_options {
 	bool bf16;  /* maps in bfloat16 */
 	bool input_grad[MEA_TNET_IO_MAX];  /* the input's gradient is wanted */
 	bool output_grad[MEA_TNET_IO_MAX]; /* a gradient comes in at this output */
+	/* train: batch norm's statistics are those of all ranks' batches together. The gradients
+	 * of parameters stay this rank's own. */
+	struct mea_team *team;
 };
 
 struct mea_tnet;

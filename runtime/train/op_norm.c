@@ -7,7 +7,8 @@
  * gradient of y: dbeta = sum g, dgamma = sum g xhat, and
  * dx = gamma / sqrt(var + eps) (g - dbeta / m - xhat dgamma / m)
  * (Ioffe and Szegedy, ICML 2015). The running mean and variance take a tenth of each
- * batch's, the variance unbiased, as PyTorch has it.
+ * batch's, the variance unbiased, as PyTorch has it. With a team m, the mean, the variance and
+ * the sums in dx are those of all ranks' batches.
  */
 #include "train/internal.h"
 
@@ -89,17 +90,25 @@ static void set_affine(const struct mea_tnet *t, const struct top *o, int ch, do
 	s->a[OFFSET][ch] = (float)(tnet_param(t, o->node, BETA)->data[ch] - mean * scale);
 }
 
-static void batch_statistics(struct mea_tnet *t, struct top *o, const struct mea_map *m)
+/* Values of a channel, on all ranks. */
+static double count(const struct mea_tnet *t, const struct mea_map *m)
+{
+	return (double)(m->blocks * m->rows) * mea_team_ranks(t->o.team);
+}
+
+static int batch_statistics(struct mea_tnet *t, struct top *o, const struct mea_map *m)
 {
 	struct norm *s = o->state;
 	float *mean = tnet_param(t, o->node, RUN_MEAN)->data;
 	float *var = tnet_param(t, o->node, RUN_VAR)->data;
-	double n = (double)(m->blocks * m->rows);
+	double n = count(t, m);
+	int rc;
 
 	/* Sums around the running mean lose less than sums around zero. */
 	mea_map_sums(m, tnet_in(t, o, 0)->ptr, mean, s->partial);
 	mea_sum_partials(s->partial, m->blocks, 2 * m->c, s->sum);
-	for (int i = 0; i < m->c; i++) {
+	rc = mea_team_sum(t->o.team, 2 * (size_t)m->c, s->sum);
+	for (int i = 0; i < m->c && !rc; i++) {
 		double d = s->sum[i] / n, v = s->sum[m->c + i] / n - d * d;
 
 		v = v < 0 ? 0 : v;
@@ -107,6 +116,7 @@ static void batch_statistics(struct mea_tnet *t, struct top *o, const struct mea
 		mean[i] += RUNNING * (float)d;
 		var[i] += RUNNING * ((float)(n > 1 ? v * n / (n - 1) : v) - var[i]);
 	}
+	return rc;
 }
 
 static int norm_refresh(struct mea_tnet *t, struct top *o)
@@ -126,32 +136,38 @@ static int norm_forward(struct mea_tnet *t, struct top *o)
 	struct norm *s = o->state;
 	const struct tvalue *y = tnet_out(t, o);
 	struct mea_affine a = {s->a[SCALE], s->a[OFFSET], o->lo, o->hi};
+	int rc = t->o.train ? batch_statistics(t, o, &y->map) : 0;
 
-	if (t->o.train)
-		batch_statistics(t, o, &y->map);
+	if (rc)
+		return rc;
 	mea_map_affine(&y->map, tnet_in(t, o, 0)->ptr, &a,
 		       o->n_in == 2 ? tnet_in(t, o, 1)->ptr : NULL, y->ptr);
 	return 0;
 }
 
 /* The parameters' gradients, and dx = kg g + kx x + k as the comment above has it. */
-static void gradients(const struct mea_tnet *t, const struct top *o, const struct mea_map *m)
+static int gradients(const struct mea_tnet *t, const struct top *o, const struct mea_map *m)
 {
 	struct norm *s = o->state;
-	double n = (double)(m->blocks * m->rows);
+	double n = count(t, m);
+	int rc;
 
 	mea_sum_partials(s->partial, m->blocks, 2 * m->c, s->sum);
 	for (int i = 0; i < m->c; i++) {
+		tnet_param(t, o->node, GAMMA)->grad[i] = (float)(s->sum[m->c + i] * s->a[INV][i]);
+		tnet_param(t, o->node, BETA)->grad[i] = (float)s->sum[i];
+	}
+	rc = mea_team_sum(t->o.team, 2 * (size_t)m->c, s->sum);
+	for (int i = 0; i < m->c && !rc; i++) {
 		double scale = s->a[SCALE][i], inv = s->a[INV][i];
 		double db = s->sum[i], dg = s->sum[m->c + i] * inv;
 		double kx = -scale * inv * dg / n;
 
-		tnet_param(t, o->node, GAMMA)->grad[i] = (float)dg;
-		tnet_param(t, o->node, BETA)->grad[i] = (float)db;
 		s->a[KG][i] = (float)scale;
 		s->a[KX][i] = (float)kx;
 		s->a[K][i] = (float)(-scale * db / n - kx * s->a[MEAN][i]);
 	}
+	return rc;
 }
 
 static int norm_backward(struct mea_tnet *t, struct top *o)
@@ -161,11 +177,14 @@ static int norm_backward(struct mea_tnet *t, struct top *o)
 	struct mea_affine a = {s->a[SCALE], s->a[OFFSET], o->lo, o->hi};
 	bool add = o->n_in == 2;
 	void *g = y->gptr[0], *g2 = y->n_grads == 2 ? y->gptr[1] : NULL;
+	int rc;
 
 	/* With an addend the masked gradient is what the addend gets. */
 	mea_map_bn_sums(&y->map, x->ptr, &a, s->a[MEAN], g, g2, o->keep_out ? y->ptr : NULL,
 			add ? g : NULL, s->partial);
-	gradients(t, o, &y->map);
+	rc = gradients(t, o, &y->map);
+	if (rc)
+		return rc;
 	if (o->gptr[0]) {
 		mea_map_bn_input(&y->map, x->ptr, &a, !add, g, add ? NULL : g2, s->a[KG], s->a[KX],
 				 s->a[K], o->gptr[0]);

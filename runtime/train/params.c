@@ -91,6 +91,7 @@ void mea_params_free(struct mea_params *p)
 		free(p->list[i].name);
 	free(p->list);
 	free(p->block);
+	free(p->average);
 	free(p);
 }
 
@@ -136,4 +137,41 @@ void mea_sgd_step(struct mea_params *p, const struct mea_sgd *s)
 		if (!q->running)
 			step(q->n, s, q->decay ? s->decay : 0.0f, q->data, q->grad, q->momentum);
 	}
+}
+
+/* --- average ------------------------------------------------------------------------- */
+
+int mea_average_start(struct mea_params *p)
+{
+	p->average = aligned_alloc(64, (p->elements + 16) * sizeof(*p->average));
+	if (!p->average)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	memcpy(p->average, p->block, p->elements * sizeof(*p->average));
+	return 0;
+}
+
+HOT void mea_average_follow(struct mea_params *p, float decay)
+{
+	float *restrict a = p->average;
+	const float *restrict w = p->block;
+
+	for (size_t i = 0; i < p->elements; i++)
+		a[i] = decay * a[i] + (1 - decay) * w[i];
+}
+
+void mea_average_swap(struct mea_params *p)
+{
+	for (size_t i = 0; i < p->elements; i++) {
+		float keep = p->block[i];
+
+		p->block[i] = p->average[i];
+		p->average[i] = keep;
+	}
+}
+
+float mea_average_decay(float top, int64_t step)
+{
+	float early = (float)(1 + step) / (float)(10 + step);
+
+	return early < top ? early : top;
 }

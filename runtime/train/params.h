@@ -20,6 +20,7 @@ struct mea_params {
 	int n;
 	float *block;	 /* owns all data, then all gradients, then all momenta */
 	size_t elements; /* in each of the three */
+	float *average;	 /* of all data over the steps, elements; NULL: none is kept */
 };
 
 /* Takes the values from g, which stays as it is. */
@@ -40,5 +41,17 @@ struct mea_sgd {
 	float rate, momentum, decay;
 };
 void mea_sgd_step(struct mea_params *p, const struct mea_sgd *s);
+
+/*
+ * An exponential moving average of the weights and running statistics (Polyak and Juditsky, SIAM
+ * J. Control Optim. 30, 1992, with a window that forgets). start allocates it, equal to the data;
+ * follow, after a step, lets it be decay average + (1 - decay) data; swap exchanges both.
+ */
+int mea_average_start(struct mea_params *p);
+void mea_average_follow(struct mea_params *p, float decay);
+void mea_average_swap(struct mea_params *p);
+/* The decay at a step, counted from 0: early ones forget faster, min(top, (1 + step) / (10 +
+ * step)), so that random weights are not remembered. */
+float mea_average_decay(float top, int64_t step);
 
 #endif

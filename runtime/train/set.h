@@ -62,18 +62,23 @@ struct mea_augment {
 /* A batch: images as bytes and target probabilities. */
 struct mea_batch {
 	int n, classes;
-	uint8_t *rgb;  /* n x height x width x 3 */
-	float *target; /* n x classes */
-	int *label;    /* the larger share's */
+	uint8_t *rgb;	/* n x height x width x 3 */
+	float *target;	/* n x classes */
+	int *label;	/* the larger share's */
+	uint8_t *other; /* room for what is mixed in */
+	float *other_target;
+	int first, whole; /* it is images first .. first + n - 1 of a batch of whole images */
 };
 
+/* A whole batch of n images; first and whole may be changed afterwards. */
 int mea_batch_new(const struct mea_set *s, int n, int classes, struct mea_batch *b);
 void mea_batch_free(struct mea_batch *b);
 
 /*
- * Fills b with images step n .. step n + n - 1 of epoch's random order. map gives the target of
- * a class (NULL: itself; -1: none, a row of zeros); smoothing is the share that all targets have
- * evenly. Depends on seed, epoch and step alone.
+ * Fills b with its images of a whole batch, which is images step whole .. step whole + whole - 1
+ * of epoch's random order. map gives the target of a class (NULL: itself; -1: none, a row of
+ * zeros); smoothing is the share that all targets have evenly. Depends on seed, epoch and step
+ * alone, and a slice is the same as in the whole.
  */
 void mea_batch_fill(struct mea_batch *b, const struct mea_pick *p, const uint32_t *order,
 		    const int *map, float smoothing, const struct mea_augment *a, uint64_t seed,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # libmea_train.a: training. Apart from libmea, so that only what trains needs oneDNN.
 
-TRAIN_SRCS := $(sort $(wildcard runtime/train/*.c))
+TRAIN_SRCS := $(sort $(filter-out runtime/train/mpi.c,$(wildcard runtime/train/*.c)))
 TRAIN_OBJS := $(TRAIN_SRCS:%.c=$(B)/%.o)
 TRAIN_LIBS := -ldnnl -lgomp
 
@@ -14,6 +14,15 @@ $(B)/libmea_train.a: $(TRAIN_OBJS)
 
 ALL_TARGETS += $(B)/libmea_train.a
 
+# The plugin that mea opens when mpirun started it (team.h); the only thing that knows MPI.
+$(B)/runtime/train/mpi.o: EXTRA_CFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags ompi-c 2>/dev/null))
+$(B)/libmea_mpi.so: $(B)/runtime/train/mpi.o
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) -shared $(MEA_LDFLAGS) -o $@ $^ $$(pkg-config --libs ompi-c)
+
+.PHONY: mpi
+mpi: $(B)/mea $(B)/libmea_mpi.so
+
 # Whole steps against PyTorch, where Debian's python3-torch is installed.
 $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
@@ -21,3 +30,11 @@ $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $
 
 CHECK_EXTRA += $(B)/tests/train/torch_step
 CHECK_SCRIPTS += $(B)/tests/train/torch_step
+
+# Several processes, where mpirun is; MEA finds the plugin beside itself.
+$(B)/tests/train/distance: $(B)/tests/train/distance.o $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+
+CHECK_EXTRA += $(B)/tests/train/distance $(B)/libmea_mpi.so
+CHECK_SCRIPTS += tests/train/mpi.sh

@@ -23,6 +23,15 @@ ok "thresholds" says "complex: entropy over"
 ok "quantise" run 0 quantize "$T/b" --data "$D" --limit 64
 ok "run" run 0 run "$T/b" --data "$D" --backend ref --json
 ok "all images answered" is images 100
+# The same, asked for at once, with averaged weights.
+cp -r "$T/b" "$T/q"
+ok "edge, quantised" run 0 train edge --net resnet8-a $S --epochs 2 --out "$T/q" --hard 10 --quantize --average 0.9
+ok "int8 networks" run 0 info "$T/q"
+ok "both" sh -c "grep -q main.int8.onnx $T/q/bundle.json && grep -q extension.int8.onnx $T/q/bundle.json"
+ok "they run" run 0 run "$T/q" --data "$D" --backend ref --json
+ok "all images answered" is images 100
+ok "as the notes say" between "$T/q/bundle.json" training.edge.average 0.89 0.91
+ok "no int8 for the cloud" fails 2 "--quantize is for main and the edge" train cloud --net resnet8 $S --quantize --out "$T/q"
 # With all classes hard both edges have the same images, and only main differs.
 cp -r "$T/b" "$T/again"
 E="train edge --net resnet8-a $S --epochs 1 --hard 36 --out $T/again"
@@ -43,11 +52,12 @@ ok "the extension's new main" sh -c "! cmp -s $T/j/main.onnx $T/b/main.onnx"
 # --- new images ------------------------------------------------------------------------------
 "$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"
 cp -r "$T/b" "$T/n"
-ok "goes on with new images" run 0 train edge --net resnet8-a $S --data "$T/new" --keep "$D" --epochs 1 --out "$T/n"
+ok "goes on with new images" run 0 train edge --net resnet8-a $S --data "$T/new" --keep "$D" --epochs 1 --out "$T/n" --quantize
 ok "tells of new ones" says "new,"
 ok "and of old ones" says "old,"
 ok "another extension" sh -c "! cmp -s $T/n/extension.onnx $T/b/extension.onnx"
 ok "the same main" cmp "$T/n/main.onnx" "$T/b/main.onnx"
+ok "quantised again" sh -c "! cmp -s $T/n/extension.int8.onnx $T/b/extension.int8.onnx"
 ok "--keep for main" fails 2 "--keep is for the edge" train main --net resnet8-a $S --keep "$D" --out "$T/x"
 ok "nothing kept there" fails 1 "$T/none" train edge --net resnet8-a $S --keep "$T/none" --out "$T/n"
 
@@ -154,7 +164,7 @@ ok "out is a file" fails 1 "Makefile" $M --out Makefile
 for v in 0 -1 x; do
 	ok "--epochs '$v'" fails 2 "--epochs: '$v'" $M --out "$T/x" --epochs=$v
 done
-for o in --rate --decay --momentum --smoothing --share --temperature --mixup; do
+for o in --rate --decay --momentum --smoothing --average --share --temperature --mixup; do
 	ok "$o x" fails 2 "$o: 'x' is not a number" $M --out "$T/x" $o=x
 done
 ok "unknown type" fails 2 "--type: 'f16'" $M --out "$T/x" --type f16

@@ -1,136 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The loop: it learns, goes on from any step bit for bit, and says what is wrong. */
-#include "graph_build.h"
+#include "train_rig.h"
 
-#include <math.h>
-#include <omp.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "train/dnnl.h"
 #include "train/export.h"
-#include "train/fit.h"
 #include "train/views.h"
-#include "train/nets.h"
-
-/* Threads that wait for each other on a busy machine take minutes for what one does in seconds. */
-__attribute__((constructor)) static void one_thread(void)
-{
-	omp_set_num_threads(1);
-}
-
-#define SIDE	16
-#define CLASSES 4
-#define IMAGES	64
-
-static const float mean[3] = {0.5f, 0.5f, 0.5f}, std[3] = {0.25f, 0.25f, 0.25f};
-
-/* Noise with a stripe whose place tells the class. */
-static struct mea_set *stripes(void)
-{
-	struct mea_set *s = calloc(1, sizeof(*s));
-
-	*s = (struct mea_set){.n = IMAGES, .width = SIDE, .height = SIDE, .classes = CLASSES};
-	s->rgb = malloc(IMAGES * SIDE * SIDE * 3);
-	s->label = malloc(IMAGES * sizeof(int));
-	s->names = calloc(CLASSES, sizeof(*s->names));
-	for (int i = 0; i < CLASSES; i++)
-		s->names[i] = strdup("c");
-	srand(7);
-	for (int i = 0; i < IMAGES; i++) {
-		s->label[i] = i % CLASSES;
-		for (int y = 0; y < SIDE; y++)
-			for (int x = 0; x < SIDE * 3; x++)
-				s->rgb[(i * SIDE + y) * SIDE * 3 + x] =
-					(uint8_t)(y / 4 == s->label[i] ? 200 + rand() % 50
-								       : rand() % 80);
-	}
-	return s;
-}
-
-struct rig {
-	struct mea_set *set;
-	struct mea_pick all;
-	struct mea_recipe recipe;
-	struct mea_tmodel net, front, teacher;
-	struct mea_fit fit;
-	volatile sig_atomic_t stop;
-	int stop_after; /* steps; 0: never */
-	int steps;
-	double last_loss, last_accuracy;
-	char path[64];
-};
-
-static void report(const struct mea_report *r, void *ctx)
-{
-	struct rig *g = ctx;
-
-	if (r->epoch_end) {
-		g->last_loss = r->loss;
-		g->last_accuracy = r->accuracy;
-		return;
-	}
-	if (++g->steps == g->stop_after)
-		g->stop = 1;
-}
-
-/* Fresh weights, as another process would start with. */
-static void fresh_net(struct rig *r)
-{
-	struct mea_net_task task = {SIDE, SIDE, CLASSES, 0, false, false, 5};
-	struct mea_graph *g;
-
-	mea_tmodel_free(&r->net);
-	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
-	cr_assert_eq(mea_tmodel_new(g, mean, std, &r->net), 0);
-	r->fit.net = &r->net;
-}
-
-static void open_rig(struct rig *r, bool bf16)
-{
-	*r = (struct rig){
-		.set = stripes(),
-		.recipe = {.epochs = 3,
-			   .batch = 16,
-			   .rate = 0.05f,
-			   .momentum = 0.9f,
-			   .decay = 5e-4f,
-			   .augment = {.pad = 1, .cutout = 3, .mirror = true, .mixup = 0.2f},
-			   .seed = 5,
-			   .bf16 = bf16},
-	};
-	snprintf(r->path, sizeof(r->path), "/tmp/mea-test-%d.checkpoint", (int)getpid());
-	cr_assert_eq(mea_set_all(r->set, &r->all), 0);
-	r->fit = (struct mea_fit){.recipe = &r->recipe,
-				  .what = "test",
-				  .kept = &r->all,
-				  .outputs = CLASSES,
-				  .checkpoint = r->path,
-				  .checkpoint_seconds = 1e9,
-				  .resume = true,
-				  .stop = &r->stop,
-				  .report = report,
-				  .ctx = r};
-	unlink(r->path);
-	fresh_net(r);
-}
-
-static void close_rig(struct rig *r)
-{
-	unlink(r->path);
-	mea_tmodel_free(&r->net);
-	mea_tmodel_free(&r->front);
-	mea_tmodel_free(&r->teacher);
-	free(r->all.index);
-	mea_set_free(r->set);
-}
-
-static int run(struct rig *r)
-{
-	r->stop = 0;
-	r->steps = 0;
-	return mea_fit_run(&r->fit);
-}
 
 Test(fit, learns)
 {
@@ -159,7 +35,7 @@ static void fresh_teacher(struct rig *r)
 
 /* Stopped after every step in turn and taken up by fresh weights: the same bits. With views, a
  * teacher's answers are kept, and those of the time before the stop are not: it is asked again. */
-static void resume_everywhere(bool bf16, int views)
+static void resume_everywhere(bool bf16, int views, float average)
 {
 	struct rig r;
 	float *want;
@@ -171,6 +47,7 @@ static void resume_everywhere(bool bf16, int views)
 		r.recipe.augment.mixup = 0;
 		fresh_teacher(&r);
 	}
+	r.recipe.average = average;
 	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
 	cr_assert_eq(r.steps, 12);
 	bytes = r.net.params->elements * sizeof(float);
@@ -199,17 +76,22 @@ static void resume_everywhere(bool bf16, int views)
 
 Test(fit, resumes_bit_for_bit)
 {
-	resume_everywhere(false, 0);
+	resume_everywhere(false, 0, 0);
+}
+
+Test(fit, resumes_bit_for_bit_with_averages)
+{
+	resume_everywhere(false, 0, 0.9f);
 }
 
 Test(fit, resumes_bit_for_bit_bf16)
 {
-	resume_everywhere(true, 0);
+	resume_everywhere(true, 0, 0);
 }
 
 Test(fit, resumes_bit_for_bit_with_a_teacher_in_two_views)
 {
-	resume_everywhere(true, 2);
+	resume_everywhere(true, 2, 0);
 }
 
 Test(fit, mixup_has_no_views)
@@ -241,6 +123,42 @@ Test(fit, views_keep_what_a_teacher_said)
 	cr_assert(mea_views_get(v, 2, two + 1, 1, heard));
 	cr_assert_eq(heard[0], 3);
 	mea_views_free(v);
+}
+
+/* What comes out is the average over the steps, followed here beside a run of single steps. */
+Test(fit, averages)
+{
+	struct rig r;
+	size_t n;
+	float *want, *plain;
+
+	open_rig(&r, false);
+	n = r.net.params->elements;
+	want = malloc(n * sizeof(*want));
+	plain = malloc(n * sizeof(*plain));
+	memcpy(want, r.net.params->block, n * sizeof(*want));
+	for (int step = 1; step <= 12; step++) {
+		float d = mea_average_decay(0.5f, step - 1);
+
+		r.stop_after = step < 12;
+		cr_assert_eq(run(&r), step < 12, "%s", mea_errmsg());
+		for (size_t i = 0; i < n; i++)
+			want[i] = d * want[i] + (1 - d) * r.net.params->block[i];
+	}
+	memcpy(plain, r.net.params->block, n * sizeof(*plain));
+	cr_assert_float_eq((double)mea_average_decay(0.5f, 0), 0.1, 1e-6);
+	cr_assert_float_eq((double)mea_average_decay(0.5f, 11), 0.5, 1e-6);
+	unlink(r.path);
+	fresh_net(&r);
+	r.recipe.average = 0.5f;
+	r.stop_after = 0;
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_eq(r.steps, 12);
+	cr_assert_arr_eq(r.net.params->block, want, n * sizeof(*want));
+	cr_assert(memcmp(plain, want, n * sizeof(*want)));
+	free(want);
+	free(plain);
+	close_rig(&r);
 }
 
 /* --- what goes wrong ------------------------------------------------------------------ */
