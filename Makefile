@@ -40,6 +40,7 @@ DEPS_kmod-arm64 := cosim arm64
 DEPS_all := run
 DEPS_install := run
 DEPS_mpi := run mpi
+DEPS_check-torch := run torch
 GOALS := $(or $(MAKECMDGOALS),all)
 DEPS := $(sort $(foreach g,$(GOALS),$(DEPS_$(g))))
 ifneq ($(DEPS),)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -18,6 +18,8 @@ lint="clang-format cppcheck"
 cloud="haproxy nginx-light"
 # Training over several processes or machines (mpirun).
 mpi="pkg-config libopenmpi-dev openmpi-bin"
+# What training is compared with.
+torch="python3-torch"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
@@ -36,6 +38,7 @@ for group in "$@"; do
 	cloud) want="$want $cloud" ;;
 	lint) want="$want $lint" ;;
 	mpi) want="$want $mpi" ;;
+	torch) want="$want $torch" ;;
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;
 	dt) want="$want $dt" ;;

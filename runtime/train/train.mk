@@ -31,6 +31,10 @@ $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $
 CHECK_EXTRA += $(B)/tests/train/torch_step
 CHECK_SCRIPTS += $(B)/tests/train/torch_step
 
+.PHONY: check-torch
+check-torch: $(B)/tests/train/torch_step
+	@tests/run.sh $<
+
 # Several processes, where mpirun is; MEA finds the plugin beside itself.
 $(B)/tests/train/distance: $(B)/tests/train/distance.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
