@@ -140,6 +140,16 @@ static int training_images(const struct mea_bundle *b, const struct mea_set *s, 
 	return rc;
 }
 
+/* The paper's data sets, by their classes. */
+static const char *known_data(const struct mea_set *s)
+{
+	if (s->classes == 100 && !strcmp(s->names[0], "apple"))
+		return "CIFAR-100";
+	if (s->classes == 1000 && !strcmp(s->names[0], "n01440764"))
+		return "ImageNet";
+	return "";
+}
+
 static int eval_split(struct eval *e, struct nets *n, const char *data, bool train)
 {
 	struct mea_pick p = {0};
@@ -153,7 +163,7 @@ static int eval_split(struct eval *e, struct nets *n, const char *data, bool tra
 	if (!rc)
 		rc = count(e->b, n, &p, !train, train ? &e->train : &e->test);
 	if (!rc)
-		e->cifar100 = s->classes == 100 && !strcmp(s->names[0], "apple");
+		e->data = known_data(s);
 	free(p.index);
 	mea_set_free(s);
 	return rc;

@@ -11,7 +11,8 @@
 struct eval {
 	struct mea_bundle *b;
 	struct mea_tables train, test;
-	bool has_cloud, cifar100;
+	bool has_cloud;
+	const char *data; /* as the paper calls it; "": none that it has */
 };
 
 /* Prints the tables of n bundles on stdout. */

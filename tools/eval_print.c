@@ -31,6 +31,21 @@ static const char *text_of(const struct eval *e, const char *stage, const char *
 	return json_string_value(json_object_get(json_object_get(training, stage), key));
 }
 
+static const char *edge_text(const struct eval *e, const char *key)
+{
+	const char *text = text_of(e, "edge", key);
+
+	return text ? text : text_of(e, "joint", key);
+}
+
+static struct mea_paper paper_of(const struct eval *e)
+{
+	const char *net = text_of(e, "main", "net"), *choice = edge_text(e, "choice");
+
+	return mea_paper_figures(net ? net : e->b->name, e->data, e->b->n_hard,
+				 choice && !strcmp(choice, "random"));
+}
+
 static void add_hard(const struct eval *e, const struct mea_paper *p, struct cell *c, int *n)
 {
 	static const char table[] = "II: images of hard classes";
@@ -53,9 +68,7 @@ static int cells_of(const struct eval *e, struct cell c[CELLS_MAX])
 	static const char *const kinds[] = {"easy as hard", "hard as easy", "easy as other easy",
 					    "hard as other hard"};
 	const struct mea_tables *t = &e->test;
-	const char *net = text_of(e, "main", "net");
-	struct mea_paper p = mea_paper_figures(net ? net : e->b->name,
-					       e->cifar100 ? "CIFAR-100" : "", e->b->n_hard);
+	struct mea_paper p = paper_of(e);
 	size_t kind[4] = {t->easy_as_hard, t->hard_as_easy, t->easy_as_easy, t->hard_as_hard};
 	size_t images = t->f.images, errors = images - t->f.main_right;
 	int n = 0;
@@ -84,36 +97,60 @@ static int cells_of(const struct eval *e, struct cell c[CELLS_MAX])
 	return n;
 }
 
-static void number(double v)
+static void number(double v, int width)
 {
 	if (isnan(v))
-		printf(" %8s", "-");
+		printf(" %*s", width, "-");
 	else
-		printf(" %8.2f", v);
+		printf(" %*.2f", width, v);
 }
 
-/* Tables IV and V: a row a bundle. */
+static void print_row(const char *name, int hard, const double v[6])
+{
+	printf("  %-38s %5d", name, hard);
+	for (int i = 0; i < 6; i++)
+		number(v[i], 8);
+	putchar('\n');
+}
+
+/* A row of tables IV and V, and below it the paper's. */
+static void print_choice(const struct eval *e)
+{
+	const struct mea_tables *tr = &e->train, *te = &e->test;
+	const char *join = edge_text(e, "join"), *choice = edge_text(e, "choice");
+	struct mea_paper p = paper_of(e);
+	char name[80];
+
+	snprintf(name, sizeof(name), "%.32s%s%s%s", e->b->name, join ? ", " : "", join ? join : "",
+		 choice && !strcmp(choice, "random") ? ", random" : "");
+	print_row(name, e->b->n_hard,
+		  (const double[]){percent(te->f.detected, te->f.images),
+				   percent(tr->f.main_right_on_hard, tr->f.hard_images),
+				   percent(tr->f.extension_right_on_hard, tr->f.hard_images),
+				   percent(te->f.main_right_on_hard, te->f.hard_images),
+				   percent(te->f.extension_right_on_hard, te->f.hard_images),
+				   percent(te->f.cascade_right, te->f.images)});
+	print_row("  the paper's", e->b->n_hard,
+		  (const double[]){p.detection, p.train_main, p.train_meanet, p.test_main,
+				   p.test_meanet, p.all_meanet});
+}
+
 static void print_choices(const struct eval *e, int n)
 {
-	printf("\nIV and V: choice of classes and extension (%%)\n  %-34s %8s %8s %8s %8s %8s\n",
-	       "bundle", "hard", "detected", "main", "ext.", "MEANet");
-	for (int i = 0; i < n; i++) {
-		const struct mea_tables *t = &e[i].test;
-		const char *join = text_of(&e[i], "edge", "join");
-		char name[80];
+	bool any = false;
 
-		if (!e[i].b->n_hard)
-			continue;
-		snprintf(name, sizeof(name), "%.40s%s%s", e[i].b->name, join ? ", " : "",
-			 join ? join : "");
-		printf("  %-34s %8d", name, e[i].b->n_hard);
-		number(percent(t->f.detected, t->f.images));
-		number(percent(t->f.main_right_on_hard, t->f.hard_images));
-		number(percent(t->f.extension_right_on_hard, t->f.hard_images));
-		number(percent(t->f.cascade_right, t->f.images));
-		putchar('\n');
-	}
-	puts("  (main, ext.: test images of hard classes; MEANet: all test images)");
+	for (int i = 0; i < n; i++)
+		any = any || e[i].b->n_hard;
+	if (!any)
+		return;
+	printf("\nIV and V: choice of classes and extension (%%)\n"
+	       "  %-38s %5s %8s %8s %8s %8s %8s %8s\n",
+	       "bundle", "hard", "detected", "tr.main", "tr.ext.", "main", "ext.", "MEANet");
+	for (int i = 0; i < n; i++)
+		if (e[i].b->n_hard)
+			print_choice(&e[i]);
+	puts("  (tr., main, ext.: training and test images of hard classes; MEANet: all test "
+	     "images)");
 }
 
 void eval_print(const struct eval *e, int n)
@@ -131,8 +168,8 @@ void eval_print(const struct eval *e, int n)
 				printf("\n%-44s %8s %8s\n", c[j].table, "here", "paper");
 			table = c[j].table;
 			printf("  %-42s", c[j].name);
-			number(c[j].ours);
-			number(c[j].paper);
+			number(c[j].ours, 8);
+			number(c[j].paper, 8);
 			putchar('\n');
 		}
 	}
@@ -158,12 +195,14 @@ int eval_json(const struct eval *e, int n)
 								 c[j].table, "figure", c[j].name,
 								 "here", real(c[j].ours), "paper",
 								 real(c[j].paper)));
-		json_array_append_new(
-			list, json_pack("{s:o, s:i, s:i, s:I, s:I, s:o}", "bundle",
-					tool_text(e[i].b->name), "classes", e[i].b->n_classes,
-					"hard", e[i].b->n_hard, "train_images",
-					(json_int_t)e[i].train.f.images, "test_images",
-					(json_int_t)e[i].test.f.images, "figures", figures));
+		json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s?, s:s?, s:I, s:I, s:o}",
+						      "bundle", tool_text(e[i].b->name), "classes",
+						      e[i].b->n_classes, "hard", e[i].b->n_hard,
+						      "choice", edge_text(&e[i], "choice"), "join",
+						      edge_text(&e[i], "join"), "train_images",
+						      (json_int_t)e[i].train.f.images,
+						      "test_images", (json_int_t)e[i].test.f.images,
+						      "figures", figures));
 	}
 	return tool_print_json(json_pack("{s:o}", "bundles", list));
 }

@@ -39,6 +39,7 @@ enum {
 	OPT_EVERY,
 	OPT_KEEP,
 	OPT_HARD,
+	OPT_CHOOSE,
 	OPT_JOIN,
 	OPT_NO_ADAPTIVE,
 	OPT_QUANTIZE
@@ -85,6 +86,8 @@ static const struct argp_option options[] = {
 	 "these, which it knows",
 	 5},
 	{"hard", OPT_HARD, "N", 0, "edge: how many classes are hard (half)", 5},
+	{"choose", OPT_CHOOSE, "HOW", 0,
+	 "edge: those of least precision, or a control: at random (precision)", 5},
 	{"join", OPT_JOIN, "HOW", 0, "edge: features and adaptive block by sum or concat (sum)", 5},
 	{"no-adaptive", OPT_NO_ADAPTIVE, NULL, 0, "edge: a control without that block", 5},
 	{0},
@@ -156,6 +159,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	static const char *const stages[] = {"main", "edge", "cloud", "joint", NULL};
 	static const char *const joins[] = {"sum", "concat", NULL};
+	static const char *const choices[] = {"precision", "random", NULL};
 	struct train *t = state->input;
 
 	switch (key) {
@@ -188,6 +192,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_HARD:
 		t->hard = (int)tool_number(state, "--hard", arg, 2, 4096);
+		return 0;
+	case OPT_CHOOSE:
+		t->random = tool_choice(state, "--choose", arg, choices);
 		return 0;
 	case OPT_JOIN:
 		t->concat = tool_choice(state, "--join", arg, joins);

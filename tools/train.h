@@ -17,6 +17,7 @@ struct train {
 	struct mea_recipe recipe;
 	int hard; /* hard classes; 0: half */
 	bool concat, no_adaptive;
+	bool random; /* a control: hard classes are chosen at random */
 	bool resume, verbose, quantize;
 	int every;   /* seconds between checkpoints */
 	int threads; /* 0: as OpenMP has it */

@@ -69,7 +69,10 @@ static int choose_hard(const struct train *t, struct edge *e)
 		     : mea_predict(NULL, &e->main, &t->held, t->recipe.bf16, NULL, logits);
 	if (!rc) {
 		mea_class_precision(&t->held, logits, classes, e->precision);
-		mea_hard_classes(e->precision, classes, e->n_hard, e->hard);
+		if (t->random)
+			mea_random_classes(t->recipe.seed, classes, e->n_hard, e->hard);
+		else
+			mea_hard_classes(e->precision, classes, e->n_hard, e->hard);
 		mea_mean_entropies(&t->held, logits, classes, &e->correct, &e->wrong);
 		for (int c = 0; c < classes; c++)
 			e->map[c] = -1;

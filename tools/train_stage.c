@@ -47,8 +47,9 @@ int train_fit(struct train *t, struct mea_fit *f)
 	char what[256];
 	int rc;
 
-	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s", stage_names[t->stage], t->net,
+	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s%s", stage_names[t->stage], t->net,
 		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
+		 t->random ? " random classes" : "",
 		 t->keep      ? " going on"
 		 : t->teacher ? " taught"
 			      : "",
@@ -111,11 +112,13 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(doc, "training", all);
 	}
 	json_object_set_new(o, "net", json_string(t->net));
-	if (t->stage == STAGE_EDGE || t->stage == STAGE_JOINT)
+	if (t->stage == STAGE_EDGE || t->stage == STAGE_JOINT) {
 		json_object_set_new(o, "join",
 				    json_string(t->no_adaptive ? "no adaptive block"
 						: t->concat    ? "concat"
 							       : "sum"));
+		json_object_set_new(o, "choice", json_string(t->random ? "random" : "precision"));
+	}
 	json_object_set_new(o, "images", json_integer((json_int_t)t->kept.n));
 	json_object_set_new(o, "held_out", json_integer((json_int_t)t->held.n));
 	json_object_set_new(o, "epochs", json_integer(r->epochs));

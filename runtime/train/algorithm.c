@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "meanet/exits.h"
+#include "train/rng.h"
+
+#define PURPOSE_CLASSES 5
 
 static int label_of(const struct mea_pick *p, size_t i)
 {
@@ -42,6 +45,17 @@ void mea_hard_classes(const double *precision, int classes, int n, int *hard)
 		if (lower < n)
 			hard[found++] = c;
 	}
+}
+
+void mea_random_classes(uint64_t seed, int classes, int n, int *hard)
+{
+	struct mea_rng r = mea_rng_at(seed, PURPOSE_CLASSES, 0, 0);
+	int found = 0;
+
+	/* Of the classes left, each is as likely as any other. */
+	for (int c = 0; c < classes && found < n; c++)
+		if ((int)mea_rng_below(&r, (uint32_t)(classes - c)) < n - found)
+			hard[found++] = c;
 }
 
 void mea_mean_entropies(const struct mea_pick *p, const float *logits, int classes, double *correct,

@@ -17,6 +17,9 @@ void mea_class_precision(const struct mea_pick *p, const float *logits, int clas
  * numbers: hard[] is the class dictionary. */
 void mea_hard_classes(const double *precision, int classes, int n, int *hard);
 
+/* n classes at random, in the order of their numbers: the control that table IV has. */
+void mea_random_classes(uint64_t seed, int classes, int n, int *hard);
+
 /* Mean entropy in nats of right and of wrong answers; NaN where there are none. */
 void mea_mean_entropies(const struct mea_pick *p, const float *logits, int classes, double *correct,
 			double *wrong);

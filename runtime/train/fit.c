@@ -27,7 +27,10 @@ float mea_schedule_rate(enum mea_schedule s, float top, int64_t step, int64_t to
 	case MEA_COSINE:
 		return (float)(top * 0.5 * (1 + cos(3.141592653589793 * x)));
 	case MEA_STEPS:
-		return top * (x < 0.6 ? 1.0f : x < 0.8 ? 0.1f : 0.01f);
+		return top * (x < 3 / 9.0   ? 1.0f
+			      : x < 6 / 9.0 ? 0.1f
+			      : x < 8 / 9.0 ? 0.01f
+					    : 0.001f);
 	default:
 		return (float)(top * (x < 0.25 ? x / 0.25 : (1 - x) / 0.75));
 	}

@@ -32,7 +32,8 @@ struct mea_recipe {
 };
 
 /* The learning rate of step number `step` of `total`: one-cycle climbs for a quarter of the time
- * and then falls to 0, both linearly; cosine starts at once; steps divides by 10 at 60 and 80 %. */
+ * and then falls to 0, both linearly; cosine starts at once; steps divides by 10 after 3, 6 and 8
+ * ninths, as the paper does at epochs 60, 120 and 160 of 180. */
 float mea_schedule_rate(enum mea_schedule s, float top, int64_t step, int64_t total);
 
 /* A network with the weights that are trained, or used. */

@@ -23,14 +23,15 @@ void mea_tables_add(struct mea_tables *t, const struct mea_bundle *b, const floa
 
 /*
  * Figures of the paper in percent for a network, or a bundle with its name in its own, on CIFAR-100
- * with that many hard classes; NaN where it has none. (Long et al., ICDCS 2021: tables II to V and
- * figure 5.)
+ * or ImageNet with that many hard classes, chosen by precision or at random; NaN where it has none.
+ * (Long et al., ICDCS 2021: tables II to V and figure 5, of which it does not say which network it
+ * shows; the shares times the error rate are those of the networks here.)
  */
 struct mea_paper {
 	double train_main, train_meanet, test_main, test_meanet; /* table II, or V */
 	double all_main, all_meanet, detection;			 /* table III, or IV */
 	double errors[4];					 /* figure 5 */
 };
-struct mea_paper mea_paper_figures(const char *net, const char *data, int hard);
+struct mea_paper mea_paper_figures(const char *net, const char *data, int hard, bool random);
 
 #endif

@@ -42,6 +42,12 @@ ok "an edge's checkpoint is of one main" fails 1 "is of another training" $E --r
 ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32 --smoothing 0.1 --cutout 4 --mixup 0.2
 ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
 ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
+cp -r "$T/b" "$T/random"
+ok "hard classes at random" run 0 train edge --net resnet8-a $S --epochs 1 --out "$T/random" --hard 10 --choose random
+hard_of() {
+	for i in 0 1 2 3 4 5 6 7 8 9; do "$HELPER" json "$1/bundle.json" hard_classes.$i; done
+}
+ok "are others" test "$(hard_of "$T/random")" != "$(hard_of "$T/b")"
 
 cp -r "$T/b" "$T/j"
 ok "jointly" run 0 train joint --net resnet8-a $S --epochs 1 --out "$T/j" --hard 10 -v
@@ -62,15 +68,19 @@ ok "--keep for main" fails 2 "--keep is for the edge" train main --net resnet8-a
 ok "nothing kept there" fails 1 "$T/none" train edge --net resnet8-a $S --keep "$T/none" --out "$T/n"
 
 # --- the paper's tables ---------------------------------------------------------------------
-ok "eval" run 0 eval "$T/b" "$T/pupil" --data "$D" --threads 1
+ok "eval" run 0 eval "$T/b" "$T/pupil" "$T/random" --data "$D" --threads 1
 ok "table II" says "test, main among hard classes"
 ok "table III" says "easy/hard detection"
 ok "figure 5" says "hard as other hard"
 ok "the cloud" says "edge and cloud"
 ok "tables IV and V" says "pupil, no adaptive block"
+ok "a random choice" says "sum, random"
+ok "the paper's beside each" test "$(grep -c "the paper's  " "$T/out")" -eq 3
 ok "as JSON" run 0 eval "$T/b" --data "$D" --threads 1 --json
 ok "images of both splits" is bundles.0.train_images 648
 ok "test images" is bundles.0.test_images 100
+ok "how classes were chosen" is bundles.0.choice precision
+ok "how blocks are joined" is bundles.0.join sum
 ok "no figure of the paper for glyphs" is bundles.0.figures.0.paper null
 ok "eval without data" fails 2 "--data DIR is missing" eval "$T/b"
 ok "eval without bundle" fails 2 "which BUNDLE" eval --data "$D"
@@ -134,6 +144,30 @@ ok "a damaged image" fails 1 "square/3.png" eval "$T/f" --data "$F" --threads 1
 rm -r "$F/train/square"
 ok "one class only" fails 1 "nothing to tell apart" train main --net resnet8-a $W --out "$T/x"
 
+# --- CIFAR-10's records: one label, several files -----------------------------------------------
+C=$T/ten
+mkdir "$C"
+# ten FILE FIRST N: glyphs as its records, with labels 0 to 9 in turn.
+ten() {
+	for ((i = $2; i < $2 + $3; i++)); do
+		printf "\\x0$((i % 10))"
+		tail -c +$((i * 3074 + 3)) "$D/train.bin" | head -c 3072
+	done >"$C/$1"
+}
+ten data_batch_1.bin 0 60
+ten data_batch_2.bin 60 40
+ten test_batch.bin 100 30
+printf '%s\n' airplane automobile bird cat deer dog frog horse ship truck >"$C/batches.meta.txt"
+W="--data $C --batch 8 --threads 1 --epochs 1 --rate 0.01"
+ok "main on CIFAR-10" run 0 train main --net resnet8-a $W --out "$T/ten"
+ok "edge on CIFAR-10" run 0 train edge --net resnet8-a $W --out "$T/ten"
+ok "eval on CIFAR-10" run 0 eval "$T/ten" --data "$C" --threads 1 --json
+ok "its classes" is bundles.0.classes 10
+ok "half of them are hard" is bundles.0.hard 5
+ok "images of both files" is bundles.0.train_images 90
+printf '\x0b' | dd of="$C/data_batch_2.bin" bs=1 seek=$((3073 * 7)) conv=notrunc status=none
+ok "a class that is none" fails 1 "data_batch_2.bin" train main --net resnet8-a $W --out "$T/x"
+
 # --- wrong input -----------------------------------------------------------------------------
 ok "no stage" fails 2 "which stage" train --net resnet8-a $S --out "$T/x"
 ok "unknown stage" fails 2 "stage: 'side'" train side --net resnet8-a $S --out "$T/x"
@@ -167,5 +201,6 @@ done
 for o in --rate --decay --momentum --smoothing --average --share --temperature --mixup; do
 	ok "$o x" fails 2 "$o: 'x' is not a number" $M --out "$T/x" $o=x
 done
+ok "unknown choice" fails 2 "--choose: 'best'" train edge --net resnet8-a $S --out "$T/x" --choose best
 ok "unknown type" fails 2 "--type: 'f16'" $M --out "$T/x" --type f16
 done_testing

@@ -67,14 +67,20 @@ Test(tables, counts)
 
 Test(tables, paper)
 {
-	struct mea_paper p = mea_paper_figures("resnet32-b", "CIFAR-100", 50);
+	struct mea_paper p = mea_paper_figures("resnet32-b", "CIFAR-100", 50, false);
 
 	cr_assert_float_eq(p.all_meanet, 67.80, 1e-9);
 	cr_assert_float_eq(p.errors[0] + p.errors[1] + p.errors[2] + p.errors[3], 100, 1e-9);
-	p = mea_paper_figures("cifar100-resnet32-a", "CIFAR-100", 70);
+	p = mea_paper_figures("cifar100-resnet32-a", "CIFAR-100", 70, false);
 	cr_assert_float_eq(p.test_main, 54.53, 1e-9);
-	p = mea_paper_figures("resnet32-b", "glyphs", 50);
+	p = mea_paper_figures("resnet32-a", "CIFAR-100", 50, true);
+	cr_assert_float_eq(p.detection, 81.77, 1e-9);
+	p = mea_paper_figures("resnet18-b", "ImageNet", 500, false);
+	cr_assert_float_eq(p.test_meanet, 64.95, 1e-9);
+	p = mea_paper_figures("resnet32-b", "CIFAR-100", 50, true);
+	cr_assert(isnan(p.detection));
+	p = mea_paper_figures("resnet32-b", "glyphs", 50, false);
 	cr_assert(isnan(p.all_meanet));
-	p = mea_paper_figures(NULL, "CIFAR-100", 50);
+	p = mea_paper_figures(NULL, "CIFAR-100", 50, false);
 	cr_assert(isnan(p.test_main));
 }
