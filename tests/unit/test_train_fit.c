@@ -20,19 +20,6 @@ Test(fit, learns)
 	close_rig(&r);
 }
 
-/* A teacher of other random weights. */
-static void fresh_teacher(struct rig *r)
-{
-	struct mea_net_task task = {SIDE, SIDE, CLASSES, 0, false, false, 77};
-	struct mea_graph *g;
-
-	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
-	cr_assert_eq(mea_tmodel_new(g, mean, std, &r->teacher), 0);
-	r->fit.teacher = &r->teacher;
-	r->recipe.share = 0.7f;
-	r->recipe.temperature = 4;
-}
-
 /* Stopped after every step in turn and taken up by fresh weights: the same bits. With views, a
  * teacher's answers are kept, and those of the time before the stop are not: it is asked again. */
 static void resume_everywhere(bool bf16, int views, float average)

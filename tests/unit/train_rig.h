@@ -113,6 +113,19 @@ BUILD void open_rig(struct rig *r, bool bf16)
 	fresh_net(r);
 }
 
+/* A teacher of other random weights. */
+BUILD void fresh_teacher(struct rig *r)
+{
+	struct mea_net_task task = {SIDE, SIDE, CLASSES, 0, false, false, 77};
+	struct mea_graph *g;
+
+	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r->teacher), 0);
+	r->fit.teacher = &r->teacher;
+	r->recipe.share = 0.7f;
+	r->recipe.temperature = 4;
+}
+
 BUILD void close_rig(struct rig *r)
 {
 	unlink(r->path);
