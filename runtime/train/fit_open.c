@@ -114,7 +114,7 @@ static int keep_answers(struct run *r)
 
 	if (!r->f->teacher || !c->views)
 		return 0;
-	r->answers = malloc((size_t)r->local * (size_t)r->f->outputs * sizeof(*r->answers));
+	r->answers = malloc((size_t)c->batch * (size_t)r->f->outputs * sizeof(*r->answers));
 	rc = mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
 	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
 }

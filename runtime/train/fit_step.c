@@ -23,10 +23,34 @@ static void fill(struct run *r, struct mea_batch *b, const int *map)
 		       (size_t)r->at.step);
 }
 
-/* This rank's images of the batch, as numbers of kept. */
+/* Images of the whole batch, as numbers of kept. */
 static const uint32_t *images(const struct run *r)
 {
-	return r->order + r->at.step * r->batch.whole + r->batch.first;
+	return r->order + r->at.step * r->batch.whole;
+}
+
+/* This rank's teacher has answered its slice. All ranks keep all answers: the next time an image
+ * comes in this view it may be another's. */
+static int keep_answers(struct run *r)
+{
+	size_t k = (size_t)r->f->outputs, n = (size_t)r->batch.whole * k;
+	int rc;
+
+	memset(r->answers, 0, n * sizeof(*r->answers));
+	memcpy(r->answers + (size_t)r->batch.first * k, mea_tnet_output_data(r->t[TEACHER], 0),
+	       (size_t)r->batch.n * k * sizeof(*r->answers));
+	rc = mea_team_sum_f32(r->f->team, n, r->answers);
+	if (!rc)
+		mea_views_put(r->views, view(r), images(r), r->batch.whole, r->answers);
+	return rc;
+}
+
+/* What the teacher says of this rank's slice. */
+static const float *answers(const struct run *r)
+{
+	if (!r->views)
+		return mea_tnet_output_data(r->t[TEACHER], 0);
+	return r->answers + (size_t)r->batch.first * (size_t)r->f->outputs;
 }
 
 static int forward(struct run *r)
@@ -35,7 +59,7 @@ static int forward(struct run *r)
 	size_t pixels = (size_t)r->batch.n * (size_t)s->width * (size_t)s->height;
 	static const int turn[NETS] = {FRONT, TEACHER, NET};
 	bool answered = r->views &&
-			mea_views_get(r->views, view(r), images(r), r->batch.n, r->answers);
+			mea_views_get(r->views, view(r), images(r), r->batch.whole, r->answers);
 
 	for (int i = 0; i < NETS; i++) {
 		int k = turn[i], rc;
@@ -48,12 +72,7 @@ static int forward(struct run *r)
 		if (rc)
 			return rc;
 	}
-	if (r->views && !answered) {
-		memcpy(r->answers, mea_tnet_output_data(r->t[TEACHER], 0),
-		       (size_t)r->batch.n * (size_t)r->f->outputs * sizeof(*r->answers));
-		mea_views_put(r->views, view(r), images(r), r->batch.n, r->answers);
-	}
-	return 0;
+	return r->views && !answered ? keep_answers(r) : 0;
 }
 
 /* The network's loss and, when joint, the front's, with equal weight, summed over this rank's
@@ -67,7 +86,7 @@ static double losses(struct run *r)
 	double loss;
 
 	if (r->t[TEACHER])
-		goal.teacher = r->views ? r->answers : mea_tnet_output_data(r->t[TEACHER], 0);
+		goal.teacher = answers(r);
 	loss = mea_loss(r->local, r->f->outputs, mea_tnet_output_data(r->t[NET], 0), &goal, part,
 			mea_tnet_output_grad(r->t[NET], 0));
 	if (r->f->joint) {
