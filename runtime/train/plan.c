@@ -147,11 +147,10 @@ static int plan_backward(struct mea_tnet *t)
 
 /* --- placing ------------------------------------------------------------------ */
 
-static const struct mea_tnet *sorted; /* qsort() has no context */
-
-static int by_size(const void *a, const void *b)
+static int by_size(const void *a, const void *b, void *net)
 {
-	const struct tbuf *x = &sorted->bufs[*(const int *)a], *y = &sorted->bufs[*(const int *)b];
+	const struct tbuf *bufs = ((const struct mea_tnet *)net)->bufs;
+	const struct tbuf *x = &bufs[*(const int *)a], *y = &bufs[*(const int *)b];
 
 	if (x->bytes != y->bytes)
 		return x->bytes < y->bytes ? 1 : -1;
@@ -187,8 +186,7 @@ static int place_all(struct mea_tnet *t)
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	for (int i = 0; i < t->n_bufs; i++)
 		order[i] = i;
-	sorted = t;
-	qsort(order, (size_t)t->n_bufs, sizeof(*order), by_size);
+	qsort_r(order, (size_t)t->n_bufs, sizeof(*order), by_size, t);
 	for (int i = 0; i < t->n_bufs; i++) {
 		struct tbuf *b = &t->bufs[order[i]];
 
