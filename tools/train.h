@@ -8,14 +8,15 @@
 #include "tool.h"
 #include "train/fit.h"
 
-enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT };
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT, STAGE_INIT };
 
 struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
 	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
-	int hard; /* hard classes; 0: half */
+	int hard;	   /* hard classes; 0: half */
+	int size, classes; /* init: side of the images, outputs of main */
 	bool concat, no_adaptive;
 	bool resume, verbose;
 	int every;   /* seconds between checkpoints */
@@ -40,6 +41,7 @@ int train_fit(struct train *t, struct mea_fit *f);
 
 int train_edge(struct train *t);
 int train_new(struct train *t);
+int train_init(struct train *t);
 
 /* The bundle's document in folder t->out: that which is there, or an empty one. */
 int train_open_document(const struct train *t, json_t **doc);

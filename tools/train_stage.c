@@ -291,6 +291,8 @@ int train_stage_run(struct train *t)
 {
 	int width, height, rc = folder_make(t->out);
 
+	if (!rc && t->stage == STAGE_INIT)
+		return train_init(t);
 	if (!rc)
 		rc = image_size(t, &width, &height);
 	if (!rc)
