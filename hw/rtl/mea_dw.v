@@ -59,6 +59,8 @@ module mea_dw #(
 	// to the requantiser: sums, parameters with wgt_data, fields of the command
 	output wire                sum_valid,
 	output wire [COLS*20-1:0]  sum,
+	// how many wait
+	output wire [4:0]          sum_level,
 	input  wire                sum_ready,
 	output reg                 par_wen,
 	output reg  [2:0]          par_index,
@@ -80,8 +82,9 @@ module mea_dw #(
 	reg        walking;
 	reg [7:0]  pad_value;
 	reg [3:0]  in_sub, sx1, sy1;
-	reg [11:0] ow1, oh1, in_w, in_h;
-	reg [ACT_AW-1:0] in_row;
+	reg [11:0] ow1, oh1, in_w, in_h, wrap_rows;
+	// address steps from row to row, and from the ring's last row to its first
+	reg [ACT_AW-1:0] in_row, row_back;
 	reg        wbank;
 
 	reg        s1, loading, retiring;
@@ -121,7 +124,12 @@ module mea_dw #(
 	assign act_ren  = walking && space && in_map;
 	assign act_addr = addr;
 
+	// The ring of rows ends with this one.
+	wire wrap = iy + 13'd1 == {1'b0, wrap_rows};
+	wire [ACT_AW-1:0] row_next = row_addr + (wrap ? row_back : in_row);
+
 	wire [19:0] head_row  = head[`MEA_F_CONV_IN_ROW];
+	wire [19:0] head_ring = head[`MEA_F_CONV_IN_PLANE];
 	wire [19:0] head_base = head[`MEA_F_CONV_IN_BASE];
 	wire [7:0]  head_l = head[`MEA_F_CONV_PAD_L];
 	wire [7:0]  head_t = head[`MEA_F_CONV_PAD_T];
@@ -149,7 +157,9 @@ module mea_dw #(
 			oh1       <= head[`MEA_F_CONV_OUT_H] - 12'd1;
 			in_w      <= head[`MEA_F_CONV_IN_W];
 			in_h      <= head[`MEA_F_CONV_IN_H];
+			wrap_rows <= head[`MEA_F_CONV_WRAP_ROWS];
 			in_row    <= head_row[ACT_AW-1:0];
+			row_back  <= head_row[ACT_AW-1:0] - head_ring[ACT_AW-1:0];
 			wbank     <= !wbank;
 			addr      <= head_base[ACT_AW-1:0];
 			row_addr  <= head_base[ACT_AW-1:0];
@@ -179,9 +189,9 @@ module mea_dw #(
 				{r1, r2, e1, e2} <= {r0, r1, e0, e1};
 				if (r0)
 					ys <= ys + 12'd1;
-				addr <= in_y ? row_addr + in_row : row_addr;
+				addr <= in_y ? row_next : row_addr;
 				if (in_y)
-					row_addr <= row_addr + in_row;
+					row_addr <= row_next;
 				if (e2)
 					walking <= 1'b0;
 			end
@@ -305,7 +315,8 @@ module mea_dw #(
 		.w_data(wgt_data),
 		.valid(!columns_empty && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
 		.mask(column[CW-3 -: 3]), .bank(column[CW-2]), .last(column[CW-1]),
-		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_last(sum_last),
+		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_level(sum_level),
+		.sum_last(sum_last),
 		.sum_ready(sum_ready), .busy(busy_mac)
 	);
 	assign sum_valid = mac_valid && active;

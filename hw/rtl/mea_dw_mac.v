@@ -36,12 +36,13 @@ module mea_dw_mac #(
 	output wire                sum_valid,
 	// 20 bits per lane: nine products of int8 fit
 	output wire [COLS*20-1:0]  sum,
+	output wire [4:0]          sum_level,
 	output wire                sum_last,
 	input  wire                sum_ready,
 
 	output wire                busy
 );
-	localparam DEPTH = 8;
+	localparam DEPTH = 16;
 	// kernel columns and rows that work in one cycle
 	localparam NX = TAPS == 9 ? 3 : 1;
 	localparam NY = TAPS == 1 ? 1 : 3;
@@ -54,7 +55,7 @@ module mea_dw_mac #(
 	wire [1:0] kx = pending[2] ? 2'd2 : pending[1] ? 2'd1 : 2'd0;
 	wire [2:0] now = NX == 3 ? pending : pending[2] ? 3'b100 : pending[1] ? 3'b010 : pending & 3'b001;
 	wire ky_last = NY == 3 || ky == 2'd2;
-	wire [3:0] level;
+	wire [4:0] level;
 	// Three stages may each be about to end an output.
 	wire room = level < DEPTH - 4;
 	wire go   = valid && room && pending != 3'b000;
@@ -175,6 +176,7 @@ module mea_dw_mac #(
 	);
 	wire unused = &{sums_full, c_row, w_row};
 	assign sum_valid = !sums_empty;
+	assign sum_level = level;
 endmodule
 
 `resetall

@@ -53,6 +53,7 @@ struct mea_plan {
 	uint8_t *weights;
 	size_t weight_bytes;  /* multiple of 64 */
 	size_t scratch_bytes; /* multiple of 64; 0 when all stays on chip */
+	bool rereads;	      /* the job reads outputs that it has stored */
 	struct mea_layout in[MEA_PLAN_MAX_IO], out[MEA_PLAN_MAX_IO];
 	int n_in, n_out;
 	uint64_t macs;
