@@ -282,17 +282,20 @@ static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct s
 }
 
 /* K blocks that fit in half the weight memory, so that the next chunk can load
- * while this one works: as many in each chunk, because the shortest must cover the
- * load of the longest. Whole words of channels, as a command starts at one. */
+ * while this one works. If they are not all, a third, so that unequal chunks do not get
+ * into each other's way at the memory's end, and as many in each chunk, because the
+ * shortest must cover the load of the longest. Whole words of channels, as a command
+ * starts at one. */
 static int chunk_blocks(const struct emit *e, const struct mea_qlayer *l, int k_blocks)
 {
-	int subs = e->hw->lanes / e->hw->rows;
-	int room = e->hw->wgt_words / 2 - PARAM_WORDS;
-	int n = room / (l->kh * l->kw * e->hw->rows / 2);
+	int subs = e->hw->lanes / e->hw->rows, tile = l->kh * l->kw * e->hw->rows / 2;
+	int half = (e->hw->wgt_words / 2 - PARAM_WORDS) / tile / subs * subs;
+	int n = (e->hw->wgt_words / 3 - PARAM_WORDS) / tile / subs * subs;
 
-	if (n >= k_blocks)
+	if (half >= k_blocks)
 		return k_blocks;
-	n = n / subs * subs;
+	if (n < 1)
+		return half;
 	return mea_div_up(mea_div_up(k_blocks, mea_div_up(k_blocks, n)), subs) * subs;
 }
 
