@@ -85,7 +85,8 @@ static int load_inputs(struct emit *e, const struct mea_qlayer *l)
 	return 0;
 }
 
-static int finish_layer(struct emit *e, const struct mea_qlayer *l)
+/* last: the layer ends its unit; before that no record of it says anything. */
+static int finish_layer(struct emit *e, const struct mea_qlayer *l, bool last)
 {
 	const struct place *pl = &e->place[l->out];
 	const struct mea_qtensor *t = &e->net->tensors[l->out];
@@ -96,7 +97,7 @@ static int finish_layer(struct emit *e, const struct mea_qlayer *l)
 		if (rc < 0)
 			return rc;
 	}
-	if (e->profile) {
+	if (e->profile && last) {
 		rc = mea_queue_add(&e->qs, Q_STORE, MEA_OP_SNAP, e->layer);
 		if (rc < 0)
 			return rc;
@@ -105,7 +106,6 @@ static int finish_layer(struct emit *e, const struct mea_qlayer *l)
 			(uint32_t)(e->layer + 1) * MEA_RECORD_BYTES);
 		mea_queue_sync(&e->qs, Q_COMPUTE, e->qs.q[Q_COMPUTE].n - 1, Q_STORE, rc);
 		mea_queue_sync(&e->qs, Q_DEPTHWISE, e->qs.q[Q_DEPTHWISE].n - 1, Q_STORE, rc);
-		e->p->n_records++;
 	}
 	return 0;
 }
@@ -127,7 +127,7 @@ static int emit_all(struct emit *e)
 		rc = u->depth >= 0 ? mea_emit_fused(e, u) : mea_emit_layer(e, u);
 		for (int k = u->first; rc == 0 && k < u->first + u->n; k++) {
 			e->layer = k;
-			rc = finish_layer(e, &net->layers[k]);
+			rc = finish_layer(e, &net->layers[k], k == u->first + u->n - 1);
 		}
 		if (rc < 0)
 			return rc;
@@ -186,11 +186,17 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	e.p = calloc(1, sizeof(*e.p));
 	if (!e.p)
 		return mea_fail(MEA_ENOMEM, "planner: out of memory");
-	rc = mea_place(&e);
+	if (profile) {
+		e.p->n_records = net->n_layers;
+		e.p->layer_end = calloc((size_t)net->n_layers, sizeof(*e.p->layer_end));
+	}
+	rc = profile && !e.p->layer_end ? mea_fail(MEA_ENOMEM, "planner: out of memory")
+					: mea_place(&e);
 	if (rc == 0)
 		rc = emit_all(&e);
 	if (rc == 0) {
 		e.p->weight_bytes = (e.p->weight_bytes + 63) / 64 * 64;
+		mea_time(hw, &e.qs, e.p);
 		sum_up(&e);
 		*out = e.p;
 	} else {
@@ -211,5 +217,6 @@ void mea_plan_free(struct mea_plan *p)
 		return;
 	free(p->cmd);
 	free(p->weights);
+	free(p->layer_end);
 	free(p);
 }
