@@ -386,14 +386,12 @@ static bool may(const struct emit *e, const struct unit *u, enum how how)
 	}
 }
 
-/* Gives u its buffers with the output there; all is as before when that fails. */
+/* Gives u its buffers with the output there; undo() after a failure. */
 static bool commit(struct emit *e, struct unit *u, enum how how, long *cost)
 {
 	const struct mea_qlayer *l = last_layer(e, u);
 	struct place *out = &e->place[l->out];
 
-	if (!may(e, u, how))
-		return false;
 	if (how == STAY)
 		place_tensor(e, l->out);
 	if (how == STAY && !out->resident) {
@@ -432,6 +430,8 @@ static bool place_unit(struct emit *e, struct unit *u)
 	for (int i = 0; i < 3; i++) {
 		enum how how = orders[fused][i];
 
+		if (!may(e, u, how))
+			continue;
 		if (!commit(e, u, how, &cost)) {
 			undo(e, u, how);
 			continue;

@@ -6,7 +6,9 @@
  * for a smaller scratchpad or weight memory than the device has, so that strips,
  * halos and reloads are tested with small maps.
  *
- *   random_layers CONFIG COUNT [SEED [ONLY]]
+ *   random_layers CONFIG COUNT [SEED [large]]
+ *
+ * large: maps of up to 126 columns, most of the layers inverted residuals.
  *
  * A failure prints the seed of the network; give it as SEED with COUNT 1.
  */
@@ -111,7 +113,7 @@ static int run_device(struct mea_device *d, const struct mea_plan *p, const stru
 }
 
 /* Returns the layers tested, 0 if the planner refused, -1 for a mismatch. */
-static int one(struct mea_device *d, uint64_t seed)
+static int one(struct mea_device *d, uint64_t seed, bool large)
 {
 	struct mea_qnet *n;
 	struct mea_plan *p = NULL;
@@ -122,7 +124,7 @@ static int one(struct mea_device *d, uint64_t seed)
 	uint64_t sum = 0;
 
 	random_seed(seed);
-	n = random_net(false);
+	n = large ? random_large_net() : random_net(false);
 	layers = n->n_layers;
 	if (random_range(0, 1))
 		shrink(&hw);
@@ -159,6 +161,7 @@ int main(int argc, char **argv)
 	const char *config = argc > 1 ? argv[1] : "16x16";
 	long count = argc > 2 ? atol(argv[2]) : 100, tested = 0, refused = 0;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+	bool large = argc > 4 && !strcmp(argv[4], "large");
 	struct mea_device *d = NULL;
 	int bad = 0;
 
@@ -176,7 +179,7 @@ int main(int argc, char **argv)
 			if (mea_device_open(spec, &d) < 0)
 				die(spec);
 		}
-		n = one(d, seed);
+		n = one(d, seed, large);
 		if (n < 0) {
 			printf("# device %s\n", spec);
 			bad = 1;
@@ -186,8 +189,8 @@ int main(int argc, char **argv)
 	}
 	if (d)
 		d->ops->close(d);
-	printf("%s 1 - random layers %s: %ld equal to the reference bit for bit, %ld networks "
+	printf("%s 1 - random %slayers %s: %ld equal to the reference bit for bit, %ld networks "
 	       "refused by the planner\n",
-	       bad ? "not ok" : "ok", config, tested, refused);
+	       bad ? "not ok" : "ok", large ? "large " : "", config, tested, refused);
 	return bad;
 }

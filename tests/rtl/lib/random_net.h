@@ -21,6 +21,9 @@ void *random_alloc(size_t n);
  */
 struct mea_qnet *random_net(bool all_ops);
 
+/* Maps of up to 126 columns and 40 rows: inverted residuals, stems, and other layers. */
+struct mea_qnet *random_large_net(void);
+
 /* Every tensor of n, random inputs and all that follows from them by the reference. */
 int8_t **random_values(const struct mea_qnet *n);
 void random_values_free(const struct mea_qnet *n, int8_t **values);
