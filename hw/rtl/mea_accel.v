@@ -31,7 +31,7 @@ module mea_accel #(
 	// depthwise unit: multipliers per lane (0: none, 1, 3 or 9) and columns of the
 	// widest padded map it takes, a power of two
 	parameter DW_TAPS = 3,
-	parameter DW_LINE = 128,
+	parameter DW_LINE = 512,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (

@@ -401,6 +401,70 @@ struct mea_qnet *random_large_net(void)
 	return n;
 }
 
+/* k x k, padded by k / 2; groups 1 or one for each channel. */
+static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, int groups)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+	const struct mea_qtensor t = n->tensors[in];
+	int ic = t.c / groups, count = oc * k * k * ic;
+
+	l->groups = groups;
+	l->kh = l->kw = k;
+	l->stride_h = l->stride_w = stride;
+	l->pad_t = l->pad_b = l->pad_l = l->pad_r = k / 2;
+	l->out = add_tensor(n, oc, out_dim(t.h, k, stride, k / 2, k / 2),
+			    out_dim(t.w, k, stride, k / 2, k / 2));
+	l->weights = random_alloc((size_t)count);
+	for (int i = 0; i < count; i++)
+		l->weights[i] = (int8_t)random_range(-127, 127);
+	random_params(l, oc, k * k * ic * 128);
+	finish_layer(n, l);
+	return l->out;
+}
+
+/* Average over all pixels, then a fully connected layer. */
+static int exit_layers(struct mea_qnet *n, int in, int classes)
+{
+	const struct mea_qtensor t = n->tensors[in];
+	struct mea_qlayer *l = new_layer(n, in);
+
+	l->op = MEA_Q_AVGPOOL;
+	l->kh = t.h;
+	l->kw = t.w;
+	l->out = add_tensor(n, t.c, 1, 1);
+	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
+	finish_layer(n, l);
+	return square_conv(n, l->out, classes, 1, 1, 1);
+}
+
+struct mea_qnet *random_sized_net(int size)
+{
+	static const struct {
+		int expanded, channels, stride;
+	} block[] = {{0, 16, 1}, {96, 24, 2}, {144, 24, 1}, {144, 32, 2}, {192, 64, 2}};
+	struct mea_qnet *n = random_alloc(sizeof(*n));
+	int x, in;
+
+	all = false;
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
+	n->layers = random_alloc(sizeof(*n->layers) * 24);
+	x = add_tensor(n, 3, size, size);
+	n->inputs[n->n_inputs++] = x;
+	x = square_conv(n, x, 32, 3, 2, 1);
+	for (int i = 0; i < 5; i++) {
+		in = x;
+		if (block[i].expanded)
+			x = square_conv(n, x, block[i].expanded, 1, 1, 1);
+		x = square_conv(n, x, n->tensors[x].c, 3, block[i].stride, n->tensors[x].c);
+		x = pointwise(n, x, block[i].channels,
+			      block[i].stride == 1 && n->tensors[in].c == block[i].channels ? in
+											    : -1);
+	}
+	n->outputs[n->n_outputs++] = exit_layers(n, x, 10);
+	n->outputs[n->n_outputs++] = x;
+	return n;
+}
+
 size_t random_elements(const struct mea_qtensor *t)
 {
 	return (size_t)t->c * t->h * t->w;
