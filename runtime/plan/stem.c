@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The first layer of a network with few input channels: its image streams through the stem
- * memory, a ring of bytes, in pieces of a quarter of it, or of an eighth where rows are long. */
+ * memory, a ring of bytes, in pieces of a quarter of it, or of an eighth where rows are long
+ * or the ring is so large that the first piece would be waited for. */
 #include "plan/emit.h"
 
 #include "error.h"
+
+/* Bytes that the first command may wait for, rather than be short. */
+#define FIRST_PIECE 1024
 
 static int row_bytes(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
@@ -25,7 +29,7 @@ static bool fits(const struct mea_hw *hw, const struct mea_qnet *net, const stru
 
 static int pieces(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l)
 {
-	return fits(hw, net, l, 4, 1) ? 4 : 8;
+	return hw->stem_words * 8 / 4 <= FIRST_PIECE && fits(hw, net, l, 4, 1) ? 4 : 8;
 }
 
 int mea_stem_rows(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l)
