@@ -196,8 +196,10 @@ module mea_dw #(
 					walking <= 1'b0;
 			end
 		end
-		if (rst)
+		if (rst) begin
 			walking <= 1'b0;
+			wbank   <= 1'b0;
+		end
 	end
 	// --- pixel to column ---------------------------------------------------------
 	// The line buffer needs no scrubbing: a column is used only in rows before which
@@ -293,7 +295,6 @@ module mea_dw #(
 		if (rst) begin
 			{loading, active, retiring} <= 3'b000;
 			w_ok  <= 2'b00;
-			wbank <= 1'b0;
 		end
 	end
 
@@ -328,6 +329,48 @@ module mea_dw #(
 		assert (token_take == 3'b000 || head_pop);
 		assert (!head_pop || (head_valid && !illegal));
 	end
+
+	reg f_past;
+	initial f_past = 1'b0;
+	// Rows of the command that are in the line buffer, two and more alike.
+	reg [1:0] f_rows;
+	always @(posedge clk) begin
+		f_past <= 1'b1;
+		if (accept)
+			f_rows <= 2'd0;
+		else if (step && l2 && !f_rows[1])
+			f_rows <= f_rows + 2'd1;
+	end
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	// The requantiser takes only what is shown.
+	always @(posedge clk)
+		`MEA_ENV (!sum_ready || sum_valid || rst);
+	always @(posedge clk)
+		if (f_past) begin
+			// No column is lost, however long the multipliers take.
+			assert ({1'b0, level} + {3'd0, s1 && s1_push} <= DEPTH);
+			// Columns are made of rows of this command only.
+			if (walking && r1)
+				assert (f_rows >= 2'd1);
+			if (walking && r2)
+				assert (f_rows[1]);
+			// No more outputs begin than there are, in a row and in all.
+			if (walking)
+				assert (xs <= {1'b0, ow1} + 13'd1 && ys <= {1'b0, oh1} + 13'd1);
+			// A command begins behind the last read of the one before.
+			assert (!accept || (!walking && !s1));
+			// Parameters change only while no sum needs them.
+			assert (!(wgt_ren && pars) || (!retiring && !active));
+			if (active)
+				assert (retiring && last_q == 9'd0);
+			if (last_q != 9'd0)
+				assert (retiring && !active && (last_q & (last_q - 9'd1)) == 9'd0);
+			cover (walking && r2 && level == DEPTH);
+		end
 `endif
 endmodule
 

@@ -176,6 +176,29 @@ module mea_dw_mac #(
 	);
 	wire unused = &{sums_full, c_row, w_row};
 	assign sum_valid = !sums_empty;
+
+`ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	always @(posedge clk)
+		if (f_past) begin
+			// There is a place for whatever is on its way, so no sum is lost.
+			assert (level + {4'd0, a_valid} + {4'd0, b_valid} + {4'd0, out_valid} < DEPTH);
+			assert (!(out_valid && sums_full));
+			// Each kernel column works once on a column of pixels, the last first.
+			assert ((now & ~pending) == 3'b000);
+			assert (!go || now != 3'b000);
+			assert (!(pop && valid && mask != 3'b000) || (done | now) == (done | mask));
+			cover (level == DEPTH - 5);
+		end
+`endif
 	assign sum_level = level;
 endmodule
 
