@@ -40,10 +40,12 @@ SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-as
 # $(1) configuration, $(2) what its name ends with: "", "-trace" or "-collide",
 # $(3) more Verilator flags
 define sim_rule
+# (Verilator leaves files alone that would not change.)
 $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  VERILATE $(1)$(2)")
 	$$(Q)$(VERILATOR) $(SIM_FLAGS) $(3) $(SIM_PARAMS_$(1)) --Mdir $$(@D) -y $(RTL_DIR) $(RTL_DIR)/mea_accel.v
+	$$(Q)touch $$@
 
 $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/shim.h hw/sim/mea_sim.h hw/isa/mea_isa.h
 	$$(if $$(V),,@echo "  CXX     $$@")

@@ -57,7 +57,7 @@ int mea_hw_reset(struct mea_device *mdev)
 		if (mdev->isolate)
 			mdev->isolate(mdev->drm.dev);
 		else if (!mdev->reset || reset_control_assert(mdev->reset))
-			mdev->loose = true;
+			mdev->loose |= !mea_hw_idle(mdev);	/* no job, no memory to lose */
 		mdev->wedged = true;
 		return ret;
 	}

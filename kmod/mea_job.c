@@ -56,6 +56,30 @@ static struct dma_fence *mea_fence_create(void)
 
 #define to_mea_job(j) container_of(j, struct mea_job, base)
 
+/* What the headers of other kernels have otherwise: see Kbuild. */
+#ifdef MEA_SCHED_START_ERRNO
+#define mea_sched_start(sched)	drm_sched_start(sched, 0)
+#else
+#define mea_sched_start(sched)	drm_sched_start(sched)
+#endif
+
+#ifdef MEA_SCHED_STAT_RESET
+#define MEA_SCHED_STAT_DONE	DRM_GPU_SCHED_STAT_RESET
+#else
+#define MEA_SCHED_STAT_DONE	DRM_GPU_SCHED_STAT_NOMINAL
+#endif
+
+static int mea_sched_job_init(struct mea_job *job, struct drm_file *file)
+{
+	struct mea_file *mfile = file->driver_priv;
+
+#ifdef MEA_SCHED_CLIENT_ID
+	return drm_sched_job_init(&job->base, &mfile->entity, 1, NULL, file->client_id);
+#else
+	return drm_sched_job_init(&job->base, &mfile->entity, 1, NULL);
+#endif
+}
+
 static struct dma_fence *mea_run_job(struct drm_sched_job *sched_job)
 {
 	struct mea_job *job = to_mea_job(sched_job);
@@ -106,10 +130,10 @@ static enum drm_gpu_sched_stat mea_timedout_job(struct drm_sched_job *sched_job)
 		mutex_unlock(&mdev->hw_lock);
 		drm_dev_exit(idx);
 	}
-	drm_sched_start(&mdev->sched);
+	mea_sched_start(&mdev->sched);
 	if (hung)
 		mea_dump(mdev);
-	return DRM_GPU_SCHED_STAT_NOMINAL;
+	return MEA_SCHED_STAT_DONE;
 }
 
 static void mea_job_destroy(struct mea_job *job)
@@ -381,7 +405,6 @@ out_unlock:
 int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct mea_device *mdev = to_mea(drm);
-	struct mea_file *mfile = file->driver_priv;
 	struct drm_mea_submit *args = data;
 	struct drm_syncobj *out_sync = NULL;
 	struct mea_job *job;
@@ -408,7 +431,7 @@ int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 		ret = PTR_ERR(job);
 		goto out_sync;
 	}
-	ret = drm_sched_job_init(&job->base, &mfile->entity, 1, NULL, file->client_id);
+	ret = mea_sched_job_init(job, file);
 	if (ret) {
 		mea_job_destroy(job);
 		goto out_sync;

@@ -55,8 +55,10 @@ if [ "$(id -u)" -ne 0 ]; then
 	}
 fi
 export DEBIAN_FRONTEND=noninteractive
-# A list of packages that is old or was never fetched makes the first try fail.
-$sudo apt-get install -y -q --no-install-recommends $missing >/dev/null 2>&1 || {
-	$sudo apt-get update -q >/dev/null
-	$sudo apt-get install -y -q --no-install-recommends $missing >/dev/null
+# A list of packages that is old or was never fetched makes the first try fail. Another
+# package manager at work (a machine's nightly upgrade, say) is waited for.
+get="$sudo apt-get -q -o DPkg::Lock::Timeout=300"
+$get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
+	$get update >/dev/null
+	$get install -y --no-install-recommends $missing >/dev/null
 }

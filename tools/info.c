@@ -97,7 +97,7 @@ static int add_nets(const struct places *p, const char *dir, const struct mea_bu
 	const struct mea_qnet *nets[2];
 	struct mea_graph *g = NULL;
 	struct mea_model *m = NULL;
-	const char *backend;
+	struct answering who;
 	int rc = 0;
 
 	if (b->files[MEA_NET_MAIN][MEA_INT8].name) {
@@ -106,11 +106,11 @@ static int add_nets(const struct places *p, const char *dir, const struct mea_bu
 			return rc;
 		nets[0] = m->main;
 		nets[1] = m->extension;
-		backend = places_answering(p, nets, m->extension ? 2 : 1);
+		who = places_answering(p, nets, m->extension ? 2 : 1);
 		for (int i = 0; i < 2; i++)
 			if (nets[i])
 				json_object_set_new(out, mea_net_name((enum mea_net)i),
-						    info_qnet(p, nets[i], backend));
+						    info_qnet(p, nets[i], who));
 		mea_model_free(m);
 		return 0;
 	}

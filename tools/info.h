@@ -24,12 +24,16 @@ void places_close(struct places *p);
 /* [{name, available, text}] */
 json_t *info_backends(const struct places *p);
 
-/* The first backend that takes all networks of nets, which is the one that
- * answers; NULL when none does. */
-const char *places_answering(const struct places *p, const struct mea_qnet *const *nets, int n);
+/* Who answers, as a session chooses: the first backend that takes all networks of nets, or
+ * does so with help in what it refuses. Both NULL when none does; help NULL when none is needed. */
+struct answering {
+	struct mea_backend *backend, *help;
+};
+struct answering places_answering(const struct places *p, const struct mea_qnet *const *nets,
+				  int n);
 
 /* {inputs, outputs, macs, weight_bytes, backend, layers: [...]} */
-json_t *info_qnet(const struct places *p, const struct mea_qnet *net, const char *backend);
+json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct answering who);
 
 /* The same for a float graph; its operations do not run on a backend. */
 json_t *info_graph(const struct mea_graph *g);

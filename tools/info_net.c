@@ -55,19 +55,32 @@ json_t *info_backends(const struct places *p)
 	return list;
 }
 
-const char *places_answering(const struct places *p, const struct mea_qnet *const *nets, int n)
+static bool take(struct answering who, const struct mea_qnet *const *nets, int n)
+{
+	char why[256];
+
+	for (int k = 0; k < n; k++)
+		if (mea_backend_refusal(who.backend, who.help, nets[k], why, sizeof(why)))
+			return false;
+	return true;
+}
+
+struct answering places_answering(const struct places *p, const struct mea_qnet *const *nets, int n)
 {
 	for (int i = 0; i < p->n; i++) {
-		bool all = p->open[i] != NULL;
-		char why[256];
+		struct answering who = {p->open[i], NULL};
 
-		for (int k = 0; k < n && all; k++)
-			all = !mea_backend_refusal(p->choice[i].ops, p->open[i], nets[k], why,
-						   sizeof(why));
-		if (all)
-			return p->choice[i].ops->name;
+		if (!who.backend)
+			continue;
+		if (take(who, nets, n))
+			return who;
+		for (int k = i + 1; k < p->n; k++) {
+			who.help = p->open[k];
+			if (who.help && take(who, nets, n))
+				return who;
+		}
 	}
-	return NULL;
+	return (struct answering){NULL, NULL};
 }
 
 /* --- a qnet --------------------------------------------------------------------- */
@@ -117,13 +130,20 @@ static uint64_t weight_bytes(const struct mea_qnet *net, const struct mea_qlayer
 	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
 }
 
-/* Reasons of the backends that come before the one that answers. */
+/* Where the layer runs, NULL: nowhere. */
+static struct mea_backend *place_of(const struct mea_qnet *net, const struct mea_qlayer *l,
+				    struct answering who)
+{
+	return who.help && who.backend->ops->refuses(who.backend, net, l) ? who.help : who.backend;
+}
+
+/* Reasons of the backends that come before the one where the layer runs. */
 static json_t *refusals(const struct places *p, const struct mea_qnet *net,
-			const struct mea_qlayer *l, const char *backend)
+			const struct mea_qlayer *l, const struct mea_backend *place)
 {
 	json_t *o = json_object();
 
-	for (int i = 0; i < p->n && (!backend || strcmp(p->choice[i].ops->name, backend)); i++) {
+	for (int i = 0; i < p->n && (!place || p->open[i] != place); i++) {
 		const char *why = p->open[i] ? p->choice[i].ops->refuses(p->open[i], net, l) : NULL;
 
 		if (why)
@@ -132,14 +152,16 @@ static json_t *refusals(const struct places *p, const struct mea_qnet *net,
 	return o;
 }
 
-json_t *info_qnet(const struct places *p, const struct mea_qnet *net, const char *backend)
+json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct answering who)
 {
+	const char *name = who.backend ? mea_backend_name(who.backend, who.help) : NULL;
 	json_t *layers = json_array();
 	uint64_t macs = 0, bytes = 0;
 
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
 		uint64_t m = mea_qlayer_macs(net, l), w = weight_bytes(net, l);
+		struct mea_backend *place = place_of(net, l, who);
 
 		macs += m;
 		bytes += w;
@@ -149,13 +171,14 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, const char
 				  "name", l->name, "op", op_name(l), "output",
 				  shape_json(&net->tensors[l->out]), "kernel", l->kh, l->kw,
 				  "stride", l->stride_h, l->stride_w, "macs", (json_int_t)m,
-				  "weight_bytes", (json_int_t)w, "backend", backend, "refused_by",
-				  refusals(p, net, l, backend)));
+				  "weight_bytes", (json_int_t)w, "backend",
+				  place ? place->ops->name : NULL, "refused_by",
+				  refusals(p, net, l, place)));
 	}
 	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o}", "inputs",
 			 ends_json(net, net->inputs, net->n_inputs), "outputs",
 			 ends_json(net, net->outputs, net->n_outputs), "macs", (json_int_t)macs,
-			 "weight_bytes", (json_int_t)bytes, "backend", backend, "layers", layers);
+			 "weight_bytes", (json_int_t)bytes, "backend", name, "layers", layers);
 }
 
 /* --- a float graph ---------------------------------------------------------------- */

@@ -141,12 +141,13 @@ static int save(struct check *c, const char *data)
 
 static int open_check(struct quantize *q, struct check *c)
 {
+	static const struct mea_choice ref = {&mea_backend_ref, ""};
 	int rc = mea_model_load(q->out, &c->int8);
 
 	if (!rc)
 		rc = mea_float_load(c->int8->bundle, &c->fp);
 	if (!rc)
-		rc = mea_engine_open(&mea_backend_ref, "", c->int8, 1, &c->engine);
+		rc = mea_engine_open(&ref, 1, c->int8, 1, &c->engine);
 	if (rc)
 		return rc;
 	mea_engine_take(c->engine);

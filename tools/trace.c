@@ -231,9 +231,9 @@ static int choose(const struct args *a, const struct mea_model *m, struct mea_ba
 			mea_fail_in(rc, "backend %s", c[i].ops->name);
 			continue;
 		}
-		if (!mea_backend_refusal(c[i].ops, *out, m->main, why, sizeof(why)) &&
+		if (!mea_backend_refusal(*out, NULL, m->main, why, sizeof(why)) &&
 		    (!m->extension ||
-		     !mea_backend_refusal(c[i].ops, *out, m->extension, why, sizeof(why))))
+		     !mea_backend_refusal(*out, NULL, m->extension, why, sizeof(why))))
 			return 0;
 		c[i].ops->close(*out);
 		*out = NULL;

@@ -29,6 +29,7 @@ enum {
 	OPT_NO_MIRROR,
 	OPT_CUTOUT,
 	OPT_MIXUP,
+	OPT_VIEWS,
 	OPT_SEED,
 	OPT_TYPE,
 	OPT_THREADS,
@@ -70,6 +71,10 @@ static const struct argp_option options[] = {
 	{"no-mirror", OPT_NO_MIRROR, NULL, 0, "no mirrored images; letters need that", 4},
 	{"cutout", OPT_CUTOUT, "N", 0, "cover a square of N pixels (0)", 4},
 	{"mixup", OPT_MIXUP, "A", 0, "mix pairs of images, shares from Beta(A, A), A up to 1", 4},
+	{"views", OPT_VIEWS, "N", 0,
+	 "see every image in N crops only, in turn: a teacher then answers each once, which saves "
+	 "most of its time (0: new ones in every epoch)",
+	 4},
 	{"keep", OPT_KEEP, "DIR", 0,
 	 "edge: the bundle's extension goes on learning, from new images in --data and as many of "
 	 "these, which it knows",
@@ -152,6 +157,9 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 	case OPT_CUTOUT:
 		r->augment.cutout = (int)tool_number(state, "--cutout", arg, 0, 4096);
 		return 0;
+	case OPT_VIEWS:
+		r->views = (int)tool_number(state, "--views", arg, 0, 10000);
+		return 0;
 	case OPT_MIXUP:
 		r->augment.mixup = real(state, "--mixup", arg, 0, 1);
 		return 0;
@@ -220,6 +228,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--net, --data and --out are needed");
 		if (t->data && t->stage == STAGE_INIT)
 			argp_error(state, "init takes no images: leave out --data");
+		if (t->recipe.views && t->recipe.augment.mixup > 0)
+			argp_error(state, "--views does not go with --mixup");
 		if (t->keep && t->stage != STAGE_EDGE)
 			argp_error(state, "--keep is for the edge");
 		return 0;

@@ -132,6 +132,7 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(o, "mirror", json_boolean(r->augment.mirror));
 	json_object_set_new(o, "cutout", json_integer(r->augment.cutout));
 	json_object_set_new(o, "mixup", json_real((double)r->augment.mixup));
+	json_object_set_new(o, "views", r->views ? json_integer(r->views) : json_null());
 	json_object_set_new(o, "seed", json_integer((json_int_t)r->seed));
 	json_object_set_new(o, "type", json_string(r->bf16 ? "bf16" : "f32"));
 	json_object_set_new(o, "temperature", json_real(temperature));

@@ -102,16 +102,32 @@ int mea_choices_parse(const char *list, const char *device, struct mea_choice ou
 	return rc ? rc : n;
 }
 
-const char *mea_backend_refusal(const struct mea_backend_ops *ops, struct mea_backend *b,
+const char *mea_backend_refusal(struct mea_backend *b, struct mea_backend *help,
 				const struct mea_qnet *net, char *text, size_t size)
 {
 	for (int i = 0; i < net->n_layers; i++) {
-		const char *why = ops->refuses(b, net, &net->layers[i]);
+		const struct mea_qlayer *l = &net->layers[i];
+		const char *why = b->ops->refuses(b, net, l);
 
-		if (why) {
+		if (why && (!help || help->ops->refuses(help, net, l))) {
 			snprintf(text, size, "layer %s: %s", net->layers[i].name, why);
 			return text;
 		}
 	}
 	return NULL;
+}
+
+const char *mea_backend_name(const struct mea_backend *b, const struct mea_backend *help)
+{
+	static const char *const pairs[] = {"accel+opencl", "accel+ref", "opencl+accel",
+					    "opencl+ref"};
+	char name[32];
+
+	if (!help)
+		return b->ops->name;
+	snprintf(name, sizeof(name), "%s+%s", b->ops->name, help->ops->name);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (!strcmp(pairs[i], name))
+			return pairs[i];
+	return b->ops->name;
 }

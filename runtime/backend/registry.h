@@ -22,8 +22,12 @@ const struct mea_backend_ops *mea_backend_builtin(int i);
  */
 int mea_choices_parse(const char *list, const char *device, struct mea_choice out[MEA_CHOICES_MAX]);
 
-/* NULL when b takes all of net, else why not, as "layer NAME: reason" in text. */
-const char *mea_backend_refusal(const struct mea_backend_ops *ops, struct mea_backend *b,
+/* NULL when b, or help (NULL: there is none) where b refuses, takes every layer of net, else why
+ * not, as "layer NAME: reason" in text: b's reason. */
+const char *mea_backend_refusal(struct mea_backend *b, struct mea_backend *help,
 				const struct mea_qnet *net, char *text, size_t size);
+
+/* "accel+opencl" for a backend with help, b's name without. The text is constant. */
+const char *mea_backend_name(const struct mea_backend *b, const struct mea_backend *help);
 
 #endif

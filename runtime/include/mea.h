@@ -64,8 +64,8 @@ struct mea_options {
 	size_t size; /* set by MEA_OPTIONS_INIT; lets this struct grow */
 
 	/* Backends in order of preference, "accel,ref"; NULL: all that are built
-	 * in. The first that takes the whole model answers; the others stand by
-	 * for images whose job fails. */
+	 * in. The first one there answers, with the help of a later one for layers that
+	 * it lacks; the others stand by for images whose job fails. */
 	const char *backends;
 	/* Device of backend accel: "auto" (also NULL) or "sim". */
 	const char *device;
@@ -142,7 +142,7 @@ struct mea_result {
 	char cloud_text[160]; /* more about it, with names; "" when there is no more */
 	double cloud_ms; /* from asking the cloud to the answer, the edge's too; 0: not asked */
 
-	const char *backend; /* which one answered */
+	const char *backend; /* which one answered; "accel+opencl": the first, helped */
 	/* Set when an earlier backend failed on this image, or was left alone since
 	 * it had failed on others: text holds the reason. NULL otherwise. */
 	const char *fallback_from;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine.h"
 
-#include "backend/registry.h"
+#include "backend/split/split.h"
 #include "error.h"
+#include "note.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,7 @@ struct lane {
 };
 
 struct mea_engine {
+	const char *name;
 	const struct mea_backend_ops *ops;
 	const struct mea_model *model;
 	struct mea_backend *backend;
@@ -81,33 +84,76 @@ static int alloc_lane(struct mea_engine *e, struct lane *l)
 	return rc;
 }
 
+/* Why backend and help do not take the model, as "main: layer NAME: reason"; NULL: they do. */
+static const char *refusal(const struct mea_engine *e, struct mea_backend *help, char *text,
+			   size_t size)
+{
+	char why[256];
+
+	for (int n = 0; n < 2; n++) {
+		if (!net_of(e, n) ||
+		    !mea_backend_refusal(e->backend, help, net_of(e, n), why, sizeof(why)))
+			continue;
+		snprintf(text, size, "%s: %s", mea_net_name((enum mea_net)n), why);
+		return text;
+	}
+	return NULL;
+}
+
+/* Finds a second backend among the n choices for what the first refuses. */
+static int get_help(struct mea_engine *e, const struct mea_choice *choices, int n)
+{
+	struct mea_backend *help;
+	char why[320], unused[320];
+
+	if (!refusal(e, NULL, why, sizeof(why)))
+		return 0;
+	for (int i = 0; i < n; i++) {
+		int rc;
+
+		if (choices[i].ops->open(choices[i].device, &help))
+			continue;
+		if (refusal(e, help, unused, sizeof(unused))) {
+			choices[i].ops->close(help);
+			continue;
+		}
+		e->name = mea_backend_name(e->backend, help);
+		mea_note("backend %s has the help of %s: %s", e->ops->name, choices[i].ops->name,
+			 why);
+		rc = mea_split_open(e->backend, help, &e->backend);
+		if (rc)
+			choices[i].ops->close(help);
+		e->ops = e->backend->ops;
+		return rc;
+	}
+	return mea_fail(MEA_EUNSUPPORTED, "%s", why);
+}
+
 static int prepare(struct mea_engine *e, enum mea_net net)
 {
-	const struct mea_qnet *q = net_of(e, net);
-	char why[256];
-	int rc;
+	int rc = e->ops->prepare(e->backend, net_of(e, net), &e->exec[net]);
 
-	if (mea_backend_refusal(e->ops, e->backend, q, why, sizeof(why)))
-		rc = mea_fail(MEA_EUNSUPPORTED, "%s", why);
-	else
-		rc = e->ops->prepare(e->backend, q, &e->exec[net]);
 	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
 }
 
-int mea_engine_open(const struct mea_backend_ops *ops, const char *device,
-		    const struct mea_model *m, int n_lanes, struct mea_engine **out)
+int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_model *m, int n_lanes,
+		    struct mea_engine **out)
 {
+	const struct mea_backend_ops *ops = choices[0].ops;
 	struct mea_engine *e = calloc(1, sizeof(*e));
 	int rc;
 
 	*out = NULL;
 	if (!e)
 		return mea_fail(MEA_ENOMEM, "backend %s: out of memory", ops->name);
+	e->name = ops->name;
 	e->ops = ops;
 	e->model = m;
 	rc = alloc_scratch(e);
 	if (!rc)
-		rc = ops->open(device, &e->backend);
+		rc = ops->open(choices[0].device, &e->backend);
+	if (!rc)
+		rc = get_help(e, choices + 1, n - 1);
 	if (!rc)
 		rc = prepare(e, MEA_NET_MAIN);
 	if (!rc && m->extension)
@@ -163,6 +209,11 @@ void mea_engine_close(struct mea_engine *e)
 	free(e->bytes);
 	free(e->logits);
 	free(e);
+}
+
+const char *mea_engine_name(const struct mea_engine *e)
+{
+	return e->name;
 }
 
 /* --- use ---------------------------------------------------------------------- */

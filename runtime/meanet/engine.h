@@ -6,14 +6,20 @@
 #ifndef MEA_ENGINE_H
 #define MEA_ENGINE_H
 
-#include "backend/backend.h"
+#include "backend/registry.h"
 #include "meanet/model.h"
 
 struct mea_engine;
 
-/* Opens the backend and prepares m (borrowed) on it, with n_lanes lanes. */
-int mea_engine_open(const struct mea_backend_ops *ops, const char *device,
-		    const struct mea_model *m, int n_lanes, struct mea_engine **out);
+/*
+ * Opens the first of n choices and prepares m (borrowed) on it, with n_lanes lanes. Layers that
+ * it refuses go to the next choice that takes all of these, and a note says so.
+ */
+int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_model *m, int n_lanes,
+		    struct mea_engine **out);
+
+/* As mea_backend_name(). */
+const char *mea_engine_name(const struct mea_engine *e);
 
 /*
  * Closes e; NULL is fine. Jobs that never ended keep their memory, and with it

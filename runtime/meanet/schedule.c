@@ -89,7 +89,7 @@ static void finish_without_answer(struct mea_session *s, struct task *t, int err
 static void fall_back(struct mea_session *s, struct task *t, int error)
 {
 	struct unit *u = &s->units[t->unit];
-	const char *name = u->choice.ops->name;
+	const char *name = s->choices[t->unit].ops->name;
 	bool hung = t->started && error == MEA_ETIMEDOUT;
 
 	if (!t->r.fallback_from)
@@ -124,7 +124,7 @@ static bool begin(struct mea_session *s, struct task *t)
 	int rc;
 
 	for (; t->unit < s->n_units && !mea_unit_ready(s, t->unit); t->unit++)
-		mea_unit_excuse(&s->units[t->unit], &t->r);
+		mea_unit_excuse(s, t->unit, &t->r);
 	if (t->unit == s->n_units) {
 		if (t->r.fallback_from)
 			mea_fail(MEA_EDEVICE, "every backend failed; %s", t->r.text);
@@ -141,7 +141,7 @@ static bool begin(struct mea_session *s, struct task *t)
 	if (!(t->begun_main > 0))
 		t->begun_main = mea_now_ms();
 	t->net = MEA_NET_MAIN;
-	t->r.backend = s->units[t->unit].choice.ops->name;
+	t->r.backend = mea_engine_name(e);
 	memset(t->r.cost, 0, sizeof(t->r.cost));
 	rc = mea_engine_load(e, t->lane, t->rgb);
 	if (!rc)

@@ -178,8 +178,10 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 	s->note = opt->note;
 	s->note_ctx = opt->note_ctx;
 	s->n_units = n;
-	for (int i = 0; i < n; i++)
-		s->units[i].choice = choices[i];
+	for (int i = 0; i < n; i++) {
+		s->choices[i] = choices[i];
+		s->units[i].number = i;
+	}
 	rc = check_options(opt, &queue, &s->jobs);
 	s->lanes = s->jobs + (opt->cloud ? AWAY_MAX : 0);
 	s->deadline_ms = opt->deadline_ms ? opt->deadline_ms : DEADLINE_MS;

@@ -35,7 +35,7 @@ struct fifo {
 
 /* One entry of the backend list. */
 struct unit {
-	struct mea_choice choice;
+	int number;		   /* in the list */
 	struct mea_engine *engine; /* opened when it is first needed */
 	int errors;		   /* in a row */
 	int lost;		   /* lanes of jobs that never ended */
@@ -63,6 +63,7 @@ struct mea_session {
 	void *note_ctx;
 
 	/* The thread's own; nobody else looks at these while it runs. */
+	struct mea_choice choices[MEA_CHOICES_MAX];
 	struct unit units[MEA_CHOICES_MAX];
 	int n_units;
 	struct task **running; /* lanes entries, oldest job first */
@@ -107,8 +108,8 @@ bool mea_unit_ready(struct mea_session *s, int i);
 void mea_unit_failed(struct mea_session *s, int i, bool hung, int error);
 void mea_unit_worked(struct mea_session *s, int i);
 
-/* Enters into r that u was passed over, when it is in quarantine. */
-void mea_unit_excuse(const struct unit *u, struct mea_result *r);
+/* Enters into r that unit i was passed over, when it is in quarantine. */
+void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r);
 
 /* An image is answered, or has failed with r.error set. Any thread. */
 void mea_task_finish(struct mea_session *s, struct task *t);

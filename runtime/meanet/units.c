@@ -34,7 +34,8 @@ static int open_unit(struct mea_session *s, struct unit *u)
 	int rc;
 
 	mea_note_to(s->note, s->note_ctx);
-	rc = mea_engine_open(u->choice.ops, u->choice.device, s->model, s->lanes, &u->engine);
+	rc = mea_engine_open(&s->choices[u->number], s->n_units - u->number, s->model, s->lanes,
+			     &u->engine);
 	mea_note_to(NULL, NULL);
 	return rc;
 }
@@ -43,8 +44,8 @@ static void rest(struct mea_session *s, struct unit *u)
 {
 	if (!(u->pause_ms > 0))
 		u->pause_ms = PAUSE_MS;
-	note(s, "backend %s is given up: %s; next try in %.0f s", u->choice.ops->name, mea_errmsg(),
-	     u->pause_ms * 1e-3);
+	note(s, "backend %s is given up: %s; next try in %.0f s", s->choices[u->number].ops->name,
+	     mea_errmsg(), u->pause_ms * 1e-3);
 	snprintf(u->why, sizeof(u->why), "%s", mea_errmsg());
 	u->resume_at = mea_now_ms() + u->pause_ms;
 	u->pause_ms = 2 * u->pause_ms < PAUSE_MAX_MS ? 2 * u->pause_ms : PAUSE_MAX_MS;
@@ -109,14 +110,16 @@ void mea_unit_worked(struct mea_session *s, int i)
 		return;
 	u->probing = false;
 	u->pause_ms = PAUSE_MS;
-	note(s, "backend %s works again", u->choice.ops->name);
+	note(s, "backend %s works again", s->choices[u->number].ops->name);
 }
 
-void mea_unit_excuse(const struct unit *u, struct mea_result *r)
+void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r)
 {
+	const struct unit *u = &s->units[i];
+
 	if (!(u->resume_at > 0) || r->fallback_from)
 		return;
-	r->fallback_from = u->choice.ops->name;
-	snprintf(r->text, sizeof(r->text), "%s: in quarantine: %.120s", u->choice.ops->name,
-		 u->why);
+	r->fallback_from = s->choices[u->number].ops->name;
+	snprintf(r->text, sizeof(r->text), "%s: in quarantine: %.120s",
+		 s->choices[u->number].ops->name, u->why);
 }

@@ -62,11 +62,12 @@ static void describe(struct run *r)
 	snprintf(r->recipe, sizeof(r->recipe),
 		 "%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
 		 "smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
-		 "mixup %g; seed %llu; %s",
+		 "mixup %g; views %d; seed %llu; %s",
 		 r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
 		 (double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
 		 (double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
-		 (double)a->mixup, (unsigned long long)c->seed, c->bf16 ? "bfloat16" : "float32");
+		 (double)a->mixup, c->views, (unsigned long long)c->seed,
+		 c->bf16 ? "bfloat16" : "float32");
 }
 
 static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
@@ -144,6 +145,18 @@ static struct mea_checkpoint snapshot(struct run *r)
 				       .at = r->at};
 }
 
+static int keep_answers(struct run *r)
+{
+	const struct mea_recipe *c = r->f->recipe;
+	int rc;
+
+	if (!r->f->teacher || !c->views)
+		return 0;
+	r->answers = malloc((size_t)c->batch * (size_t)r->f->outputs * sizeof(*r->answers));
+	rc = mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
+	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+}
+
 static int set_up(struct run *r)
 {
 	struct mea_fit *f = r->f;
@@ -155,6 +168,8 @@ static int set_up(struct run *r)
 	if (r->steps < 1)
 		return mea_fail(MEA_EINVAL, "%zu training images do not fill a batch of %d",
 				f->kept->n, f->recipe->batch);
+	if (f->recipe->views && f->recipe->augment.mixup > 0)
+		return mea_fail(MEA_EINVAL, "mixup has no limited number of views");
 	r->model[NET] = f->net;
 	r->model[FRONT] = f->front;
 	r->model[TEACHER] = f->teacher;
@@ -164,6 +179,8 @@ static int set_up(struct run *r)
 		rc = connect(r);
 	if (!rc)
 		rc = check_outputs(r);
+	if (!rc)
+		rc = keep_answers(r);
 	if (!rc)
 		rc = mea_batch_new(f->kept->set, f->recipe->batch, f->outputs, &r->batch);
 	if (!rc && f->joint)
@@ -196,6 +213,8 @@ static void tear_down(struct run *r)
 	mea_batch_free(&r->batch);
 	mea_batch_free(&r->front_batch);
 	free(r->order);
+	mea_views_free(r->views);
+	free(r->answers);
 }
 
 /* --- steps ------------------------------------------------------------------------------ */

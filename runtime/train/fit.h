@@ -21,6 +21,9 @@ struct mea_recipe {
 	float smoothing;
 	float share, temperature; /* of the teacher, where there is one */
 	struct mea_augment augment;
+	/* Images are seen in so many views only, in turn; a teacher answers each once. Not
+	 * with mixup. 0: every epoch has new ones. */
+	int views;
 	uint64_t seed;
 	bool bf16;
 };

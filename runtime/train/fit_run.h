@@ -5,6 +5,7 @@
 
 #include "train/checkpoint.h"
 #include "train/fit.h"
+#include "train/views.h"
 
 enum { NET, FRONT, TEACHER, NETS };
 
@@ -16,6 +17,8 @@ struct run {
 	void *image[NETS];		     /* each network's own normalisation */
 	struct mea_batch batch, front_batch; /* the second when joint: the front's targets */
 	uint32_t *order;
+	struct mea_views *views; /* the teacher's answers and those to a batch; NULL: not kept */
+	float *answers;
 	int64_t steps; /* of an epoch */
 	struct mea_progress at;
 	char recipe[1024];

@@ -7,12 +7,26 @@
 #include "train/fit_run.h"
 #include "train/loss.h"
 
+/* Which crops the epoch sees. */
+static int view(const struct run *r)
+{
+	int views = r->f->recipe->views;
+
+	return views ? (int)r->at.epoch % views : (int)r->at.epoch;
+}
+
 static void fill(struct run *r, struct mea_batch *b, const int *map)
 {
 	const struct mea_recipe *c = r->f->recipe;
 
-	mea_batch_fill(b, r->f->kept, r->order, map, c->smoothing, &c->augment, c->seed,
-		       (int)r->at.epoch, (size_t)r->at.step);
+	mea_batch_fill(b, r->f->kept, r->order, map, c->smoothing, &c->augment, c->seed, view(r),
+		       (size_t)r->at.step);
+}
+
+/* Images of the batch, as numbers of kept. */
+static const uint32_t *images(const struct run *r)
+{
+	return r->order + r->at.step * r->batch.n;
 }
 
 static int forward(struct run *r)
@@ -20,17 +34,24 @@ static int forward(struct run *r)
 	const struct mea_set *s = r->f->kept->set;
 	size_t pixels = (size_t)r->batch.n * (size_t)s->width * (size_t)s->height;
 	static const int turn[NETS] = {FRONT, TEACHER, NET};
+	bool answered = r->views &&
+			mea_views_get(r->views, view(r), images(r), r->batch.n, r->answers);
 
 	for (int i = 0; i < NETS; i++) {
 		int k = turn[i], rc;
 
-		if (!r->t[k])
+		if (!r->t[k] || (k == TEACHER && answered))
 			continue;
 		mea_batch_normalise(r->batch.rgb, pixels, r->model[k]->mean, r->model[k]->std,
 				    r->f->recipe->bf16, r->image[k]);
 		rc = mea_tnet_forward(r->t[k]);
 		if (rc)
 			return rc;
+	}
+	if (r->views && !answered) {
+		memcpy(r->answers, mea_tnet_output_data(r->t[TEACHER], 0),
+		       (size_t)r->batch.n * (size_t)r->f->outputs * sizeof(*r->answers));
+		mea_views_put(r->views, view(r), images(r), r->batch.n, r->answers);
 	}
 	return 0;
 }
@@ -45,7 +66,7 @@ static double losses(struct run *r)
 	double loss;
 
 	if (r->t[TEACHER])
-		goal.teacher = mea_tnet_output_data(r->t[TEACHER], 0);
+		goal.teacher = r->views ? r->answers : mea_tnet_output_data(r->t[TEACHER], 0);
 	loss = mea_loss(r->batch.n, r->f->outputs, mea_tnet_output_data(r->t[NET], 0), &goal, 1,
 			mea_tnet_output_grad(r->t[NET], 0));
 	if (!r->f->joint)

@@ -12,18 +12,19 @@ build/tests/kmod/bench_jobs
 
 counter() { build/mea-cosim --ctl pci counters | grep -o " $1=[0-9]*" | cut -d= -f2; }
 
-# measure IMAGES ARGS...: jobs, messages, register reads and writes, ioctls, submits, buffers,
-# images at main, at the extension
+# measure IMAGES ARGS...: before and after: jobs, messages, register reads and writes; then
+# ioctls, submits, buffers; times and bytes copied into buffers and out of them, other bytes
+# copied; images at main, at the extension
 measure()
 {
 	local images=$1 before after
 	shift
 	before="$(counter irqs) $(counter messages) $(counter mmio_reads) $(counter mmio_writes)"
-	rm -f "$T/ioctls"
-	IOCTLS=$T/ioctls LD_PRELOAD=$PWD/build/tests/kmod/count_ioctls.so \
-		build/mea run "$@" --device drm --backend accel --limit "$images" --json >"$T/json"
+	rm -f "$T/ioctls" "$T/copies"
+	IOCTLS=$T/ioctls COPIES=$T/copies LD_PRELOAD=$PWD/build/tests/kmod/count_ioctls.so \
+		build/tests/kmod/mea-copies run "$@" --device drm --backend accel --limit "$images" --json >"$T/json"
 	after="$(counter irqs) $(counter messages) $(counter mmio_reads) $(counter mmio_writes)"
-	echo "$before $after $(cat "$T/ioctls") $(build/tests/e2e/helper json "$T/json" exits.0.images)" \
+	echo "$before $after $(cat "$T/ioctls" "$T/copies" | tr '\n' ' ')$(build/tests/e2e/helper json "$T/json" exits.0.images)" \
 		"$(build/tests/e2e/helper json "$T/json" exits.1.images)"
 }
 
@@ -43,15 +44,19 @@ network()
 		measure 20 "$@"
 	} | awk -v name="$name" '
 		{ for (i = 1; i <= 4; i++) v[NR, i] = $(i + 4) - $i
-		  for (i = 9; i <= 13; i++) v[NR, i] = $i }
+		  for (i = 9; i <= 18; i++) v[NR, i] = $i }
 		function d(i) { return v[2, i] - v[1, i] }
 		END {
-			n = d(12) + d(13); networks = n + d(13)
+			n = d(17) + d(18); networks = n + d(18)
 			printf "%s, per image of %d (%.2f networks each): %.2f ioctls (%.2f submits, %.2f buffers), " \
 				"%.2f interrupts, %.2f messages, %.1f register reads, %.1f writes\n", name, n,
 				networks / n, d(9) / n, d(10) / n, d(11) / n, d(1) / n, d(2) / n, d(3) / n, d(4) / n
 			printf "%s, per network: %.2f submits, %.2f interrupts\n", name, d(10) / networks,
 				d(1) / networks
+			printf "%s, copies per image: %.2f into buffers (%.0f bytes), %.2f out of them (%.0f bytes), " \
+				"%.0f bytes of anything else (weights, commands)\n", name, d(12) / n, d(13) / n,
+				d(14) / n, d(15) / n, d(16) / n
+			printf "%s, copied once, at load: %.0f bytes of weights and commands\n", name, v[1, 16]
 		}'
 }
 

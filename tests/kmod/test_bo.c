@@ -82,15 +82,16 @@ TEST(many_until_memory_is_out)
 		int file = client_open(0), rc = 0;
 
 		for (made[round] = 0; !rc; made[round]++) {
-			struct drm_mea_bo_create c = {.size = 1 << 20};
+			/* Large, so that some memory is left for everybody else. */
+			struct drm_mea_bo_create c = {.size = 4 << 20};
 
 			rc = client_ioctl(file, DRM_IOCTL_MEA_BO_CREATE, &c);
 		}
 		expect_eq(rc, -ENOMEM);
 		close(file);
 	}
-	expect(made[0] > 50, "%u", made[0]);
-	expect(made[1] + 16 >= made[0], "%u MiB, then %u MiB", made[0], made[1]);
+	expect(made[0] > 12, "%u", made[0]);
+	expect(made[1] + 4 >= made[0], "%u buffers, then %u", made[0], made[1]);
 }
 
 TEST(mappings)

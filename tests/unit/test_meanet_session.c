@@ -392,20 +392,37 @@ Test(session, close_with_images_under_way)
 	mea_close(NULL);
 }
 
-Test(session, a_backend_that_refuses_is_passed_over)
+Test(session, a_backend_that_refuses_a_layer_is_helped)
 {
 	struct mea_session *s;
 
 	fake.refuse = "join";
 	cr_assert_eq(open_on(true, 8, 2, &s), 0);
 	run_all(s, 20);
-	cr_expect_eq(fake.jobs, 0);
-	cr_expect(strstr(notes, "backend fake: extension: layer join: too strange"), "%s", notes);
+	cr_expect_gt(fake.jobs, 20, "main and the rest of the extension are its own: %d",
+		     fake.jobs);
+	cr_expect(strstr(notes, "backend fake has the help of ref: extension: layer join: "
+				"too strange"),
+		  "%s", notes);
 	mea_close(s);
 
+	/* Alone it is of no use. */
 	cr_expect_eq(open_on(false, 8, 2, &s), MEA_ENODEV);
 	cr_expect(strstr(mea_errmsg(), "layer join: too strange"), "%s", mea_errmsg());
 	cr_expect_null(s);
+}
+
+/* The part that the helper computes may fail, too, and so may the other. */
+Test(session, a_helped_backend_that_fails)
+{
+	struct mea_session *s;
+
+	fake.refuse = "join";
+	fake.fail_every = 7;
+	fake.error = MEA_EDEVICE;
+	cr_assert_eq(open_on(true, 8, 2, &s), 0);
+	cr_expect_gt(run_all(s, 30), 0);
+	mea_close(s);
 }
 
 Test(session, a_device_that_is_not_there)

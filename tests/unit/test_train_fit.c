@@ -10,6 +10,7 @@
 #include "train/dnnl.h"
 #include "train/export.h"
 #include "train/fit.h"
+#include "train/views.h"
 #include "train/nets.h"
 
 /* Threads that wait for each other on a busy machine take minutes for what one does in seconds. */
@@ -51,7 +52,7 @@ struct rig {
 	struct mea_set *set;
 	struct mea_pick all;
 	struct mea_recipe recipe;
-	struct mea_tmodel net, front;
+	struct mea_tmodel net, front, teacher;
 	struct mea_fit fit;
 	volatile sig_atomic_t stop;
 	int stop_after; /* steps; 0: never */
@@ -119,6 +120,7 @@ static void close_rig(struct rig *r)
 	unlink(r->path);
 	mea_tmodel_free(&r->net);
 	mea_tmodel_free(&r->front);
+	mea_tmodel_free(&r->teacher);
 	free(r->all.index);
 	mea_set_free(r->set);
 }
@@ -142,14 +144,33 @@ Test(fit, learns)
 	close_rig(&r);
 }
 
-/* Stopped after every step in turn and taken up by fresh weights: the same bits. */
-static void resume_everywhere(bool bf16)
+/* A teacher of other random weights. */
+static void fresh_teacher(struct rig *r)
+{
+	struct mea_net_task task = {SIDE, SIDE, CLASSES, 0, false, false, 77};
+	struct mea_graph *g;
+
+	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r->teacher), 0);
+	r->fit.teacher = &r->teacher;
+	r->recipe.share = 0.7f;
+	r->recipe.temperature = 4;
+}
+
+/* Stopped after every step in turn and taken up by fresh weights: the same bits. With views, a
+ * teacher's answers are kept, and those of the time before the stop are not: it is asked again. */
+static void resume_everywhere(bool bf16, int views)
 {
 	struct rig r;
 	float *want;
 	size_t bytes;
 
 	open_rig(&r, bf16);
+	if (views) {
+		r.recipe.views = views;
+		r.recipe.augment.mixup = 0;
+		fresh_teacher(&r);
+	}
 	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
 	cr_assert_eq(r.steps, 12);
 	bytes = r.net.params->elements * sizeof(float);
@@ -178,12 +199,48 @@ static void resume_everywhere(bool bf16)
 
 Test(fit, resumes_bit_for_bit)
 {
-	resume_everywhere(false);
+	resume_everywhere(false, 0);
 }
 
 Test(fit, resumes_bit_for_bit_bf16)
 {
-	resume_everywhere(true);
+	resume_everywhere(true, 0);
+}
+
+Test(fit, resumes_bit_for_bit_with_a_teacher_in_two_views)
+{
+	resume_everywhere(true, 2);
+}
+
+Test(fit, mixup_has_no_views)
+{
+	struct rig r;
+
+	open_rig(&r, false);
+	r.recipe.views = 2;
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert_str_eq(mea_errmsg(), "mixup has no limited number of views");
+	close_rig(&r);
+}
+
+/* Answers come back for the view and image that they were given for, and only for these. */
+Test(fit, views_keep_what_a_teacher_said)
+{
+	const float said[] = {1, 2, 3, 4};
+	const uint32_t two[] = {4, 1}, other[] = {1, 0};
+	float heard[4] = {0};
+	struct mea_views *v;
+
+	cr_assert_eq(mea_views_new(3, 5, 2, &v), 0);
+	cr_assert_not(mea_views_get(v, 2, two, 2, heard));
+	mea_views_put(v, 2, two, 2, said);
+	cr_assert(mea_views_get(v, 2, two, 2, heard));
+	cr_assert_arr_eq(heard, said, sizeof(said));
+	cr_assert_not(mea_views_get(v, 1, two, 2, heard), "another view");
+	cr_assert_not(mea_views_get(v, 2, other, 2, heard), "image 0 was never answered");
+	cr_assert(mea_views_get(v, 2, two + 1, 1, heard));
+	cr_assert_eq(heard[0], 3);
+	mea_views_free(v);
 }
 
 /* --- what goes wrong ------------------------------------------------------------------ */

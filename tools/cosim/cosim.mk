@@ -98,7 +98,13 @@ BENCH_DATA ?= $(or $(MEA_DATA),$(wildcard ../shared/data/cifar-100-binary))
 $(B)/tests/kmod/count_ioctls.so: $(B)/tests/kmod/count_ioctls.o
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -shared -o $@ $^
+# The command once more, with its copies from and to mapped buffers counted.
+$(B)/tests/kmod/mea-copies: $(TOOL_OBJS) $(B)/tests/kmod/count_copies.o $(B)/libmea_train.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) $(foreach f,mea_layout_write mea_layout_read memcpy mmap,-Wl$(comma)--wrap=$(f)) \
+		-o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS) -lsystemd
 .PHONY: bench-kmod
-bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so
+bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so \
+		$(B)/tests/kmod/mea-copies
 	@tools/cosim/run.sh -k fast -m "build/cosim/fast/mea/mea.ko timeout_ms=10000" -- \
 		tests/kmod/bench.sh $(BENCH_DATA)

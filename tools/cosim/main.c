@@ -26,8 +26,7 @@
 #define SPIN_NS 30000
 /*
  * So many answered writes make the guest take their memory back, of 256 that the queue
- * holds. Its next read does so too, and that should be it: the interrupt that tells it
- * races in UML 6.12 with a write that is being queued, and damages the queue.
+ * holds. Its next read does so too, and costs no interrupt.
  */
 #define TELL_MANY 200
 #define CLIENTS	  8

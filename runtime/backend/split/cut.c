@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/split/cut.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+#define ENDS 4 /* of a qnet, each way */
+
+struct cutter {
+	const struct mea_qnet *net;
+	bool *second;  /* per layer: side 1 */
+	bool *done;    /* per layer: in a run already */
+	int *producer; /* per tensor: the layer, -1 for an input of the network */
+	int *run_of;   /* per layer */
+	int *local;    /* per tensor: its number in the run that is being made, or -1 */
+	struct mea_cut *cut;
+};
+
+/* --- which side ------------------------------------------------------------------ */
+
+static bool reads(const struct mea_qlayer *l, int tensor)
+{
+	return l->in == tensor || l->in2 == tensor;
+}
+
+/* Whether all layers that layer i takes from and gives to are on side 1, and there are some. */
+static bool surrounded(const struct cutter *c, int i)
+{
+	const struct mea_qlayer *l = &c->net->layers[i];
+	int before[2] = {c->producer[l->in], l->in2 >= 0 ? c->producer[l->in2] : -1};
+	bool any = false;
+
+	for (int k = 0; k < (l->in2 >= 0 ? 2 : 1); k++)
+		if (before[k] < 0 || !c->second[before[k]])
+			return false;
+	for (int k = i + 1; k < c->net->n_layers; k++) {
+		if (!reads(&c->net->layers[k], l->out))
+			continue;
+		if (!c->second[k])
+			return false;
+		any = true;
+	}
+	return any;
+}
+
+static void take_along(struct cutter *c)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (int i = 0; i < c->net->n_layers; i++)
+			if (!c->second[i] && !mea_qlayer_macs(c->net, &c->net->layers[i]) &&
+			    surrounded(c, i))
+				changed = c->second[i] = true;
+	}
+}
+
+/* --- the order --------------------------------------------------------------------- */
+
+static bool ready(const struct cutter *c, int i)
+{
+	const struct mea_qlayer *l = &c->net->layers[i];
+	int a = c->producer[l->in], b = l->in2 >= 0 ? c->producer[l->in2] : -1;
+
+	return !c->done[i] && (a < 0 || c->done[a]) && (b < 0 || c->done[b]);
+}
+
+/*
+ * Takes all that can run on one side, then all that then can on the other, and so on. A layer
+ * is never later than in another order, so no order that starts with the same side has fewer
+ * runs. Returns their number; run_of is set.
+ */
+static int alternate(struct cutter *c, bool side)
+{
+	int left = c->net->n_layers, runs = 0, last = -1;
+
+	memset(c->done, 0, (size_t)c->net->n_layers * sizeof(*c->done));
+	for (; left; side = !side) {
+		int taken = 0;
+
+		/* Layers are in topological order, so one pass sees all. */
+		for (int i = 0; i < c->net->n_layers; i++) {
+			if (c->second[i] != side || !ready(c, i))
+				continue;
+			c->done[i] = true;
+			c->run_of[i] = runs;
+			taken++;
+		}
+		left -= taken;
+		runs += taken > 0;
+		/* Twice nothing cannot be in a network that is in order. */
+		if (!taken && !last)
+			break;
+		last = taken;
+	}
+	return runs;
+}
+
+/* --- the runs ------------------------------------------------------------------------ */
+
+static int local_tensor(struct cutter *c, struct mea_qnet *n, int tensor)
+{
+	if (c->local[tensor] < 0) {
+		c->local[tensor] = n->n_tensors;
+		n->tensors[n->n_tensors++] = c->net->tensors[tensor];
+	}
+	return c->local[tensor];
+}
+
+static int slot_of(const struct mea_run *r, int tensor)
+{
+	for (int i = 0; i < r->net.n_outputs; i++)
+		if (r->tensor[i] == tensor)
+			return i;
+	return -1;
+}
+
+/* Where tensor comes from for a run that does not make it. */
+static struct mea_part source(const struct cutter *c, int tensor)
+{
+	int layer = c->producer[tensor];
+
+	if (layer >= 0)
+		return (struct mea_part){c->run_of[layer],
+					 slot_of(&c->cut->runs[c->run_of[layer]], tensor)};
+	for (int i = 0; i < c->net->n_inputs; i++)
+		if (c->net->inputs[i] == tensor)
+			return (struct mea_part){-1, i};
+	return (struct mea_part){-1, -1};
+}
+
+static int too_many(const struct mea_run *r, const char *what)
+{
+	return mea_fail(MEA_EUNSUPPORTED, "cut at layer %s: over %d %s of a part",
+			r->net.layers[0].name, ENDS, what);
+}
+
+static int take_input(struct cutter *c, struct mea_run *r, int run, int tensor)
+{
+	int made_by = tensor < 0 ? -1 : c->producer[tensor];
+
+	if (tensor < 0 || c->local[tensor] >= 0 || (made_by >= 0 && c->run_of[made_by] == run))
+		return 0;
+	if (r->net.n_inputs == ENDS)
+		return too_many(r, "inputs");
+	r->from[r->net.n_inputs] = source(c, tensor);
+	r->net.inputs[r->net.n_inputs++] = local_tensor(c, &r->net, tensor);
+	return 0;
+}
+
+/* Whether another run or the network's user wants what layer i makes. */
+static bool goes_out(const struct cutter *c, int i, int run)
+{
+	int tensor = c->net->layers[i].out;
+
+	for (int k = 0; k < c->net->n_outputs; k++)
+		if (c->net->outputs[k] == tensor)
+			return true;
+	for (int k = i + 1; k < c->net->n_layers; k++)
+		if (c->run_of[k] != run && reads(&c->net->layers[k], tensor))
+			return true;
+	return false;
+}
+
+static int make_run(struct cutter *c, int run)
+{
+	struct mea_run *r = &c->cut->runs[run];
+	struct mea_qnet *n = &r->net;
+	int rc = 0;
+
+	n->tensors = calloc((size_t)c->net->n_tensors, sizeof(*n->tensors));
+	n->layers = calloc((size_t)c->net->n_layers, sizeof(*n->layers));
+	if (!n->tensors || !n->layers)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	for (int t = 0; t < c->net->n_tensors; t++)
+		c->local[t] = -1;
+	for (int i = 0; i < c->net->n_layers && !rc; i++) {
+		struct mea_qlayer *l = &n->layers[n->n_layers];
+
+		if (c->run_of[i] != run)
+			continue;
+		r->side = c->second[i];
+		*l = c->net->layers[i];
+		n->n_layers++;
+		rc = take_input(c, r, run, l->in);
+		if (!rc)
+			rc = take_input(c, r, run, l->in2);
+		l->in = local_tensor(c, n, l->in);
+		if (l->in2 >= 0)
+			l->in2 = local_tensor(c, n, l->in2);
+		l->out = local_tensor(c, n, l->out);
+		if (rc || !goes_out(c, i, run))
+			continue;
+		if (n->n_outputs == ENDS)
+			return too_many(r, "outputs");
+		r->tensor[n->n_outputs] = c->net->layers[i].out;
+		n->outputs[n->n_outputs++] = l->out;
+	}
+	return rc;
+}
+
+static int make_runs(struct cutter *c)
+{
+	struct mea_cut *cut = c->cut;
+	int ways[2] = {alternate(c, false), alternate(c, true)}, rc = 0;
+
+	cut->n_runs = ways[0] <= ways[1] ? alternate(c, false) : ways[1];
+	cut->runs = calloc((size_t)cut->n_runs, sizeof(*cut->runs));
+	if (!cut->runs)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	for (int r = 0; r < cut->n_runs && !rc; r++)
+		rc = make_run(c, r);
+	for (int i = 0; i < c->net->n_outputs && !rc; i++) {
+		cut->out[i] = source(c, c->net->outputs[i]);
+		if (cut->out[i].run < 0)
+			rc = mea_fail(MEA_EUNSUPPORTED, "cut: output %s is an input as well",
+				      c->net->tensors[c->net->outputs[i]].name);
+	}
+	return rc;
+}
+
+int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut **out)
+{
+	size_t layers = (size_t)net->n_layers, tensors = (size_t)net->n_tensors;
+	struct cutter c = {
+		.net = net,
+		.second = malloc(layers * sizeof(*c.second)),
+		.done = malloc(layers * sizeof(*c.done)),
+		.producer = malloc(tensors * sizeof(*c.producer)),
+		.run_of = malloc(layers * sizeof(*c.run_of)),
+		.local = malloc(tensors * sizeof(*c.local)),
+		.cut = calloc(1, sizeof(*c.cut)),
+	};
+	int rc = MEA_ENOMEM;
+
+	if (c.second && c.done && c.producer && c.run_of && c.local && c.cut) {
+		memcpy(c.second, refused, layers * sizeof(*refused));
+		for (int t = 0; t < net->n_tensors; t++)
+			c.producer[t] = -1;
+		for (int i = 0; i < net->n_layers; i++)
+			c.producer[net->layers[i].out] = i;
+		take_along(&c);
+		rc = make_runs(&c);
+	} else {
+		mea_fail(rc, "out of memory");
+	}
+	free(c.second);
+	free(c.done);
+	free(c.producer);
+	free(c.run_of);
+	free(c.local);
+	if (rc) {
+		mea_cut_free(c.cut);
+		c.cut = NULL;
+	}
+	*out = c.cut;
+	return rc;
+}
+
+void mea_cut_free(struct mea_cut *c)
+{
+	if (!c)
+		return;
+	for (int i = 0; i < c->n_runs && c->runs; i++) {
+		free(c->runs[i].net.tensors);
+		free(c->runs[i].net.layers);
+	}
+	free(c->runs);
+	free(c);
+}
