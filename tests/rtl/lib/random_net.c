@@ -379,6 +379,27 @@ static int any_layer(struct mea_qnet *n, int in)
 	return n->layers[n->n_layers - 1].out;
 }
 
+/* Beside an input, before or behind it, as an extension takes main's features. */
+static int joined(struct mea_qnet *n, int in)
+{
+	int x = pointwise(n, in, 32, -1), zero = n->tensors[x].zero_point;
+	const struct mea_qtensor t = n->tensors[x];
+	struct mea_qlayer *l = new_layer(n, x);
+	int other = add_tensor(n, 32, t.h, t.w);
+
+	n->inputs[n->n_inputs++] = other;
+	l->op = MEA_Q_CONCAT;
+	l->in2 = other;
+	if (random_range(0, 1)) {
+		l->in = other;
+		l->in2 = x;
+	}
+	l->out = add_tensor(n, 64, t.h, t.w);
+	n->tensors[other].zero_point = n->tensors[l->out].zero_point = zero;
+	return random_range(0, 1) ? inverted_residual(n, l->out)
+				  : pointwise(n, l->out, random_range(1, 40), -1);
+}
+
 struct mea_qnet *random_large_net(void)
 {
 	struct mea_qnet *n = random_alloc(sizeof(*n));
@@ -397,6 +418,9 @@ struct mea_qnet *random_large_net(void)
 
 		x = narrow || random_range(0, 3) == 0 ? any_layer(n, x) : inverted_residual(n, x);
 	}
+	if (n->n_inputs < RANDOM_NET_INPUTS && n->tensors[x].h > 2 && n->tensors[x].w > 2 &&
+	    random_range(0, 2) == 0)
+		x = joined(n, x);
 	n->outputs[n->n_outputs++] = x;
 	return n;
 }
