@@ -60,6 +60,7 @@ RANDOM_LARGE ?= 60
 RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)" \
 	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large")
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
+	"$(B)/tests/rtl/random_layers 16x16 60 1 sizes" \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 .PHONY: check check-programs
