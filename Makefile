@@ -37,6 +37,7 @@ DEPS_cosim-kernel := cosim
 DEPS_fuzz-ioctl := check cosim
 DEPS_bench-kmod := check cosim
 DEPS_dt-check := cosim dt
+DEPS_lint-kmod := cosim sparse
 DEPS_kmod-arm64 := cosim arm64
 DEPS_all := run
 DEPS_install := run

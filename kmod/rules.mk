@@ -13,6 +13,19 @@ kmod-objects: $(KMOD_SRCS)
 	$(Q)for f in $(KMOD_SRCS); do install -D -m 644 -p $$f $(KMOD_OUT)/$$f; done
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_OUT)) $(KMOD_FLAGS) W=1 modules
 
+# The kernel's own checks: checkpatch --strict, sparse, W=1; and the length that the driver
+# keeps to.
+KMOD_LINES := 1500
+.PHONY: lint-kmod
+lint-kmod: cosim-kernel-fast
+	@for f in $(wildcard kmod/*.[ch] kmod/uapi/*.h); do \
+		perl build/cosim/linux/scripts/checkpatch.pl --no-tree --strict --terse -f $$f || exit 1; \
+	done
+	$(Q)rm -rf build/kmod-lint
+	$(Q)$(MAKE) -s kmod-objects KDIR=$(abspath build/cosim/fast) KMOD_OUT=build/kmod-lint \
+		KMOD_FLAGS="ARCH=um C=2 CF=-Wsparse-error"
+	@n=$$(cat kmod/*.[ch] | wc -l); echo "$$n lines of at most $(KMOD_LINES)"; test $$n -le $(KMOD_LINES)
+
 # The device-tree binding, its example, the overlay.
 .PHONY: dt-check
 dt-check: cosim-source

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,15 +89,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->has_std = true;
 		return 0;
 	case OPT_MU_CORRECT:
-		a->mu[0] = tool_real(state, "--mu-correct", arg);
+		a->mu[0] = tool_real(state, "--mu-correct", arg, 0, INFINITY);
 		a->has_mu[0] = true;
 		return 0;
 	case OPT_MU_WRONG:
-		a->mu[1] = tool_real(state, "--mu-wrong", arg);
+		a->mu[1] = tool_real(state, "--mu-wrong", arg, 0, INFINITY);
 		a->has_mu[1] = true;
 		return 0;
 	case OPT_THRESHOLD:
-		a->threshold = tool_real(state, "--threshold", arg);
+		a->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
 		a->has_threshold = true;
 		return 0;
 	case OPT_NAME:
@@ -112,9 +113,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->made = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (a->dir)
-			argp_error(state, "one bundle at a time: '%s' is too much", arg);
-		a->dir = arg;
+		tool_only(state, &a->dir, arg, "bundle");
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->dir)

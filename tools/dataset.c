@@ -40,9 +40,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->seed = tool_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (a->kind)
-			argp_error(state, "one data set at a time: '%s' is too much", arg);
-		a->kind = arg;
+		tool_only(state, &a->kind, arg, "data set");
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->kind || strcmp(a->kind, "glyphs"))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, arm64
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -23,6 +23,7 @@ kmod="gcc libc6-dev linux-headers-6.12-amd64"
 cosim="gcc libc6-dev make linux-source-6.12 xz-utils flex bison bc libelf-dev"
 # The device-tree binding; the driver for arm64.
 dt="python3-venv device-tree-compiler"
+sparse="sparse"
 arm64="gcc-aarch64-linux-gnu"
 
 want=
@@ -35,6 +36,7 @@ for group in "$@"; do
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;
 	dt) want="$want $dt" ;;
+	sparse) want="$want $sparse" ;;
 	arm64) want="$want $arm64" ;;
 	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
 	esac

@@ -4,7 +4,6 @@
 #include "error.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,31 +88,4 @@ int tool_print_json(json_t *o)
 
 	json_decref(o);
 	return bad ? mea_fail(MEA_EIO, "stdout: cannot be written") : 0;
-}
-
-void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
-		float out[3])
-{
-	char *end = (char *)arg;
-
-	for (int i = 0; i < 3; i++) {
-		const char *start = end;
-
-		out[i] = strtof(start, &end);
-		if (end == start || !isfinite(out[i]) || (positive && out[i] <= 0) ||
-		    *end != (i < 2 ? ',' : 0))
-			argp_error(state, "%s: '%s' is not three %snumbers like 0.5,0.5,0.5",
-				   option, arg, positive ? "positive " : "");
-		end++;
-	}
-}
-
-double tool_real(struct argp_state *state, const char *option, const char *arg)
-{
-	char *end;
-	double v = strtod(arg, &end);
-
-	if (end == arg || *end || !isfinite(v) || v < 0)
-		argp_error(state, "%s: '%s' is not a number of at least 0", option, arg);
-	return v;
 }

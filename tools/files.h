@@ -21,11 +21,4 @@ json_t *tool_text(const char *s);
  * negative error. */
 int tool_print_json(json_t *o);
 
-/* Parses "0.5,0.5,0.5", or ends in argp_error() naming the option. */
-void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
-		float out[3]);
-
-/* Parses a number of at least 0 likewise. */
-double tool_real(struct argp_state *state, const char *option, const char *arg);
-
 #endif

@@ -44,9 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		a->json = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (a->what)
-			argp_error(state, "one model at a time: '%s' is too much", arg);
-		a->what = arg;
+		tool_only(state, &a->what, arg, "model");
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;

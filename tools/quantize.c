@@ -28,19 +28,9 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static enum mea_calib_method parse_method(struct argp_state *state, const char *arg)
-{
-	static const char *const names[] = {"mse", "percentile", "minmax"};
-
-	for (int i = 0; i < 3; i++)
-		if (!strcmp(arg, names[i]))
-			return (enum mea_calib_method)i;
-	argp_error(state, "--method: '%s' is none of mse, percentile, minmax", arg);
-	return MEA_CALIB_MSE;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
+	static const char *const methods[] = {"mse", "percentile", "minmax", NULL};
 	struct quantize *q = state->input;
 
 	switch (key) {
@@ -48,7 +38,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		q->out = arg;
 		return 0;
 	case OPT_METHOD:
-		q->method.method = parse_method(state, arg);
+		q->method.method =
+			(enum mea_calib_method)tool_choice(state, "--method", arg, methods);
 		return 0;
 	case OPT_CHECK:
 		q->check = tool_number(state, "--check", arg, 1, 100000000);
@@ -65,9 +56,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &q->images;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (q->what)
-			argp_error(state, "one model at a time: '%s' is too much", arg);
-		q->what = arg;
+		tool_only(state, &q->what, arg, "model");
 		return 0;
 	case ARGP_KEY_END:
 		if (!q->what)

@@ -49,15 +49,8 @@ int report_add(struct run_report *r, const struct mea_result *res, int label)
 	x->images++;
 	x->labelled += label >= 0;
 	x->correct += label >= 0 && label == res->label;
-	for (int i = 0; i < MEA_EXITS; i++) {
-		x->ms += res->cost[i].ms;
-		x->macs += res->cost[i].macs;
-		x->peak_macs += res->cost[i].peak_macs;
-		x->bytes_up += res->cost[i].bytes_up;
-		x->bytes_down += res->cost[i].bytes_down;
+	for (int i = 0; i < MEA_EXITS; i++)
 		cycles += res->cost[i].cycles;
-	}
-	x->cycles += cycles;
 	if (!r->backend[0]) {
 		snprintf(r->backend, sizeof(r->backend), "%s", res->backend);
 		r->accelerated = true;
@@ -70,6 +63,24 @@ int report_add(struct run_report *r, const struct mea_result *res, int label)
 	if (res->cloud_missed)
 		add_missed(r, res->cloud_missed);
 	return 0;
+}
+
+void report_costs(struct run_report *r, struct mea_session *s)
+{
+	struct mea_exit_stats st[MEA_EXITS];
+
+	mea_stats(s, st);
+	for (int i = 0; i < MEA_EXITS; i++) {
+		struct exit_sum *x = &r->exits[i];
+		const struct mea_cost *c = &st[i].cost;
+
+		x->ms = c->ms;
+		x->macs = c->macs;
+		x->cycles = c->cycles;
+		x->peak_macs = c->peak_macs;
+		x->bytes_up = c->bytes_up;
+		x->bytes_down = c->bytes_down;
+	}
 }
 
 void report_free(struct run_report *r)
@@ -120,6 +131,21 @@ static json_t *ratio(double a, double b)
 	return b > 0 ? json_real(a / b) : json_null();
 }
 
+static json_t *known(double v)
+{
+	return v > 0 ? json_real(v) : json_null();
+}
+
+/* The time of each part of an image's way. */
+static json_t *parts(const struct mea_result *res)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < MEA_EXITS; i++)
+		json_object_set_new(o, mea_exit_name((enum mea_exit)i), known(res->cost[i].ms));
+	return o;
+}
+
 int report_each(struct run_report *r, const struct mea_session *s, const struct mea_result *res,
 		const char *where, int label)
 {
@@ -150,6 +176,7 @@ int report_each(struct run_report *r, const struct mea_session *s, const struct 
 				    json_pack("{s:s, s:s, s:o}", "from", res->fallback_from, "to",
 					      res->backend, "reason", tool_text(res->text)));
 	json_object_set_new(o, "latency_ms", json_real(res->latency_ms));
+	json_object_set_new(o, "ms", parts(res));
 	return json_array_append_new(r->each, o);
 }
 
@@ -176,11 +203,6 @@ static json_t *exit_object(const struct run_report *r, int i, size_t images)
 	json_object_set_new(o, "bytes_down", ratio((double)x->bytes_down, n));
 	json_object_set_new(o, "fallbacks", json_integer((json_int_t)x->fallbacks));
 	return o;
-}
-
-static json_t *known(double v)
-{
-	return v > 0 ? json_real(v) : json_null();
 }
 
 int report_json(const struct run_report *r)

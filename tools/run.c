@@ -7,6 +7,7 @@
 #include "meanet/bundle.h"
 #include "tool.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@ struct run {
 	const char *bundle, *backends, *device;
 	const char *cloud, *cloud_ca, *cloud_cert, *cloud_key;
 	double threshold;
-	bool has_threshold, cloud_features;
+	bool has_threshold, cloud_features, cloud_png;
 	int deadline_ms;
 	bool each, json, verbose;
 	struct images images;
@@ -59,8 +60,8 @@ static const struct argp_option options[] = {
 	 "a complex image is answered within so many ms after main, by the edge if need be (500)",
 	 0},
 	{"cloud-send", OPT_CLOUD_SEND, "WHAT", 0,
-	 "image, or features: main's int8 features, for a cloud model that starts from them "
-	 "(image)",
+	 "image; png: images as PNG to servers that take it; or features: main's int8 "
+	 "features, for a cloud model that starts from them (image)",
 	 0},
 	{"cloud-ca", OPT_CLOUD_CA, "FILE", 0, "PEM authority that vouches for https servers", 0},
 	{"cloud-cert", OPT_CLOUD_CERT, "FILE", 0, "PEM certificate to show to them", 0},
@@ -73,16 +74,18 @@ static const struct argp_option options[] = {
 
 static error_t parse_cloud(int key, char *arg, struct argp_state *state)
 {
+	static const char *const sent[] = {"image", "png", "features", NULL};
 	struct run *r = state->input;
+	int what;
 
 	switch (key) {
 	case OPT_CLOUD:
 		r->cloud = arg;
 		return 0;
 	case OPT_CLOUD_SEND:
-		r->cloud_features = !strcmp(arg, "features");
-		if (!r->cloud_features && strcmp(arg, "image"))
-			argp_error(state, "--cloud-send: '%s' is neither image nor features", arg);
+		what = tool_choice(state, "--cloud-send", arg, sent);
+		r->cloud_png = what == 1;
+		r->cloud_features = what == 2;
 		return 0;
 	case OPT_CLOUD_CA:
 		r->cloud_ca = arg;
@@ -96,7 +99,7 @@ static error_t parse_cloud(int key, char *arg, struct argp_state *state)
 	case OPT_THRESHOLD:
 		r->has_threshold = strcmp(arg, "auto") != 0;
 		if (r->has_threshold)
-			r->threshold = tool_real(state, "--threshold", arg);
+			r->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
 		return 0;
 	case OPT_DEADLINE:
 		r->deadline_ms = (int)tool_number(state, "--deadline", arg, 1, 3600000);
@@ -168,6 +171,7 @@ static int open_all(struct run *r)
 	o.device = r->device;
 	o.cloud = r->cloud;
 	o.cloud_features = r->cloud_features;
+	o.cloud_png = r->cloud_png;
 	o.cloud_ca = r->cloud_ca;
 	o.cloud_cert = r->cloud_cert;
 	o.cloud_key = r->cloud_key;
@@ -311,6 +315,7 @@ static int run_all(struct run *r)
 		rc = classify_all(r);
 	if (rc)
 		return tool_fail();
+	report_costs(&r->report, r->s);
 	mea_link_figures(r->s, &r->report.link);
 	r->report.bundle = r->bundle;
 	r->report.data = images_title(&r->images);

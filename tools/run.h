@@ -39,6 +39,9 @@ struct run_report {
 /* Adds an answer; label is -1 when unknown. Returns 0 or MEA_ENOMEM. */
 int report_add(struct run_report *r, const struct mea_result *res, int label);
 
+/* Takes the sums of costs from the session, which knows what was spent after an answer as well. */
+void report_costs(struct run_report *r, struct mea_session *s);
+
 /* Frees what the report grew; the lists stay. */
 void report_free(struct run_report *r);
 

@@ -127,9 +127,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		s->drain_s = (int)tool_number(state, "--drain", arg, 0, 3600);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (s->source)
-			argp_error(state, "one source at a time: '%s' is too much", arg);
-		s->source = arg;
+		tool_only(state, &s->source, arg, "source");
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which BUNDLE, MODEL.onnx or REPOSITORY?");

@@ -43,9 +43,21 @@ int tool_fail(void);
 /* Seconds of the monotonic clock. */
 double tool_now(void);
 
-/* Parses a whole number min..max, or ends in argp_error() naming the option. */
+/* What arguments mean; each ends in argp_error() naming the option when it means nothing: */
+/* a whole number min..max; */
 uint64_t tool_number(struct argp_state *state, const char *option, const char *arg, uint64_t min,
 		     uint64_t max);
+/* a number min..max, which may be INFINITY; */
+double tool_real(struct argp_state *state, const char *option, const char *arg, double min,
+		 double max);
+/* "0.5,0.5,0.5"; */
+void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
+		float out[3]);
+/* the index of one of names[], which ends with NULL; */
+int tool_choice(struct argp_state *state, const char *option, const char *arg,
+		const char *const *names);
+/* the only argument of its kind, which `what` names. */
+void tool_only(struct argp_state *state, const char **to, const char *arg, const char *what);
 
 /*
  * One line on stderr, when that is a terminal, for work that lasts more than

@@ -45,9 +45,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &a->images;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (a->bundle)
-			argp_error(state, "one bundle at a time: '%s' is too much", arg);
-		a->bundle = arg;
+		tool_only(state, &a->bundle, arg, "bundle");
 		return 0;
 	case ARGP_KEY_END:
 		if (!a->bundle)

@@ -87,31 +87,10 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static float real(struct argp_state *state, const char *option, const char *arg, double min,
-		  double max)
-{
-	char *end;
-	double v = strtod(arg, &end);
-
-	if (*end || end == arg || !(v >= min && v <= max))
-		argp_error(state, "%s: '%s' is not a number from %g to %g", option, arg, min, max);
-	return (float)v;
-}
-
-static int choice(struct argp_state *state, const char *option, const char *arg,
-		  const char *const *names, int n)
-{
-	for (int i = 0; i < n; i++)
-		if (!strcmp(arg, names[i]))
-			return i;
-	argp_error(state, "%s: '%s' is none of its choices", option, arg);
-	return 0;
-}
-
 static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 {
-	static const char *const schedules[] = {"one-cycle", "cosine", "steps"};
-	static const char *const types[] = {"f32", "bf16"};
+	static const char *const schedules[] = {"one-cycle", "cosine", "steps", NULL};
+	static const char *const types[] = {"f32", "bf16", NULL};
 	struct mea_recipe *r = &((struct train *)state->input)->recipe;
 
 	switch (key) {
@@ -122,31 +101,31 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 		r->batch = (int)tool_number(state, "--batch", arg, 2, 4096);
 		return 0;
 	case OPT_SCHEDULE:
-		r->schedule = (enum mea_schedule)choice(state, "--schedule", arg, schedules, 3);
+		r->schedule = (enum mea_schedule)tool_choice(state, "--schedule", arg, schedules);
 		return 0;
 	case OPT_RATE:
-		r->rate = real(state, "--rate", arg, 0, 100);
+		r->rate = (float)tool_real(state, "--rate", arg, 0, 100);
 		return 0;
 	case OPT_MOMENTUM:
-		r->momentum = real(state, "--momentum", arg, 0, 0.9999);
+		r->momentum = (float)tool_real(state, "--momentum", arg, 0, 0.9999);
 		return 0;
 	case OPT_DECAY:
-		r->decay = real(state, "--decay", arg, 0, 1);
+		r->decay = (float)tool_real(state, "--decay", arg, 0, 1);
 		return 0;
 	case OPT_SMOOTHING:
-		r->smoothing = real(state, "--smoothing", arg, 0, 0.9);
+		r->smoothing = (float)tool_real(state, "--smoothing", arg, 0, 0.9);
 		return 0;
 	case OPT_SEED:
 		r->seed = tool_number(state, "--seed", arg, 0, UINT64_MAX);
 		return 0;
 	case OPT_TYPE:
-		r->bf16 = choice(state, "--type", arg, types, 2);
+		r->bf16 = tool_choice(state, "--type", arg, types);
 		return 0;
 	case OPT_SHARE:
-		r->share = real(state, "--share", arg, 0, 1);
+		r->share = (float)tool_real(state, "--share", arg, 0, 1);
 		return 0;
 	case OPT_TEMPERATURE:
-		r->temperature = real(state, "--temperature", arg, 0.1, 100);
+		r->temperature = (float)tool_real(state, "--temperature", arg, 0.1, 100);
 		return 0;
 	case OPT_PAD:
 		r->augment.pad = (int)tool_number(state, "--pad", arg, 0, 256);
@@ -161,7 +140,7 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 		r->views = (int)tool_number(state, "--views", arg, 0, 10000);
 		return 0;
 	case OPT_MIXUP:
-		r->augment.mixup = real(state, "--mixup", arg, 0, 1);
+		r->augment.mixup = (float)tool_real(state, "--mixup", arg, 0, 1);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
@@ -169,8 +148,8 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const stages[] = {"main", "edge", "cloud", "joint", "init"};
-	static const char *const joins[] = {"sum", "concat"};
+	static const char *const stages[] = {"main", "edge", "cloud", "joint", "init", NULL};
+	static const char *const joins[] = {"sum", "concat", NULL};
 	struct train *t = state->input;
 
 	switch (key) {
@@ -205,7 +184,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		t->hard = (int)tool_number(state, "--hard", arg, 2, 4096);
 		return 0;
 	case OPT_JOIN:
-		t->concat = choice(state, "--join", arg, joins, 2);
+		t->concat = tool_choice(state, "--join", arg, joins);
 		return 0;
 	case OPT_NO_ADAPTIVE:
 		t->no_adaptive = true;
@@ -219,7 +198,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one stage at a time: '%s' is too much", arg);
-		t->stage = (enum train_stage)choice(state, "stage", arg, stages, 5);
+		t->stage = (enum train_stage)tool_choice(state, "stage", arg, stages);
 		return 0;
 	case ARGP_KEY_END:
 		if (!state->arg_num)

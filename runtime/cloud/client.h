@@ -21,6 +21,7 @@ struct mea_cloud_options {
 	const char *ca, *cert, *key; /* PEM files, each may be NULL */
 	struct mea_oip_item item;    /* what the model must take, */
 	int classes;		     /* and how many logits it must give */
+	bool png;		     /* send images as PNG to servers that take them */
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
 };

@@ -29,7 +29,7 @@ struct endpoint {
 	char *model; /* "/v2/models/NAME" */
 	enum endpoint_state state;
 	struct mea_oip_target target; /* valid once up */
-	bool binary;		      /* announces binary tensors */
+	bool binary, png;	      /* announces binary tensors, PNG bodies */
 	int outstanding;
 	int failures;	   /* in a row */
 	double backoff_ms; /* until the next look; grows with each */

@@ -20,48 +20,63 @@
 
 /* --- addresses ------------------------------------------------------------------------- */
 
+/* The model that u's path names, opt's when it names none. */
+static int parse_model(const struct mea_cloud *c, CURLU *u, const char *url, char **model)
+{
+	char *path = NULL, *name = NULL;
+	int rc = 0;
+
+	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	if (!strcmp(path, "/")) {
+		name = curl_easy_escape(NULL, c->opt.model, 0);
+		if (!name || asprintf(model, "/v2/models/%s", name) < 0)
+			*model = NULL;
+		curl_free(name);
+	} else if (strncmp(path, "/v2/models/", 11) || !path[11]) {
+		rc = mea_fail(MEA_EINVAL,
+			      "cloud: '%.200s': the path is not /v2/models/NAME[/versions/N]", url);
+	} else {
+		*model = strdup(path);
+	}
+	curl_free(path);
+	return rc || *model ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+}
+
+/* u without its path and query. */
+static int parse_base(CURLU *u, const char *url, char **base)
+{
+	char *text = NULL;
+
+	if (curl_url_set(u, CURLUPART_PATH, NULL, 0) || curl_url_set(u, CURLUPART_QUERY, NULL, 0) ||
+	    curl_url_get(u, CURLUPART_URL, &text, 0))
+		return mea_fail(MEA_EINVAL, "cloud: '%.200s' is no URL", url);
+	*base = strdup(text);
+	curl_free(text);
+	if (!*base)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	if ((*base)[strlen(*base) - 1] == '/')
+		(*base)[strlen(*base) - 1] = 0;
+	if (strncmp(*base, "http://", 7) && strncmp(*base, "https://", 8))
+		return mea_fail(MEA_EINVAL, "cloud: '%.200s': only http and https are known", url);
+	return 0;
+}
+
 /* Takes "scheme://host:port[/v2/models/NAME[/versions/N]]" apart. */
 static int parse_url(struct mea_cloud *c, const char *url, struct endpoint *e)
 {
 	CURLU *u = curl_url();
-	char *path = NULL, *name;
 	int rc = 0;
 
-	if (!u || curl_url_set(u, CURLUPART_URL, url, 0) ||
-	    curl_url_get(u, CURLUPART_PATH, &path, 0))
+	if (!u || curl_url_set(u, CURLUPART_URL, url, 0))
 		rc = mea_fail(MEA_EINVAL, "cloud: '%.200s' is no URL such as http://host:8000",
 			      url);
-	else if (!strcmp(path, "/"))
-		rc = 0;
-	else if (strncmp(path, "/v2/models/", 11) || !path[11])
-		rc = mea_fail(MEA_EINVAL,
-			      "cloud: '%.200s': the path is not /v2/models/NAME[/versions/N]", url);
-	if (!rc && strcmp(path, "/")) {
-		e->model = strdup(path);
-	} else if (!rc) {
-		name = curl_easy_escape(NULL, c->opt.model, 0);
-		if (!name || asprintf(&e->model, "/v2/models/%s", name) < 0)
-			e->model = NULL;
-		curl_free(name);
-	}
-	curl_free(path);
-	path = NULL;
-	if (!rc &&
-	    (curl_url_set(u, CURLUPART_PATH, NULL, 0) ||
-	     curl_url_set(u, CURLUPART_QUERY, NULL, 0) || curl_url_get(u, CURLUPART_URL, &path, 0)))
-		rc = mea_fail(MEA_EINVAL, "cloud: '%.200s' is no URL", url);
-	if (!rc) {
-		e->base = strdup(path);
-		if (!e->base || !e->model)
-			rc = mea_fail(MEA_ENOMEM, "out of memory");
-		else if (e->base[strlen(e->base) - 1] == '/')
-			e->base[strlen(e->base) - 1] = 0;
-	}
-	if (!rc && strncmp(e->base, "http://", 7) && strncmp(e->base, "https://", 8))
-		rc = mea_fail(MEA_EINVAL, "cloud: '%.200s': only http and https are known", url);
+	if (!rc)
+		rc = parse_model(c, u, url, &e->model);
+	if (!rc)
+		rc = parse_base(u, url, &e->base);
 	if (!rc && strlen(e->base) + strlen(e->model) > 900)
 		rc = mea_fail(MEA_EINVAL, "cloud: '%.200s...' is too long", url);
-	curl_free(path);
 	curl_url_cleanup(u);
 	return rc;
 }
@@ -221,9 +236,12 @@ static int read_server(struct endpoint *e, const struct transfer *t)
 
 	if (!doc)
 		return MEA_EINVAL;
-	e->binary = false;
+	e->binary = e->png = false;
 	json_array_foreach(json_object_get(doc, "extensions"), i, v)
+	{
 		e->binary |= json_is_string(v) && !strcmp(json_string_value(v), MEA_OIP_BINARY);
+		e->png |= json_is_string(v) && !strcmp(json_string_value(v), MEA_OIP_PNG);
+	}
 	json_decref(doc);
 	return 0;
 }
@@ -236,6 +254,8 @@ static int read_model(struct mea_cloud *c, struct endpoint *e, const struct tran
 	if (!doc)
 		return MEA_EINVAL;
 	rc = mea_oip_target_parse(doc, &c->opt.item, c->opt.classes, e->binary, &e->target);
+	if (!rc && c->opt.png && e->png)
+		e->target.form = MEA_FORM_PNG;
 	json_decref(doc);
 	return rc;
 }

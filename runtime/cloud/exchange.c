@@ -49,6 +49,7 @@ static int set_deadline(struct mea_exchange *x)
 static int parse(struct mea_exchange *x)
 {
 	const char *length = header(x, MEA_OIP_JSON_LENGTH);
+	const char *type = header(x, MHD_HTTP_HEADER_CONTENT_TYPE);
 	const char *encoding = header(x, MHD_HTTP_HEADER_CONTENT_ENCODING);
 	long long json = length ? mea_oip_length(length) : MEA_OIP_ALL_JSON;
 	int rc;
@@ -59,8 +60,11 @@ static int parse(struct mea_exchange *x)
 	if (length && json < 0)
 		return mea_fail(MEA_EINVAL, "%s: '%.40s' is no number of bytes",
 				MEA_OIP_JSON_LENGTH, length);
-	rc = mea_oip_request_parse(mea_served_io(x->model), mea_served_max_items(x->model), x->body,
-				   x->size, json, &x->job.req);
+	if (json == 0 && type && !strcmp(type, MEA_OIP_PNG_TYPE))
+		rc = mea_oip_request_png(mea_served_io(x->model), x->body, x->size, &x->job.req);
+	else
+		rc = mea_oip_request_parse(mea_served_io(x->model), mea_served_max_items(x->model),
+					   x->body, x->size, json, &x->job.req);
 	return rc ? rc : set_deadline(x);
 }
 

@@ -13,6 +13,9 @@
 /* The header that tells how many of a body's bytes are JSON; the rest are tensors. */
 #define MEA_OIP_JSON_LENGTH "Inference-Header-Content-Length"
 #define MEA_OIP_BINARY	    "binary_tensor_data"
+/* mea's own extension: a raw request may be a picture of this media type. */
+#define MEA_OIP_PNG	 "image_png"
+#define MEA_OIP_PNG_TYPE "image/png"
 /* The body has no such header: it is JSON as a whole. */
 #define MEA_OIP_ALL_JSON (-1)
 /* JSON arrays in tensors nest at most so deep. */
@@ -59,6 +62,11 @@ struct mea_oip_request {
 int mea_oip_request_parse(const struct mea_signature *io, int max_items, const void *body,
 			  size_t size, long long json_bytes, struct mea_oip_request *r);
 
+/* The same for a body that is a PNG: the model's one input must be a UINT8 image of its size, as
+ * pixels or as planes. */
+int mea_oip_request_png(const struct mea_signature *io, const void *body, size_t size,
+			struct mea_oip_request *r);
+
 /* Frees what r holds; a zeroed struct is fine. */
 void mea_oip_request_free(struct mea_oip_request *r);
 
@@ -95,7 +103,7 @@ struct mea_oip_item {
 size_t mea_oip_item_bytes(const struct mea_oip_item *item);
 
 /* The ways to send it, the shortest first. */
-enum mea_oip_form { MEA_FORM_RAW, MEA_FORM_BINARY, MEA_FORM_JSON };
+enum mea_oip_form { MEA_FORM_PNG, MEA_FORM_RAW, MEA_FORM_BINARY, MEA_FORM_JSON };
 
 /* What a server said about its model, as far as an image needs it. */
 struct mea_oip_target {
@@ -119,6 +127,9 @@ int mea_oip_target_parse(const json_t *metadata, const struct mea_oip_item *item
  * 0: none. A raw body has no place for it, a header carries it then. The caller frees *body. */
 int mea_oip_ask(const struct mea_oip_target *t, const void *data, size_t bytes, uint64_t timeout_us,
 		void **body, size_t *size, long long *json_bytes);
+
+/* An image of height x width x RGB bytes as a PNG, which the caller frees. */
+int mea_oip_png_write(const void *rgb, int height, int width, void **body, size_t *size);
 
 /* Reads the logits, t->classes of them, from an answer. */
 int mea_oip_answer(const struct mea_oip_target *t, const void *body, size_t size,

@@ -76,9 +76,9 @@ static struct mea_answer health(bool good)
 
 static json_t *server_metadata(void)
 {
-	return json_pack("{s:s, s:s, s:[s, s, s, s]}", "name", "mea", "version", SERVER_VERSION,
+	return json_pack("{s:s, s:s, s:[s, s, s, s, s]}", "name", "mea", "version", SERVER_VERSION,
 			 "extensions", MEA_OIP_BINARY, "schedule_policy", "statistics",
-			 "model_repository(index)");
+			 "model_repository(index)", MEA_OIP_PNG);
 }
 
 static void collect_stats(struct mea_served *m, void *ctx)

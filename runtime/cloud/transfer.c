@@ -201,26 +201,53 @@ static void add_header(struct transfer *t, const char *name, long long value)
 	t->headers = l ? l : t->headers;
 }
 
+/* The image as a PNG; false when that is no gain. */
+static bool make_png(struct mea_cloud *c, struct transfer *t, size_t *size)
+{
+	const struct mea_oip_item *item = &c->opt.item;
+
+	if (mea_oip_png_write(t->call->item, item->height, item->width, &t->body, size))
+		return false;
+	if (*size < mea_oip_item_bytes(item))
+		return true;
+	free(t->body);
+	t->body = NULL;
+	return false;
+}
+
 /* The item as the model wants it. */
 static int make_body(struct mea_cloud *c, struct transfer *t, uint64_t timeout_us, size_t *size,
 		     long long *json)
 {
-	const struct mea_oip_target *target = &t->endpoint->target;
+	struct mea_oip_target target = t->endpoint->target;
 	size_t bytes = mea_oip_item_bytes(&c->opt.item), n = (size_t)c->opt.item.channels;
 	const uint8_t *item = t->call->item;
 	uint8_t *planes = NULL;
 	int rc;
 
-	if (target->planes) {
+	t->form = target.form;
+	*json = 0;
+	if (t->form == MEA_FORM_PNG && make_png(c, t, size))
+		return 0;
+	if (t->form == MEA_FORM_PNG)
+		t->form = target.form = MEA_FORM_RAW;
+	if (target.planes) {
 		planes = malloc(bytes);
 		if (!planes)
 			return mea_fail(MEA_ENOMEM, "out of memory");
 		for (size_t i = 0; i < bytes; i++)
 			planes[i % n * (bytes / n) + i / n] = item[i];
 	}
-	rc = mea_oip_ask(target, planes ? planes : item, bytes, timeout_us, &t->body, size, json);
+	rc = mea_oip_ask(&target, planes ? planes : item, bytes, timeout_us, &t->body, size, json);
 	free(planes);
 	return rc;
+}
+
+static const char *media_type(enum mea_oip_form form)
+{
+	return form == MEA_FORM_PNG    ? "Content-Type: " MEA_OIP_PNG_TYPE
+	       : form == MEA_FORM_JSON ? "Content-Type: application/json"
+				       : "Content-Type: application/octet-stream";
 }
 
 int mea_transfer_infer(struct mea_cloud *c, struct endpoint *e, struct call *call, double left_ms,
@@ -236,7 +263,6 @@ int mea_transfer_infer(struct mea_cloud *c, struct endpoint *e, struct call *cal
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	t->endpoint = e;
 	t->call = call;
-	t->form = e->target.form;
 	rc = make_body(c, t, timeout_us, &size, &json);
 	if (rc) {
 		mea_transfer_end(c, t);
@@ -244,9 +270,7 @@ int mea_transfer_infer(struct mea_cloud *c, struct endpoint *e, struct call *cal
 	}
 	/* Saves the round trip that waits for "100 Continue". */
 	t->headers = curl_slist_append(NULL, "Expect:");
-	t->headers =
-		curl_slist_append(t->headers, json < 0 ? "Content-Type: application/json"
-						       : "Content-Type: application/octet-stream");
+	t->headers = curl_slist_append(t->headers, media_type(t->form));
 	if (json >= 0)
 		add_header(t, MEA_OIP_JSON_LENGTH, json);
 	if (json == 0)

@@ -83,7 +83,11 @@ struct mea_options {
 	/* PEM files for https: authority (NULL: the system's), own certificate and key. */
 	const char *cloud_ca, *cloud_cert, *cloud_key;
 	/* Within so many ms after main an image that went to the cloud is answered, by the
-	 * edge if need be; 0: 500. */
+	 * edge if need be; 0: 500. The extension runs beside the question when the cloud takes
+	 * more than a part of it, so that its answer is there when the time is over. The thread
+	 * that watches the time runs with real-time priority where the process may have it
+	 * (CAP_SYS_NICE, RLIMIT_RTPRIO); without it, a machine with more work than processors
+	 * is late now and then. */
 	int deadline_ms;
 	/* Entropy, in nats, over which an image is complex; NULL: the bundle's. */
 	const double *threshold;
@@ -92,6 +96,10 @@ struct mea_options {
 	 * a backend was passed over. Called from any thread. */
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
+
+	/* Send images as PNG to cloud servers that announce the extension image_png, when that
+	 * is shorter. */
+	bool cloud_png;
 };
 
 /* clang-format off */
@@ -107,7 +115,9 @@ enum mea_exit { MEA_EXIT_MAIN, MEA_EXIT_EXTENSION, MEA_EXIT_CLOUD, MEA_EXITS };
 	X(EXTENSION_SURER, "main's class is hard, and the extension was surer")                    \
 	X(MAIN_SURER, "main's class is hard, but main was surer than the extension")               \
 	X(COMPLEX, "main's entropy is over the threshold, and the cloud answered")                 \
-	X(NO_ANSWER, "every backend failed")
+	X(NO_ANSWER, "every backend failed")                                                       \
+	X(NO_EXTENSION,                                                                            \
+	  "main's class is hard, but the extension failed or was not ready by the deadline")
 
 enum mea_why {
 #define MEA_WHY_ENUM(name, text) MEA_WHY_##name,
@@ -122,7 +132,8 @@ struct mea_cost {
 	uint64_t cycles;    /* accelerator cycles; 0 without an accelerator */
 	uint64_t peak_macs; /* what the array could have done in these cycles */
 	/* What went to the cloud and came back: HTTP heads and bodies, not what TLS, TCP
-	 * and IP add. The cloud's ms is from the question to the answer. */
+	 * and IP add. The cloud's ms is from the question to the answer. What is spent on an
+	 * image after its answer was given counts in mea_stats() only. */
 	uint64_t bytes_up, bytes_down;
 };
 

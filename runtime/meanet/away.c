@@ -1,28 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Images at the cloud. One keeps its lane, and with it its features, so that the extension
- * can answer at once when the cloud does not. What comes back does so in the cloud client's
- * thread; only what needs a backend goes through the session's.
+ * Images at the cloud. Each has an answer from the moment it is sent: main's, then, when the cloud
+ * takes its time, the extension's, then the cloud's. What is best when its time is over is
+ * given, by a thread that does nothing else: it waits for no backend and no network.
  */
 #include "session.h"
 
 #include "meanet/exits.h"
 
+#include <math.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
+#include <unistd.h>
 
-/* Of the deadline, at least this part is the cloud's however slow the edge is. */
-#define CLOUD_PART 0.5
-/* Time that waking threads takes. */
+/* The extension is run beside the question after this part of the deadline at the earliest,
+ * since mostly it is in vain, and after that part at the latest. */
+#define STANDBY_FROM 0.25
+#define STANDBY_BY   0.5
+/* The answer is given so long before the deadline, for what a thread needs to wake, */
 #define SLACK_MS 5
+/* and more where threads are seen to wake later; at most this part of the deadline. */
+#define SLACK_PART 0.25
+/* The client's own limit is that much earlier, so that it tells of bytes in time. */
+#define LEAD_MS 2
 /* An extension's time is at most about so many times main's. */
 #define FIRST_GUESS 4
 
-/* The image needs its lane no more. */
-static void free_lane(struct mea_session *s, const struct task *t)
+void mea_task_settle(struct mea_session *s, struct task *t)
 {
-	s->freed[s->n_freed].engine = s->units[t->unit].engine;
-	s->freed[s->n_freed++].lane = t->lane;
-	pthread_cond_signal(&s->work);
+	if (t->away || t->wanted || t->working)
+		return;
+	if (t->sent && t->lane >= 0) {
+		s->freed[s->n_freed].engine = s->units[t->unit].engine;
+		s->freed[s->n_freed++].lane = t->lane;
+		t->lane = -1;
+		pthread_cond_signal(&s->work);
+	}
+	if (t->collected)
+		mea_fifo_push(&s->free, t);
 }
 
 void mea_session_give_freed(struct mea_session *s)
@@ -41,59 +57,145 @@ void mea_session_give_freed(struct mea_session *s)
 	}
 }
 
-static bool is_hard(const struct mea_session *s, const struct task *t)
+/* --- the answer ---------------------------------------------------------------------------- */
+
+/* Gives the answer that there is; the lock is held, as in all of this section. */
+static void answer(struct mea_session *s, struct task *t)
 {
-	return s->model->bundle->hard_index[t->r.label] >= 0;
+	int i = 0;
+
+	while (s->sent[i] != t)
+		i++;
+	s->sent[i] = s->sent[--s->n_sent];
+	s->n_wanted -= t->wanted;
+	t->wanted = false;
+	mea_task_finish(s, t);
 }
 
+static void want_extension(struct mea_session *s, struct task *t)
+{
+	if (t->wanted || t->working || t->ready)
+		return;
+	t->wanted = true;
+	t->called = mea_now_ms();
+	s->n_wanted++;
+	pthread_cond_signal(&s->work);
+}
+
+static void take_answer(struct mea_session *s, struct task *t, const struct mea_cloud_answer *a,
+			const struct mea_opinion *o)
+{
+	struct mea_result *r = &t->answer;
+
+	if (a->error) {
+		r->cloud_missed = a->missed;
+		snprintf(r->cloud_text, sizeof(r->cloud_text), "%s", a->text);
+	} else {
+		mea_after_cloud(o, r);
+	}
+	if (a->error && t->hard && !t->ready)
+		want_extension(s, t);
+	else
+		answer(s, t);
+}
+
+/* In the cloud client's thread. */
 static void come_back(void *ctx, const struct mea_cloud_answer *a)
 {
 	struct task *t = ctx;
 	struct mea_session *s = t->session;
-	struct mea_cost *c = &t->r.cost[MEA_EXIT_CLOUD];
-	struct mea_opinion o;
-	bool extend;
+	struct mea_cost c = {.ms = a->ms, .bytes_up = a->bytes_up, .bytes_down = a->bytes_down};
+	struct mea_opinion o = {0};
 
-	c->ms = a->ms;
-	c->bytes_up = a->bytes_up;
-	c->bytes_down = a->bytes_down;
-	if (a->error) {
-		t->r.cloud_missed = a->missed;
-		snprintf(t->r.cloud_text, sizeof(t->r.cloud_text), "%s", a->text);
-	} else {
+	if (!a->error)
 		o = mea_opinion_of(a->logits, s->model->bundle->n_classes);
-		mea_after_cloud(&o, &t->r);
-	}
-	extend = a->error && is_hard(s, t);
 	pthread_mutex_lock(&s->lock);
 	s->n_away--;
-	if (extend) {
-		mea_fifo_push(&s->returned, t);
-		pthread_cond_signal(&s->work);
+	t->away = false;
+	if (t->answered) {
+		mea_add_cost(&s->stats[t->answer.exit].cost, &c);
 	} else {
-		free_lane(s, t);
+		t->answer.cost[MEA_EXIT_CLOUD] = c;
+		take_answer(s, t, a, &o);
 	}
+	mea_task_settle(s, t);
 	pthread_mutex_unlock(&s->lock);
-	if (!extend)
-		mea_task_finish(s, t);
 }
 
-/*
- * The longest that the cloud may take: what the edge's own answer needs is kept back. When the
- * cloud fails it fails for all n_away images at once; their extensions then run in turn, and an
- * extension's time counts the job before it as well.
- */
-static double patience(const struct mea_session *s, const struct task *t, int n_away)
+/* --- the extension ------------------------------------------------------------------------- */
+
+struct task *mea_session_wanted(struct mea_session *s)
 {
-	double keep = SLACK_MS, one = s->extension_ms;
+	struct task *t = NULL;
+
+	pthread_mutex_lock(&s->lock);
+	for (int i = 0; i < s->n_sent && !t; i++)
+		if (s->sent[i]->wanted)
+			t = s->sent[i];
+	if (t) {
+		t->wanted = false;
+		t->working = true;
+		s->n_wanted--;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return t;
+}
+
+/* At once when it grows, slowly when it shrinks. */
+static void learn(double *most, double ms)
+{
+	*most = ms > *most ? ms : 0.95 * *most + 0.05 * ms;
+}
+
+/* What the edge found out beside the question. */
+static void take_extension(struct mea_session *s, struct task *t)
+{
+	struct mea_result *r = &t->answer;
+
+	learn(&s->extension_ms, mea_now_ms() - t->called);
+	if (t->answered) {
+		mea_add_cost(&s->stats[r->exit].cost, &t->r.cost[MEA_EXIT_EXTENSION]);
+		return;
+	}
+	r->cost[MEA_EXIT_EXTENSION] = t->r.cost[MEA_EXIT_EXTENSION];
+	r->exit = t->r.exit;
+	r->why = t->r.why;
+	r->label = t->r.label;
+	r->confidence = t->r.confidence;
+}
+
+void mea_task_extended(struct mea_session *s, struct task *t, bool failed)
+{
+	pthread_mutex_lock(&s->lock);
+	t->working = false;
+	t->ready = true;
+	if (!failed) {
+		take_extension(s, t);
+	} else if (!t->answered) {
+		t->answer.fallback_from = t->r.fallback_from;
+		snprintf(t->answer.text, sizeof(t->answer.text), "%s", t->r.text);
+	}
+	if (!t->answered && !t->away)
+		answer(s, t);
+	mea_task_settle(s, t);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* --- sending ------------------------------------------------------------------------------- */
+
+/* When the image is answered at the latest, and when the edge starts to work on it for that.
+ * Should the cloud fail, it does so for all images there at once, and their extensions run in
+ * turn. The lock is held. */
+static void set_times(const struct mea_session *s, struct task *t)
+{
+	double d = s->deadline_ms, one = s->extension_ms, at;
 
 	/* Of the first image only main's time is known. */
 	if (!(one > 0))
 		one = FIRST_GUESS * t->r.cost[MEA_EXIT_MAIN].ms;
-	if (is_hard(s, t))
-		keep += one * (1 + n_away / 2.0);
-	return s->deadline_ms - keep > CLOUD_PART * s->deadline_ms ? s->deadline_ms - keep
-								   : CLOUD_PART * s->deadline_ms;
+	t->due = t->asked + d - fmin(SLACK_MS + 1.5 * s->late_ms, SLACK_PART * d);
+	at = t->due - one * (2 + s->n_away) - t->asked;
+	t->standby = t->asked + fmin(fmax(at, STANDBY_FROM * d), STANDBY_BY * d);
 }
 
 int mea_task_send(struct mea_session *s, struct task *t)
@@ -101,20 +203,124 @@ int mea_task_send(struct mea_session *s, struct task *t)
 	const void *item = s->features ? (const void *)s->features : t->rgb;
 	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
 			     : 0;
-	int n_away;
+	struct mea_cloud_answer failed = {.error = MEA_ENOMEM, .missed = "out of memory"};
+	double due;
+	bool wake;
 
 	if (rc)
 		return rc;
-	t->asked = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
-	n_away = ++s->n_away;
+	t->asked = mea_now_ms();
+	t->sent = t->away = true;
+	s->n_away++;
+	set_times(s, t);
+	t->answer = t->r;
+	t->hard = s->model->bundle->hard_index[t->r.label] >= 0;
+	if (t->hard)
+		t->answer.why = MEA_WHY_NO_EXTENSION;
+	s->sent[s->n_sent++] = t;
+	wake = t->standby < s->watch_ms;
+	due = t->due;
 	pthread_mutex_unlock(&s->lock);
-	rc = mea_cloud_ask(s->cloud, item, t->asked + patience(s, t, n_away), come_back, t);
-	if (rc) {
-		pthread_mutex_lock(&s->lock);
-		s->n_away--;
-		pthread_mutex_unlock(&s->lock);
-		t->asked = 0;
+	if (wake)
+		mea_session_wake_watcher(s);
+	/* Not under the lock, for which the watcher must never wait long. */
+	if (mea_cloud_ask(s->cloud, item, due - LEAD_MS, come_back, t))
+		come_back(t, &failed);
+	return 0;
+}
+
+/* --- the watcher --------------------------------------------------------------------------- */
+
+/* Its time is over. */
+static void give_what_there_is(struct mea_session *s, struct task *t)
+{
+	struct mea_result *r = &t->answer;
+
+	if (t->away) {
+		r->cloud_missed = "late";
+		snprintf(r->cloud_text, sizeof(r->cloud_text), "no answer within the deadline");
 	}
-	return rc;
+	answer(s, t);
+	mea_task_settle(s, t);
+}
+
+/* Does what is due for an image; returns when the next thing is, 0: it is answered. */
+static double look_after(struct mea_session *s, struct task *t, double now)
+{
+	bool standby = t->hard && !t->wanted && !t->working && !t->ready;
+
+	if (now >= t->due) {
+		give_what_there_is(s, t);
+		return 0;
+	}
+	if (!standby)
+		return t->due;
+	if (now < t->standby)
+		return t->standby;
+	want_extension(s, t);
+	return t->due;
+}
+
+void mea_session_wake_watcher(struct mea_session *s)
+{
+	uint64_t one = 1;
+
+	/* Fails only when it is awake many times over. */
+	if (s->watch_fd >= 0 && write(s->watch_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* Sleeps until then, INFINITY: for ever, or until it is woken. Not a condition variable, as these
+ * hide a lock that knows no priorities. */
+static void sleep_until(struct mea_session *s, double ms)
+{
+	struct pollfd p = {s->watch_fd, POLLIN, 0};
+	double left = isinf(ms) ? 0 : fmax(ms - mea_now_ms(), 0), seconds = floor(left / 1e3);
+	struct timespec t = {(time_t)seconds, (long)((left - seconds * 1e3) * 1e6)};
+	uint64_t unused;
+
+	if (ppoll(&p, 1, isinf(ms) ? NULL : &t, NULL) > 0 &&
+	    read(s->watch_fd, &unused, sizeof(unused)) < 0)
+		return;
+}
+
+/* Does what is due; returns when the next thing is, INFINITY: never. */
+static double look_after_all(struct mea_session *s)
+{
+	double now = mea_now_ms(), next = INFINITY;
+
+	for (int i = 0; i < s->n_sent;) {
+		double t = look_after(s, s->sent[i], now);
+
+		/* Else it is answered, and another is in its place. */
+		if (t > 0)
+			i++;
+		if (t > 0 && t < next)
+			next = t;
+	}
+	return next;
+}
+
+void *mea_watch(void *session)
+{
+	struct sched_param first = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+	struct mea_session *s = session;
+
+	/* Before all that computes, where the system lets us (CAP_SYS_NICE, RLIMIT_RTPRIO): a few
+	 * microseconds an image hurt nobody, and then a busy machine is not late either. */
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &first);
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		double next = s->watch_ms = look_after_all(s), now;
+
+		pthread_mutex_unlock(&s->lock);
+		sleep_until(s, next);
+		pthread_mutex_lock(&s->lock);
+		now = mea_now_ms();
+		if (now > next)
+			learn(&s->late_ms, now - next);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
 }

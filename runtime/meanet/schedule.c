@@ -28,7 +28,7 @@ double mea_now_ms(void)
 
 /* --- the end of an image ---------------------------------------------------- */
 
-static void add_cost(struct mea_cost *sum, const struct mea_cost *c)
+void mea_add_cost(struct mea_cost *sum, const struct mea_cost *c)
 {
 	sum->ms += c->ms;
 	sum->macs += c->macs;
@@ -50,21 +50,30 @@ static void forget_running(struct mea_session *s, const struct task *t)
 
 void mea_task_finish(struct mea_session *s, struct task *t)
 {
-	struct mea_exit_stats *sum = &s->stats[t->r.exit];
+	struct mea_result *r = &t->answer;
+	struct mea_exit_stats *sum = &s->stats[r->exit];
 	double now = mea_now_ms();
 
-	t->r.latency_ms = now - t->submitted;
-	t->r.service_ms = t->begun_main > 0 ? now - t->begun_main : 0;
-	t->r.cloud_ms = t->asked > 0 ? now - t->asked : 0;
-	pthread_mutex_lock(&s->lock);
-	if (!t->r.error) {
+	r->latency_ms = now - t->submitted;
+	r->service_ms = t->begun_main > 0 ? now - t->begun_main : 0;
+	r->cloud_ms = t->asked > 0 ? now - t->asked : 0;
+	if (!r->error) {
 		sum->images++;
-		sum->latency_ms += t->r.latency_ms;
+		sum->latency_ms += r->latency_ms;
 		for (int i = 0; i < MEA_EXITS; i++)
-			add_cost(&sum->cost, &t->r.cost[i]);
+			mea_add_cost(&sum->cost, &r->cost[i]);
 	}
+	t->answered = true;
 	mea_fifo_push(&s->finished, t);
 	pthread_cond_broadcast(&s->done);
+}
+
+/* An image that was never sent ends with what the edge says. */
+static void finish_here(struct mea_session *s, struct task *t)
+{
+	pthread_mutex_lock(&s->lock);
+	t->answer = t->r;
+	mea_task_finish(s, t);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -77,14 +86,15 @@ static void finish_without_answer(struct mea_session *s, struct task *t, int err
 	t->r.error = error;
 	t->r.why = MEA_WHY_NO_ANSWER;
 	snprintf(t->r.text, sizeof(t->r.text), "%s", mea_errmsg());
-	mea_task_finish(s, t);
+	finish_here(s, t);
 }
 
 /* --- failure and the next backend ------------------------------------------ */
 
 /*
  * The image's job failed with error (and mea_errmsg()): it starts again on the
- * next backend, from the image, since its features may be lost with the device.
+ * next backend, from the image, since its features may be lost with the device. An image
+ * that was sent has no time for that: main's answer stands in for the extension's.
  */
 static void fall_back(struct mea_session *s, struct task *t, int error)
 {
@@ -98,9 +108,14 @@ static void fall_back(struct mea_session *s, struct task *t, int error)
 	mea_unit_failed(s, t->unit, hung, error);
 	if (!hung)
 		mea_engine_give(u->engine, t->lane);
-	t->unit++;
+	t->lane = -1;
 	t->started = false;
 	forget_running(s, t);
+	if (t->sent) {
+		mea_task_extended(s, t, true);
+		return;
+	}
+	t->unit++;
 	pthread_mutex_lock(&s->lock);
 	mea_fifo_push_front(&s->waiting, t);
 	pthread_mutex_unlock(&s->lock);
@@ -188,10 +203,7 @@ static void queue_extension(struct mea_session *s, struct task *t)
 /* Main has ended: true when the image goes on, to the cloud or the extension. */
 static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinion *o)
 {
-	/* Who was let down by the cloud does not ask again. */
-	const char *missed = t->r.cloud_missed ? t->r.cloud_missed
-			     : s->cloud	       ? mea_cloud_missed(s->cloud)
-					       : "not configured";
+	const char *missed = s->cloud ? mea_cloud_missed(s->cloud) : "not configured";
 	enum mea_step step = mea_after_main(s->model->bundle, o, missed, &t->r);
 
 	if (step == MEA_STEP_CLOUD) {
@@ -203,15 +215,6 @@ static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinio
 	if (step == MEA_STEP_EXTENSION)
 		queue_extension(s, t);
 	return step == MEA_STEP_EXTENSION;
-}
-
-/* Remembers about how long an extension takes, so that the cloud is not waited for longer
- * than leaves time for one: at once when it grows, slowly when it shrinks. */
-static void learn(struct mea_session *s, const struct task *t)
-{
-	double ms = t->r.cost[MEA_EXIT_EXTENSION].ms;
-
-	s->extension_ms = ms > s->extension_ms ? ms : 0.95 * s->extension_ms + 0.05 * ms;
 }
 
 /* A network has ended: what follows from its logits. */
@@ -230,34 +233,52 @@ static int advance(struct mea_session *s, struct task *t)
 		if (go_on(s, t, &o))
 			return 0;
 	} else {
-		learn(s, t);
 		o = mea_opinion_of(logits, b->n_hard);
 		mea_after_extension(b, &o, &t->r);
 	}
-	mea_engine_give(u->engine, t->lane);
 	forget_running(s, t);
-	mea_task_finish(s, t);
+	if (t->sent) {
+		mea_task_extended(s, t, false);
+		return 0;
+	}
+	mea_engine_give(u->engine, t->lane);
+	finish_here(s, t);
 	return 0;
 }
 
-/* Starts the extensions that found the backend busy; fails one that finds it so
- * while nothing is under way. */
+/* The extension that is to start next: of an image that was sent, by its limit, before others. */
+static struct task *next_ready(const struct mea_session *s)
+{
+	struct task *best = NULL;
+
+	for (int i = 0; i < s->n_running; i++) {
+		struct task *t = s->running[i];
+
+		if (t->started)
+			continue;
+		if (!best || (t->sent && (!best->sent || t->due < best->due)))
+			best = t;
+	}
+	return best;
+}
+
+/* Starts extensions, as many as may be under way; fails one that finds the backend busy
+ * while nothing is. */
 static void start_ready(struct mea_session *s)
 {
 	int under_way = 0;
+	struct task *t;
 
 	for (int i = 0; i < s->n_running; i++)
 		under_way += s->running[i]->started;
-	for (int i = 0; i < s->n_running; i++) {
-		struct task *t = s->running[i];
-		int rc = t->started ? 0 : start_job(s, t);
+	while (under_way < s->jobs && (t = next_ready(s))) {
+		int rc = start_job(s, t);
 
-		if (rc == 0 || (rc == MEA_EBUSY && under_way)) {
-			under_way += rc == 0;
-			continue;
-		}
-		fall_back(s, t, rc);
-		return; /* running[] has changed; the next round goes on */
+		if (rc == MEA_EBUSY && under_way)
+			return;
+		under_way += rc == 0;
+		if (rc)
+			fall_back(s, t, rc);
 	}
 }
 
@@ -292,26 +313,19 @@ static void step(struct mea_session *s)
 		fall_back(s, t, rc);
 }
 
-/* Images that the cloud let down: their extension is late enough to go beyond the limit of
- * jobs. */
-static void take_returned(struct mea_session *s)
+/* Extensions of images that were sent go beyond the limit of images at work. */
+static void take_wanted(struct mea_session *s)
 {
 	struct task *t;
 
-	for (;;) {
-		pthread_mutex_lock(&s->lock);
-		t = mea_fifo_pop(&s->returned);
-		pthread_mutex_unlock(&s->lock);
-		if (!t)
-			return;
+	while ((t = mea_session_wanted(s)))
 		queue_extension(s, t);
-	}
 }
 
 /* Whether there is nothing to do but wait; the lock is held. */
 static bool idle(const struct mea_session *s)
 {
-	if (s->stop || s->n_running || s->returned.head || s->n_freed)
+	if (s->stop || s->n_running || s->n_wanted || s->n_freed)
 		return false;
 	return !s->waiting.head || s->n_away == s->lanes;
 }
@@ -330,9 +344,9 @@ void *mea_schedule(void *session)
 		if (stop && !s->n_running)
 			return NULL;
 		mea_session_give_freed(s);
-		take_returned(s);
-		fill(s);
+		take_wanted(s);
 		start_ready(s);
+		fill(s);
 		step(s);
 	}
 }

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #define QUEUE_DEFAULT 64
 #define QUEUE_MAX     65536
@@ -83,23 +85,26 @@ static int check_options(const struct mea_options *o, int *queue, int *jobs)
 	return 0;
 }
 
-static int make_tasks(struct mea_session *s, int queue)
+static int make_tasks(struct mea_session *s)
 {
 	size_t size = (size_t)s->model->bundle->width * (size_t)s->model->bundle->height * 3;
+	/* An image that was answered in time may still be worked on; it then holds a lane. */
+	int n = s->queue + s->lanes;
 
-	s->tasks = calloc((size_t)queue, sizeof(*s->tasks));
+	s->tasks = calloc((size_t)n, sizeof(*s->tasks));
+	s->sent = calloc((size_t)n, sizeof(struct task *));
 	s->running = calloc((size_t)s->lanes, sizeof(struct task *));
 	s->freed = calloc((size_t)s->lanes, sizeof(*s->freed));
-	if (!s->tasks || !s->running || !s->freed)
-		return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images", queue);
-	for (; s->n_tasks < queue; s->n_tasks++) {
+	if (!s->tasks || !s->sent || !s->running || !s->freed)
+		return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images", s->queue);
+	for (; s->n_tasks < n; s->n_tasks++) {
 		struct task *t = &s->tasks[s->n_tasks];
 
 		t->session = s;
 		t->rgb = malloc(size);
 		if (!t->rgb)
 			return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images",
-					queue);
+					s->queue);
 		mea_fifo_push(&s->free, t);
 	}
 	return 0;
@@ -117,22 +122,30 @@ static int open_first(struct mea_session *s)
 	return mea_fail_in(MEA_ENODEV, "%s", s->model->bundle->dir);
 }
 
-static int start_thread(struct mea_session *s)
+static int start_threads(struct mea_session *s)
 {
+	pthread_mutexattr_t inherit;
 	pthread_condattr_t attr;
-	int err;
+	int err = 0;
 
-	pthread_mutex_init(&s->lock, NULL);
+	/* The watcher must not wait for a thread that has the lock but no processor. */
+	pthread_mutexattr_init(&inherit);
+	pthread_mutexattr_setprotocol(&inherit, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&s->lock, &inherit);
+	pthread_mutexattr_destroy(&inherit);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->work, &attr);
 	pthread_cond_init(&s->done, &attr);
 	pthread_condattr_destroy(&attr);
-	err = pthread_create(&s->thread, NULL, mea_schedule, s);
-	if (err)
-		return mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err));
-	s->thread_runs = true;
-	return 0;
+	s->thread_runs = !(err = pthread_create(&s->thread, NULL, mea_schedule, s));
+	if (!err && s->cloud) {
+		s->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		err = s->watch_fd < 0 ? errno : 0;
+	}
+	if (!err && s->cloud)
+		s->watcher_runs = !(err = pthread_create(&s->watcher, NULL, mea_watch, s));
+	return err ? mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err)) : 0;
 }
 
 static int open_cloud(struct mea_session *s, const struct mea_options *o)
@@ -147,11 +160,14 @@ static int open_cloud(struct mea_session *s, const struct mea_options *o)
 				      .key = o->cloud_key,
 				      .item = {MEA_U8, b->height, b->width, 3},
 				      .classes = b->n_classes,
+				      .png = o->cloud_png,
 				      .note = o->note,
 				      .note_ctx = o->note_ctx};
 
 	if (!o->cloud)
 		return 0;
+	if (o->cloud_png && o->cloud_features)
+		return mea_fail(MEA_EINVAL, "options.cloud_png: features are no image");
 	if (o->cloud_features) {
 		if (main->n_outputs <= MEA_OUT_FEATURES)
 			return mea_fail(MEA_EINVAL, "%s: main has no features to send", b->dir);
@@ -167,7 +183,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 		     const struct mea_options *opt, struct mea_session **out)
 {
 	struct mea_session *s = calloc(1, sizeof(*s));
-	int queue, rc;
+	int rc;
 
 	*out = NULL;
 	if (!s) {
@@ -175,6 +191,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	}
 	s->model = m;
+	s->watch_fd = -1;
 	s->note = opt->note;
 	s->note_ctx = opt->note_ctx;
 	s->n_units = n;
@@ -182,19 +199,19 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 		s->choices[i] = choices[i];
 		s->units[i].number = i;
 	}
-	rc = check_options(opt, &queue, &s->jobs);
+	rc = check_options(opt, &s->queue, &s->jobs);
 	s->lanes = s->jobs + (opt->cloud ? AWAY_MAX : 0);
 	s->deadline_ms = opt->deadline_ms ? opt->deadline_ms : DEADLINE_MS;
 	if (opt->threshold)
 		m->bundle->threshold = *opt->threshold;
 	if (!rc)
-		rc = make_tasks(s, queue);
+		rc = make_tasks(s);
 	if (!rc)
 		rc = open_first(s);
 	if (!rc)
 		rc = open_cloud(s, opt);
 	if (!rc)
-		rc = start_thread(s);
+		rc = start_threads(s);
 	if (rc) {
 		mea_close(s);
 		return rc;
@@ -232,8 +249,11 @@ void mea_close(struct mea_session *s)
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
 		pthread_cond_broadcast(&s->work);
+		mea_session_wake_watcher(s);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
+		if (s->watcher_runs)
+			pthread_join(s->watcher, NULL);
 	}
 	/* What is still away comes back now, into lists that nobody reads. */
 	mea_cloud_close(s->cloud);
@@ -242,11 +262,14 @@ void mea_close(struct mea_session *s)
 		pthread_cond_destroy(&s->done);
 		pthread_mutex_destroy(&s->lock);
 	}
+	if (s->watch_fd >= 0)
+		close(s->watch_fd);
 	for (int i = 0; i < s->n_units; i++)
 		mea_engine_close(s->units[i].engine);
 	for (int i = 0; i < s->n_tasks; i++)
 		free(s->tasks[i].rgb);
 	free(s->tasks);
+	free(s->sent);
 	free(s->running);
 	free(s->freed);
 	free(s->features);
@@ -293,23 +316,22 @@ void mea_stats(struct mea_session *s, struct mea_exit_stats stats[MEA_EXITS])
 int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
 {
 	const struct mea_bundle *b = s->model->bundle;
-	struct task *t;
+	struct task *t = NULL;
+	uint8_t *copy;
 
 	pthread_mutex_lock(&s->lock);
-	t = mea_fifo_pop(&s->free);
+	if (s->under_way < s->queue)
+		t = mea_fifo_pop(&s->free);
+	s->under_way += t != NULL;
 	pthread_mutex_unlock(&s->lock);
 	if (!t)
 		return mea_fail(MEA_EBUSY, "the queue of %d images is full; collect results first",
-				s->n_tasks);
-	memcpy(t->rgb, rgb, (size_t)b->width * (size_t)b->height * 3);
-	memset(&t->r, 0, sizeof(t->r));
-	t->r.tag = tag;
-	t->unit = 0;
-	t->started = false;
-	t->asked = t->begun_main = 0;
+				s->queue);
+	copy = t->rgb;
+	*t = (struct task){.session = s, .rgb = copy, .lane = -1, .r = {.tag = tag}};
+	memcpy(copy, rgb, (size_t)b->width * (size_t)b->height * 3);
 	t->submitted = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
-	s->under_way++;
 	mea_fifo_push(&s->waiting, t);
 	pthread_cond_signal(&s->work);
 	pthread_mutex_unlock(&s->lock);
@@ -350,12 +372,13 @@ int mea_collect(struct mea_session *s, int timeout_ms, struct mea_result *result
 	rc = await(s, timeout_ms);
 	if (!rc) {
 		t = mea_fifo_pop(&s->finished);
-		*result = t->r;
+		*result = t->answer;
 		s->under_way--;
 		/* Another thread may wait for a result that now never comes. */
 		if (!s->under_way)
 			pthread_cond_broadcast(&s->done);
-		mea_fifo_push(&s->free, t);
+		t->collected = true;
+		mea_task_settle(s, t);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return rc;

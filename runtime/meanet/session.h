@@ -22,11 +22,22 @@ struct task {
 	double submitted, begun_main; /* ms; 0: not begun */
 	double asked;		      /* ms; when the cloud was, 0: never */
 	int unit;		      /* the first backend in the list that may take it */
-	int lane;
-	enum mea_net net; /* what runs or is to run */
-	bool started;	  /* its job is under way */
-	double begun;	  /* ms; when its job started */
-	struct mea_result r;
+	int lane;		      /* -1: none */
+	enum mea_net net;	      /* what runs or is to run */
+	bool started;		      /* its job is under way */
+	double begun;		      /* ms; when its job started */
+	struct mea_result r;	      /* what the edge knows; the session's thread's own */
+
+	/* Guarded by the session's lock. */
+	struct mea_result answer; /* the best that there is so far; what the caller gets */
+	bool answered, collected;
+	bool sent; /* once to the cloud; the rest is for such images */
+	bool hard; /* main's class is, so that the extension has a say */
+	bool away; /* the cloud has not come back */
+	/* The extension: is to run, runs, has run or failed. */
+	bool wanted, working, ready;
+	double standby, due; /* ms; when the extension is to run, when the answer is given */
+	double called;	     /* ms; since when the extension was wanted */
 };
 
 struct fifo {
@@ -54,6 +65,7 @@ struct freed {
 
 struct mea_session {
 	struct mea_model *model;
+	int queue; /* images that are accepted */
 	int jobs;
 	int lanes;		 /* images at a backend or at the cloud */
 	int8_t *features;	 /* room to send them; NULL: images are sent */
@@ -68,18 +80,22 @@ struct mea_session {
 	int n_units;
 	struct task **running; /* lanes entries, oldest job first */
 	int n_running;
-	double extension_ms; /* about the longest that one took lately */
 
-	pthread_t thread;
-	bool thread_runs;
+	pthread_t thread, watcher;
+	bool thread_runs, watcher_runs;
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work, done;
 	struct task *tasks;
 	int n_tasks, under_way;
 	struct fifo free, waiting, finished;
-	struct fifo returned; /* from the cloud, without an answer */
-	struct freed *freed;  /* lanes entries */
+	struct task **sent; /* n_tasks entries: at the cloud and not answered */
+	int n_sent, n_wanted;
+	struct freed *freed; /* lanes entries */
 	int n_freed, n_away;
+	double extension_ms; /* about the longest that one took lately */
+	double late_ms;	     /* about the latest that the watcher woke lately */
+	double watch_ms;     /* when it is to wake next */
+	int watch_fd;	     /* an eventfd that wakes it before; -1: none */
 	struct mea_exit_stats stats[MEA_EXITS];
 	bool stop;
 };
@@ -111,16 +127,32 @@ void mea_unit_worked(struct mea_session *s, int i);
 /* Enters into r that unit i was passed over, when it is in quarantine. */
 void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r);
 
-/* An image is answered, or has failed with r.error set. Any thread. */
+void mea_add_cost(struct mea_cost *sum, const struct mea_cost *c);
+
+/* Hands the image's answer to the caller, or, with answer.error set, why there is none. The lock
+ * is held. */
 void mea_task_finish(struct mea_session *s, struct task *t);
 
-/* Sends an image whose main is done to the cloud (away.c); fails when it cannot. It then
- * comes back finished, or in s->returned when the extension is to answer. */
-int mea_task_send(struct mea_session *s, struct task *t);
-/* Gives lanes back that the cloud's answers freed. */
-void mea_session_give_freed(struct mea_session *s);
+/* --- away.c: images at the cloud --------------------------------------------------- */
 
-/* The thread: runs until s->stop and no job is left. */
+/* Sends an image whose main is done; fails when it cannot. From then on it is answered in time
+ * whatever happens, and is the session's thread's only when it is wanted. */
+int mea_task_send(struct mea_session *s, struct task *t);
+/* The next image whose extension is to run, NULL: none. */
+struct task *mea_session_wanted(struct mea_session *s);
+/* Its extension is done, with what follows in t->r, or has failed. */
+void mea_task_extended(struct mea_session *s, struct task *t, bool failed);
+/* Nobody works on the image any more: its lane is free and, once its answer is collected, it is.
+ * The lock is held. */
+void mea_task_settle(struct mea_session *s, struct task *t);
+/* Gives lanes back that images at the cloud do not need any more. */
+void mea_session_give_freed(struct mea_session *s);
+/* The watcher's thread, which sees to it that images at the cloud are answered in time: runs
+ * until s->stop. */
+void *mea_watch(void *session);
+void mea_session_wake_watcher(struct mea_session *s);
+
+/* The session's thread: runs until s->stop and no job is left. */
 void *mea_schedule(void *session);
 
 #endif

@@ -8,12 +8,12 @@
 
 # The parsers, with the sanitizers of the fuzzing build.
 FUZZ_HTTP_SRCS := runtime/cloud/oip_json.c runtime/cloud/oip_request.c runtime/cloud/oip_response.c \
-	runtime/cloud/oip_image.c runtime/cloud/path.c runtime/graph/tensor.c runtime/error.c
+	runtime/cloud/oip_image.c runtime/cloud/oip_png.c runtime/cloud/path.c runtime/graph/tensor.c runtime/error.c
 FUZZ_HTTP_OBJS := $(FUZZ_HTTP_SRCS:%.c=build/fuzz/%.o)
 
 build/fuzz/fuzz_http_%: build/fuzz/tests/fuzz/fuzz_http_%.o $(FUZZ_HTTP_OBJS)
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -lm
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -lpng -lm
 
 .PHONY: fuzz-http
 fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response

@@ -12,6 +12,7 @@ ok "starts" serve $G
 ok "server metadata" get 200 /v2
 ok "name" is name mea
 ok "binary tensors announced" is extensions.0 binary_tensor_data
+ok "PNG announced" is extensions.4 image_png
 ok "live" get 200 /v2/health/live
 ok "ready" get 200 /v2/health/ready
 ok "model metadata" get 200 /v2/models/glyphs
@@ -86,6 +87,10 @@ ok "negative" get 400 $infer -H "Inference-Header-Content-Length: -1" -d "{}"
 ok "short raw body" get 400 $infer $raw -d "abc"
 ok "named" error_is "the raw body has 3 bytes; one item has 3072"
 ok "compressed" get 501 $infer $raw -H "Content-Encoding: gzip" --data-binary "@$T/image"
+ok "chunked by hand" get 501 $infer $raw -H "Content-Encoding: chunked" --data-binary "@$T/image"
+ok "named" error_is "Content-Encoding 'chunked'"
+ok "no PNG" get 400 $infer -H Inference-Header-Content-Length:0 -H Content-Type:image/png --data-binary "@$T/image"
+ok "named" error_is "PNG"
 ok "bad timeout" get 400 $infer $raw -H "timeout: soon" --data-binary "@$T/image"
 ok "statistics" get 200 /v2/models/glyphs/stats
 ok "five answers" is model_stats.0.inference_stats.success.count 5
@@ -104,8 +109,16 @@ done
 for k in p50_ms p95_ms p99_ms bytes_down fallbacks; do
 	ok "exits.2.$k" json exits.2.$k
 done
-ok "all images" run 0 run $G --backend ref --cloud "$url" --deadline 30000 --limit 50 --threshold 0 --json
+ok "all images" run 0 run $G --backend ref --cloud "$url" --deadline 30000 --limit 50 --threshold 0 --json --each
+cp "$T/out" "$T/each"
 ok "all at the cloud" is exits.2.images 50
+# As PNG: the same answers for fewer bytes.
+jq -c '.each[] | [.index, .class]' "$T/each" >"$T/raw.classes"
+raw_up=$(jq '.exits[2].bytes_up' "$T/each")
+ok "as PNG" run 0 run $G --backend ref --cloud "$url" --deadline 30000 --limit 50 --threshold 0 --json --each --cloud-send png
+ok "all at the cloud" is exits.2.images 50
+ok "the same answers" sh -c "jq -c '.each[] | [.index, .class]' $T/out | cmp - $T/raw.classes"
+ok "fewer bytes" jq -e ".exits[2].bytes_up < $raw_up - 300" "$T/out"
 ok "a table" run 0 run $G --backend ref --cloud "$url" --limit 100
 ok "with a cloud row" grep -Eq "^cloud +[1-9]" "$T/out"
 ok "wrong model" fails 1 "has no /v2/models/x" run $G --cloud "$url/v2/models/x" --limit 1
@@ -166,7 +179,7 @@ ok "bytes of features" awk "BEGIN {exit !($up > 8192 && $up < 8700)}"
 jq -c '.each[] | [.index, .class]' "$T/out" >"$T/all"
 ok "main's answers" test "$(grep -cxF -f "$T/all" "$T/easy")" -ge $(($(wc -l <"$T/easy") * 98 / 100))
 ok "an image there is refused" fails 1 "is INT8; UINT8 is sent" run $G --limit 1 --cloud "$url"
-ok "features to a model of images" fails 2 "neither image nor features" run $G --cloud-send x
+ok "features to a model of images" fails 2 "is none of image, png, features" run $G --cloud-send x
 kill $server
 wait $server
 

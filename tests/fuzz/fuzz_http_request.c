@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* An infer request's path and body, from a stranger. The first two bytes choose the model and
- * where the JSON ends. */
+/* An infer request's path and body, from a stranger. The first two bytes choose the model,
+ * where the JSON ends, and whether it is a PNG as well. */
 #include "cloud/exchange.h"
 
 #include <stdlib.h>
@@ -10,6 +10,15 @@ static const struct mea_signature image = {
 	1,
 	1,
 	{{"image", MEA_U8, {4, {1, 2, 2, 3}}, true, 12}},
+	{{"logits", MEA_F32, {2, {1, 3}}, true, 12}},
+	true,
+};
+
+/* Planes of the size of the seeds' PNG. */
+static const struct mea_signature picture = {
+	1,
+	1,
+	{{"image", MEA_U8, {4, {1, 3, 4, 5}}, true, 60}},
 	{{"logits", MEA_F32, {2, {1, 3}}, true, 12}},
 	true,
 };
@@ -61,6 +70,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size -= 2;
 	snprintf(url, sizeof(url), "%.*s", (int)(size < 200 ? size : 200), (const char *)data);
 	mea_path_parse(url);
+	if (data[-2] & 8 && mea_oip_request_png(&picture, data, size, &r) == 0) {
+		answer(&picture, &r);
+		mea_oip_request_free(&r);
+	}
 	if (mea_oip_request_parse(io, 4, data, size, json, &r) == 0)
 		answer(io, &r);
 	mea_oip_request_free(&r);

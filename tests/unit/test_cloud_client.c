@@ -16,6 +16,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	int answers, failures, right;
+	uint64_t most_up;
 } got = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 static void on_answer(void *ctx, const struct mea_cloud_answer *a)
@@ -25,15 +26,21 @@ static void on_answer(void *ctx, const struct mea_cloud_answer *a)
 	pthread_mutex_lock(&got.lock);
 	got.answers++;
 	got.failures += a->error != 0;
+	got.most_up = a->bytes_up > got.most_up ? a->bytes_up : got.most_up;
 	got.right += !a->error && a->logits[want] > 8;
 	pthread_cond_signal(&got.wake);
 	pthread_mutex_unlock(&got.lock);
 }
 
+static bool as_png;
+
 static struct mea_cloud *client(const char *urls)
 {
-	struct mea_cloud_options o = {
-		.urls = urls, .model = "m", .item = {MEA_U8, SIDE, SIDE, 3}, .classes = CLASSES};
+	struct mea_cloud_options o = {.urls = urls,
+				      .model = "m",
+				      .item = {MEA_U8, SIDE, SIDE, 3},
+				      .classes = CLASSES,
+				      .png = as_png};
 	struct mea_cloud *c;
 
 	cr_assert_eq(mea_cloud_open(&o, &c), 0, "%s", mea_errmsg());
@@ -67,6 +74,22 @@ Test(client, answers_belong_to_their_questions)
 	ask_many(c, 50);
 	cr_expect(got.failures == 0 && got.right == 50, "%d failed, %d right", got.failures,
 		  got.right);
+	mea_cloud_close(c);
+	cloud_stop(&s);
+}
+
+/* Images so small are shorter as they are. */
+Test(client, a_png_that_is_longer_is_not_sent)
+{
+	struct mea_cloud *c;
+	struct cloud s;
+
+	cloud_start(&s, NULL, NULL, 0);
+	as_png = true;
+	c = client(s.url);
+	ask_many(c, 20);
+	cr_expect_eq(got.right, 20);
+	cr_expect_leq(got.most_up, PIXELS + 300, "%d", (int)got.most_up);
 	mea_cloud_close(c);
 	cloud_stop(&s);
 }

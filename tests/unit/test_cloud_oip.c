@@ -92,6 +92,39 @@ Test(oip, the_documented_binary_request_and_response)
 	mea_oip_request_free(&r);
 }
 
+/* The same model in JSON, as the protocol's own text has it (with the three elements that its
+ * shape asks for). */
+Test(oip, the_documented_json_request_and_response)
+{
+	static const char json[] =
+		"{\"id\":\"42\",\"inputs\":["
+		"{\"name\":\"input0\",\"shape\":[2,2],\"datatype\":\"INT32\",\"data\":[1,2,3,4]},"
+		"{\"name\":\"input1\",\"shape\":[3],\"datatype\":\"BOOL\",\"data\":[true,false,"
+		"true]}],"
+		"\"outputs\":[{\"name\":\"output0\"}]}";
+	static const char want[] =
+		"{\"model_name\":\"mymodel\",\"model_version\":\"1\",\"id\":\"42\",\"outputs\":["
+		"{\"name\":\"output0\",\"datatype\":\"FP32\",\"shape\":[3,2],"
+		"\"data\":[1.0,1.25,2.0,2.25,3.0,3.25]}]}";
+	static const float out[6] = {1, 1.25f, 2, 2.25f, 3, 3.25f};
+	const int32_t in[4] = {1, 2, 3, 4};
+	void *outs[1] = {(void *)(uintptr_t)out}, *body;
+	struct mea_oip_request r;
+	long long head;
+	size_t size;
+
+	cr_assert_eq(parse(&documented, json, "", 0, &r), 0, "%s", mea_errmsg());
+	cr_expect_eq(memcmp(r.in[0], in, 16), 0);
+	cr_expect_eq(memcmp(r.in[1], "\1\0\1", 3), 0);
+	cr_assert_eq(mea_oip_response("mymodel", "1", &documented, &r, outs, &body, &size, &head),
+		     0);
+	cr_expect_eq(head, MEA_OIP_ALL_JSON);
+	cr_expect(size == strlen(want) && !memcmp(body, want, size), "%.*s", (int)size,
+		  (char *)body);
+	free(body);
+	mea_oip_request_free(&r);
+}
+
 Test(oip, json_tensors_nested_or_flat)
 {
 	static const char *const forms[] = {
@@ -136,6 +169,79 @@ Test(oip, raw_request)
 	cr_expect_eq(mea_oip_request_parse(&image, 4, body, 0, 0, &r), MEA_EINVAL);
 	cr_expect_eq(mea_oip_request_parse(&documented, 4, body, 12, 0, &r), MEA_EINVAL);
 	cr_expect(strstr(mea_errmsg(), "one input; this one has 2"));
+}
+
+/* --- PNG -------------------------------------------------------------------------------- */
+
+static const struct mea_signature photo = {
+	1,
+	1,
+	{{"image", MEA_U8, {4, {1, 4, 5, 3}}, true, 60}},
+	{{"logits", MEA_F32, {2, {1, 3}}, true, 12}},
+	true,
+};
+
+static void make_photo(uint8_t rgb[60], void **png, size_t *size)
+{
+	for (int i = 0; i < 60; i++)
+		rgb[i] = (uint8_t)(i * i);
+	cr_assert_eq(mea_oip_png_write(rgb, 4, 5, png, size), 0, "%s", mea_errmsg());
+}
+
+Test(oip, a_png_is_the_image)
+{
+	struct mea_signature planes = photo;
+	struct mea_oip_request r;
+	uint8_t rgb[60];
+	size_t size;
+	void *png;
+
+	make_photo(rgb, &png, &size);
+	cr_assert_eq(mea_oip_request_png(&photo, png, size, &r), 0, "%s", mea_errmsg());
+	cr_expect(r.items == 1 && r.n_want == 1 && r.want[0].binary);
+	cr_expect_eq(memcmp(r.in[0], rgb, 60), 0);
+	mea_oip_request_free(&r);
+	planes.in[0].shape = (struct mea_shape){4, {1, 3, 4, 5}};
+	cr_assert_eq(mea_oip_request_png(&planes, png, size, &r), 0, "%s", mea_errmsg());
+	for (int i = 0; i < 60; i++)
+		cr_assert_eq(((uint8_t *)r.in[0])[i % 3 * 20 + i / 3], rgb[i]);
+	mea_oip_request_free(&r);
+	free(png);
+}
+
+static void refuses_png(const struct mea_signature *io, const void *png, size_t size,
+			const char *why)
+{
+	struct mea_oip_request r;
+
+	cr_expect_eq(mea_oip_request_png(io, png, size, &r), MEA_EINVAL);
+	cr_expect(strstr(mea_errmsg(), why), "%s", mea_errmsg());
+	cr_expect_null(r.in[0]);
+}
+
+Test(oip, pngs_that_do_not_fit)
+{
+	struct mea_signature other = photo;
+	uint8_t rgb[60];
+	size_t size;
+	void *png;
+
+	make_photo(rgb, &png, &size);
+	refuses_png(&image, png, size, "the PNG has 5x4 pixels; the model takes 2x2");
+	refuses_png(&photo, png, size - 20, "PNG: ");
+	refuses_png(&photo, png, 8, "PNG: ");
+	refuses_png(&photo, png, 0, "PNG: ");
+	refuses_png(&photo, rgb, 60, "PNG: ");
+	refuses_png(&documented, png, size, "one input is a UINT8 image");
+	other.in[0].type = MEA_I8;
+	refuses_png(&other, png, size, "one input is a UINT8 image");
+	other = photo;
+	other.in[0].shape = (struct mea_shape){4, {1, 4, 5, 4}};
+	refuses_png(&other, png, size, "one input is a UINT8 image");
+	/* Damage in the midst of the pixels. */
+	((uint8_t *)png)[size / 2] ^= 0x55;
+	refuses_png(&photo, png, size, "PNG: ");
+	free(png);
 }
 
 /* What Triton's L0_http tests send to be refused. */
@@ -242,6 +348,11 @@ Test(oip, data_that_does_not_fit)
 		"either data or binary_data_size");
 	refuses(&image, "{\"inputs\":[{\"name\":\"image\",\"datatype\":\"FP32\"}]}",
 		"datatype is 'FP32'; the model takes UINT8");
+	/* Text, which no model here takes: its lengths are not even looked at. */
+	refuses(&image,
+		"{\"inputs\":[{\"name\":\"image\",\"datatype\":\"BYTES\",\"shape\":[1],"
+		"\"parameters\":{\"binary_data_size\":4294967295}}]}",
+		"datatype is 'BYTES'; the model takes UINT8");
 }
 
 Test(oip, binary_sizes)
@@ -336,6 +447,7 @@ Test(oip_image, every_form_is_read_by_the_server)
 	static const float logits[3] = {1.25f, -3, 1e-20f};
 	void *out[1] = {(void *)(uintptr_t)logits};
 
+	/* A PNG is no body of mea_oip_ask()'s. */
 	for (int form = MEA_FORM_RAW; form <= MEA_FORM_JSON; form++) {
 		struct mea_oip_target t = base;
 		struct mea_oip_request r;

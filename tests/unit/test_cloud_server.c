@@ -341,6 +341,34 @@ Test(server, chunked_requests_are_read)
 	cloud_stop(&c);
 }
 
+/* Triton's http_request_many_chunks.py: more chunks than it takes, each of a byte. */
+Test(server, very_many_chunks)
+{
+	struct mea_server_options http = MEA_SERVER_OPTIONS_INIT;
+	char text[4096], chunks[6 * 1000];
+	struct cloud c;
+	int fd, n;
+
+	for (int i = 0; i < 1000; i++)
+		memcpy(chunks + 6 * i, "1\r\nx\r\n", 6);
+	http.max_body = 200000;
+	cloud_start(&c, NULL, &http, 0);
+	fd = dial(&c);
+	n = snprintf(text, sizeof(text),
+		     "POST /v2/models/m/infer HTTP/1.1\r\nHost: x\r\n"
+		     "Inference-Header-Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n");
+	say(fd, text, (size_t)n);
+	for (int i = 0; i < 70; i++)
+		say(fd, chunks, sizeof(chunks));
+	say(fd, "0\r\n\r\n", 5);
+	cr_expect_eq(hear(fd, text, sizeof(text)), 400);
+	cr_expect(strstr(text, "the raw body has 70000 bytes; one item has 48"), "%s", text);
+	ask(fd, 0, "");
+	cr_expect_eq(hear(fd, text, sizeof(text)), 200, "the connection lives on");
+	close(fd);
+	cloud_stop(&c);
+}
+
 Test(server, clients_that_leave)
 {
 	char text[4096];
