@@ -3,6 +3,7 @@
 #
 #   make check        all but what is below; about 15 minutes on two cores
 #   make check-san    the same C tests under ASan and UBSan
+#   make check-imagenet  whole networks of 224 x 224 on the RTL, about ten minutes
 #   make check-slow   long random runs, mutants, proofs, synthesis, fuzzing
 
 # --- programs --------------------------------------------------------------
@@ -55,8 +56,11 @@ rtl-unit:
 # Layers per array size; check-slow runs more with other seeds.
 RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
-RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)")
+RANDOM_LARGE ?= 60
+RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)" \
+	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large")
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
+	"$(B)/tests/rtl/random_layers 16x16 60 1 sizes" \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 .PHONY: check check-programs
@@ -79,9 +83,18 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs formal
+check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
-		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000")
+		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
+
+# Large maps and depthwise layers, a thousand layers on every configuration.
+LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layers $(c) 1000 1 large")
+.PHONY: check-large check-imagenet
+check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
+	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
+
+check-imagenet: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
+	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)"
 
 # Faults planted in copies of the RTL, about ten minutes.
 .PHONY: mutants
@@ -92,7 +105,7 @@ mutants: check-programs
 # (Kernel code has the kernel's style.)
 C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
 	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
-LINT_CONFIGS := 4x4 8x8 16x16 32x32 8x16
+LINT_CONFIGS := 4x4 8x8 16x16 16x16w 32x32 8x16
 
 .PHONY: lint
 lint: $(B)/onnx/onnx.pb-c.h

@@ -12,6 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Hard classes that are named. */
+#define HARD_SHOWN 60
+
 struct args {
 	const char *what, *backends, *device;
 	bool json;
@@ -164,8 +167,10 @@ static void print_bundle(const struct mea_bundle *b, json_t *o)
 	printf("  images: %d x %d RGB; %d classes", b->width, b->height, b->n_classes);
 	if (b->n_hard)
 		printf(", %d of them hard:", b->n_hard);
-	for (int k = 0; k < b->n_hard; k++)
+	for (int k = 0; k < b->n_hard && k < HARD_SHOWN; k++)
 		printf(" %s", b->classes[b->hard[k]]);
+	if (b->n_hard > HARD_SHOWN)
+		printf(" and %d more", b->n_hard - HARD_SHOWN);
 	printf("\n");
 	if (json_object_get(o, "thresholds"))
 		printf("  complex: entropy over %g nats (main's mean: %g right, %g wrong)\n",

@@ -107,22 +107,35 @@ static void subtract(struct mea_run_stats *a, const struct mea_run_stats *b)
 static int wait_accel(struct stage *s, struct mea_job *job, struct net_trace *t)
 {
 	const struct mea_hw *hw = mea_accel_hw(s->exec);
+	const struct mea_plan *plan = mea_accel_plan(s->exec);
+	struct mea_run_stats now, before = {0};
 	int n = s->exec->net->n_layers, rc;
+	uint64_t planned = 0;
 	size_t words = MEA_RECORD_BYTES / 4;
 	uint32_t *records = calloc((size_t)n + 1, MEA_RECORD_BYTES);
 
 	if (!records)
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	rc = mea_accel_wait(job, -1, &t->total, records);
-	for (int i = 0; i < n && !rc; i++)
-		mea_accel_record(hw, records + words * (size_t)(i + 1), &t->layer[i]);
+	for (int i = 0; i < n && !rc; i++) {
+		struct layer_trace *l = &t->layer[i];
+
+		l->fused = !plan->layer_end[i];
+		if (l->fused)
+			continue;
+		memset(&now, 0, sizeof(now));
+		mea_accel_record(hw, records + words * (size_t)(i + 1), &now);
+		l->s = now;
+		subtract(&l->s, &before);
+		before = now;
+		l->planned = plan->layer_end[i] - planned;
+		planned = plan->layer_end[i];
+	}
 	free(records);
 	if (rc)
 		return rc;
 	t->end = t->total;
-	subtract(&t->end, &t->layer[n - 1]);
-	for (int i = n - 1; i > 0; i--)
-		subtract(&t->layer[i], &t->layer[i - 1]);
+	subtract(&t->end, &before);
 	t->per_layer = true;
 	return 0;
 }
@@ -141,6 +154,12 @@ static int run_net(struct mea_backend *b, const struct mea_qnet *net, int8_t *co
 		rc = wait_accel(&s, job, t);
 	else if (!rc)
 		rc = b->ops->wait(job, -1, &t->plain);
+	if (!rc && !profile && b->ops == &mea_backend_accel) {
+		const struct mea_hw *hw = mea_accel_hw(s.exec);
+
+		t->planned = mea_accel_plan(s.exec)->cycles;
+		t->multipliers = 1 + (double)hw->dw_taps / hw->rows;
+	}
 	if (!rc && features && net->n_outputs > MEA_OUT_FEATURES)
 		rc = b->ops->buf_read(s.out[MEA_OUT_FEATURES], features);
 	stage_close(&s);

@@ -10,9 +10,17 @@ struct net_trace {
 	const char *name, *backend;
 	const struct mea_qnet *net;
 	struct mea_run_stats plain; /* the run without records: what counts */
+	uint64_t planned;	    /* cycles by the planner's model; 0: it has none */
+	double multipliers;	    /* of all engines for each one of the array; 0: unknown */
 	/* Of the run with a record per layer, where the backend has such. */
 	bool per_layer;
-	struct mea_run_stats *layer, end, total;
+	/* planned: as above; fused: the layer is part of the next one's figures. */
+	struct layer_trace {
+		struct mea_run_stats s;
+		uint64_t planned;
+		bool fused;
+	} * layer;
+	struct mea_run_stats end, total;
 };
 
 /* Both return 0 or a negative error. */

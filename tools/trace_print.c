@@ -36,25 +36,29 @@ static uint64_t class_sum(const struct mea_run_stats *s)
 
 static void print_head(const struct net_trace *t)
 {
-	printf("\n%s\n  %3s  %-30s %-7s %9s %9s %7s %9s %9s ", t->name, "", "layer", "backend",
-	       "MMAC", "cycles", "array", "B read", "B written");
+	printf("\n%s\n  %3s  %-30s %-7s %9s %9s %9s %7s %9s %9s ", t->name, "", "layer", "backend",
+	       "MMAC", "cycles", "planned", "array", "B read", "B written");
 	for (size_t i = 0; i < N_CLASSES && t->plain.cycles; i++)
 		printf(" %8s", classes[i].name);
 	putchar('\n');
 }
 
 static void print_row(int number, const char *name, const char *backend, uint64_t macs,
-		      const struct mea_run_stats *s, bool known)
+		      uint64_t planned, const struct mea_run_stats *s, bool known)
 {
 	if (number >= 0)
 		printf("  %3d  %-30.30s %-7s %9.3f", number, name, backend, (double)macs / 1e6);
 	else
 		printf("       %-30.30s %-7s %9.3f", name, backend, (double)macs / 1e6);
 	if (!known) {
-		printf(" %9s %7s %9s %9s\n", "-", "-", "-", "-");
+		printf(" %9s %9s %7s %9s %9s\n", "-", "-", "-", "-", "-");
 		return;
 	}
 	printf(" %9llu", (unsigned long long)s->cycles);
+	if (planned)
+		printf(" %9llu", (unsigned long long)planned);
+	else
+		printf(" %9s", "-");
 	if (s->peak_macs && macs)
 		printf(" %6.1f%%", 100 * (double)macs / (double)s->peak_macs);
 	else
@@ -79,25 +83,37 @@ static void print_net(const struct net_trace *t)
 {
 	uint64_t macs = all_macs(t->net);
 	bool clock = t->plain.cycles > 0;
+	uint64_t group = 0; /* of the layers that are fused with this one, too */
 
 	print_head(t);
 	for (int i = 0; i < t->net->n_layers; i++) {
-		const struct mea_qlayer *l = &t->net->layers[i];
+		const struct layer_trace *l = &t->layer[i];
 
-		print_row(i, l->name, t->backend, mea_qlayer_macs(t->net, l), &t->layer[i],
+		group += mea_qlayer_macs(t->net, &t->net->layers[i]);
+		if (t->per_layer && l->fused) {
+			printf("  %3d  %-30.30s %-7s %9.3f  fused with the next\n", i,
+			       t->net->layers[i].name, t->backend,
+			       (double)mea_qlayer_macs(t->net, &t->net->layers[i]) / 1e6);
+			continue;
+		}
+		print_row(i, t->net->layers[i].name, t->backend, group, l->planned, &l->s,
 			  t->per_layer);
+		group = 0;
 	}
 	if (t->per_layer) {
-		print_row(-1, "(end of the job)", t->backend, 0, &t->end, true);
-		print_row(-1, "sum, with a record per layer", t->backend, macs, &t->total, true);
+		print_row(-1, "(end of the job)", t->backend, 0, 0, &t->end, true);
+		print_row(-1, "sum, with a record per layer", t->backend, macs, 0, &t->total, true);
 	}
-	print_row(-1, "whole network", t->backend, macs, &t->plain, clock);
+	print_row(-1, "whole network", t->backend, macs, t->planned, &t->plain, clock);
 	printf("  %.3f ms on %s", t->plain.ms, t->backend);
 	if (clock)
 		printf("; the classes sum to %llu of %llu cycles",
 		       (unsigned long long)class_sum(&t->plain),
 		       (unsigned long long)t->plain.cycles);
 	putchar('\n');
+	if (t->plain.peak_macs && t->multipliers > 0)
+		printf("  %.1f %% of all multipliers, those of the depthwise unit among them\n",
+		       100 * (double)macs / ((double)t->plain.peak_macs * t->multipliers));
 }
 
 int trace_text(const char *bundle, const struct net_trace *t, int n)
@@ -130,7 +146,7 @@ static void add_stats(json_t *o, uint64_t macs, const struct mea_run_stats *s)
 static json_t *net_json(const struct net_trace *t)
 {
 	json_t *layers = json_array(), *o;
-	uint64_t macs = all_macs(t->net);
+	uint64_t macs = all_macs(t->net), fused = 0;
 
 	for (int i = 0; i < t->net->n_layers; i++) {
 		const struct mea_qlayer *l = &t->net->layers[i];
@@ -138,14 +154,26 @@ static json_t *net_json(const struct net_trace *t)
 		json_t *row = json_pack("{s:s, s:s, s:I}", "name", l->name, "backend", t->backend,
 					"macs", (json_int_t)m);
 
-		if (t->per_layer)
-			add_stats(row, m, &t->layer[i]);
+		if (t->per_layer && t->layer[i].fused)
+			json_object_set_new(row, "fused", json_true());
+		else if (t->per_layer)
+			add_stats(row, m + fused, &t->layer[i].s);
+		if (t->per_layer && t->layer[i].planned)
+			json_object_set_new(row, "planned",
+					    json_integer((json_int_t)t->layer[i].planned));
+		fused = t->layer[i].fused ? fused + m : 0;
 		json_array_append_new(layers, row);
 	}
 	o = json_pack("{s:s, s:s, s:I, s:f, s:o}", "name", t->name, "backend", t->backend, "macs",
 		      (json_int_t)macs, "ms", t->plain.ms, "layers", layers);
 	if (t->plain.cycles)
 		add_stats(o, macs, &t->plain);
+	if (t->planned)
+		json_object_set_new(o, "planned", json_integer((json_int_t)t->planned));
+	if (t->plain.peak_macs && t->multipliers > 0)
+		json_object_set_new(
+			o, "utilisation_all",
+			json_real((double)macs / ((double)t->plain.peak_macs * t->multipliers)));
 	if (t->per_layer) {
 		json_t *end = json_object(), *total = json_object();
 

@@ -42,13 +42,16 @@ enum {
 	OPT_CHOOSE,
 	OPT_JOIN,
 	OPT_NO_ADAPTIVE,
-	OPT_QUANTIZE
+	OPT_QUANTIZE,
+	OPT_SIZE,
+	OPT_CLASSES
 };
 
 static const struct argp_option options[] = {
 	{"net", OPT_NET, "NAME", 0,
-	 "network: resnetN-a or resnetN-b (main, edge), resnet9 or resnetN (cloud), or FILE.onnx "
-	 "to start from (main, cloud)",
+	 "network: resnetN-a or resnetN-b, resnet18-b, mobilenetv2-b (main, edge, init), resnet9 "
+	 "or "
+	 "resnetN (cloud), or FILE.onnx to start from (main, cloud)",
 	 1},
 	{"data", OPT_DATA, "DIR", 0, "folder with the images", 1},
 	{"out", OPT_OUT, "BUNDLE", 0, "folder of the bundle, made if missing", 1},
@@ -90,6 +93,8 @@ static const struct argp_option options[] = {
 	 "edge: those of least precision, or a control: at random (precision)", 5},
 	{"join", OPT_JOIN, "HOW", 0, "edge: features and adaptive block by sum or concat (sum)", 5},
 	{"no-adaptive", OPT_NO_ADAPTIVE, NULL, 0, "edge: a control without that block", 5},
+	{"size", OPT_SIZE, "N", 0, "init: images of N x N pixels (224)", 6},
+	{"classes", OPT_CLASSES, "N", 0, "init: classes (1000)", 6},
 	{0},
 };
 
@@ -157,7 +162,7 @@ static error_t parse_recipe(int key, char *arg, struct argp_state *state)
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	static const char *const stages[] = {"main", "edge", "cloud", "joint", NULL};
+	static const char *const stages[] = {"main", "edge", "cloud", "joint", "init", NULL};
 	static const char *const joins[] = {"sum", "concat", NULL};
 	static const char *const choices[] = {"precision", "random", NULL};
 	struct train *t = state->input;
@@ -205,6 +210,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_QUANTIZE:
 		t->quantize = true;
 		return 0;
+	case OPT_SIZE:
+		t->size = (int)tool_number(state, "--size", arg, 8, 4095);
+		return 0;
+	case OPT_CLASSES:
+		t->classes = (int)tool_number(state, "--classes", arg, 2, 65535);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one stage at a time: '%s' is too much", arg);
@@ -212,9 +223,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_END:
 		if (!state->arg_num)
-			argp_error(state, "which stage: main, edge, cloud or joint?");
-		if (!t->net || !t->data || !t->out)
+			argp_error(state, "which stage: main, edge, cloud, joint or init?");
+		if (!t->net || !t->out || (!t->data && t->stage != STAGE_INIT))
 			argp_error(state, "--net, --data and --out are needed");
+		if (t->data && t->stage == STAGE_INIT)
+			argp_error(state, "init takes no images: leave out --data");
 		if (t->recipe.views && t->recipe.augment.mixup > 0)
 			argp_error(state, "--views does not go with --mixup");
 		if (t->keep && t->stage != STAGE_EDGE)
@@ -271,11 +284,12 @@ int tool_train(int argc, char **argv)
 	static const struct argp argp = {
 		options,
 		parse,
-		"main|edge|cloud|joint",
+		"main|edge|cloud|joint|init",
 		"Trains a network of a bundle on labelled images: main on all classes, then the "
 		"edge's extension and adaptive blocks on the classes that main finds hard, main "
 		"being fixed; a network for the cloud; or, to compare with, main and extension "
-		"jointly. A tenth of the training images is held "
+		"jointly. Or init, which only makes main and extension with random weights. A "
+		"tenth of the training images is held "
 		"out, from which hard classes, thresholds and temperatures follow. Interrupted, it "
 		"writes a checkpoint, from which --resume goes on with the same result.",
 		NULL,
@@ -293,6 +307,8 @@ int tool_train(int argc, char **argv)
 			   .seed = 1,
 			   .bf16 = mea_dnnl_has_bf16()},
 		.every = 300,
+		.size = 224,
+		.classes = 1000,
 		.progress = {.what = "training"},
 	};
 	int rc;

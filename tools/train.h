@@ -8,14 +8,15 @@
 #include "tool.h"
 #include "train/fit.h"
 
-enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT };
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT, STAGE_INIT };
 
 struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
 	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
-	int hard; /* hard classes; 0: half */
+	int hard;	   /* hard classes; 0: half */
+	int size, classes; /* init: side of the images, outputs of main */
 	bool concat, no_adaptive;
 	bool random; /* a control: hard classes are chosen at random */
 	bool resume, verbose, quantize;
@@ -44,6 +45,7 @@ int train_edge(struct train *t);
 int train_new(struct train *t);
 /* With --quantize: int8 networks in the bundle, calibrated on images of n sets (2 at most). */
 int train_quantize(const struct train *t, const struct mea_set *const *sets, int n);
+int train_init(struct train *t);
 
 /* The bundle's document in folder t->out: that which is there, or an empty one. */
 int train_open_document(const struct train *t, json_t **doc);

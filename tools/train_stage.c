@@ -302,6 +302,8 @@ int train_stage_run(struct train *t)
 {
 	int width, height, rc = mea_team_rank(t->team) ? 0 : folder_make(t->out);
 
+	if (!rc && t->stage == STAGE_INIT)
+		return train_init(t);
 	if (!rc)
 		rc = image_size(t, &width, &height);
 	if (!rc)

@@ -31,7 +31,7 @@ module mea_accel #(
 	// depthwise unit: multipliers per lane (0: none, 1, 3 or 9) and columns of the
 	// widest padded map it takes, a power of two
 	parameter DW_TAPS = 3,
-	parameter DW_LINE = 128,
+	parameter DW_LINE = 512,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (
@@ -249,12 +249,13 @@ module mea_accel #(
 	wire [STEM_BAW-1:0] stem_base;
 	wire [ROWS*STEM_BAW-1:0] stem_offset;
 	wire [ROWS*8-1:0] stem_rdata;
-	wire issue_mac, issue_pool, wait_weights, wait_gap, wait_bank, wait_slot, acc_update, requant;
+	wire issue_mac, issue_pool, wait_weights, wait_gap, wait_bank, wait_dw, wait_slot, acc_update, requant;
 	wire [2:0] wait_token;
 
 	wire dw_valid, dw_ready, dw_par_wen, dw_out, dw_ren, dw_act_ready, dw_wgt_ren, dw_idle;
 	wire dw_illegal, dw_mac;
 	wire [COLS*20-1:0] dw_sum;
+	wire [4:0] dw_level;
 	wire [2:0] dw_par_index;
 	wire [7:0] dw_mid_zero, dw_mid_lo, dw_mid_hi;
 	wire [ACT_AW-1:0] dw_addr, dw_out_addr;
@@ -276,13 +277,13 @@ module mea_accel #(
 		.in_data(in_data), .res_ren(res_ren), .res_addr(res_addr), .res_data(res_data),
 		.out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub), .out_data(out_data),
 		.stem_ren(stem_ren), .stem_base(stem_base), .stem_offset(stem_offset),
-		.stem_data(stem_rdata), .dw_valid(dw_valid), .dw_sum(dw_sum),
+		.stem_data(stem_rdata), .dw_valid(dw_valid), .dw_sum(dw_sum), .dw_level(dw_level),
 		.dw_ready(dw_ready), .dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
 		.dw_mid_zero(dw_mid_zero), .dw_mid_lo(dw_mid_lo), .dw_mid_hi(dw_mid_hi),
 		.dw_out(dw_out), .dw_out_addr(dw_out_addr), .dw_out_sub(dw_out_sub),
 		.scrub(scrub), .scrub_addr(scrub_addr[ACC_AW-1:0]),
 		.issue_mac(issue_mac), .issue_pool(issue_pool), .wait_weights(wait_weights),
-		.wait_gap(wait_gap), .wait_bank(wait_bank), .wait_slot(wait_slot),
+		.wait_gap(wait_gap), .wait_bank(wait_bank), .wait_dw(wait_dw), .wait_slot(wait_slot),
 		.wait_token(wait_token), .acc_update(acc_update), .requant(requant)
 	);
 
@@ -308,7 +309,8 @@ module mea_accel #(
 				.wgt_ren(dw_wgt_ren), .wgt_addr(dw_wgt_addr), .wgt_ready(!wgt_ren),
 				.wgt_data(wgt_rdata), .act_ren(dw_ren), .act_addr(dw_addr),
 				.act_ready(dw_act_ready), .act_data(dw_data),
-				.sum_valid(dw_valid), .sum(dw_sum), .sum_ready(dw_ready),
+				.sum_valid(dw_valid), .sum(dw_sum), .sum_level(dw_level),
+				.sum_ready(dw_ready),
 				.par_wen(dw_par_wen), .par_index(dw_par_index),
 				.mid_zero(dw_mid_zero), .mid_lo(dw_mid_lo), .mid_hi(dw_mid_hi),
 				.out_wen(dw_out), .out_addr(dw_out_addr), .out_sub(dw_out_sub),
@@ -318,7 +320,7 @@ module mea_accel #(
 			wire unused = &{push[3], dw_there, dw_act_ready, dw_ready, dw_out, dw_data};
 			assign full[3] = 1'b0;
 			assign empty[3] = 1'b1;
-			assign {dw_valid, dw_sum, dw_par_wen, dw_par_index, dw_mid_zero, dw_mid_lo,
+			assign {dw_valid, dw_sum, dw_level, dw_par_wen, dw_par_index, dw_mid_zero, dw_mid_lo,
 				dw_mid_hi, dw_ren, dw_addr, dw_wgt_ren, dw_wgt_addr, dw_out_addr,
 				dw_out_sub, dw_illegal, dw_mac, dw_index, dw_give_index, dw_take,
 				dw_give} = 0;
@@ -455,7 +457,7 @@ module mea_accel #(
 	);
 
 	// --- counters -------------------------------------------------------------------
-	wire idle_run = running && !issue_mac && !issue_pool && !wait_weights && !wait_gap && !wait_bank;
+	wire idle_run = running && !issue_mac && !issue_pool && !wait_weights && !wait_gap && !wait_bank && !wait_dw;
 	wire to_token = idle_run && !wait_slot;
 	wire nothing  = to_token && wait_token == 3'b000 && !co_pop;
 	// Without a command of its own, compute waits for the depthwise unit as long as
@@ -470,7 +472,7 @@ module mea_accel #(
 	assign class_now[`MEA_COUNT_BANK]     = running && wait_bank;
 	assign class_now[`MEA_COUNT_LOAD]     = to_token && !co_pop && wait_token[0];
 	assign class_now[`MEA_COUNT_STORE]    = to_token && !co_pop && wait_token[1:0] == 2'b10;
-	assign class_now[`MEA_COUNT_DEPTHWISE] = only_dw ||
+	assign class_now[`MEA_COUNT_DEPTHWISE] = only_dw || (running && wait_dw) ||
 					(to_token && !co_pop && wait_token == 3'b100);
 	assign class_now[`MEA_COUNT_FETCH]    = nothing && !only_dw && !f_done;
 	assign class_now[`MEA_COUNT_FINISH]   = (nothing && !only_dw && f_done) || (busy && !running && !scrub);

@@ -72,6 +72,7 @@ module mea_compute #(
 	// fields of its command
 	input  wire                dw_valid,
 	input  wire [COLS*20-1:0]  dw_sum,
+	input  wire [4:0]          dw_level,
 	output wire                dw_ready,
 	input  wire                dw_par_wen,
 	input  wire [2:0]          dw_par_index,
@@ -89,6 +90,7 @@ module mea_compute #(
 	output wire                wait_weights,
 	output wire                wait_gap,
 	output wire                wait_bank,
+	output wire                wait_dw,
 	output wire                wait_slot,
 	output wire [2:0]          wait_token,
 	output wire                acc_update,
@@ -166,6 +168,7 @@ module mea_compute #(
 		.tap_offset(stem_offset), .tile_ready(tile_ready), .tile_take(tile_take)
 	);
 
+	wire dw_want;
 	wire q_valid, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_bank, q_res;
 	wire [IN_AW-1:0] q_addr;
 	wire [3:0] q_sub;
@@ -178,8 +181,9 @@ module mea_compute #(
 		.cmd_valid(busy[stream_at] && !streamed[stream_at]),
 		.cmd(stream_at ? cmd1 : cmd0), .cmd_bank(stream_at), .cmd_done(stream_done),
 		.tile_ready(tile_ready), .par_ready(loaded[stream_at]), .tile_take(tile_take),
+		.dw_want(dw_want),
 		.wait_weights(wait_weights), .wait_gap(wait_gap), .wait_bank(wait_bank),
-		.issue_mac(issue_mac), .issue_pool(issue_pool),
+		.wait_dw(wait_dw), .issue_mac(issue_mac), .issue_pool(issue_pool),
 		.q_valid(q_valid), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),
 		.q_pad(q_pad), .q_first(q_first), .q_final(q_final), .q_last(q_last),
 		.q_max(q_max), .q_bank(q_bank), .q_addr(q_addr), .q_sub(q_sub),
@@ -286,6 +290,16 @@ module mea_compute #(
 		.pop(res_pop), .dout(res_word), .empty(), .full(), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
+
+	// Places that the streamer left free for the depthwise unit and that are on their
+	// way: it asks for no more than it has sums.
+	reg [ROWS+3:0] freed;
+	reg [4:0] n_freed;
+	assign dw_want = dw_valid && dw_level > n_freed;
+	always @(posedge clk) begin
+		freed   <= rst ? {(ROWS+4){1'b0}} : {freed[ROWS+2:0], wait_dw};
+		n_freed <= rst ? 5'd0 : n_freed + {4'd0, wait_dw} - {4'd0, freed[ROWS+3]};
+	end
 
 	wire final_px = at_rq[0] && at_rq[3];
 	assign dw_ready = dw_valid && !final_px;

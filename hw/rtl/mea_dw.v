@@ -59,6 +59,8 @@ module mea_dw #(
 	// to the requantiser: sums, parameters with wgt_data, fields of the command
 	output wire                sum_valid,
 	output wire [COLS*20-1:0]  sum,
+	// how many wait
+	output wire [4:0]          sum_level,
 	input  wire                sum_ready,
 	output reg                 par_wen,
 	output reg  [2:0]          par_index,
@@ -80,8 +82,9 @@ module mea_dw #(
 	reg        walking;
 	reg [7:0]  pad_value;
 	reg [3:0]  in_sub, sx1, sy1;
-	reg [11:0] ow1, oh1, in_w, in_h;
-	reg [ACT_AW-1:0] in_row;
+	reg [11:0] ow1, oh1, in_w, in_h, wrap_rows;
+	// address steps from row to row, and from the ring's last row to its first
+	reg [ACT_AW-1:0] in_row, row_back;
 	reg        wbank;
 
 	reg        s1, loading, retiring;
@@ -121,7 +124,12 @@ module mea_dw #(
 	assign act_ren  = walking && space && in_map;
 	assign act_addr = addr;
 
+	// The ring of rows ends with this one.
+	wire wrap = iy + 13'd1 == {1'b0, wrap_rows};
+	wire [ACT_AW-1:0] row_next = row_addr + (wrap ? row_back : in_row);
+
 	wire [19:0] head_row  = head[`MEA_F_CONV_IN_ROW];
+	wire [19:0] head_ring = head[`MEA_F_CONV_IN_PLANE];
 	wire [19:0] head_base = head[`MEA_F_CONV_IN_BASE];
 	wire [7:0]  head_l = head[`MEA_F_CONV_PAD_L];
 	wire [7:0]  head_t = head[`MEA_F_CONV_PAD_T];
@@ -149,7 +157,9 @@ module mea_dw #(
 			oh1       <= head[`MEA_F_CONV_OUT_H] - 12'd1;
 			in_w      <= head[`MEA_F_CONV_IN_W];
 			in_h      <= head[`MEA_F_CONV_IN_H];
+			wrap_rows <= head[`MEA_F_CONV_WRAP_ROWS];
 			in_row    <= head_row[ACT_AW-1:0];
+			row_back  <= head_row[ACT_AW-1:0] - head_ring[ACT_AW-1:0];
 			wbank     <= !wbank;
 			addr      <= head_base[ACT_AW-1:0];
 			row_addr  <= head_base[ACT_AW-1:0];
@@ -179,15 +189,17 @@ module mea_dw #(
 				{r1, r2, e1, e2} <= {r0, r1, e0, e1};
 				if (r0)
 					ys <= ys + 12'd1;
-				addr <= in_y ? row_addr + in_row : row_addr;
+				addr <= in_y ? row_next : row_addr;
 				if (in_y)
-					row_addr <= row_addr + in_row;
+					row_addr <= row_next;
 				if (e2)
 					walking <= 1'b0;
 			end
 		end
-		if (rst)
+		if (rst) begin
 			walking <= 1'b0;
+			wbank   <= 1'b0;
+		end
 	end
 	// --- pixel to column ---------------------------------------------------------
 	// The line buffer needs no scrubbing: a column is used only in rows before which
@@ -283,7 +295,6 @@ module mea_dw #(
 		if (rst) begin
 			{loading, active, retiring} <= 3'b000;
 			w_ok  <= 2'b00;
-			wbank <= 1'b0;
 		end
 	end
 
@@ -305,7 +316,8 @@ module mea_dw #(
 		.w_data(wgt_data),
 		.valid(!columns_empty && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
 		.mask(column[CW-3 -: 3]), .bank(column[CW-2]), .last(column[CW-1]),
-		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_last(sum_last),
+		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_level(sum_level),
+		.sum_last(sum_last),
 		.sum_ready(sum_ready), .busy(busy_mac)
 	);
 	assign sum_valid = mac_valid && active;
@@ -317,6 +329,48 @@ module mea_dw #(
 		assert (token_take == 3'b000 || head_pop);
 		assert (!head_pop || (head_valid && !illegal));
 	end
+
+	reg f_past;
+	initial f_past = 1'b0;
+	// Rows of the command that are in the line buffer, two and more alike.
+	reg [1:0] f_rows;
+	always @(posedge clk) begin
+		f_past <= 1'b1;
+		if (accept)
+			f_rows <= 2'd0;
+		else if (step && l2 && !f_rows[1])
+			f_rows <= f_rows + 2'd1;
+	end
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	// The requantiser takes only what is shown.
+	always @(posedge clk)
+		`MEA_ENV (!sum_ready || sum_valid || rst);
+	always @(posedge clk)
+		if (f_past) begin
+			// No column is lost, however long the multipliers take.
+			assert ({1'b0, level} + {3'd0, s1 && s1_push} <= DEPTH);
+			// Columns are made of rows of this command only.
+			if (walking && r1)
+				assert (f_rows >= 2'd1);
+			if (walking && r2)
+				assert (f_rows[1]);
+			// No more outputs begin than there are, in a row and in all.
+			if (walking)
+				assert (xs <= {1'b0, ow1} + 13'd1 && ys <= {1'b0, oh1} + 13'd1);
+			// A command begins behind the last read of the one before.
+			assert (!accept || (!walking && !s1));
+			// Parameters change only while no sum needs them.
+			assert (!(wgt_ren && pars) || (!retiring && !active));
+			if (active)
+				assert (retiring && last_q == 9'd0);
+			if (last_q != 9'd0)
+				assert (retiring && !active && (last_q & (last_q - 9'd1)) == 9'd0);
+			cover (walking && r2 && level == DEPTH);
+		end
 `endif
 endmodule
 

@@ -36,12 +36,13 @@ module mea_dw_mac #(
 	output wire                sum_valid,
 	// 20 bits per lane: nine products of int8 fit
 	output wire [COLS*20-1:0]  sum,
+	output wire [4:0]          sum_level,
 	output wire                sum_last,
 	input  wire                sum_ready,
 
 	output wire                busy
 );
-	localparam DEPTH = 8;
+	localparam DEPTH = 16;
 	// kernel columns and rows that work in one cycle
 	localparam NX = TAPS == 9 ? 3 : 1;
 	localparam NY = TAPS == 1 ? 1 : 3;
@@ -54,7 +55,7 @@ module mea_dw_mac #(
 	wire [1:0] kx = pending[2] ? 2'd2 : pending[1] ? 2'd1 : 2'd0;
 	wire [2:0] now = NX == 3 ? pending : pending[2] ? 3'b100 : pending[1] ? 3'b010 : pending & 3'b001;
 	wire ky_last = NY == 3 || ky == 2'd2;
-	wire [3:0] level;
+	wire [4:0] level;
 	// Three stages may each be about to end an output.
 	wire room = level < DEPTH - 4;
 	wire go   = valid && room && pending != 3'b000;
@@ -175,6 +176,30 @@ module mea_dw_mac #(
 	);
 	wire unused = &{sums_full, c_row, w_row};
 	assign sum_valid = !sums_empty;
+
+`ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
+`ifndef MEA_FORMAL_TOP
+	always @(posedge clk)
+		if (!f_past)
+			assume (rst);
+`endif
+	always @(posedge clk)
+		if (f_past) begin
+			// There is a place for whatever is on its way, so no sum is lost.
+			assert (level + {4'd0, a_valid} + {4'd0, b_valid} + {4'd0, out_valid} < DEPTH);
+			assert (!(out_valid && sums_full));
+			// Each kernel column works once on a column of pixels, the last first.
+			assert ((now & ~pending) == 3'b000);
+			assert (!go || now != 3'b000);
+			assert (!(pop && valid && mask != 3'b000) || (done | now) == (done | mask));
+			cover (level == DEPTH - 5);
+		end
+`endif
+	assign sum_level = level;
 endmodule
 
 `resetall

@@ -7,8 +7,9 @@
 // issue nothing stalls, so every later stage works at a fixed distance.
 //
 // What may delay an issue: the weight tile is not in the shadow registers, GAP
-// since the command before, or input and residual in one scratchpad bank, which
-// costs a second cycle.
+// since the command before, input and residual in one scratchpad bank, which
+// costs a second cycle, or in a final pass the depthwise unit, whose results take the
+// place that is left free.
 `resetall
 `default_nettype none
 `include "mea_isa.vh"
@@ -39,10 +40,14 @@ module mea_stream #(
 	input  wire               par_ready,
 	output wire               tile_take,
 
+	// the depthwise unit wants a place among the results
+	input  wire               dw_want,
+
 	// what an idle cycle waits for
 	output wire               wait_weights,
 	output wire               wait_gap,
 	output wire               wait_bank,
+	output wire               wait_dw,
 	output wire               issue_mac,
 	output wire               issue_pool,
 
@@ -70,7 +75,7 @@ module mea_stream #(
 	localparam [1:0] IDLE = 2'd0, SETUP = 2'd1, RUN = 2'd2;
 	reg [1:0] state;
 
-	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, bank_q;
+	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, bank_q, yields;
 	reg [7:0]  pad_value, gap, kw1, kh1;
 	reg [11:0] kb1, ow1, oh1, in_w, in_h, x_step;
 	reg [3:0]  sx, sy, in_sub;
@@ -106,7 +111,8 @@ module mea_stream #(
 	wire gap_ok    = !(tile_first && tile_start) || since_issue >= gap;
 	wire weight_ok = is_pool ? !final_px || par_ready : !tile_start || tile_ready;
 	wire split     = want_res && same_bank && !res_done;
-	wire go        = running && gap_ok && weight_ok && !split;
+	wire yield     = final_px && yields && dw_want;
+	wire go        = running && gap_ok && weight_ok && !split && !yield;
 
 	assign tile_take    = go && tile_start && !is_pool;
 	assign cmd_done     = go && last_px && last_tile;
@@ -115,6 +121,7 @@ module mea_stream #(
 	assign wait_gap     = (state == IDLE && cmd_valid) || state == SETUP || (running && !gap_ok);
 	assign wait_weights = running && gap_ok && !weight_ok;
 	assign wait_bank    = running && gap_ok && weight_ok && split;
+	assign wait_dw      = running && gap_ok && weight_ok && !split && yield;
 
 	// --- the next tap -----------------------------------------------------------
 	wire last_sub = sub == SUB_LAST[3:0];
@@ -140,6 +147,7 @@ module mea_stream #(
 			is_first  <= cmd[`MEA_F_CONV_FIRST];
 			is_final  <= cmd[`MEA_F_CONV_FINAL];
 			bank_q    <= cmd_bank;
+			yields    <= cmd[`MEA_F_CONV_YIELD];
 			pad_value <= cmd[`MEA_F_CONV_PAD_VALUE];
 			gap       <= cmd[`MEA_F_CONV_GAP];
 			kw1       <= cmd[`MEA_F_CONV_KW] - 8'd1;

@@ -82,6 +82,7 @@ module mea_wload #(
 	wire [19:0] cmd_par = cmd[`MEA_F_CONV_PAR_ADDR];
 	wire [19:0] cmd_row = cmd[`MEA_F_CONV_IN_ROW];
 	wire [11:0] cmd_kc  = cmd[`MEA_F_CONV_STEM_KC];
+	wire [19:0] kc_wide = {8'd0, cmd_kc};
 
 	integer i;
 	always @(posedge clk) begin
@@ -110,7 +111,7 @@ module mea_wload #(
 			addr     <= cmd_wgt[WGT_AW-1:0];
 			par_addr <= cmd_par[WGT_AW-1:0];
 			kc1      <= cmd_kc - 12'd1;
-			row_skip <= cmd_row[STEM_BAW-1:0] - cmd_kc[STEM_BAW-1:0] + 1'b1;
+			row_skip <= cmd_row[STEM_BAW-1:0] - kc_wide[STEM_BAW-1:0] + 1'b1;
 			rem      <= 12'd0;
 			tap      <= {STEM_BAW{1'b0}};
 		end

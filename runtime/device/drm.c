@@ -238,7 +238,8 @@ static int drm_open(const char *spec, struct mea_device **out)
 		return mea_fail(MEA_ENOMEM, "device drm: out of memory");
 	}
 	if (drmIoctl(fd, DRM_IOCTL_MEA_INFO, &info) ||
-	    info.version >> 16 != MEA_VERSION_VALUE >> 16) {
+	    info.version >> 16 != MEA_VERSION_VALUE >> 16 ||
+	    (info.version & 0xffff) < (MEA_VERSION_VALUE & 0xffff)) {
 		mea_fail(MEA_ENODEV, "device drm: %s: interface version 0x%x, not 0x%x", path,
 			 info.version, MEA_VERSION_VALUE);
 		close(fd);

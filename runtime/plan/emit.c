@@ -88,10 +88,8 @@ static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *
 	return claim(e, c->addr, c->words, load);
 }
 
-/* The chunk of k blocks kb .. kb + n_kb of output block ob, loaded unless it is
- * still there. NULL after an error. */
-static struct chunk *weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
-			     bool stem)
+struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
+			       bool stem)
 {
 	struct chunk *c, *grown;
 	int in_c = e->net->tensors[l->in].c;
@@ -165,9 +163,8 @@ static void put_window(const struct emit *e, const struct mea_qlayer *l, const s
 	mea_put(cmd, MEA_F_CONV_PAD_T, (uint32_t)s->pad_t);
 }
 
-/* Fields that all commands of a strip's output block share. */
-static void put_block(const struct emit *e, const struct mea_qlayer *l, const struct strip *s,
-		      int ob, uint32_t *cmd)
+void mea_emit_block(const struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob,
+		    uint32_t *cmd)
 {
 	int per_word = e->hw->lanes / e->hw->cols;
 
@@ -205,6 +202,19 @@ static int use_stem(struct emit *e, int item, int64_t base, int64_t bytes)
 		       : mea_emit_use(e, MEM_STEM, Q_COMPUTE, item, 0, bytes - first, false);
 }
 
+/* The rows of a ring that a depthwise command reads: up to its end, and the rest. */
+static int use_ring(struct emit *e, const uint32_t cmd[16], int item)
+{
+	int64_t base = mea_get(cmd, MEA_F_CONV_IN_BASE), row = mea_get(cmd, MEA_F_CONV_IN_ROW);
+	int64_t n = mea_get(cmd, MEA_F_CONV_WRAP_ROWS), rows = mea_get(cmd, MEA_F_CONV_IN_H);
+	int rc = mea_emit_use(e, MEM_ACT, Q_DEPTHWISE, item, base, n * row, false);
+
+	return rc ? rc
+		  : mea_emit_use(e, MEM_ACT, Q_DEPTHWISE, item,
+				 base + n * row - mea_get(cmd, MEA_F_CONV_IN_PLANE),
+				 (rows - n) * row, false);
+}
+
 static int use_inputs(struct emit *e, const struct mea_qlayer *l, const uint32_t cmd[16], int queue,
 		      int item)
 {
@@ -212,6 +222,8 @@ static int use_inputs(struct emit *e, const struct mea_qlayer *l, const uint32_t
 	int64_t rows = mea_get(cmd, MEA_F_CONV_OUT_H);
 	int subs = e->hw->lanes / e->hw->rows;
 
+	if (mea_get(cmd, MEA_F_CONV_WRAP_ROWS))
+		return use_ring(e, cmd, item);
 	if (mea_get(cmd, MEA_F_CONV_STEM))
 		return use_stem(e, item, base,
 				((rows - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_Y) + l->kh) * row);
@@ -222,9 +234,8 @@ static int use_inputs(struct emit *e, const struct mea_qlayer *l, const uint32_t
 			  mea_get(cmd, MEA_F_CONV_IN_PLANE), row * mea_get(cmd, MEA_F_CONV_IN_H));
 }
 
-/* Adds the command with its weights, and its waits from what it uses. */
-static int add_command(struct emit *e, const struct mea_qlayer *l, const struct chunk *c,
-		       uint32_t cmd[16])
+int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct chunk *c,
+		     uint32_t cmd[16])
 {
 	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
 	int queue = op == MEA_OP_DEPTHWISE ? Q_DEPTHWISE : Q_COMPUTE;
@@ -254,7 +265,7 @@ static int add_command(struct emit *e, const struct mea_qlayer *l, const struct 
 static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
 {
 	int per_word = e->hw->lanes / e->hw->cols;
-	struct chunk *c = weights(e, l, ob, 0, 0, false);
+	struct chunk *c = mea_emit_weights(e, l, ob, 0, 0, false);
 	uint32_t cmd[16] = {0};
 
 	if (!c)
@@ -263,24 +274,29 @@ static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct s
 	mea_put(cmd, MEA_F_CONV_FIRST, 1);
 	mea_put(cmd, MEA_F_CONV_FINAL, 1);
 	put_window(e, l, s, cmd);
-	put_block(e, l, s, ob, cmd);
+	mea_emit_block(e, l, s, ob, cmd);
 	mea_put(cmd, MEA_F_CONV_K_BLOCKS, 1);
 	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));
 	mea_put(cmd, MEA_F_CONV_IN_SUB, (uint32_t)(ob % per_word));
-	return add_command(e, l, c, cmd);
+	return mea_emit_command(e, l, c, cmd);
 }
 
 /* K blocks that fit in half the weight memory, so that the next chunk can load
- * while this one works. Whole words of channels, as a command starts at one. */
+ * while this one works. If they are not all, a third, so that unequal chunks do not get
+ * into each other's way at the memory's end, and as many in each chunk, because the
+ * shortest must cover the load of the longest. Whole words of channels, as a command
+ * starts at one. */
 static int chunk_blocks(const struct emit *e, const struct mea_qlayer *l, int k_blocks)
 {
-	int subs = e->hw->lanes / e->hw->rows;
-	int room = e->hw->wgt_words / 2 - PARAM_WORDS;
-	int n = room / (l->kh * l->kw * e->hw->rows / 2);
+	int subs = e->hw->lanes / e->hw->rows, tile = l->kh * l->kw * e->hw->rows / 2;
+	int half = (e->hw->wgt_words / 2 - PARAM_WORDS) / tile / subs * subs;
+	int n = (e->hw->wgt_words / 3 - PARAM_WORDS) / tile / subs * subs;
 
-	if (n >= k_blocks)
+	if (half >= k_blocks)
 		return k_blocks;
-	return n / subs * subs;
+	if (n < 1)
+		return half;
+	return mea_div_up(mea_div_up(k_blocks, mea_div_up(k_blocks, n)), subs) * subs;
 }
 
 static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
@@ -291,7 +307,7 @@ static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct s
 
 	for (int kb = 0; kb < k_blocks; kb += step) {
 		int n = k_blocks - kb < step ? k_blocks - kb : step;
-		struct chunk *c = weights(e, l, ob, kb, n, false);
+		struct chunk *c = mea_emit_weights(e, l, ob, kb, n, false);
 		uint32_t cmd[16] = {0};
 
 		if (!c)
@@ -300,10 +316,11 @@ static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct s
 		mea_put(cmd, MEA_F_CONV_FIRST, kb == 0);
 		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == k_blocks);
 		put_window(e, l, s, cmd);
-		put_block(e, l, s, ob, cmd);
+		mea_emit_block(e, l, s, ob, cmd);
+		mea_put(cmd, MEA_F_CONV_YIELD, s->yields);
 		mea_put(cmd, MEA_F_CONV_K_BLOCKS, (uint32_t)n);
 		mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + kb / subs * s->in.plane));
-		rc = add_command(e, l, c, cmd);
+		rc = mea_emit_command(e, l, c, cmd);
 		if (rc < 0)
 			return rc;
 	}
@@ -315,124 +332,34 @@ static int depthwise_block(struct emit *e, const struct mea_qlayer *l, const str
 			   int ob)
 {
 	int per_word = e->hw->lanes / e->hw->cols;
-	struct chunk *c = weights(e, l, ob, 0, 0, false);
+	struct chunk *c = mea_emit_weights(e, l, ob, 0, 0, false);
 	uint32_t cmd[16] = {0};
 
 	if (!c)
 		return MEA_ENOMEM;
 	mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_DEPTHWISE);
 	put_window(e, l, s, cmd);
-	put_block(e, l, s, ob, cmd);
+	mea_put(cmd, MEA_F_CONV_WRAP_ROWS, (uint32_t)s->wrap_rows);
+	mea_emit_block(e, l, s, ob, cmd);
 	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));
 	mea_put(cmd, MEA_F_CONV_IN_SUB, (uint32_t)(ob % per_word));
-	return add_command(e, l, c, cmd);
+	return mea_emit_command(e, l, c, cmd);
+}
+
+int mea_emit_out_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
+{
+	int rc = mea_is_depthwise(e->net, l) ? depthwise_block(e, l, s, ob)
+		 : l->op == MEA_Q_CONV	     ? conv_block(e, l, s, ob)
+					     : pool_block(e, l, s, ob);
+
+	return rc < 0 ? rc : 0;
 }
 
 int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s)
 {
 	int n_ob = mea_div_up(e->net->tensors[l->out].c, e->hw->cols), rc = 0;
 
-	for (int ob = 0; rc >= 0 && ob < n_ob; ob++)
-		rc = mea_is_depthwise(e->net, l) ? depthwise_block(e, l, s, ob)
-		     : l->op == MEA_Q_CONV	 ? conv_block(e, l, s, ob)
-						 : pool_block(e, l, s, ob);
+	for (int ob = 0; rc == 0 && ob < n_ob; ob++)
+		rc = mea_emit_out_block(e, l, s, ob);
 	return rc;
-}
-
-/* --- stem -------------------------------------------------------------------- */
-
-/* The image goes through the stem ring in quarters of the ring. */
-static int load_quarter(struct emit *e, const struct place *pl, int q)
-{
-	int quarter = e->hw->stem_words * 8 / 4;
-	size_t from = (size_t)q * quarter;
-	size_t bytes = pl->dram.bytes - from < (size_t)quarter ? pl->dram.bytes - from
-							       : (size_t)quarter;
-	int item = mea_queue_add(&e->qs, Q_LOAD, MEA_OP_LOAD, e->layer);
-	struct item *it;
-
-	if (item < 0)
-		return item;
-	it = &e->qs.q[Q_LOAD].item[item];
-	mea_put(it->cmd, MEA_F_LOAD_SLOT, (uint32_t)pl->slot);
-	mea_put(it->cmd, MEA_F_LOAD_DEST, MEA_DEST_STEM);
-	mea_put(it->cmd, MEA_F_LOAD_OFFSET, (uint32_t)(pl->offset + from));
-	mea_put(it->cmd, MEA_F_LOAD_ROW_WORDS, (uint32_t)(bytes / 8));
-	mea_put(it->cmd, MEA_F_LOAD_ROWS, 1);
-	mea_put(it->cmd, MEA_F_LOAD_ADDR, (uint32_t)(from / 8));
-	return mea_emit_use(e, MEM_STEM, Q_LOAD, item, q % 4 * quarter, (int64_t)bytes, true);
-}
-
-/* One strip of a stem layer: all output blocks over `rows` output rows. */
-static int stem_strip(struct emit *e, const struct mea_qlayer *l, int oy, int rows, int row_bytes,
-		      int half)
-{
-	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
-	int ring = e->hw->stem_words * 8, at = mea_strip_half(e, half), rc;
-	int tiles = mea_div_up(l->kh * l->kw * in->c, e->hw->rows);
-	struct strip s = {.oy = oy, .rows = rows};
-
-	rc = mea_strip_open(e, l, &s, &at);
-	if (rc < 0)
-		return rc;
-	for (int ob = 0; ob * e->hw->cols < out->c; ob++) {
-		struct chunk *c = weights(e, l, ob, 0, 1, true);
-		uint32_t cmd[16] = {0};
-
-		if (!c)
-			return MEA_ENOMEM;
-		mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_CONV);
-		mea_put(cmd, MEA_F_CONV_FIRST, 1);
-		mea_put(cmd, MEA_F_CONV_FINAL, 1);
-		mea_put(cmd, MEA_F_CONV_STEM, 1);
-		put_block(e, l, &s, ob, cmd);
-		mea_put(cmd, MEA_F_CONV_K_BLOCKS, (uint32_t)tiles);
-		mea_put(cmd, MEA_F_CONV_KW, 1);
-		mea_put(cmd, MEA_F_CONV_KH, 1);
-		mea_put(cmd, MEA_F_CONV_STEM_KC, (uint32_t)(l->kw * in->c));
-		mea_put(cmd, MEA_F_CONV_IN_BASE,
-			(uint32_t)((long)oy * l->stride_h * row_bytes % ring));
-		mea_put(cmd, MEA_F_CONV_IN_ROW, (uint32_t)row_bytes);
-		mea_put(cmd, MEA_F_CONV_X_STEP, (uint32_t)(l->stride_w * in->c));
-		mea_put(cmd, MEA_F_CONV_STRIDE_Y, (uint32_t)l->stride_h);
-		rc = add_command(e, l, c, cmd);
-		if (rc < 0)
-			return rc;
-	}
-	return mea_strip_close(e, l, &s);
-}
-
-int mea_emit_stem(struct emit *e, const struct mea_qlayer *l)
-{
-	const struct place *pl = &e->place[l->in];
-	const struct mea_qtensor *in = &e->net->tensors[l->in], *out = &e->net->tensors[l->out];
-	int row_bytes = (in->w + l->pad_l + l->pad_r) * in->c;
-	int quarter = e->hw->stem_words * 8 / 4, next = 0, half = 0, rc;
-	int most = mea_strip_rows(e, l);
-
-	if (most < 0)
-		return most;
-	for (int oy = 0, rows; oy < out->h; oy += rows) {
-		long first = (long)oy * l->stride_h * row_bytes, end;
-		int last;
-
-		/* As many rows as are covered by the quarters that the first
-		 * of them needs anyway. */
-		end = first + (long)l->kh * row_bytes;
-		last = (int)((end - 1) / quarter);
-		for (rows = 1; oy + rows < out->h && rows < most &&
-			       end + (long)l->stride_h * row_bytes <= (long)(last + 1) * quarter;
-		     rows++)
-			end += (long)l->stride_h * row_bytes;
-		for (; next <= last; next++) {
-			rc = load_quarter(e, pl, next);
-			if (rc < 0)
-				return rc;
-		}
-		rc = stem_strip(e, l, oy, rows, row_bytes, half);
-		half = !half;
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
 }

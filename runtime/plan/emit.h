@@ -9,12 +9,38 @@
 struct place {
 	bool resident; /* whole in the scratchpad at base, plane h * w words */
 	bool stem;     /* graph input for the stem memory */
+	bool inside;   /* only in the rings of a fused unit */
+	bool banned;   /* from the scratchpad, for others need the room */
+	bool given;    /* its words are the output's, which takes its place */
+	int whole;     /* the concatenation that it is a part of, or -1 */
+	int part[2];   /* the tensors that it is the concatenation of, or -1 */
 	int base;
 	int last_use; /* layer that reads it last; n_layers for outputs */
 	int slot;     /* where it lies in DRAM, if it does: slot, offset, layout */
 	uint64_t offset;
 	struct mea_layout dram;
 	bool loaded; /* an input that lives in the scratchpad: its load is emitted */
+};
+
+/* Two halves in the scratchpad, for strips of what does not live there; half 0: not
+ * needed. */
+struct buffer {
+	int base, half; /* words */
+};
+
+/*
+ * What is planned as one: a layer, or a depthwise layer with the 1x1 layer (or stem)
+ * before it and the 1x1 layer behind it, whose maps in between never are whole: `front`
+ * writes rows into a ring, the depthwise unit makes the halves of `mid` of them, which
+ * `back` reads.
+ */
+struct unit {
+	int first, n;		/* layers */
+	int front, depth, back; /* of a fused unit; front may be -1; depth -1: not fused */
+	int rows;		/* output rows of a strip */
+	struct buffer in, res, out, mid;
+	int ring, ring_rows; /* first word, rows */
+	bool yields;	     /* the depthwise unit is the narrow part */
 };
 
 /* A piece of weights in the weight memory, in the order of arrival. */
@@ -41,7 +67,8 @@ struct emit {
 	bool profile;
 	struct place *place; /* per tensor */
 	struct spad spad;
-	int strip_base; /* first word of the region for strip buffers */
+	struct unit *unit;
+	int n_units;
 	struct queues qs;
 	struct hazard hazard;
 	struct depend mem[N_MEMS];
@@ -51,46 +78,83 @@ struct emit {
 	size_t wgt_room;
 
 	int layer;
+	int stem_next; /* next piece of the image for the stem's ring */
 };
+
+/* --- place.c --- */
+/* Divides the net into units and gives all of them and every tensor their place. */
+int mea_place(struct emit *e);
+
+bool mea_is_output(const struct mea_qnet *net, int t);
+
+/* True when l, reading graph input t, gains from taps packed into K. */
+bool mea_wants_stem(const struct mea_hw *hw, const struct mea_qnet *net,
+		    const struct mea_qlayer *l);
 
 /* --- emit.c --- */
 struct strip {
-	int oy, rows; /* output rows */
-	int in_h;     /* input rows in the buffer */
-	int pad_t;    /* rows above them that are padding */
+	int oy, rows;  /* output rows */
+	int in_h;      /* input rows in the buffer */
+	int pad_t;     /* rows above them that are padding */
+	int wrap_rows; /* depthwise: input rows up to the ring's end, 0: it is not reached */
+	bool yields;
 	struct operand in, res;
 	int out_base, out_plane;
 };
 
-/* The item reads or writes a memory; see mea_depend(). */
+/* The item reads or writes a memory; see mea_depend(). Defined in stream.c. */
 int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
 		 bool write);
 
-/* Emits the compute or depthwise commands of one strip of the current layer.
- * Returns 0 or a negative error, as all below. */
+/* The chunk of k blocks kb .. kb + n_kb of output block ob of the current layer l, loaded
+ * unless it is still there. NULL after an error. */
+struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
+			       bool stem);
+
+/* Sets the fields that all commands of a strip's output block share. */
+void mea_emit_block(const struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob,
+		    uint32_t *cmd);
+
+/* Adds the command with its weights, and its waits from what it uses. */
+int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct chunk *c,
+		     uint32_t cmd[16]);
+
+/* Emits the compute or depthwise commands of one output block of a strip of the current
+ * layer, or of all its blocks. Returns 0 or a negative error, as all below. */
+int mea_emit_out_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob);
 int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
-/* As mea_emit_strip for the layer whose input is a stem image. */
-int mea_emit_stem(struct emit *e, const struct mea_qlayer *l);
+/* --- stem.c --- */
+/* The most output rows of one command of a layer whose input is a stem image. */
+int mea_stem_rows(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l);
+
+/* Loads what output rows up to s->oy + s->rows of the image need and emits all output blocks
+ * of these rows, of which s has the output side. */
+int mea_emit_stem_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
 /* --- stream.c --- */
-/* First word of a half of the strip region. */
-int mea_strip_half(const struct emit *e, int half);
+/* Rows [y, y + n) of a tensor in this place of unit u; b: where they come through when the
+ * tensor is not resident, and which half. */
+int mea_operand(struct emit *e, int tensor, int y, int n, const struct buffer *b, int half,
+		struct operand *o);
 
-/* The most output rows of a strip of l, or MEA_EUNSUPPORTED. */
-int mea_strip_rows(const struct emit *e, const struct mea_qlayer *l);
+/* Output rows [s->oy, + s->rows) of a strip; and the store of what is not resident. */
+void mea_strip_output(const struct emit *e, const struct mea_qlayer *l, const struct buffer *b,
+		      int half, struct strip *s);
+int mea_strip_store(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
-/* Residual (loaded if need be) and output of a strip, whose parts that are not
- * resident lie at *at, which moves on; and the store of what is not resident. */
-int mea_strip_open(struct emit *e, const struct mea_qlayer *l, struct strip *s, int *at);
-int mea_strip_close(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
+/* Input rows of l that output rows [oy, oy + rows) read: the first, and past the last. */
+void mea_input_rows(const struct mea_qnet *net, const struct mea_qlayer *l, int oy, int rows,
+		    int *from, int *to);
 
-/* The layer, whole or in strips. */
-int mea_emit_layer(struct emit *e, const struct mea_qlayer *l);
+/* A unit of one layer, whole or in strips. */
+int mea_emit_layer(struct emit *e, const struct unit *u);
 
 /* A LOAD or STORE of rows [y, y + n) of every channel block of a tensor between
  * DRAM and the scratchpad at base with plane words per block. */
-int mea_emit_rows(struct emit *e, int queue, const struct place *pl, int y, int n, int base,
-		  int plane);
+int mea_emit_rows(struct emit *e, int queue, int tensor, int y, int n, int base, int plane);
+
+/* --- fuse.c --- */
+int mea_emit_fused(struct emit *e, const struct unit *u);
 
 #endif

@@ -48,6 +48,9 @@ struct item {
 	int after[N_QUEUES];
 	int gives[N_QUEUES]; /* index of the item that takes its token, or -1 */
 	int takes[N_QUEUES]; /* index of the item whose token it takes, or -1 */
+	/* time.c: when it leaves the queue and is complete; of a compute command also its
+	 * first and last issue */
+	int64_t start, end, first, issued;
 };
 
 struct queue {
@@ -58,6 +61,10 @@ struct queue {
 
 struct queues {
 	struct queue q[N_QUEUES];
+	/* the program, once merged */
+	struct {
+		int queue, item;
+	} * order;
 };
 
 /* Appends a zeroed command and returns its index, or MEA_ENOMEM. */
@@ -70,6 +77,12 @@ void mea_queue_sync(struct queues *qs, int qa, int a, int qb, int b);
 /* One program of all four; fills p->cmd and p->n_cmd. */
 int mea_queues_merge(struct queues *qs, struct mea_plan *p);
 void mea_queues_free(struct queues *qs);
+
+/* --- time.c: what the program will take --- */
+
+/* Sets p->cycles and, where there are records, p->layer_end, for a bus of
+ * MEA_PLAN_LATENCY. qs is merged. */
+void mea_time(const struct mea_hw *hw, const struct queues *qs, struct mea_plan *p);
 
 /* --- depend.c: waits that follow from what items read and write --- */
 

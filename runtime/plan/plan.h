@@ -34,6 +34,9 @@ enum {
 };
 #define MEA_PLAN_MAX_IO 2
 
+/* Cycles from an address on the bus to its first beat, as the model assumes them. */
+#define MEA_PLAN_LATENCY 100
+
 /* How a tensor lies in DRAM. */
 struct mea_layout {
 	/* false: [ceil(c / lanes)][h][row_bytes], a row being w words of lanes
@@ -53,11 +56,16 @@ struct mea_plan {
 	uint8_t *weights;
 	size_t weight_bytes;  /* multiple of 64 */
 	size_t scratch_bytes; /* multiple of 64; 0 when all stays on chip */
+	bool rereads;	      /* the job reads outputs that it has stored */
 	struct mea_layout in[MEA_PLAN_MAX_IO], out[MEA_PLAN_MAX_IO];
 	int n_in, n_out;
 	uint64_t macs;
+	/* The planner's own model on a bus of MEA_PLAN_LATENCY: cycles of the job and, with
+	 * profile, when each layer's record is taken (0: the layer has none, for it is
+	 * fused with the next). */
+	uint64_t cycles, *layer_end;
 	uint32_t budget; /* cycles: a generous bound for the watchdog */
-	int n_records;	 /* with profile: one SNAP per layer, else 0 */
+	int n_records;	 /* with profile: the layers, else 0 */
 };
 
 /*

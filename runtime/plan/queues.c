@@ -76,6 +76,8 @@ static void put(struct merge *m, int queue)
 		signal |= (uint32_t)(it->gives[i] >= 0) << bit;
 		bit++;
 	}
+	m->qs->order[m->p->n_cmd].queue = queue;
+	m->qs->order[m->p->n_cmd].item = m->next[queue] - 1;
 	mea_put(it->cmd, MEA_F_CMD_WAIT, wait);
 	mea_put(it->cmd, MEA_F_CMD_SIGNAL, signal);
 	memcpy(m->p->cmd[m->p->n_cmd++], it->cmd, sizeof(it->cmd));
@@ -113,7 +115,8 @@ int mea_queues_merge(struct queues *qs, struct mea_plan *p)
 	int needed = 0;
 
 	p->cmd = calloc((size_t)total + 1, sizeof(*p->cmd));
-	if (!p->cmd)
+	qs->order = calloc((size_t)total + 1, sizeof(*qs->order));
+	if (!p->cmd || !qs->order)
 		return mea_fail(MEA_ENOMEM, "planner: out of memory");
 	for (int k = 0; k < qs->q[Q_COMPUTE].n; k++) {
 		int loads = qs->q[Q_COMPUTE].item[k].after[Q_LOAD];
@@ -139,4 +142,5 @@ void mea_queues_free(struct queues *qs)
 {
 	for (int i = 0; i < N_QUEUES; i++)
 		free(qs->q[i].item);
+	free(qs->order);
 }

@@ -17,7 +17,8 @@ struct mea_net_task {
 /*
  * main of a MEANet: image -> logits, features. Names are resnetN-a and resnetN-b, N =
  * 6 n + 2 (He et al., CVPR 2016, section 4.2), split as in Long et al., ICDCS 2021,
- * figure 4. MEA_ENOENT for another name.
+ * figure 4; resnet18-b and mobilenetv2-b, which are of ImageNet's shape. MEA_ENOENT for
+ * another name.
  */
 int mea_net_main(const char *name, const struct mea_net_task *task, struct mea_graph **out);
 

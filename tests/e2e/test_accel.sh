@@ -38,6 +38,9 @@ for i in 0 1; do
 			s=\$((s + \$($HELPER json $T/out networks.$i.classes.\$k)))
 		done
 		[ \$c -eq \$s ]"
+	ok "network $i: the planner's cycles, within 10 % on this bus" sh -c "
+		c=\$($HELPER json $T/out networks.$i.cycles) p=\$($HELPER json $T/out networks.$i.planned)
+		[ \$((p * 10)) -gt \$((c * 9)) ] && [ \$((p * 10)) -lt \$((c * 11)) ]"
 	ok "network $i: layers sum to the whole" sh -c "
 		n=\$($HELPER json $T/out networks.$i.layers) s=\$($HELPER json $T/out networks.$i.end.cycles) k=0
 		while [ \$k -lt \$n ]; do

@@ -67,6 +67,23 @@ ok "quantised again" sh -c "! cmp -s $T/n/extension.int8.onnx $T/b/extension.int
 ok "--keep for main" fails 2 "--keep is for the edge" train main --net resnet8-a $S --keep "$D" --out "$T/x"
 ok "nothing kept there" fails 1 "$T/none" train edge --net resnet8-a $S --keep "$T/none" --out "$T/n"
 
+# --- networks that nobody trained --------------------------------------------------------------
+I="train init --net mobilenetv2-b --join concat --size 32 --classes 20"
+ok "init" run 0 $I --out "$T/i"
+ok "is a bundle" run 0 info "$T/i"
+ok "with its classes" says "20 classes, 10 of them hard"
+ok "and the paper's features" says "1x320x4x4"
+ok "the same again" run 0 $I --out "$T/i2"
+ok "gives the same bytes" cmp "$T/i/extension.onnx" "$T/i2/extension.onnx"
+"$HELPER" png "$T/i.png" 1 1
+ok "quantise it" run 0 quantize "$T/i" --data "$T/i.png"
+ok "run it" run 0 run "$T/i" --data "$T/i.png" --backend ref --json
+ok "ResNet18" run 0 train init --net resnet18-b --size 33 --classes 6 --hard 4 --out "$T/r18"
+ok "images for init" fails 2 "leave out --data" $I --data "$D" --out "$T/x"
+ok "a size below 8" fails 2 "--size" $I --size 7 --out "$T/x"
+ok "more hard than there are" fails 1 "--hard" $I --hard 21 --out "$T/x"
+ok "init of no network" fails 1 "no network of that name" train init --net mobile --out "$T/x"
+
 # --- the paper's tables ---------------------------------------------------------------------
 ok "eval" run 0 eval "$T/b" "$T/pupil" "$T/random" --data "$D" --threads 1
 ok "table II" says "test, main among hard classes"

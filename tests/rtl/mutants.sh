@@ -24,7 +24,7 @@ guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1
 guard: direction not checked|mea_guard.v|wire wrong   = !slot_right[s];|wire wrong   = 1'b0;
 residual: wrong zero point|mea_requant.v|wire [7:0] zr = res_zero[b[6]*8 +: 8];|wire [7:0] zr = mid_zero[b[6]*8 +: 8];
 maximum: minimum|mea_acc.v|$signed(operand[7:0]) > $signed(old[7:0])|$signed(operand[7:0]) < $signed(old[7:0])
-stem: row skip one short|mea_wload.v|- cmd_kc[STEM_BAW-1:0] + 1'b1;|- cmd_kc[STEM_BAW-1:0];
+stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
 load: row pitch ignored|mea_load.v|row_base + j_pitch|row_base
 scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
 watchdog: never|mea_job.v|wire timeout =|wire timeout = 1'b0 \&\&
@@ -32,6 +32,8 @@ depthwise: padding reads what is there|mea_dw.v|s1_pad ? {COLS{pad_value}} : in_
 depthwise: starts before its weights|mea_dw.v|.valid(!columns_empty && w_ok[column[CW-2]])|.valid(!columns_empty)
 depthwise: parameters too early|mea_dw.v|loading && (!pars \|\| !retiring)|loading
 depthwise: reads a bank that serves the array|mea_dw.v|(!in_map \|\| act_ready)|1'b1
+depthwise: the ring of rows does not wrap|mea_dw.v|wrap ? row_back : in_row|in_row
+depthwise: the ring ends a row late|mea_dw.v|iy + 13'd1 == {1'b0, wrap_rows}|iy == {1'b0, wrap_rows}
 depthwise: the next one does not wait|mea_dw.v|(gap == 8'd0 \|\| !retiring)|1'b1
 gap: ignored|mea_stream.v|since_issue >= gap;|1'b1;
 guard: page borders not checked|mea_guard.v|page_end > 15'd4096;|1'b0;

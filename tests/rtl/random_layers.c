@@ -6,7 +6,11 @@
  * for a smaller scratchpad or weight memory than the device has, so that strips,
  * halos and reloads are tested with small maps.
  *
- *   random_layers CONFIG COUNT [SEED [ONLY]]
+ *   random_layers CONFIG COUNT [SEED [large|sizes]]
+ *
+ * large: maps of up to 126 columns, most of the layers inverted residuals. sizes: blocks of
+ * MobileNetV2 on images of 8 to 640 pixels a side; every size is planned or refused with a
+ * reason, and COUNT of the small ones are run.
  *
  * A failure prints the seed of the network; give it as SEED with COUNT 1.
  */
@@ -110,8 +114,46 @@ static int run_device(struct mea_device *d, const struct mea_plan *p, const stru
 	return bad;
 }
 
+enum { SMALL, LARGE, SIZES };
+#define SIDE_MIN 8
+#define SIDE_MAX 640
+
+static struct mea_qnet *make_net(int kind, uint64_t seed)
+{
+	return kind == LARGE   ? random_large_net()
+	       : kind == SIZES ? random_sized_net(SIDE_MIN + (int)(seed * 7 % 90))
+			       : random_net(false);
+}
+
+/* Plans every size; returns how many are refused, or -1 if one is for no reason. */
+static int plan_sizes(const struct mea_device *d)
+{
+	char last[200] = "";
+	int refused = 0;
+
+	for (int size = SIDE_MIN; size <= SIDE_MAX; size++) {
+		struct mea_plan *p = NULL;
+		struct mea_qnet *n;
+		int rc;
+
+		random_seed((uint64_t)size);
+		n = random_sized_net(size);
+		rc = mea_plan_make(&d->hw, n, false, &p);
+		mea_plan_free(p);
+		mea_qnet_free(n);
+		if (rc < 0 && (rc != MEA_EUNSUPPORTED || !strstr(mea_errmsg(), "layer")))
+			return -1;
+		refused += rc < 0;
+		if (rc < 0 && strcmp(last, mea_errmsg())) {
+			snprintf(last, sizeof(last), "%s", mea_errmsg());
+			printf("# from %d: %s\n", size, last);
+		}
+	}
+	return refused;
+}
+
 /* Returns the layers tested, 0 if the planner refused, -1 for a mismatch. */
-static int one(struct mea_device *d, uint64_t seed)
+static int one(struct mea_device *d, uint64_t seed, int kind)
 {
 	struct mea_qnet *n;
 	struct mea_plan *p = NULL;
@@ -122,9 +164,9 @@ static int one(struct mea_device *d, uint64_t seed)
 	uint64_t sum = 0;
 
 	random_seed(seed);
-	n = random_net(false);
+	n = make_net(kind, seed);
 	layers = n->n_layers;
-	if (random_range(0, 1))
+	if (kind != SIZES && random_range(0, 1))
 		shrink(&hw);
 	v = random_values(n);
 	rc = mea_plan_make(&hw, n, false, &p);
@@ -159,8 +201,10 @@ int main(int argc, char **argv)
 	const char *config = argc > 1 ? argv[1] : "16x16";
 	long count = argc > 2 ? atol(argv[2]) : 100, tested = 0, refused = 0;
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+	const char *name = argc > 4 ? argv[4] : "";
+	int kind = !strcmp(name, "large") ? LARGE : !strcmp(name, "sizes") ? SIZES : SMALL;
 	struct mea_device *d = NULL;
-	int bad = 0;
+	int bad = 0, sizes = 0;
 
 	for (long i = 0; tested < count && !bad; i++, seed++) {
 		char spec[96];
@@ -176,7 +220,7 @@ int main(int argc, char **argv)
 			if (mea_device_open(spec, &d) < 0)
 				die(spec);
 		}
-		n = one(d, seed);
+		n = one(d, seed, kind);
 		if (n < 0) {
 			printf("# device %s\n", spec);
 			bad = 1;
@@ -184,10 +228,17 @@ int main(int argc, char **argv)
 		tested += n > 0 ? n : 0;
 		refused += n == 0;
 	}
+	printf("%s 1 - random %s%slayers %s: %ld equal to the reference bit for bit, %ld networks "
+	       "refused by the planner\n",
+	       bad ? "not ok" : "ok", name, *name ? " " : "", config, tested, refused);
+	if (kind == SIZES && d) {
+		sizes = plan_sizes(d);
+		printf("%s 2 - images of %d to %d pixels a side: %d refused, each for a layer and "
+		       "a "
+		       "reason\n",
+		       sizes < 0 ? "not ok" : "ok", SIDE_MIN, SIDE_MAX, sizes);
+	}
 	if (d)
 		d->ops->close(d);
-	printf("%s 1 - random layers %s: %ld equal to the reference bit for bit, %ld networks "
-	       "refused by the planner\n",
-	       bad ? "not ok" : "ok", config, tested, refused);
-	return bad;
+	return bad || sizes < 0;
 }

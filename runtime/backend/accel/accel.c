@@ -284,7 +284,7 @@ static int accel_submit(struct mea_exec *e, struct mea_buf *const *in, struct me
 			 true, false);
 	for (int i = 0; i < p->n_out; i++)
 		set_slot(&s.slot[MEA_SLOT_OUT + i], ((struct accel_buf *)out[i])->bo,
-			 p->out[i].bytes, p->scratch_bytes != 0, true);
+			 p->out[i].bytes, p->rereads, true);
 	set_slot(&s.slot[MEA_SLOT_SCRATCH], x->scratch, p->scratch_bytes, true, true);
 	set_slot(&s.slot[MEA_SLOT_RECORD], j->record, j->record->size, false, true);
 	s.cmd_count = (uint32_t)p->n_cmd;

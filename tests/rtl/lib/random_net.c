@@ -305,6 +305,190 @@ struct mea_qnet *random_net(bool all_ops)
 	return n;
 }
 
+/* --- large maps --------------------------------------------------------------- */
+
+static struct mea_qlayer *new_layer(struct mea_qnet *n, int in)
+{
+	struct mea_qlayer *l = &n->layers[n->n_layers++];
+
+	l->name = strdup("l");
+	l->op = MEA_Q_CONV;
+	l->in = in;
+	l->in2 = -1;
+	l->groups = 1;
+	l->kh = l->kw = l->stride_h = l->stride_w = 1;
+	return l;
+}
+
+static void finish_layer(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	l->mid_zero = n->tensors[l->out].zero_point;
+	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
+}
+
+static int pointwise(struct mea_qnet *n, int in, int oc, int in2)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+	const struct mea_qtensor t = n->tensors[in];
+
+	l->out = add_tensor(n, oc, t.h, t.w);
+	l->weights = random_alloc((size_t)oc * t.c);
+	for (int i = 0; i < oc * t.c; i++)
+		l->weights[i] = (int8_t)random_range(-127, 127);
+	random_params(l, oc, t.c * 128);
+	finish_layer(n, l);
+	if (in2 >= 0)
+		random_residual(n, l, oc, t.h, t.w, in2);
+	return l->out;
+}
+
+static int depthwise(struct mea_qnet *n, int in)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+
+	random_depthwise(n, l);
+	finish_layer(n, l);
+	return l->out;
+}
+
+/* Expansion (or none), depthwise, projection, with a residual where shapes allow. */
+static int inverted_residual(struct mea_qnet *n, int in)
+{
+	const struct mea_qtensor t = n->tensors[in];
+	int x = random_range(0, 3) ? pointwise(n, in, random_range(1, 96), -1) : in, oc;
+
+	x = depthwise(n, x);
+	oc = random_range(0, 1) ? t.c : random_range(1, 40);
+	return pointwise(n, x, oc,
+			 oc == t.c && n->tensors[x].h == t.h && n->tensors[x].w == t.w ? in : -1);
+}
+
+/* The stem of a network: an image of few channels. */
+static int image_layer(struct mea_qnet *n, int in)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+
+	random_conv(n, l);
+	finish_layer(n, l);
+	return l->out;
+}
+
+static int any_layer(struct mea_qnet *n, int in)
+{
+	random_layer(n, in, -1);
+	return n->layers[n->n_layers - 1].out;
+}
+
+/* Beside an input, before or behind it, as an extension takes main's features. */
+static int joined(struct mea_qnet *n, int in)
+{
+	int x = pointwise(n, in, 32, -1), zero = n->tensors[x].zero_point;
+	const struct mea_qtensor t = n->tensors[x];
+	struct mea_qlayer *l = new_layer(n, x);
+	int other = add_tensor(n, 32, t.h, t.w);
+
+	n->inputs[n->n_inputs++] = other;
+	l->op = MEA_Q_CONCAT;
+	l->in2 = other;
+	if (random_range(0, 1)) {
+		l->in = other;
+		l->in2 = x;
+	}
+	l->out = add_tensor(n, 64, t.h, t.w);
+	n->tensors[other].zero_point = n->tensors[l->out].zero_point = zero;
+	return random_range(0, 1) ? inverted_residual(n, l->out)
+				  : pointwise(n, l->out, random_range(1, 40), -1);
+}
+
+struct mea_qnet *random_large_net(void)
+{
+	struct mea_qnet *n = random_alloc(sizeof(*n));
+	bool image = random_range(0, 2) == 0;
+	int w = random_range(0, 3) ? random_range(17, 64) : random_range(65, 126), x;
+
+	all = false;
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
+	n->layers = random_alloc(sizeof(*n->layers) * 16);
+	x = add_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40), w);
+	n->inputs[n->n_inputs++] = x;
+	if (image)
+		x = image_layer(n, x);
+	for (int i = random_range(1, 2); i > 0; i--) {
+		bool narrow = n->tensors[x].w < 3 || n->tensors[x].h < 3 || n->tensors[x].c < 2;
+
+		x = narrow || random_range(0, 3) == 0 ? any_layer(n, x) : inverted_residual(n, x);
+	}
+	if (n->n_inputs < RANDOM_NET_INPUTS && n->tensors[x].h > 2 && n->tensors[x].w > 2 &&
+	    random_range(0, 2) == 0)
+		x = joined(n, x);
+	n->outputs[n->n_outputs++] = x;
+	return n;
+}
+
+/* k x k, padded by k / 2; groups 1 or one for each channel. */
+static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, int groups)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+	const struct mea_qtensor t = n->tensors[in];
+	int ic = t.c / groups, count = oc * k * k * ic;
+
+	l->groups = groups;
+	l->kh = l->kw = k;
+	l->stride_h = l->stride_w = stride;
+	l->pad_t = l->pad_b = l->pad_l = l->pad_r = k / 2;
+	l->out = add_tensor(n, oc, out_dim(t.h, k, stride, k / 2, k / 2),
+			    out_dim(t.w, k, stride, k / 2, k / 2));
+	l->weights = random_alloc((size_t)count);
+	for (int i = 0; i < count; i++)
+		l->weights[i] = (int8_t)random_range(-127, 127);
+	random_params(l, oc, k * k * ic * 128);
+	finish_layer(n, l);
+	return l->out;
+}
+
+/* Average over all pixels, then a fully connected layer. */
+static int exit_layers(struct mea_qnet *n, int in, int classes)
+{
+	const struct mea_qtensor t = n->tensors[in];
+	struct mea_qlayer *l = new_layer(n, in);
+
+	l->op = MEA_Q_AVGPOOL;
+	l->kh = t.h;
+	l->kw = t.w;
+	l->out = add_tensor(n, t.c, 1, 1);
+	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
+	finish_layer(n, l);
+	return square_conv(n, l->out, classes, 1, 1, 1);
+}
+
+struct mea_qnet *random_sized_net(int size)
+{
+	static const struct {
+		int expanded, channels, stride;
+	} block[] = {{0, 16, 1}, {96, 24, 2}, {144, 24, 1}, {144, 32, 2}, {192, 64, 2}};
+	struct mea_qnet *n = random_alloc(sizeof(*n));
+	int x, in;
+
+	all = false;
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
+	n->layers = random_alloc(sizeof(*n->layers) * 24);
+	x = add_tensor(n, 3, size, size);
+	n->inputs[n->n_inputs++] = x;
+	x = square_conv(n, x, 32, 3, 2, 1);
+	for (int i = 0; i < 5; i++) {
+		in = x;
+		if (block[i].expanded)
+			x = square_conv(n, x, block[i].expanded, 1, 1, 1);
+		x = square_conv(n, x, n->tensors[x].c, 3, block[i].stride, n->tensors[x].c);
+		x = pointwise(n, x, block[i].channels,
+			      block[i].stride == 1 && n->tensors[in].c == block[i].channels ? in
+											    : -1);
+	}
+	n->outputs[n->n_outputs++] = exit_layers(n, x, 10);
+	n->outputs[n->n_outputs++] = x;
+	return n;
+}
+
 size_t random_elements(const struct mea_qtensor *t)
 {
 	return (size_t)t->c * t->h * t->w;

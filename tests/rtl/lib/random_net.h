@@ -21,6 +21,12 @@ void *random_alloc(size_t n);
  */
 struct mea_qnet *random_net(bool all_ops);
 
+/* Maps of up to 126 columns and 40 rows: inverted residuals, stems, and other layers. */
+struct mea_qnet *random_large_net(void);
+
+/* The first blocks of MobileNetV2 on an image of size x size, and an exit. */
+struct mea_qnet *random_sized_net(int size);
+
 /* Every tensor of n, random inputs and all that follows from them by the reference. */
 int8_t **random_values(const struct mea_qnet *n);
 void random_values_free(const struct mea_qnet *n, int8_t **values);

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The planner's own idea of time: the four queues of a program, command by command, with
+ * their tokens, the fetch, the bus and what the engines take from each other. It is no
+ * simulation: a command is a start, an end and a rate. What an item takes from others that
+ * come later in the program is known only afterwards, so all is computed a few times.
+ *
+ * `mea trace` prints it beside the RTL's cycles.
+ */
+#include "plan/internal.h"
+
+#include <string.h>
+
+#define PASSES	     3
+#define FETCH_AHEAD  4	/* commands that the fetch unit asks for at once */
+#define LOAD_JOBS    4	/* loads under way */
+#define BURSTS	     16 /* read bursts under way, and beats of a burst */
+#define SUMS	     16 /* results of the depthwise unit that may wait */
+#define COMPUTE_SLOT 2	/* commands in the compute engine */
+
+struct timing {
+	const struct mea_hw *hw;
+	const struct queues *qs;
+	int64_t fetched[FETCH_AHEAD]; /* when the last commands were there */
+	int64_t bus, writes;	      /* free from then on */
+	int64_t issued, walked;	      /* the array's, the depthwise unit's last pixel */
+	int64_t taken;		      /* the last weight tile */
+	int compute_at;		      /* first compute item that may still matter */
+};
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static struct item *item_of(const struct timing *t, int queue, int i)
+{
+	return i < 0 || i >= t->qs->q[queue].n ? NULL : &t->qs->q[queue].item[i];
+}
+
+static int64_t end_of(const struct timing *t, int queue, int i)
+{
+	const struct item *it = item_of(t, queue, i);
+
+	return it ? it->end : 0;
+}
+
+static int64_t start_of(const struct timing *t, int queue, int i)
+{
+	const struct item *it = item_of(t, queue, i);
+
+	return it ? it->start : 0;
+}
+
+/* --- fetch, load, store --------------------------------------------------------- */
+
+/* When the command stands in its queue. */
+static int64_t fetch(struct timing *t, int queue, int i)
+{
+	int64_t beats = MEA_CMD_BYTES / t->hw->axi_bytes, there;
+
+	there = later(t->fetched[0] + MEA_PLAN_LATENCY + 6, t->fetched[FETCH_AHEAD - 1] + beats);
+	there = later(there, start_of(t, queue, i - (int)MEA_QUEUE_DEPTH));
+	memmove(t->fetched, t->fetched + 1, (FETCH_AHEAD - 1) * sizeof(t->fetched[0]));
+	t->fetched[FETCH_AHEAD - 1] = there;
+	if (t->bus > there - beats)
+		t->bus += beats;
+	return there;
+}
+
+static int64_t row_beats(const struct mea_hw *hw, const uint32_t *cmd, bool load)
+{
+	uint32_t dest = load ? mea_get(cmd, MEA_F_LOAD_DEST) : MEA_DEST_ACT;
+	int word = dest == MEA_DEST_ACT ? hw->lanes : dest == MEA_DEST_WGT ? 2 * hw->cols : 8;
+
+	return mea_div_up((int)mea_get(cmd, MEA_F_LOAD_ROW_WORDS) * word, hw->axi_bytes);
+}
+
+static void time_load(struct timing *t, int i, int64_t ready)
+{
+	struct item *it = item_of(t, Q_LOAD, i);
+	int64_t row = row_beats(t->hw, it->cmd, true), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
+	int64_t burst = row < BURSTS ? row : BURSTS, beats = row * rows;
+	int64_t rate = MEA_PLAN_LATENCY + 2 * BURSTS; /* cycles in which BURSTS bursts come */
+	uint32_t dest = mea_get(it->cmd, MEA_F_LOAD_DEST);
+	int word = dest == MEA_DEST_ACT ? t->hw->lanes : dest == MEA_DEST_WGT ? 2 * t->hw->cols : 8;
+
+	/* A word is written a cycle, however many are in a beat. */
+	if (word < t->hw->axi_bytes)
+		beats = beats * t->hw->axi_bytes / word;
+	if (burst * BURSTS < rate)
+		beats = beats * rate / (burst * BURSTS);
+	it->start = later(ready, end_of(t, Q_LOAD, i - LOAD_JOBS));
+	t->bus = later(t->bus, it->start + MEA_PLAN_LATENCY + 3) + beats;
+	it->end = t->bus + 1;
+}
+
+static void time_store(struct timing *t, int i, int64_t ready)
+{
+	struct item *it = item_of(t, Q_STORE, i);
+	bool snap = mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP;
+	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
+			   : row_beats(t->hw, it->cmd, false);
+	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
+
+	it->start = later(ready, end_of(t, Q_STORE, i - 1) + 1);
+	it->end =
+		it->start + rows * (row + 3 * ((row + BURSTS - 1) / BURSTS)) + MEA_PLAN_LATENCY + 3;
+}
+
+/* --- array and depthwise unit ---------------------------------------------------- */
+
+static int bank_of(const struct mea_hw *hw, int64_t word)
+{
+	return (int)(word * hw->act_banks / hw->act_words);
+}
+
+/* How much of two runs of words lies in one bank, as a share of both. */
+static double same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, int64_t nb)
+{
+	double share = 0;
+	int64_t words = hw->act_words / hw->act_banks;
+
+	for (int k = bank_of(hw, a); k <= bank_of(hw, a + na - 1); k++) {
+		int64_t lo = k * words, hi = lo + words;
+		int64_t ina = (a + na < hi ? a + na : hi) - later(a, lo);
+		int64_t inb = (b + nb < hi ? b + nb : hi) - later(b, lo);
+
+		if (ina > 0 && inb > 0)
+			share += (double)ina / (double)na * ((double)inb / (double)nb);
+	}
+	return share;
+}
+
+static int64_t pixels(const uint32_t *cmd)
+{
+	return (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
+}
+
+/* Words of one channel block that a command reads. */
+static int64_t map_words(const uint32_t *cmd)
+{
+	return later((int64_t)mea_get(cmd, MEA_F_CONV_IN_ROW) * mea_get(cmd, MEA_F_CONV_IN_H), 1);
+}
+
+static int64_t passes_of(const uint32_t *cmd)
+{
+	return (int64_t)mea_get(cmd, MEA_F_CONV_KW) * mea_get(cmd, MEA_F_CONV_KH) *
+	       mea_get(cmd, MEA_F_CONV_K_BLOCKS);
+}
+
+/* Words from the first that a command reads to its last block's last. */
+static int64_t read_span(const struct mea_hw *hw, const uint32_t *cmd)
+{
+	int subs = hw->lanes / hw->rows;
+	int64_t blocks = mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_CONV
+				 ? mea_div_up((int)mea_get(cmd, MEA_F_CONV_K_BLOCKS), subs)
+				 : 1;
+
+	return (blocks - 1) * mea_get(cmd, MEA_F_CONV_IN_PLANE) + map_words(cmd);
+}
+
+/* The share of its time that compute command c leaves to depthwise command d. */
+static double left_over(const struct mea_hw *hw, const uint32_t *c, const uint32_t *d)
+{
+	bool conv = mea_get(c, MEA_F_CMD_OPCODE) == MEA_OP_CONV;
+	int64_t px = pixels(c), all = px * passes_of(c);
+	double rate = 1;
+
+	if (mea_get(c, MEA_F_CONV_FINAL) && !(conv && mea_get(c, MEA_F_CONV_YIELD)))
+		rate = 1 - (double)later(px - SUMS * 9 / hw->dw_taps, 0) / (double)all;
+	if (!mea_get(c, MEA_F_CONV_STEM))
+		rate *= 1 - same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), read_span(hw, c),
+				      mea_get(d, MEA_F_CONV_IN_BASE), map_words(d));
+	return rate;
+}
+
+/* When work of so many cycles, begun at start, is done beside the array. */
+static int64_t beside_array(struct timing *t, const uint32_t *d, int64_t start, int64_t work)
+{
+	const struct queue *q = &t->qs->q[Q_COMPUTE];
+	double left = (double)work, now = (double)start;
+
+	while (t->compute_at < q->n && q->item[t->compute_at].issued < start)
+		t->compute_at++;
+	for (int k = t->compute_at; k < q->n && left > 0; k++) {
+		const struct item *c = &q->item[k];
+		double rate = left_over(t->hw, c->cmd, d), free = (double)c->first - now, span;
+
+		if (free > 0) {
+			if (free >= left)
+				break;
+			left -= free;
+			now += free;
+		}
+		span = (double)c->issued - now;
+		if (span <= 0)
+			continue;
+		if (rate * span >= left) {
+			now += left / rate;
+			left = 0;
+		} else {
+			left -= rate * span;
+			now += span;
+		}
+	}
+	return (int64_t)(now + left);
+}
+
+static void time_depthwise(struct timing *t, int i, int64_t ready)
+{
+	struct item *it = item_of(t, Q_DEPTHWISE, i);
+	const uint32_t *cmd = it->cmd;
+	int64_t w = mea_get(cmd, MEA_F_CONV_OUT_W), h = mea_get(cmd, MEA_F_CONV_OUT_H);
+	int64_t cols = (w - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_X) + 3;
+	int64_t rows = (h - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_Y) + 3;
+	int64_t busy = later(w * 9 / t->hw->dw_taps, cols);
+	int64_t before = end_of(t, Q_DEPTHWISE, i - 1);
+
+	it->start =
+		later(ready, later(t->walked + 2, mea_get(cmd, MEA_F_CONV_GAP) ? before + 1 : 0));
+	/* Parameters come when the command before has left the requantiser. */
+	t->walked = beside_array(t, cmd, it->start, (rows - h) * cols + h * busy);
+	t->walked = later(t->walked, before + 12);
+	it->end = t->walked + 5 + 9 / t->hw->dw_taps + 12;
+}
+
+/* Second cycles for input and residual in one bank. */
+static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
+{
+	int64_t last = (int64_t)mea_get(cmd, MEA_F_CONV_K_BLOCKS) - 1;
+	int64_t in;
+
+	if (!mea_get(cmd, MEA_F_CONV_RESIDUAL) || mea_get(cmd, MEA_F_CONV_STEM))
+		return 0;
+	if (mea_get(cmd, MEA_F_CMD_OPCODE) != MEA_OP_CONV)
+		last = 0;
+	in = mea_get(cmd, MEA_F_CONV_IN_BASE) +
+	     last / (hw->lanes / hw->rows) * mea_get(cmd, MEA_F_CONV_IN_PLANE);
+	return (int64_t)((double)pixels(cmd) * same_bank(hw, in, map_words(cmd),
+							 mea_get(cmd, MEA_F_CONV_RES_BASE),
+							 pixels(cmd)));
+}
+
+/* Results of the depthwise unit that go before those of the final pass [from, to). */
+static int64_t yielded(const struct timing *t, const uint32_t *cmd, int64_t from, int64_t to)
+{
+	const struct queue *q = &t->qs->q[Q_DEPTHWISE];
+	double n = 0;
+
+	if (!mea_get(cmd, MEA_F_CONV_YIELD) || !mea_get(cmd, MEA_F_CONV_FINAL))
+		return 0;
+	for (int i = 0; i < q->n && q->item[i].start < to; i++) {
+		const struct item *d = &q->item[i];
+		int64_t a = later(d->start, from), b = d->end < to ? d->end : to;
+
+		if (b > a)
+			n += (double)pixels(d->cmd) * (double)(b - a) / (double)(d->end - d->start);
+	}
+	return (int64_t)n;
+}
+
+static void time_compute(struct timing *t, int i, int64_t ready)
+{
+	struct item *it = item_of(t, Q_COMPUTE, i);
+	const uint32_t *cmd = it->cmd;
+	bool pool = mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_POOL,
+	     stem = mea_get(cmd, MEA_F_CONV_STEM);
+	int64_t px = pixels(cmd), passes = passes_of(cmd), final = px;
+	int64_t tile = pool ? px : later(px, stem ? t->hw->rows + 1 : t->hw->rows / 2 + 1);
+	int64_t weights;
+
+	it->start = later(ready, end_of(t, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
+	/* The first tile loads when the last one of the command before is in use. */
+	weights = later(it->start + 4, t->taken + t->hw->rows / 2 + 1) + (stem ? t->hw->rows : 0);
+	it->first = later(t->issued + 3, later(it->start + 3, pool ? 0 : weights));
+	it->first = later(it->first, t->issued + mea_get(cmd, MEA_F_CONV_GAP));
+	it->issued = it->first + (passes - 1) * tile;
+	if (!pool)
+		t->taken = it->issued;
+	final += split_cycles(t->hw, cmd);
+	it->issued += final + yielded(t, cmd, it->issued, it->issued + final);
+	t->issued = it->issued;
+	it->end = it->issued + t->hw->latency + 1;
+}
+
+/* --- all -------------------------------------------------------------------------- */
+
+static void time_item(struct timing *t, int queue, int i)
+{
+	const struct item *it = item_of(t, queue, i);
+	int64_t ready = later(fetch(t, queue, i), start_of(t, queue, i - 1) + 1);
+
+	for (int k = 0; k < N_QUEUES; k++)
+		if (it->after[k])
+			ready = later(ready, end_of(t, k, it->after[k] - 1) + 1);
+	if (queue == Q_LOAD)
+		time_load(t, i, ready);
+	else if (queue == Q_COMPUTE)
+		time_compute(t, i, ready);
+	else if (queue == Q_STORE)
+		time_store(t, i, ready);
+	else
+		time_depthwise(t, i, ready);
+}
+
+void mea_time(const struct mea_hw *hw, const struct queues *qs, struct mea_plan *p)
+{
+	int64_t end = 0;
+
+	for (int pass = 0; pass < PASSES; pass++) {
+		struct timing t = {.hw = hw, .qs = qs};
+
+		end = 0;
+		for (int k = 0; k < p->n_cmd; k++) {
+			const struct item *it;
+
+			time_item(&t, qs->order[k].queue, qs->order[k].item);
+			it = item_of(&t, qs->order[k].queue, qs->order[k].item);
+			end = later(end, it->end);
+		}
+	}
+	p->cycles = (uint64_t)end;
+	for (int k = 0; k < p->n_cmd; k++) {
+		const struct item *it = &qs->q[qs->order[k].queue].item[qs->order[k].item];
+
+		if (mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP)
+			p->layer_end[mea_get(it->cmd, MEA_F_CMD_LAYER)] = (uint64_t)it->start;
+	}
+}
