@@ -25,9 +25,9 @@ train() {
 
 mkdir -p "$work"
 # The same recipe for both models: the second finds it done.
-train cloud --net resnet9 --out "$work/cloud" --epochs 20 --rate 0.1 --smoothing 0.1 --cutout 8
+train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
 train main --net "resnet32-$model" --out "$out" --epochs $main_epochs --rate 0.2 \
-	--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4
+	--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4 --views 16
 train edge --net "resnet32-$model" --out "$out" --epochs 40 --rate 0.1 --join $join
 "$mea" bundle "$out" --cloud "$work/cloud/cloud.onnx" --name "cifar100-resnet32-$model" \
 	--description "ResNet32 model ${model^^} of the MEANet paper, trained on CIFAR-100" \

@@ -108,19 +108,23 @@ same() {
 	cmp "$T/$1/main.onnx" "$T/$2/main.onnx"
 }
 M="train main --net resnet8-a $S --epochs 4"
+begun=$(date +%s%N)
 ok "a run" run 0 $M --out "$T/one"
+took=$((($(date +%s%N) - begun) / 1000000))
 ok "the same again" run 0 $M --out "$T/two"
 ok "gives the same bytes" same one two
 ok "another seed" run 0 $M --out "$T/three" --seed 5
 ok "other bytes" sh -c "! cmp -s $T/one/main.onnx $T/three/main.onnx"
 
-# killed: at a random moment with signal $1, then taken up, until it is done.
+# killed: at a random moment of the time that a run takes with signal $1, then taken up, until
+# it is done.
 killed() {
 	rm -rf "$T/k"
 	for try in 1 2 3 4 5 6 7 8; do
 		"$MEA" $M --out "$T/k" --resume --checkpoint-every 0 >/dev/null 2>&1 &
 		pid=$!
-		sleep "0.$((RANDOM % 6 + 3))"
+		ms=$((took * (RANDOM % 60 + 10) / 100))
+		sleep "$(printf '%d.%03d' $((ms / 1000)) $((ms % 1000)))"
 		if kill "-$1" $pid 2>/dev/null; then
 			wait $pid
 			stopped=$((stopped + 1))
