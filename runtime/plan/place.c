@@ -377,8 +377,8 @@ static bool may(const struct emit *e, const struct unit *u, enum how how)
 	case STAY:
 		return !out->banned && !(whole && whole->banned);
 	case SHARE:
-		return res && res->resident && res->whole < 0 && res->part[0] < 0 && !whole &&
-		       l->in != l->in2 && !mea_is_output(e->net, l->in2) &&
+		return !out->banned && res && res->resident && res->whole < 0 && res->part[0] < 0 &&
+		       !whole && l->in != l->in2 && !mea_is_output(e->net, l->in2) &&
 		       res->last_use == u->first + u->n - 1;
 	default:
 		/* The parts of a whole all stay, or none does. */
@@ -603,7 +603,7 @@ int mea_place(struct emit *e)
 	while ((stuck = place_all(e)) < e->n_units) {
 		int t = largest(e, &e->unit[stuck]);
 
-		if (t < 0)
+		if (t < 0 || e->place[t].banned)
 			return mea_fail(MEA_EUNSUPPORTED,
 					"layer %s: not even single rows of its maps fit in the "
 					"scratchpad of %d words",
