@@ -117,4 +117,6 @@ install: build-all
 clean:
 	rm -rf build
 
--include $(shell test -d $(B) && find $(B) -name '*.d')
+# Not what lies in a Debian or a kernel that tests put there.
+-include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux \) -prune \
+	-o -name '*.d' -type f -print)
