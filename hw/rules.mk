@@ -26,6 +26,10 @@ SIM_PARAMS_16x16w := -GROWS=16 -GCOLS=16 -GAXI_DW=128 -GSTEM_WORDS=1024
 SIM_PARAMS_32x32 := -GROWS=32 -GCOLS=32 -GAXI_DW=128 -GACT_WORDS=8192
 SIM_PARAMS_8x16 := -GROWS=8 -GCOLS=16 -GAXI_DW=128 -GDW_TAPS=9
 
+# For tests of the driver, to which networks do not matter: memories that a scrub is through with soon.
+SIM_PARAMS_8x8s := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=1024 -GWGT_WORDS=256 -GACC_DEPTH=64 -GSTEM_WORDS=64 \
+	-GDW_TAPS=1 -GDW_LINE=64
+
 RTL_DIR ?= hw/rtl
 SIM_DIR ?= build/hw/sim
 RTL_SRCS := $(sort $(wildcard $(RTL_DIR)/*.v))
@@ -64,6 +68,8 @@ $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),$(eval $(call sim_rule,$(c),,)))
 $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
 # In this one a RAM's read of the word that is being written gives a wrong word.
 $(eval $(call sim_rule,8x8,-collide,+define+MEA_RAM_COLLIDE))
+
+$(eval $(call sim_rule,8x8s,,))
 
 CONFIG ?= 16x16
 .PHONY: sim sim-all

@@ -15,7 +15,7 @@
 #include "lib/check.h"
 #include "lib/client.h"
 
-#define BYTES 0x8000u
+#define BYTES 0x2000u
 
 static int fd;
 
@@ -314,23 +314,16 @@ TEST(foreign_page_as_a_slot)
 	copy_drop(&c);
 }
 
-/* The device has no MMU. Of two orders of the same pages one at least is not contiguous. */
+/* The device has no MMU. Pages that come twice are not contiguous, wherever they are. */
 TEST(scattered_pages_are_refused)
 {
-	static const unsigned up[] = {0, 1, 2, 3}, down[] = {3, 2, 1, 0};
-	int a = foreign_dmabuf(up, 4), b = foreign_dmabuf(down, 4), refused = 0;
+	static const unsigned again[] = {0, 1, 0, 1};
+	int dmabuf = foreign_dmabuf(again, 4);
 	uint32_t handle;
 
-	require(a >= 0 && b >= 0);
-	for (int i = 0; i < 2; i++) {
-		int rc = drmPrimeFDToHandle(fd, i ? b : a, &handle) ? -errno : 0;
-
-		expect(rc == 0 || rc == -EINVAL, "%d", rc);
-		refused += rc != 0;
-	}
-	expect(refused > 0);
-	close(a);
-	close(b);
+	require(dmabuf >= 0);
+	expect(drmPrimeFDToHandle(fd, dmabuf, &handle) && errno == EINVAL, "%d", errno);
+	close(dmabuf);
 }
 
 TEST(what_is_no_dma_buf)

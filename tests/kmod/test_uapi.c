@@ -36,7 +36,7 @@ TEST(info)
 
 	require_eq(client_ioctl(fd, DRM_IOCTL_MEA_INFO, &info), 0);
 	expect_eq(info.version, MEA_VERSION_VALUE);
-	expect_eq(info.config[0] & 0xffff, 16 | 16 << 8, "the guest has a 16x16 array");
+	expect_eq(info.config[0] & 0xffff, 8 | 8 << 8, "the guest has an 8x8 array");
 	expect(info.config[1] > 0);
 	expect_eq(info.clock_khz, 0, "a simulation has no clock");
 	expect_eq(info.max_slot_size, 1ull << 32);

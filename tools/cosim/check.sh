@@ -2,46 +2,45 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs test programs in guests with the driver loaded, and sums up.
 #
-#   tools/cosim/check.sh [--tap] [--platform] KERNEL PROGRAM ...
+#   tools/cosim/check.sh [--tap] [-j GUESTS] "KERNEL ..." PROGRAM ...
 #
-# A word may be a program with arguments. All share one guest, but for those with
-# "unplug" in their name: each of these has a guest of its own, because it takes the
-# device away. Every guest is one test more: that it came up and down, and that its
-# kernel and the device had nothing to complain of.
+# KERNEL: fast, debug, or platform, which is debug with a device of the platform bus and runs
+# only what needs no more of the device. A word may be a program with arguments. In each
+# kernel the scripts share a guest with a 16x16 array, which runs networks; the programs share
+# one with 8x8s; but for those with "unplug" in their name: each of these has a guest of its
+# own, because it takes the device away. Every guest is one test more: that it came up and
+# down, and that its kernel and the device had nothing to complain of.
 #
-# Prints what tests/run.sh does, the time of each part, and the sums last; with --tap the
-# tests one by one instead; with --platform the device is one of the platform bus. MODULE: the driver, instead of build/cosim/KERNEL/mea/mea.ko.
-# COSIM_RUN: more options for run.sh.
-set -u
+# Prints what tests/run.sh does, the time of each guest, and the sums last; with --tap the
+# tests one by one instead. -j: guests at a time (1). MODULE: the driver, instead of
+# build/cosim/KERNEL/mea/mea.ko. COSIM_RUN: more options for run.sh.
+set -um
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-tap='' platform=''
+tap='' at_a_time=1
 [ "${1-}" != --tap ] || { tap=1; shift; }
-[ "${1-}" != --platform ] || { platform=1; shift; }
+[ "${1-}" != -j ] || { at_a_time=$2; shift 2; }
 [ $# -ge 2 ] || { sed -n '3,17s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-kernel=$1
+read -r -a kernels <<<"$1"
 shift
-# The simulator decides how long a job takes, and the host how long the simulator waits.
-module=${MODULE:-$top/build/cosim/$kernel/mea/mea.ko timeout_ms=10000}
 limit=${COSIM_LIMIT:-1500}
-logs=$top/build/cosim/logs/$kernel${platform:+-platform}
-bridge=$top/build/cosim/$kernel/bridge/mea_bridge.ko
+logs=$top/build/cosim/logs
 passed=0 failed=0 skipped=0
 cd "$top" || exit 1
-rm -rf "$logs"
-mkdir -p "$logs"
 
-# guest NAME OPTIONS PROGRAMS...
+# guest KERNEL NAME OPTIONS PROGRAMS...: leaves its report and sums in the folder of its logs
 guest()
 {
-	local name=$1 start=$SECONDS out=$logs/$1 rc result=ok
+	local kernel=$1 name=$2 start=$SECONDS out=$logs/$1/$2 built=${1/platform/debug} module rc result=ok
 	local -a options sums
-	read -r -a options <<<"$2 ${COSIM_RUN-}"
-	shift 2
-	mkdir -p "$out"
-	tools/cosim/run.sh -k "$kernel" ${platform:+-m "$bridge"} -m "$module" -t "$limit" -o "$out" \
-		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_KERNEL=$kernel" \
-		${options[@]+"${options[@]}"} -- tests/run.sh "$@" >"$out/output" 2>"$out/errors"
+	read -r -a options <<<"$3 ${COSIM_RUN-}"
+	shift 3
+	[ "$kernel" != platform ] || options+=(-m "build/cosim/$built/bridge/mea_bridge.ko")
+	# The simulator decides how long a job takes, and the host how long the simulator waits.
+	module=${MODULE:-build/cosim/$built/mea/mea.ko timeout_ms=10000}
+	tools/cosim/run.sh -k "$built" "${options[@]}" -m "$module" -t "$limit" -o "$out" \
+		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_KERNEL=$built" \
+		-- tests/run.sh "$@" >"$out/output" 2>"$out/errors"
 	rc=$?
 	# tests/run.sh ends with status 1 when a test failed, which it has counted.
 	[ "$rc" -le 1 ] || result='not ok'
@@ -55,39 +54,85 @@ guest()
 		sed '$d' "$out/output" | sed '$d'
 		printf '%-58s %s, %d s\n' "guest $name, $kernel kernel" "$result" $((SECONDS - start))
 		cat "$out/errors"
-	fi
-	passed=$((passed + sums[0])) failed=$((failed + sums[1])) skipped=$((skipped + sums[2]))
-	if [ "$result" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+	fi >"$out/report"
+	if [ "$result" = ok ]; then sums[0]=$((sums[0] + 1)); else sums[1]=$((sums[1] + 1)); fi
+	echo "${sums[@]}" >"$out/sums"
 }
 
 # Whether User-Mode Linux runs here at all: its kernel says its version, or nothing.
 can_run()
 {
+	local built=${1/platform/debug}
+
 	[ "$(uname -m)" = x86_64 ] || { echo "User-Mode Linux is for x86_64"; return 1; }
 	mkdir -p "$logs/probe"
-	tools/cosim/run.sh -k "$kernel" -c none -t 60 -o "$logs/probe" -- true >/dev/null 2>&1 &&
+	tools/cosim/run.sh -k "$built" -c none -t 60 -o "$logs/probe" -- true >/dev/null 2>&1 &&
 		return
 	grep -q 'Linux version' "$logs/probe/log" 2>/dev/null && return
-	[ -x "build/cosim/$kernel/linux" ] || return 0
+	[ -x "build/cosim/$built/linux" ] || return 0
 	echo "User-Mode Linux does not start: $(grep . "$logs/probe/log" | tail -n 1)"
 	return 1
 }
-reason=$(can_run) || {
+reason=$(can_run "${kernels[0]}") || {
 	echo "ok 1 - driver # SKIP $reason"
 	[ -n "$tap" ] || printf '\n0 passed, 0 failed, 1 skipped\n'
 	exit 0
 }
 
-shared=() alone=()
+declare -A running=()
+# A guest that is left behind would go on with the device.
+trap 'for pid in "${!running[@]}"; do kill -TERM -- "-$pid"; done; wait; exit 130' INT TERM
+
+# Waits for one guest, shows it, and adds up.
+reap()
+{
+	local pid out p f s
+
+	wait -n -p pid "${!running[@]}"
+	out=${running[$pid]}
+	unset "running[$pid]"
+	cat "$out/report"
+	read -r p f s <"$out/sums"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# start KERNEL NAME OPTIONS PROGRAMS...
+start()
+{
+	local out=$logs/$1/$2
+
+	[ ${#running[@]} -lt "$at_a_time" ] || reap
+	rm -rf "$out"
+	mkdir -p "$out"
+	echo "0 1 0" >"$out/sums"
+	echo "not ok - guest $2 of the $1 kernel has no result" >"$out/report"
+	guest "$@" </dev/null &
+	running[$!]=$out
+}
+
+scripts=() programs=() core=() alone=()
 for program in "$@"; do
 	case ${program%% *} in
-	*unplug*) alone+=("$program") ;;
-	*) shared+=("$program") ;;
+	*unplug*) alone+=("$program"); continue ;;
+	*.sh) scripts+=("$program"); continue ;;
+	*/test_uapi | */test_bo | */test_sync | */test_faults) core+=("$program") ;;
 	esac
+	programs+=("$program")
 done
-[ ${#shared[@]} -eq 0 ] || guest "${platform:+platform-}all" "" "${shared[@]}"
-for program in ${alone[@]+"${alone[@]}"}; do
-	guest "$(basename "${program%% *}")" --unplug "$program"
+# The longest first.
+for kernel in "${kernels[@]}"; do
+	if [ "$kernel" = platform ]; then these=("${core[@]}"); else these=("${programs[@]}"); fi
+	[ ${#these[@]} -eq 0 ] || start "$kernel" programs "-c 8x8s" "${these[@]}"
+done
+for kernel in "${kernels[@]/platform/}"; do
+	[ -n "$kernel" ] || continue
+	[ ${#scripts[@]} -eq 0 ] || start "$kernel" scripts "" "${scripts[@]}"
+	for program in ${alone[@]+"${alone[@]}"}; do
+		start "$kernel" "$(basename "${program%% *}")" --unplug "$program"
+	done
+done
+while [ ${#running[@]} -gt 0 ]; do
+	reap
 done
 [ -n "$tap" ] || printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

@@ -69,11 +69,11 @@ $(B)/tests/kmod/layout32: tests/kmod/lib/layout.h kmod/uapi/mea_accel.h
 
 # Everything above, in both kernels; the last line is the sum.
 COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper \
-	$(KMOD_TEST_BINS) $(KMOD_FUZZ) build/hw/sim/libmea_sim_16x16.so
+	$(KMOD_TEST_BINS) $(KMOD_FUZZ) build/hw/sim/libmea_sim_16x16.so build/hw/sim/libmea_sim_8x8s.so
 .PHONY: cosim cosim-programs
 cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
 cosim:
-	@tools/cosim/cosim.sh "$(MAKE)" "$(COSIM_KERNELS)" $(KMOD_TESTS)
+	@tools/cosim/cosim.sh "$(MAKE)" "debug platform fast" $(KMOD_TESTS)
 
 # In `make check`: the core of it in the fast kernel.
 COSIM_CORE := tests/kmod/test_guest.sh tests/kmod/test_run.sh \

@@ -32,6 +32,8 @@ static int bridge_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret < 0)
 		return ret;
 	res[0] = DEFINE_RES_MEM(pci_resource_start(pdev, 0), pci_resource_len(pdev, 0));
+	/* Without a parent the whole BAR would be put below it, and left there when it is freed. */
+	res[0].parent = &pdev->resource[0];
 	res[1] = DEFINE_RES_IRQ(pci_irq_vector(pdev, 0));
 	info.res = res;
 	child = platform_device_register_full(&info);
