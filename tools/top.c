@@ -107,11 +107,16 @@ static void print_session(const struct client *c, const struct client *b, double
 
 static void print_driver(const struct client *c, const struct client *b, double seconds)
 {
+	double percent;
+
 	printf("%7d %-15.15s %-20.20s", c->pid, c->command, c->name);
-	if (b && c->busy_ns >= b->busy_ns)
-		printf(" %8.1f%%", (double)(c->busy_ns - b->busy_ns) / seconds / 1e7);
-	else
+	if (b && c->busy_ns >= b->busy_ns) {
+		percent = (double)(c->busy_ns - b->busy_ns) / seconds / 1e7;
+		/* A job counts when it ends, also for what it ran before. */
+		printf(" %8.1f%%", percent < 100 ? percent : 100.0);
+	} else {
 		printf(" %9s", "-");
+	}
 	if (b)
 		put_rate(c->jobs, b->jobs, seconds, 1);
 	else

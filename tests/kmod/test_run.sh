@@ -30,6 +30,19 @@ if [ -r "$cifar/test.bin" ]; then
 else
 	skip cifar "no CIFAR-100"
 fi
+# What mea top shows of a session and of the driver's client, while images are computed.
+"$MEA" run models/glyphs --backend accel --device drm --limit 100000 >"$T/run" 2>&1 &
+session=$!
+for _ in $(seq 100); do
+	"$MEA" top -n 1 -i 0.1 >"$T/out"
+	[ "$(grep -c "^ *$session " "$T/out")" = 2 ] && break
+	sleep 0.1
+done
+ok "top" run 0 top -n 1 -i 1
+ok "top: the session's images" awk -v pid=$session '$1 == pid && $3 == "glyphs" && $7 > 0 { n++ } END { exit n != 1 }' "$T/out"
+ok "top: the client's jobs, the array's time" awk -v pid=$session '$1 == pid && $3 == "/dev/accel/accel0" && $4 + 0 > 50 && $4 + 0 <= 100 && $6 > 0 { n++ } END { exit n != 1 }' "$T/out"
+kill $session
+wait $session 2>/dev/null
 ok "no other node" fails 1 "/dev/null: not a mea accelerator" run models/glyphs --backend accel \
 	--device drm:/dev/null --limit 1
 done_testing
