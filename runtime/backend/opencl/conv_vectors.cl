@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Convolution on vectors: eight pixels by one or two blocks of channels at a time. */
-#if PATH < 2
+/* Convolution in plain OpenCL C: eight pixels by one or two blocks of channels at a time. */
+#if PATH == 0
 
-#if PATH == 1
-/* Four input channels a step: their bytes, the same in all 16 lanes. */
-#define STEP	     4
-#define SPREAD(p)    ((int16)(*(const global int *)(p)))
-#define WEIGHTS(p)   LOAD_INTS(p)
-#define DOT(a, x, w) __asm__("vpdpbusd %2, %1, %0" : "+v"(a) : "v"(x), "v"(w))
-#else
-#define STEP	     1
 #define SPREAD(p)    ((int16)((int)*(p)))
 #define WEIGHTS(p)   convert_int16(*(const global chars *)(p))
 #define DOT(a, x, w) a += (x) * (w)
-#endif
 
-#define EACH8(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
+#define EACH8(M)     M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
 
 /* Offsets of eight pixels, the last repeated where fewer are left. */
 struct eight {
@@ -66,7 +57,7 @@ static void conv_8x1(const global struct mea_cl_layer *l, const struct eight *o,
 	for (int ky = 0; ky < l->kh; ky++) {
 		bytes_in line = x + (long)ky * l->in.row;
 
-		for (int k = 0; k < n; k += STEP, w += 16 * STEP) {
+		for (int k = 0; k < n; k++, w += 16) {
 			int16 wa = WEIGHTS(w);
 
 			EACH8(DOT_A)
@@ -85,7 +76,7 @@ static void conv_8x2(const global struct mea_cl_layer *l, const struct eight *o,
 	for (int ky = 0; ky < l->kh; ky++) {
 		bytes_in line = x + (long)ky * l->in.row;
 
-		for (int k = 0; k < n; k += STEP, w += 16 * STEP) {
+		for (int k = 0; k < n; k++, w += 16) {
 			int16 wa = WEIGHTS(w), wb = WEIGHTS(w + next);
 
 			EACH8(DOT_AB)
@@ -120,8 +111,8 @@ static void conv(const global struct mea_cl_layer *l, const struct spaces *s, by
 					bytes_in ri = r + (b + c) * 16;
 					bytes_out yi = y + (b + c) * 16;
 
-					finish_four(l, &e, (const int *)(sum + 8 * c + i), p + 64 * c,
-						    ri + o.in2[i], ri + o.in2[i + 1],
+					finish_four(l, &e, (const int *)(sum + 8 * c + i),
+						    p + 64 * c, ri + o.in2[i], ri + o.in2[i + 1],
 						    ri + o.in2[i + 2], ri + o.in2[i + 3],
 						    yi + o.out[i], yi + o.out[i + 1],
 						    yi + o.out[i + 2], yi + o.out[i + 3]);

@@ -6,6 +6,7 @@
 #include "backend/opencl/layout.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@
 #define TAPS_MAX     4096
 #define PARAM_INTS   (MEA_CL_PARAMS / 4)
 #define RESIDUAL_MAX 4096
+#define FLOAT_EXACT  0x1p24	     /* integers below it are floats */
+#define RESULT_MAX   (0x1p22 - 1024) /* what quads.cl can round */
 
 enum { PARAM_BIAS = 0, PARAM_SCALE = 16, PARAM_MULT = 32, PARAM_SHIFT = 48 };
 
@@ -85,10 +88,8 @@ static int reserve(struct packer *k, int64_t n, int *at)
 	return 0;
 }
 
-static void set_param(int32_t *p, int c, int32_t bias, uint32_t mult, int shift)
+static void set_param(int32_t *p, int c, int32_t bias, uint32_t mult, int shift, float scale)
 {
-	float scale = (float)ldexp(mult, -shift);
-
 	p[PARAM_BIAS + c] = bias;
 	memcpy(&p[PARAM_SCALE + c], &scale, sizeof(scale));
 	p[PARAM_MULT + c] = (int32_t)mult;
@@ -100,11 +101,48 @@ static int32_t *params_at(const struct packer *k, int at, int entry)
 	return (int32_t *)(void *)(k->p->constants + at) + (size_t)entry * PARAM_INTS;
 }
 
+/* Whether the layer ends in quads.cl. */
+static bool in_quads(const struct packer *k, const struct mea_cl_layer *o)
+{
+	return o->op == MEA_CL_CONV && k->path == MEA_CL_VNNI;
+}
+
+/* The float nearest to a multiplier, or for quads.cl the lower one of two about it.
+ * Sums over 2^24 are rounded to floats, too: the two are further apart by that. */
+static float scale_of(const struct mea_cl_layer *o, uint32_t mult, int shift)
+{
+	double exact = ldexp(mult, -shift);
+	float scale = (float)exact;
+
+	if (o->ulps && scale > exact)
+		scale = nextafterf(scale, 0);
+	return o->ulps > 1 ? nextafterf(scale, 0) : scale;
+}
+
+/* Sets ulps and doubt from the largest sums that n weights a channel allow. */
+static void set_bounds(const struct mea_qlayer *l, int channels, int64_t n, struct mea_cl_layer *o)
+{
+	o->ulps = 1;
+	for (int c = 0; c < channels; c++) {
+		double most = fabs((double)l->bias[c]);
+
+		for (int64_t i = 0; i < n; i++)
+			most += 128.0 * abs(l->weights[c * n + i]);
+		if (most >= FLOAT_EXACT)
+			o->ulps = 3;
+		if (most * ldexp(l->mult[c], -l->shift[c]) > RESULT_MAX)
+			o->doubt = -1;
+	}
+}
+
 static int conv_params(struct packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
 	const struct mea_qtensor *in = &k->net->tensors[l->in], *out = &k->net->tensors[l->out];
 	int64_t n = (int64_t)l->kh * l->kw * (in->c / l->groups);
 	int rc = reserve(k, (int64_t)o->blocks * MEA_CL_PARAMS, &o->params);
+
+	if (in_quads(k, o))
+		set_bounds(l, out->c, n, o);
 
 	for (int c = 0; !rc && c < out->c; c++) {
 		uint32_t sum = 0;
@@ -112,7 +150,8 @@ static int conv_params(struct packer *k, const struct mea_qlayer *l, struct mea_
 		for (int64_t i = 0; i < n; i++)
 			sum += (uint32_t)l->weights[c * n + i];
 		set_param(params_at(k, o->params, c / MEA_CL_BLOCK), c % MEA_CL_BLOCK,
-			  (int32_t)((uint32_t)l->bias[c] - 128 * sum), l->mult[c], l->shift[c]);
+			  (int32_t)((uint32_t)l->bias[c] - 128 * sum), l->mult[c], l->shift[c],
+			  scale_of(o, l->mult[c], l->shift[c]));
 	}
 	return rc;
 }
@@ -125,7 +164,8 @@ static int pool_params(struct packer *k, const struct mea_qlayer *l, struct mea_
 	rc = reserve(k, (int64_t)(o->by_taps ? taps : 1) * MEA_CL_PARAMS, &o->params);
 	if (rc)
 		return rc;
-	set_param(params_at(k, o->params, 0), 0, l->bias[0], l->mult[0], l->shift[0]);
+	set_param(params_at(k, o->params, 0), 0, l->bias[0], l->mult[0], l->shift[0],
+		  scale_of(o, l->mult[0], l->shift[0]));
 	/* A window never is all padding, and the full one is entry 0. */
 	for (int n = 1; o->by_taps && n < taps; n++) {
 		uint32_t mult;
@@ -134,7 +174,7 @@ static int pool_params(struct packer *k, const struct mea_qlayer *l, struct mea_
 		rc = mea_qavg_requant(k->net, l, n, &mult, &shift);
 		if (rc)
 			return rc;
-		set_param(params_at(k, o->params, n), 0, 0, mult, shift);
+		set_param(params_at(k, o->params, n), 0, 0, mult, shift, scale_of(o, mult, shift));
 	}
 	return 0;
 }
@@ -225,6 +265,13 @@ static bool one_row(const struct mea_qlayer *l, const struct mea_cl_layer *o)
 	       (!o->has_in2 || o->in2.row == o->out_w * o->in2.pix) && !o->border_b;
 }
 
+/* Whether conv_dots.cl does it by 16 pixels of a row: one block of channels, where one
+ * load in eight pixels' two would be for a single product. */
+static bool by_rows(const struct mea_qlayer *l, const struct mea_cl_layer *o)
+{
+	return o->blocks == 1 && l->kw == 3 && l->stride_w == 1 && o->out_w >= TILE_PIXELS;
+}
+
 static int full_conv(struct packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
 	int rc = full_weights(k, l, o);
@@ -236,9 +283,14 @@ static int full_conv(struct packer *k, const struct mea_qlayer *l, struct mea_cl
 		o->out_h = 1;
 	}
 	o->units = (int)(((int64_t)o->out_h * o->out_w + EIGHT - 1) / EIGHT);
-	if (k->path != MEA_CL_AMX)
+	if (k->path == MEA_CL_PLAIN || (k->path == MEA_CL_VNNI && !by_rows(l, o)))
 		return 0;
 	o->row_tiles = (o->out_w + TILE_PIXELS - 1) / TILE_PIXELS;
+	if (k->path == MEA_CL_VNNI) {
+		o->tile = TILE_PIXELS;
+		o->units = o->out_h * o->row_tiles;
+		return 0;
+	}
 	o->tile = (o->out_w + o->row_tiles - 1) / o->row_tiles;
 	o->units = o->out_h * o->row_tiles;
 	return tile_config(k, o);
@@ -271,6 +323,9 @@ static void set_clamps(const struct packer *k, const struct mea_qlayer *l, struc
 	/* Two products and their sum, each wrong by at most 2^-24 of ratio. Too large
 	 * a ratio leaves every result to the integers. */
 	o->add_limit = ratio > RESIDUAL_MAX ? -1 : (float)(0.5 - ratio * 0x1p-22);
+	o->add_eps = (float)(ratio * 0x1p-22);
+	if (ratio > RESIDUAL_MAX)
+		o->doubt = -1;
 }
 
 static void set_border(const struct mea_cl_layout *t, struct mea_cl_layer *o)
@@ -289,10 +344,10 @@ static int pack_op(struct packer *k, const struct mea_qlayer *l, struct mea_cl_l
 
 	switch (l->op) {
 	case MEA_Q_CONV:
+		o->op = mea_cl_depthwise(k->net, l) ? MEA_CL_DEPTHWISE : MEA_CL_CONV;
 		rc = conv_params(k, l, o);
 		if (rc)
 			return rc;
-		o->op = mea_cl_depthwise(k->net, l) ? MEA_CL_DEPTHWISE : MEA_CL_CONV;
 		return o->op == MEA_CL_CONV ? full_conv(k, l, o) : depthwise_weights(k, l, o);
 	case MEA_Q_AVGPOOL:
 	case MEA_Q_MAXPOOL:

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Convolution by vpdpbusd: four input channels a step, their bytes the same in all
+ * lanes, by 16 output channels. A tile is eight pixels by one or two blocks of channels,
+ * or 16 pixels of a row by one.
+ */
+#if PATH == 1
+
+/* Weights that stay in the first cache while tile after tile is multiplied by them. */
+#define NEAR_BYTES (24 << 10)
+
+#define SPREAD(p)  ((int16)(*(const global int *)(p)))
+
+#define EACH8(M)   M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7)
+#define EACH16(M)  EACH8(M) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
+
+/* Offsets of eight pixels, the last repeated where fewer are left. */
+struct eight {
+	long8 in, in2, out;
+};
+
+#define COUNT8 ((long8)(0, 1, 2, 3, 4, 5, 6, 7))
+
+static struct eight eight_from(const global struct mea_cl_layer *l, int n, int pixels)
+{
+	int y = n / l->out_w, x = n - y * l->out_w;
+	long8 xs = x + COUNT8, ys = y;
+	struct eight o;
+
+	if (x + 8 > l->out_w) {
+		/* Into the next rows; the last pixel is left out_w - 1 of the last row. */
+		int8 k = min(n + convert_int8(COUNT8), pixels - 1), row = k / l->out_w;
+
+		ys = convert_long8(row);
+		xs = convert_long8(k - row * l->out_w);
+	}
+	o.in = (ys * l->sh - l->pt) * l->in.row + (xs * l->sw - l->pl) * l->in.pix;
+	o.in2 = ys * l->in2.row + xs * l->in2.pix;
+	o.out = ys * l->out.row + xs * l->out.pix;
+	return o;
+}
+
+/* --- ends ------------------------------------------------------------------------ */
+
+/* Computes a quad again from integers; p1: the parameters of its second and fourth. */
+static void __attribute__((noinline))
+exact_quad(const global struct mea_cl_layer *l, struct quad q, const global int *p0,
+	   const global int *p1, const bytes_in r[4], const bytes_out y[4])
+{
+	exact_block(l, q.a, p0, 1, r[0], y[0]);
+	exact_block(l, q.b, p1, 1, r[1], y[1]);
+	exact_block(l, q.c, p0, 1, r[2], y[2]);
+	exact_block(l, q.d, p1, 1, r[3], y[3]);
+}
+
+/* Four pixels of a block; together: their bytes lie side by side. */
+static inline __attribute__((always_inline)) void
+end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
+	const global int *p, const bytes_in r[4], const bytes_out y[4], bool together)
+{
+	int16 low = LOAD_INTS(p + 16), doubt;
+	int16 v = in_order(end_quad(e, q, low, low, r, &doubt));
+
+	if (together) {
+		STORE_64(y[0], v);
+	} else {
+		STORE_16(y[0], v.lo.lo);
+		STORE_16(y[1], v.lo.hi);
+		STORE_16(y[2], v.hi.lo);
+		STORE_16(y[3], v.hi.hi);
+	}
+	if (any_bit(doubt))
+		exact_quad(l, *q, p, p, r, y);
+}
+
+/* Two pixels of a block, p, and the next one. */
+static inline __attribute__((always_inline)) void
+end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
+	const global int *p, bytes_in r0, bytes_in r1, bytes_out y0, bytes_out y1)
+{
+	bytes_in r[4] = {r0, r0 + 16, r1, r1 + 16};
+	bytes_out y[4] = {y0, y0 + 16, y1, y1 + 16};
+	int16 low0 = LOAD_INTS(p + 16), low1 = LOAD_INTS(p + 80), doubt;
+	int16 v = in_order(end_quad(e, q, low0, low1, r, &doubt));
+
+	STORE_32(y0, v.lo);
+	STORE_32(y1, v.hi);
+	if (any_bit(doubt))
+		exact_quad(l, *q, p, p + 64, r, y);
+}
+
+/* --- tiles ----------------------------------------------------------------------- */
+
+#define START_A(i)  int16 a##i = bias_a;
+#define START_AB(i) int16 a##i = bias_a, b##i = bias_b;
+#define DOT_A(i)                                                                                   \
+	{                                                                                          \
+		int16 v = SPREAD(line + o->in[i] + k);                                             \
+		DOT(a##i, v, wa);                                                                  \
+	}
+#define DOT_AB(i)                                                                                  \
+	{                                                                                          \
+		int16 v = SPREAD(line + o->in[i] + k);                                             \
+		DOT(a##i, v, wa);                                                                  \
+		DOT(b##i, v, wb);                                                                  \
+	}
+#define END_A(i, j, m, n)                                                                          \
+	{                                                                                          \
+		struct quad q = {a##i, a##j, a##m, a##n};                                          \
+		bytes_in rs[4] = {r + o->in2[i], r + o->in2[j], r + o->in2[m], r + o->in2[n]};     \
+		bytes_out ys[4] = {y + o->out[i], y + o->out[j], y + o->out[m], y + o->out[n]};    \
+                                                                                                   \
+		end_4x1(l, e, &q, p, rs, ys, false);                                               \
+	}
+#define END_AB(i, j)                                                                               \
+	{                                                                                          \
+		struct quad q = {a##i, b##i, a##j, b##j};                                          \
+                                                                                                   \
+		end_2x2(l, e, &q, p, r + o->in2[i], r + o->in2[j], y + o->out[i], y + o->out[j]);  \
+	}
+
+/* x, r, y: where the offsets start; w: a block's weights, p its parameters. */
+static void conv_8x1(const global struct mea_cl_layer *l, const struct quad_end *e,
+		     const struct eight *o, bytes_in x, bytes_in w, const global int *p, bytes_in r,
+		     bytes_out y)
+{
+	int16 bias_a = LOAD_INTS(p);
+	int n = l->kw * l->in.pix;
+
+	EACH8(START_A)
+	for (int ky = 0; ky < l->kh; ky++) {
+		bytes_in line = x + (long)ky * l->in.row;
+
+		for (int k = 0; k < n; k += 4, w += 64) {
+			int16 wa = LOAD_INTS(w);
+
+			EACH8(DOT_A)
+		}
+	}
+	END_A(0, 1, 2, 3)
+	END_A(4, 5, 6, 7)
+}
+
+/* next: bytes from a block's weights to the next one's. */
+static void conv_8x2(const global struct mea_cl_layer *l, const struct quad_end *e,
+		     const struct eight *o, bytes_in x, bytes_in w, long next, const global int *p,
+		     bytes_in r, bytes_out y)
+{
+	int16 bias_a = LOAD_INTS(p), bias_b = LOAD_INTS(p + 64);
+	int n = l->kw * l->in.pix;
+
+	EACH8(START_AB)
+	for (int ky = 0; ky < l->kh; ky++) {
+		bytes_in line = x + (long)ky * l->in.row;
+
+		for (int k = 0; k < n; k += 4, w += 64) {
+			int16 wa = LOAD_INTS(w), wb = LOAD_INTS(w + next);
+
+			EACH8(DOT_AB)
+		}
+	}
+	END_AB(0, 1)
+	END_AB(2, 3)
+	END_AB(4, 5)
+	END_AB(6, 7)
+}
+
+#define DOT_3(i, a, b, c)                                                                          \
+	{                                                                                          \
+		int16 v = SPREAD(line + i * pix);                                                  \
+		DOT(a, v, w2);                                                                     \
+		DOT(b, v, w1);                                                                     \
+		DOT(c, v, w0);                                                                     \
+	}
+#define ENDS_A(i, j, m, n)                                                                         \
+	{                                                                                          \
+		struct quad q = {a##i, a##j, a##m, a##n};                                          \
+		bytes_in rs[4] = {r + i * ro, r + j * ro, r + m * ro, r + n * ro};                 \
+		bytes_out ys[4] = {y + i * yo, y + j * yo, y + m * yo, y + n * yo};                \
+                                                                                                   \
+		end_4x1(l, e, &q, p, rs, ys, yo == 16);                                            \
+	}
+
+/*
+ * 16 pixels side by side, a kernel of width 3 and stride 1: every pixel of a line is
+ * loaded once for the three sums that it is in. x: the first pixel's window.
+ */
+static void conv_16x1(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
+		      bytes_in w, const global int *p, bytes_in r, bytes_out y)
+{
+	long pix = l->in.pix, ro = l->in2.pix, yo = l->out.pix;
+	int16 bias_a = LOAD_INTS(p);
+
+	EACH16(START_A)
+	for (int ky = 0; ky < l->kh; ky++, x += l->in.row, w += 48 * pix) {
+		for (int k = 0; k < pix; k += 4) {
+			bytes_in line = x + k, wk = w + 16 * k;
+			int16 w0 = LOAD_INTS(wk), w1 = LOAD_INTS(wk + 16 * pix);
+			int16 w2 = LOAD_INTS(wk + 32 * pix), v = SPREAD(line);
+
+			DOT(a0, v, w0);
+			v = SPREAD(line + pix);
+			DOT(a0, v, w1);
+			DOT(a1, v, w0);
+			DOT_3(2, a0, a1, a2)
+			DOT_3(3, a1, a2, a3)
+			DOT_3(4, a2, a3, a4)
+			DOT_3(5, a3, a4, a5)
+			DOT_3(6, a4, a5, a6)
+			DOT_3(7, a5, a6, a7)
+			DOT_3(8, a6, a7, a8)
+			DOT_3(9, a7, a8, a9)
+			DOT_3(10, a8, a9, a10)
+			DOT_3(11, a9, a10, a11)
+			DOT_3(12, a10, a11, a12)
+			DOT_3(13, a11, a12, a13)
+			DOT_3(14, a12, a13, a14)
+			DOT_3(15, a13, a14, a15)
+			v = SPREAD(line + 16 * pix);
+			DOT(a14, v, w2);
+			DOT(a15, v, w1);
+			v = SPREAD(line + 17 * pix);
+			DOT(a15, v, w2);
+		}
+	}
+	ENDS_A(0, 1, 2, 3)
+	ENDS_A(4, 5, 6, 7)
+	ENDS_A(8, 9, 10, 11)
+	ENDS_A(12, 13, 14, 15)
+}
+
+/* --- layers ---------------------------------------------------------------------- */
+
+/* Tiles of a row; the last of a row overlaps the one before. */
+static void conv_rows(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
+		      bytes_in w, const global int *p, bytes_in r, bytes_out y, int from, int to)
+{
+	for (int u = from; u < to; u++) {
+		int oy = u / l->row_tiles, t = u - oy * l->row_tiles;
+		int ox = min(t * l->tile, l->out_w - l->tile);
+
+		conv_16x1(l, e,
+			  x + (long)(oy * l->sh - l->pt) * l->in.row + (ox - l->pl) * l->in.pix, w,
+			  p, r + (long)oy * l->in2.row + ox * l->in2.pix,
+			  y + (long)oy * l->out.row + ox * l->out.pix);
+	}
+}
+
+/* So many blocks for tiles from .. to; x, w, p, r, y as for one tile. */
+static void conv_blocks(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
+			bytes_in w, const global int *p, bytes_in r, bytes_out y, int blocks,
+			int from, int to)
+{
+	long block = (long)l->kh * l->kw * l->in.pix * 16;
+
+	for (int u = from; u < to; u++) {
+		struct eight o = eight_from(l, u * 8, l->out_h * l->out_w);
+		int b = 0;
+
+		for (; b + 1 < blocks; b += 2)
+			conv_8x2(l, e, &o, x, w + b * block, block, p + b * 64, r + b * 16,
+				 y + b * 16);
+		if (b < blocks)
+			conv_8x1(l, e, &o, x, w + b * block, p + b * 64, r + b * 16, y + b * 16);
+	}
+}
+
+static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
+		 int from, int to, int *config)
+{
+	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
+	bytes_out y = at(s, &l->out);
+	bytes_in w = constants + l->weights;
+	const global int *p = (const global int *)(constants + l->params);
+	long block = (long)l->kh * l->kw * l->in.pix * 16;
+	int group = max(2, (int)(NEAR_BYTES / block) & ~1);
+	struct quad_end e = quad_end_of(l);
+
+	if (l->tile) {
+		conv_rows(l, &e, x, w, p, r, y, from, to);
+		return;
+	}
+	for (int b = 0; b < l->blocks; b += group)
+		conv_blocks(l, &e, x, w + b * block, p + b * 64, r + b * 16, y + b * 16,
+			    min(group, l->blocks - b), from, to);
+}
+
+#endif
