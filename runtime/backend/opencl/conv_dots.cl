@@ -28,7 +28,7 @@ static struct eight eight_from(const global struct mea_cl_layer *l, int n, int p
 	struct eight o;
 
 	if (x + 8 > l->out_w) {
-		/* Into the next rows; the last pixel is left out_w - 1 of the last row. */
+		/* Into the next rows; behind the last pixel that one again. */
 		int8 k = min(n + convert_int8(COUNT8), pixels - 1), row = k / l->out_w;
 
 		ys = convert_long8(row);
@@ -58,8 +58,9 @@ static inline __attribute__((always_inline)) void
 end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
 	const global int *p, const bytes_in r[4], const bytes_out y[4], bool together)
 {
-	int16 low = LOAD_INTS(p + 16), doubt;
-	int16 v = in_order(end_quad(e, q, low, low, r, &doubt));
+	int16 one = LOAD_INTS(p + 16), doubt;
+	struct quad low = {one, one, one, one};
+	int16 v = in_order(end_quad(e, q, &low, r, &doubt));
 
 	if (together) {
 		STORE_64(y[0], v);
@@ -81,7 +82,8 @@ end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 	bytes_in r[4] = {r0, r0 + 16, r1, r1 + 16};
 	bytes_out y[4] = {y0, y0 + 16, y1, y1 + 16};
 	int16 low0 = LOAD_INTS(p + 16), low1 = LOAD_INTS(p + 80), doubt;
-	int16 v = in_order(end_quad(e, q, low0, low1, r, &doubt));
+	struct quad low = {low0, low1, low0, low1};
+	int16 v = in_order(end_quad(e, q, &low, r, &doubt));
 
 	STORE_32(y0, v.lo);
 	STORE_32(y1, v.hi);

@@ -16,7 +16,8 @@ struct tiles {
 	__asm__ volatile("tileloadd (%0,%1,1), %%tmm" #n ::"r"(p), "r"((long)(pitch)) : "memory")
 #define TILE_STORE(n, p)                                                                           \
 	__asm__ volatile("tilestored %%tmm" #n ", (%0,%1,1)" ::"r"(p), "r"(64L) : "memory")
-#define TILE_DOT(c, a, b) __asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
+#define TILE_DOT(c, a, b)                                                                          \
+	__asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
 /* A tile: its row, and which of that row's it is. */
 struct place {

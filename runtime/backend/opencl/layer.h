@@ -19,6 +19,7 @@
 enum {
 	MEA_CL_CONV,
 	MEA_CL_DEPTHWISE,
+	MEA_CL_DEPTHWISE_DOTS, /* the same by dot products on vectors */
 	MEA_CL_AVGPOOL,
 	MEA_CL_MAXPOOL,
 	MEA_CL_ADD,

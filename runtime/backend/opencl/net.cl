@@ -34,6 +34,11 @@ static void work(const global struct mea_cl_layer *l, const struct spaces *s, by
 	case MEA_CL_DEPTHWISE:
 		depthwise(l, s, constants, from, to);
 		break;
+#if PATH >= 1
+	case MEA_CL_DEPTHWISE_DOTS:
+		depthwise_dots(l, s, constants, from, to);
+		break;
+#endif
 	case MEA_CL_AVGPOOL:
 	case MEA_CL_MAXPOOL:
 		pool(l, s, constants, from, to);

@@ -14,8 +14,7 @@ static void depthwise(const global struct mea_cl_layer *l, const struct spaces *
 				(const global char *)(constants + l->weights) + (long)b * taps * 16;
 			bytes_in x = at(s, &l->in) + (long)(u * l->sh - l->pt) * l->in.row -
 				     l->pl * l->in.pix + b * 16;
-			bytes_in r = l->has_in2 ? at(s, &l->in2) + (long)u * l->in2.row + b * 16
-						: x;
+			bytes_in r = l->has_in2 ? at(s, &l->in2) + (long)u * l->in2.row + b * 16 : x;
 			bytes_out y = at(s, &l->out) + (long)u * l->out.row + b * 16;
 			float16 scale = as_float16(LOAD_INTS(p + 16));
 
@@ -62,7 +61,8 @@ static void pool(const global struct mea_cl_layer *l, const struct spaces *s, by
 			if (l->by_taps && taps < l->kh * l->kw)
 				p += 64 * taps;
 			/* What the padding adds to a sum, and the bytes' 128 off. */
-			bias += largest ? -128 : (l->kh * l->kw - taps) * l->in_zero - 128 * taps;
+			bias += largest ? -128
+					: (l->kh * l->kw - taps) * l->in_zero - 128 * taps;
 			for (int b = 0; b < l->blocks; b++, y += 16) {
 				int16 acc = 0;
 
@@ -99,8 +99,8 @@ static void add(const global struct mea_cl_layer *l, const struct spaces *s, int
 			STORE_BYTES(y + i, convert_uchar16(as_int16(t)));
 			if (some(far(v, t - e.add_magic, e.add_limit)))
 				for (int k = 0; k < 16; k++)
-					y[i + k] = exact_end(l, (long)x[i + k] - 128 - l->mid_zero,
-							     r + i + k);
+					y[i + k] = exact_end(
+						l, (long)x[i + k] - 128 - l->mid_zero, r + i + k);
 		}
 	}
 }

@@ -116,27 +116,26 @@ static inline __attribute__((always_inline)) int16 packed(const struct quad_end 
 }
 
 /*
- * Ends four vectors: their bytes in the order of packed(). low0: of a and c, low1: of b
- * and d. r: the residuals. Where *doubt is not 0 after it, the bytes may be wrong.
+ * Ends four vectors: their bytes in the order of packed(). low: the multipliers,
+ * r: the residuals. Where *doubt is not 0 after it, the bytes may be wrong.
  */
 static inline __attribute__((always_inline)) int16 end_quad(const struct quad_end *e,
-							    const struct quad *q, int16 low0,
-							    int16 low1, const bytes_in r[4],
+							    const struct quad *q, const struct quad *low, const bytes_in r[4],
 							    int16 *doubt)
 {
 	struct quad v;
 
 	*doubt = e->doubt;
 	if (e->has_in2) {
-		v.a = rescale_add(e, q->a, low0, r[0], doubt);
-		v.b = rescale_add(e, q->b, low1, r[1], doubt);
-		v.c = rescale_add(e, q->c, low0, r[2], doubt);
-		v.d = rescale_add(e, q->d, low1, r[3], doubt);
+		v.a = rescale_add(e, q->a, low->a, r[0], doubt);
+		v.b = rescale_add(e, q->b, low->b, r[1], doubt);
+		v.c = rescale_add(e, q->c, low->c, r[2], doubt);
+		v.d = rescale_add(e, q->d, low->d, r[3], doubt);
 	} else {
-		v.a = rescale(e, q->a, low0, doubt);
-		v.b = rescale(e, q->b, low1, doubt);
-		v.c = rescale(e, q->c, low0, doubt);
-		v.d = rescale(e, q->d, low1, doubt);
+		v.a = rescale(e, q->a, low->a, doubt);
+		v.b = rescale(e, q->b, low->b, doubt);
+		v.c = rescale(e, q->c, low->c, doubt);
+		v.d = rescale(e, q->d, low->d, doubt);
 	}
 	return packed(e, &v);
 }

@@ -29,7 +29,7 @@ typedef int16 ints __attribute__((aligned(4)));
 
 /* 1.5 * 2^23: adding it to a float under 2^22 rounds that to an integer, which is in
  * the lowest bits of the sum. */
-#define MAGIC 12582912.0f
+#define MAGIC	    12582912.0f
 /* 3 roundings of 2^-24 each on values under 256 stay under 2^-14. */
 #define FLOAT_LIMIT (0.5f - 0x1p-14f)
 
@@ -93,9 +93,9 @@ static uchar exact_end(const global struct mea_cl_layer *l, long mid, bytes_in r
 }
 
 /* p: the block's parameters; step 0 where all channels share the first. */
-static void __attribute__((noinline))
-exact_block(const global struct mea_cl_layer *l, int16 acc, const global int *p, int step,
-	    bytes_in r, bytes_out y)
+static void __attribute__((noinline)) exact_block(const global struct mea_cl_layer *l, int16 acc,
+						  const global int *p, int step, bytes_in r,
+						  bytes_out y)
 {
 	int a[16];
 

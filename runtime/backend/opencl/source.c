@@ -15,11 +15,14 @@ TEXT(mea_cl_text_quads, "quads.cl");
 TEXT(mea_cl_text_tiles, "conv_tiles.cl");
 TEXT(mea_cl_text_vectors, "conv_vectors.cl");
 TEXT(mea_cl_text_dots, "conv_dots.cl");
+TEXT(mea_cl_text_depthwise, "depthwise_dots.cl");
 TEXT(mea_cl_text_ops, "ops.cl");
 TEXT(mea_cl_text_net, "net.cl");
 
 const char *const mea_cl_sources[MEA_CL_SOURCES + 1] = {
-	mea_cl_text_layer, mea_cl_text_round,	mea_cl_text_quads,
-	mea_cl_text_tiles, mea_cl_text_vectors, mea_cl_text_dots,
-	mea_cl_text_ops,   mea_cl_text_net,	NULL,
+	mea_cl_text_layer,     mea_cl_text_round,
+	mea_cl_text_quads,     mea_cl_text_tiles,
+	mea_cl_text_vectors,   mea_cl_text_dots,
+	mea_cl_text_depthwise, mea_cl_text_ops,
+	mea_cl_text_net,       NULL,
 };
