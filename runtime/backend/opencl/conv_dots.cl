@@ -42,17 +42,6 @@ static struct eight eight_from(const global struct mea_cl_layer *l, int n, int p
 
 /* --- ends ------------------------------------------------------------------------ */
 
-/* Computes a quad again from integers; p1: the parameters of its second and fourth. */
-static void __attribute__((noinline))
-exact_quad(const global struct mea_cl_layer *l, struct quad q, const global int *p0,
-	   const global int *p1, const bytes_in r[4], const bytes_out y[4])
-{
-	exact_block(l, q.a, p0, 1, r[0], y[0]);
-	exact_block(l, q.b, p1, 1, r[1], y[1]);
-	exact_block(l, q.c, p0, 1, r[2], y[2]);
-	exact_block(l, q.d, p1, 1, r[3], y[3]);
-}
-
 /* Four pixels of a block; together: their bytes lie side by side. */
 static inline __attribute__((always_inline)) void
 end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
@@ -70,8 +59,12 @@ end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		STORE_16(y[2], v.hi.lo);
 		STORE_16(y[3], v.hi.hi);
 	}
-	if (any_bit(doubt))
-		exact_quad(l, *q, p, p, r, y);
+	if (any_bit(doubt)) {
+		exact_block(l, q->a, p, 1, r[0], y[0]);
+		exact_block(l, q->b, p, 1, r[1], y[1]);
+		exact_block(l, q->c, p, 1, r[2], y[2]);
+		exact_block(l, q->d, p, 1, r[3], y[3]);
+	}
 }
 
 /* Two pixels of a block, p, and the next one. */
@@ -80,15 +73,18 @@ end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 	const global int *p, bytes_in r0, bytes_in r1, bytes_out y0, bytes_out y1)
 {
 	bytes_in r[4] = {r0, r0 + 16, r1, r1 + 16};
-	bytes_out y[4] = {y0, y0 + 16, y1, y1 + 16};
 	int16 low0 = LOAD_INTS(p + 16), low1 = LOAD_INTS(p + 80), doubt;
 	struct quad low = {low0, low1, low0, low1};
 	int16 v = in_order(end_quad(e, q, &low, r, &doubt));
 
 	STORE_32(y0, v.lo);
 	STORE_32(y1, v.hi);
-	if (any_bit(doubt))
-		exact_quad(l, *q, p, p + 64, r, y);
+	if (any_bit(doubt)) {
+		exact_block(l, q->a, p, 1, r[0], y0);
+		exact_block(l, q->b, p + 64, 1, r[1], y0 + 16);
+		exact_block(l, q->c, p, 1, r[2], y1);
+		exact_block(l, q->d, p + 64, 1, r[3], y1 + 16);
+	}
 }
 
 /* --- tiles ----------------------------------------------------------------------- */

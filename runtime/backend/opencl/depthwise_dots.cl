@@ -40,22 +40,17 @@ static void dot_quad(struct quad *sum, const struct quad *x, bytes_in w)
 	DOT(sum->d, x->d, LOAD_INTS(w + 192));
 }
 
-/* From integers: lane i of vector v is channel 16 (i / 4) + 4 v + i % 4. */
+/* A vector from integers; lane i goes to byte 16 (i / 4) + i % 4 from y on. */
 static void __attribute__((noinline))
-exact_64(const global struct mea_cl_layer *l, struct quad sum, const global int *p, int blocks,
-	 bytes_out y)
+exact_lanes(const global struct mea_cl_layer *l, int16 acc, const global int *p, int blocks,
+	    bytes_out y)
 {
-	int16 vectors[4] = {sum.a, sum.b, sum.c, sum.d};
-	const int *acc = (const int *)vectors;
+	int a[16];
 
-	for (int k = 0; k < 64; k++) {
-		int v = k / 16, i = k % 16;
-		const global int *q = p + 64 * v + i;
-
-		if (i / 4 < blocks)
-			y[i / 4 * 16 + 4 * v + i % 4] =
-				exact_end(l, exact_mid(l, acc[k], (uint)q[32], q[48]), y);
-	}
+	*(ints *)a = acc;
+	for (int i = 0; i < 4 * blocks; i++)
+		y[i / 4 * 16 + i % 4] =
+			exact_end(l, exact_mid(l, a[i], (uint)p[32 + i], p[48 + i]), y);
 }
 
 /* The sums of a pixel to bytes of so many blocks, four at most. */
@@ -76,8 +71,12 @@ end_64(const global struct mea_cl_layer *l, const struct quad_end *e, const stru
 		if (blocks > 2)
 			STORE_16(y + 32, v.hi.lo);
 	}
-	if (any_bit(doubt))
-		exact_64(l, *sum, p, blocks, y);
+	if (any_bit(doubt)) {
+		exact_lanes(l, sum->a, p, blocks, y);
+		exact_lanes(l, sum->b, p + 64, blocks, y + 4);
+		exact_lanes(l, sum->c, p + 128, blocks, y + 8);
+		exact_lanes(l, sum->d, p + 192, blocks, y + 12);
+	}
 }
 
 /* Two pixels side by side of a kernel 3 wide: four pixels of a line serve both. The
