@@ -16,27 +16,40 @@
 
 /* Offsets of eight pixels, the last repeated where fewer are left. */
 struct eight {
-	long8 in, in2, out;
+	int in[8], in2[8], out[8];
 };
-
-#define COUNT8 ((long8)(0, 1, 2, 3, 4, 5, 6, 7))
 
 static struct eight eight_from(const global struct mea_cl_layer *l, int n, int pixels)
 {
-	int y = n / l->out_w, x = n - y * l->out_w;
-	long8 xs = x + COUNT8, ys = y;
+	int y = n / l->out_w, x = n - y * l->out_w, step = l->sw * l->in.pix;
+	int in = (y * l->sh - l->pt) * l->in.row + x * step - l->pl * l->in.pix;
+	int in2 = y * l->in2.row + x * l->in2.pix, out = y * l->out.row + x * l->out.pix;
 	struct eight o;
 
-	if (x + 8 > l->out_w) {
-		/* Into the next rows; behind the last pixel that one again. */
-		int8 k = min(n + convert_int8(COUNT8), pixels - 1), row = k / l->out_w;
-
-		ys = convert_long8(row);
-		xs = convert_long8(k - row * l->out_w);
+	if (x + 8 <= l->out_w) {
+		for (int i = 0; i < 8; i++) {
+			o.in[i] = in + i * step;
+			o.in2[i] = in2 + i * l->in2.pix;
+			o.out[i] = out + i * l->out.pix;
+		}
+		return o;
 	}
-	o.in = (ys * l->sh - l->pt) * l->in.row + (xs * l->sw - l->pl) * l->in.pix;
-	o.in2 = ys * l->in2.row + xs * l->in2.pix;
-	o.out = ys * l->out.row + xs * l->out.pix;
+	for (int i = 0; i < 8; i++) {
+		o.in[i] = in;
+		o.in2[i] = in2;
+		o.out[i] = out;
+		if (++n >= pixels)
+			continue;
+		in += step;
+		in2 += l->in2.pix;
+		out += l->out.pix;
+		if (++x == l->out_w) {
+			x = 0;
+			in += l->sh * l->in.row - l->out_w * step;
+			in2 += l->in2.row - l->out_w * l->in2.pix;
+			out += l->out.row - l->out_w * l->out.pix;
+		}
+	}
 	return o;
 }
 
@@ -97,7 +110,7 @@ end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		DOT(a##i, v, wa);                                                                  \
 	}
 #define DOT_AB(i)                                                                                  \
-	{                                                                                          \
+	if (i < pixels) {                                                                          \
 		int16 v = SPREAD(line + o->in[i] + k);                                             \
 		DOT(a##i, v, wa);                                                                  \
 		DOT(b##i, v, wb);                                                                  \
@@ -139,10 +152,10 @@ static void conv_8x1(const global struct mea_cl_layer *l, const struct quad_end 
 	END_A(4, 5, 6, 7)
 }
 
-/* next: bytes from a block's weights to the next one's. */
-static void conv_8x2(const global struct mea_cl_layer *l, const struct quad_end *e,
-		     const struct eight *o, bytes_in x, bytes_in w, long next, const global int *p,
-		     bytes_in r, bytes_out y)
+/* Seven or eight pixels; next: bytes from a block's weights to the next one's. */
+static inline __attribute__((always_inline)) void
+conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const struct eight *o,
+	int pixels, bytes_in x, bytes_in w, long next, const global int *p, bytes_in r, bytes_out y)
 {
 	int16 bias_a = LOAD_INTS(p), bias_b = LOAD_INTS(p + 64);
 	int n = l->kw * l->in.pix;
@@ -160,7 +173,10 @@ static void conv_8x2(const global struct mea_cl_layer *l, const struct quad_end 
 	END_AB(0, 1)
 	END_AB(2, 3)
 	END_AB(4, 5)
-	END_AB(6, 7)
+	if (pixels == 7)
+		END_AB(5, 6)
+	else
+		END_AB(6, 7)
 }
 
 #define DOT_3(i, a, b, c)                                                                          \
@@ -252,12 +268,17 @@ static void conv_blocks(const global struct mea_cl_layer *l, const struct quad_e
 	long block = (long)l->kh * l->kw * l->in.pix * 16;
 
 	for (int u = from; u < to; u++) {
-		struct eight o = eight_from(l, u * 8, l->out_h * l->out_w);
+		struct eight o = eight_from(l, u * l->tile, l->out_h * l->out_w);
 		int b = 0;
 
-		for (; b + 1 < blocks; b += 2)
-			conv_8x2(l, e, &o, x, w + b * block, block, p + b * 64, r + b * 16,
-				 y + b * 16);
+		if (l->tile == 7)
+			for (; b + 1 < blocks; b += 2)
+				conv_x2(l, e, &o, 7, x, w + b * block, block, p + b * 64,
+					r + b * 16, y + b * 16);
+		else
+			for (; b + 1 < blocks; b += 2)
+				conv_x2(l, e, &o, 8, x, w + b * block, block, p + b * 64,
+					r + b * 16, y + b * 16);
 		if (b < blocks)
 			conv_8x1(l, e, &o, x, w + b * block, p + b * 64, r + b * 16, y + b * 16);
 	}
@@ -274,7 +295,7 @@ static void conv(const global struct mea_cl_layer *l, const struct spaces *s, by
 	int group = max(2, (int)(NEAR_BYTES / block) & ~1);
 	struct quad_end e = quad_end_of(l);
 
-	if (l->tile) {
+	if (l->tile == 16) {
 		conv_rows(l, &e, x, w, p, r, y, from, to);
 		return;
 	}

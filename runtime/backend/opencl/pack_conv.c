@@ -8,9 +8,10 @@
 
 #include "error.h"
 
-#define TILE_PIXELS 16
+#define ROW	    16 /* pixels of a row */
 #define TILE_BYTES  64
 #define EIGHT	    8
+#define SEVEN_WINS  1.04
 #define QUAD	    4		    /* blocks that depthwise_dots.cl does at once */
 #define QUAD_ROW    (64 * QUAD)	    /* bytes of four taps of that */
 #define FLOAT_EXACT 0x1p24	    /* integers below it are floats */
@@ -218,11 +219,15 @@ static bool one_row(const struct mea_qlayer *l, const struct mea_cl_layer *o)
 	       (!o->has_in2 || o->in2.row == o->out_w * o->in2.pix) && !o->border_b;
 }
 
-/* Whether conv_dots.cl does it by 16 pixels of a row: one block of channels, where one
- * load in eight pixels' two would be for a single product. */
-static bool by_rows(const struct mea_qlayer *l, const struct mea_cl_layer *o)
+/* Pixels that conv_dots.cl does at a time: 16 of a row where there is one block of
+ * channels, else eight, or seven where that leaves less of the last tile unused. */
+static int dots_tile(const struct mea_qlayer *l, const struct mea_cl_layer *o)
 {
-	return o->blocks == 1 && l->kw == 3 && l->stride_w == 1 && o->out_w >= TILE_PIXELS;
+	int n = o->out_h * o->out_w;
+
+	if (o->blocks == 1)
+		return l->kw == 3 && l->stride_w == 1 && o->out_w >= ROW ? ROW : EIGHT;
+	return (n + 6) / 7 * 7 * SEVEN_WINS < (n + 7) / 8 * 8 ? 7 : EIGHT;
 }
 
 static int full_conv(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
@@ -235,18 +240,18 @@ static int full_conv(struct mea_cl_packer *k, const struct mea_qlayer *l, struct
 		o->out_w *= o->out_h;
 		o->out_h = 1;
 	}
-	o->units = (int)(((int64_t)o->out_h * o->out_w + EIGHT - 1) / EIGHT);
-	if (k->path == MEA_CL_PLAIN || (k->path == MEA_CL_VNNI && !by_rows(l, o)))
-		return 0;
-	o->row_tiles = (o->out_w + TILE_PIXELS - 1) / TILE_PIXELS;
-	if (k->path == MEA_CL_VNNI) {
-		o->tile = TILE_PIXELS;
+	o->row_tiles = (o->out_w + ROW - 1) / ROW;
+	if (k->path == MEA_CL_AMX) {
+		o->tile = (o->out_w + o->row_tiles - 1) / o->row_tiles;
 		o->units = o->out_h * o->row_tiles;
-		return 0;
+		return tile_config(k, o);
 	}
-	o->tile = (o->out_w + o->row_tiles - 1) / o->row_tiles;
-	o->units = o->out_h * o->row_tiles;
-	return tile_config(k, o);
+	o->tile = k->path == MEA_CL_VNNI ? dots_tile(l, o) : EIGHT;
+	if (o->tile == ROW)
+		o->units = o->out_h * o->row_tiles;
+	else
+		o->units = (int)(((int64_t)o->out_h * o->out_w + o->tile - 1) / o->tile);
+	return 0;
 }
 
 static int depthwise(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A small network that has every way of multiplying in it, compared with the
- * integer reference: a block of channels alone and two and a half of them, rows longer
- * than a tile, strides, borders, a residual, depthwise layers of stride 1 and 2, a pool.
+ * integer reference: a block of channels alone and two and a half of them, numbers of
+ * pixels for every kind of tile, strides, borders, a residual, depthwise layers of stride 1 and 2, a pool.
  */
 #include "backend/opencl/opencl.h"
 
@@ -14,15 +14,16 @@
 
 #define SIDE	 17
 #define HALF	 9 /* of a side, at stride 2 */
+#define SMALL	 4 /* of a side, without padding */
 #define CHANNELS 40
 #define IMAGE	 (SIDE * SIDE * 3)
 #define FEATURES (SIDE * SIDE * MEA_CL_BLOCK)
 
-enum { T_IMAGE, T_FIRST, T_HALF, T_SECOND, T_THIRD, T_FOURTH, T_POOLED, TENSORS };
-enum { L_STEM, L_HALF, L_RESIDUAL, L_DEPTHWISE, L_DEPTHWISE_2, CONVS, L_POOL = CONVS, LAYERS };
+enum { T_IMAGE, T_FIRST, T_HALF, T_SECOND, T_THIRD, T_FOURTH, T_SMALL, T_POOLED, TENSORS };
+enum { L_STEM, L_HALF, L_RESIDUAL, L_DEPTHWISE, L_DEPTHWISE_2, L_SMALL, CONVS, L_POOL = CONVS, LAYERS };
 
 /* All outputs that a network may have. */
-static const int outputs[] = {T_POOLED, T_FIRST, T_SECOND, T_THIRD};
+static const int outputs[] = {T_POOLED, T_SECOND, T_THIRD, T_SMALL};
 #define OUTPUTS 4
 
 /* The network and all memory that it points to. */
@@ -73,7 +74,7 @@ static struct mea_qlayer *layer(struct probe *p, int i, enum mea_qop op, int in,
 
 static void fill(struct probe *p)
 {
-	static const uint8_t shifts[LAYERS] = {39, 41, 42, 39, 39, 36};
+	static const uint8_t shifts[LAYERS] = {39, 41, 42, 39, 39, 42, 36};
 	struct mea_qlayer *l;
 	uint32_t seed = 1;
 
@@ -83,6 +84,7 @@ static void fill(struct probe *p)
 	tensor(p, T_SECOND, CHANNELS, HALF, -7);
 	tensor(p, T_THIRD, CHANNELS, HALF, -3);
 	tensor(p, T_FOURTH, CHANNELS, (HALF + 1) / 2, 0);
+	tensor(p, T_SMALL, CHANNELS, SMALL, 4);
 	tensor(p, T_POOLED, CHANNELS, 1, 1);
 	layer(p, L_STEM, MEA_Q_CONV, T_IMAGE, T_FIRST, 3);
 	l = layer(p, L_HALF, MEA_Q_CONV, T_FIRST, T_HALF, 3);
@@ -99,6 +101,9 @@ static void fill(struct probe *p)
 	l = layer(p, L_DEPTHWISE_2, MEA_Q_CONV, T_THIRD, T_FOURTH, 3);
 	l->groups = CHANNELS;
 	l->stride_h = l->stride_w = 2;
+	l = layer(p, L_SMALL, MEA_Q_CONV, T_SECOND, T_SMALL, 3);
+	l->stride_h = l->stride_w = 2;
+	l->pad_t = l->pad_l = l->pad_b = l->pad_r = 0;
 	layer(p, L_POOL, MEA_Q_AVGPOOL, T_FOURTH, T_POOLED, (HALF + 1) / 2);
 	for (size_t i = 0; i < sizeof(p->weights); i++)
 		((int8_t *)p->weights)[i] = (int8_t)((seed = seed * 1664525 + 1013904223) >> 24);
