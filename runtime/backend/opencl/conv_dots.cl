@@ -192,12 +192,13 @@ conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		bytes_in rs[4] = {r + i * ro, r + j * ro, r + m * ro, r + n * ro};                 \
 		bytes_out ys[4] = {y + i * yo, y + j * yo, y + m * yo, y + n * yo};                \
                                                                                                    \
-		end_4x1(l, e, &q, p, rs, ys, yo == 16);                                            \
+		end_4x1(l, e, &q, p, rs, ys, true);                                                \
 	}
 
 /*
  * 16 pixels side by side, a kernel of width 3 and stride 1: every pixel of a line is
- * loaded once for the three sums that it is in. x: the first pixel's window.
+ * loaded once for the three sums that it is in. All of out's channels are this block, so
+ * its pixels lie side by side. x: the first pixel's window.
  */
 static void conv_16x1(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
 		      bytes_in w, const global int *p, bytes_in r, bytes_out y)

@@ -41,9 +41,8 @@ static void dot_quad(struct quad *sum, const struct quad *x, bytes_in w)
 }
 
 /* A vector from integers; lane i goes to byte 16 (i / 4) + i % 4 from y on. */
-static void __attribute__((noinline))
-exact_lanes(const global struct mea_cl_layer *l, int16 acc, const global int *p, int blocks,
-	    bytes_out y)
+static void __attribute__((noinline)) exact_lanes(const global struct mea_cl_layer *l, int16 acc,
+						  const global int *p, int blocks, bytes_out y)
 {
 	int a[16];
 
@@ -98,8 +97,8 @@ static void depthwise_pair(const global struct mea_cl_layer *l, const struct qua
 }
 
 /* One pixel of any kernel. Taps behind a row's last have weights of zero. */
-static void depthwise_one(const global struct mea_cl_layer *l, const struct quad_end *e,
-			  bytes_in x, bytes_in w, const global int *p, int blocks, bytes_out y)
+static void depthwise_one(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
+			  bytes_in w, const global int *p, int blocks, bytes_out y)
 {
 	struct quad a = parameters(p);
 	int last = l->kw - 1;
@@ -124,8 +123,8 @@ static void depthwise_dots(const global struct mea_cl_layer *l, const struct spa
 	struct quad_end e = quad_end_of(l);
 
 	for (int u = from; u < to; u++) {
-		bytes_in x = at(s, &l->in) + (long)(u * l->sh - l->pt) * l->in.row -
-			     l->pl * l->in.pix;
+		bytes_in x =
+			at(s, &l->in) + (long)(u * l->sh - l->pt) * l->in.row - l->pl * l->in.pix;
 		bytes_in w = constants + l->weights;
 		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
 
@@ -141,8 +140,7 @@ static void depthwise_dots(const global struct mea_cl_layer *l, const struct spa
 					depthwise_pair(l, &e, xo, w, p, blocks,
 						       y + ox * l->out.pix);
 				else
-					depthwise_one(l, &e, xo, w, p, blocks,
-						      y + ox * l->out.pix);
+					depthwise_one(l, &e, xo, w, p, blocks, y + ox * l->out.pix);
 			}
 		}
 	}

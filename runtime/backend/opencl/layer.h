@@ -57,9 +57,9 @@ struct mea_cl_layer {
 	int units, share;	     /* units of work, and how many one worker takes at once */
 
 	/* With dot products on vectors: a multiplier lies between the float of the
-	 * parameters and the one that is ulps above it. doubt: -1 where sums are too
-	 * large for float, else 0. add_eps: how wrong a sum with the residual may be. */
-	int ulps, doubt;
+	 * parameters and the one that is ulps above it. add_eps: how wrong a sum with the
+	 * residual may be in float. */
+	int ulps;
 	float add_eps;
 
 	/* acc -> mid: float clamp bounds are of mid - mid_zero. */

@@ -130,8 +130,6 @@ static void set_clamps(const struct mea_cl_packer *k, const struct mea_qlayer *l
 	 * a ratio leaves every result to the integers. */
 	o->add_limit = ratio > RESIDUAL_MAX ? -1 : (float)(0.5 - ratio * 0x1p-22);
 	o->add_eps = (float)(ratio * 0x1p-22);
-	if (ratio > RESIDUAL_MAX)
-		o->doubt = -1;
 }
 
 static void set_border(const struct mea_cl_layout *t, struct mea_cl_layer *o)

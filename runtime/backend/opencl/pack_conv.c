@@ -12,10 +12,9 @@
 #define TILE_BYTES  64
 #define EIGHT	    8
 #define SEVEN_WINS  1.04
-#define QUAD	    4		    /* blocks that depthwise_dots.cl does at once */
-#define QUAD_ROW    (64 * QUAD)	    /* bytes of four taps of that */
-#define FLOAT_EXACT 0x1p24	    /* integers below it are floats */
-#define RESULT_MAX  (0x1p22 - 1024) /* what quads.cl can round */
+#define QUAD	    4		/* blocks that depthwise_dots.cl does at once */
+#define QUAD_ROW    (64 * QUAD) /* bytes of four taps of that */
+#define FLOAT_EXACT (1 << 24)	/* integers up to it are floats */
 
 /* Whether the layer ends in quads.cl. */
 static bool in_quads(const struct mea_cl_packer *k, const struct mea_cl_layer *o)
@@ -47,20 +46,19 @@ static int quad_lane(int c)
 	return c % 64 / 16 * 4 + c % 4;
 }
 
-/* Sets ulps and doubt from the largest sums that n weights a channel allow. */
-static void set_bounds(const struct mea_qlayer *l, int channels, int64_t n, struct mea_cl_layer *o)
+/* How far apart the two floats of quads.cl are, from the largest sums that n weights a
+ * channel allow. */
+static int ulps_for(const struct mea_qlayer *l, int channels, int64_t n)
 {
-	o->ulps = 1;
 	for (int c = 0; c < channels; c++) {
-		double most = fabs((double)l->bias[c]);
+		int64_t most = llabs((int64_t)l->bias[c]);
 
 		for (int64_t i = 0; i < n; i++)
-			most += 128.0 * abs(l->weights[c * n + i]);
-		if (most >= FLOAT_EXACT)
-			o->ulps = 3;
-		if (most * ldexp(l->mult[c], -l->shift[c]) > RESULT_MAX)
-			o->doubt = -1;
+			most += 128 * abs(l->weights[c * n + i]);
+		if (most > FLOAT_EXACT)
+			return 3;
 	}
+	return 1;
 }
 
 static int conv_params(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
@@ -72,7 +70,7 @@ static int conv_params(struct mea_cl_packer *k, const struct mea_qlayer *l, stru
 	int rc = mea_cl_reserve(k, entries * MEA_CL_PARAMS, &o->params);
 
 	if (in_quads(k, o))
-		set_bounds(l, out->c, n, o);
+		o->ulps = ulps_for(l, out->c, n);
 	for (int c = 0; !rc && c < out->c; c++) {
 		int entry = quads ? c / 64 * QUAD + quad_vector(c) : c / MEA_CL_BLOCK;
 		uint32_t sum = 0;

@@ -5,7 +5,9 @@
  * Rounding: a channel's multiplier lies between two floats, or is the lower one. Sums
  * times either, added to MAGIC in one rounding (an FMA), give two integers. Rounding is
  * monotonic, so where the two are equal they are the exact result. Where not, the four
- * vectors are computed again with 64-bit integers.
+ * vectors are computed again with 64-bit integers. What is too large for a byte saturates,
+ * also where a float is no integer's any more; below -MAGIC, where the difference of two
+ * integers could wrap around, one float is so far from the next that the two differ.
  */
 #if PATH >= 1
 
@@ -29,7 +31,7 @@ typedef int4 far_ints4 __attribute__((aligned(1)));
 /* What the end of a layer needs, once per layer in registers. */
 struct quad_end {
 	float16 mid_lo, mid_hi, fa, fb, eps;
-	int16 base, in2_base, lo, hi, doubt;
+	int16 base, in2_base, lo, hi;
 	int ulps;
 	bool has_in2;
 };
@@ -55,7 +57,6 @@ static struct quad_end quad_end_of(const global struct mea_cl_layer *l)
 	e.in2_base = (int16)(l->in2_zero + 128);
 	e.lo = (int16)((lo + 128) * EVERY_BYTE);
 	e.hi = (int16)((hi + 128) * EVERY_BYTE);
-	e.doubt = (int16)l->doubt;
 	e.ulps = l->ulps;
 	e.has_in2 = l->has_in2;
 	return e;
@@ -120,12 +121,13 @@ static inline __attribute__((always_inline)) int16 packed(const struct quad_end 
  * r: the residuals. Where *doubt is not 0 after it, the bytes may be wrong.
  */
 static inline __attribute__((always_inline)) int16 end_quad(const struct quad_end *e,
-							    const struct quad *q, const struct quad *low, const bytes_in r[4],
-							    int16 *doubt)
+							    const struct quad *q,
+							    const struct quad *low,
+							    const bytes_in r[4], int16 *doubt)
 {
 	struct quad v;
 
-	*doubt = e->doubt;
+	*doubt = 0;
 	if (e->has_in2) {
 		v.a = rescale_add(e, q->a, low->a, r[0], doubt);
 		v.b = rescale_add(e, q->b, low->b, r[1], doubt);
