@@ -78,6 +78,18 @@ end_64(const global struct mea_cl_layer *l, const struct quad_end *e, const stru
 	}
 }
 
+/*
+ * Asks for what the next row of out needs and this one did not: so many pixels of each
+ * line below the window, x. The processor would not guess it from steps of whole pixels,
+ * and with maps larger than the caches it waited three quarters of its time.
+ */
+static void prefetch_below(const global struct mea_cl_layer *l, bytes_in x, int pixels)
+{
+	for (int i = 0; i < l->sh; i++, x += l->in.row)
+		for (int k = 0; k < pixels; k++)
+			__asm__ volatile("prefetcht0 (%0)" ::"r"(x + k * l->in.pix));
+}
+
 /* Two pixels side by side of a kernel 3 wide: four pixels of a line serve both. The
  * second's weights are the first's one tap further. */
 static void depthwise_pair(const global struct mea_cl_layer *l, const struct quad_end *e,
@@ -92,6 +104,7 @@ static void depthwise_pair(const global struct mea_cl_layer *l, const struct qua
 		dot_quad(&a, &v, w);
 		dot_quad(&b, &v, w + 256);
 	}
+	prefetch_below(l, x, 2);
 	end_64(l, e, &a, p, blocks, y);
 	end_64(l, e, &b, p, blocks, y + l->out.pix);
 }
@@ -112,6 +125,7 @@ static void depthwise_one(const global struct mea_cl_layer *l, const struct quad
 
 			dot_quad(&a, &v, w);
 		}
+	prefetch_below(l, x, l->sw);
 	end_64(l, e, &a, p, blocks, y);
 }
 
