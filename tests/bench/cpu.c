@@ -309,6 +309,7 @@ int main(int argc, char **argv)
 		{"1x1 960 -> 160 at 7x7", {one_conv(960, 160, 7, 1, 1)}, 1, {NULL}},
 		{"depthwise 3x3 192 at 28x28", {one_conv(192, 192, 28, 3, 192)}, 1, {NULL}},
 		{"depthwise 3x3 960 at 7x7", {one_conv(960, 960, 7, 3, 960)}, 1, {NULL}},
+		{"1x1 16 -> 16 at 1x1: a launch", {one_conv(16, 16, 1, 1, 1)}, 1, {NULL}},
 	};
 	for (size_t k = 0; k < 4 && !rc; k++)
 		for (size_t i = 0; i < sizeof(works) / sizeof(works[0]) && !rc; i++)
