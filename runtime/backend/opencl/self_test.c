@@ -2,7 +2,8 @@
 /*
  * A small network that has every way of multiplying in it, compared with the
  * integer reference: a block of channels alone and two and a half of them, numbers of
- * pixels for every kind of tile, strides, borders, a residual, depthwise layers of stride 1 and 2, a pool.
+ * pixels for every kind of tile, strides, borders, a residual, depthwise layers of stride 1 and 2,
+ * a pool.
  */
 #include "backend/opencl/opencl.h"
 
@@ -20,7 +21,17 @@
 #define FEATURES (SIDE * SIDE * MEA_CL_BLOCK)
 
 enum { T_IMAGE, T_FIRST, T_HALF, T_SECOND, T_THIRD, T_FOURTH, T_SMALL, T_POOLED, TENSORS };
-enum { L_STEM, L_HALF, L_RESIDUAL, L_DEPTHWISE, L_DEPTHWISE_2, L_SMALL, CONVS, L_POOL = CONVS, LAYERS };
+enum {
+	L_STEM,
+	L_HALF,
+	L_RESIDUAL,
+	L_DEPTHWISE,
+	L_DEPTHWISE_2,
+	L_SMALL,
+	CONVS,
+	L_POOL = CONVS,
+	LAYERS
+};
 
 /* All outputs that a network may have. */
 static const int outputs[] = {T_POOLED, T_SECOND, T_THIRD, T_SMALL};
