@@ -13,6 +13,7 @@
 #include "meanet/model.h"
 #include "../rtl/lib/random_net.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,4 +368,45 @@ Test(opencl, one_thread_computes_while_it_submits)
 	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
 		cr_expect_gt(d->threads, 1, "%s", d->name);
 	backend->ops->close(backend);
+}
+
+/* A thread with a backend of its own, as a session has. */
+struct user {
+	pthread_t thread;
+	int rc;
+	char why[200];
+};
+
+static void *use(void *arg)
+{
+	struct user *u = arg;
+	struct mea_backend *b;
+
+	/* Opening runs the self-test, a network of every kind of layer. */
+	for (int i = 0; i < 20 && !u->rc; i++) {
+		u->rc = mea_backend_opencl.open("threads=1", &b);
+		if (u->rc)
+			snprintf(u->why, sizeof(u->why), "%s", mea_errmsg());
+		else
+			b->ops->close(b);
+	}
+	return NULL;
+}
+
+/* The driver starts in all of them at once; then they share its device. */
+Test(opencl, threads_with_backends_of_their_own)
+{
+	struct user users[4] = {{0}};
+	int without = 0;
+
+	for (int i = 0; i < 4; i++)
+		cr_assert_eq(pthread_create(&users[i].thread, NULL, use, &users[i]), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(users[i].thread, NULL);
+		without += users[i].rc == MEA_ENODEV;
+	}
+	if (without == 4)
+		cr_skip_test("%s", users[0].why);
+	for (int i = 0; i < 4; i++)
+		cr_expect_eq(users[i].rc, 0, "thread %d: %s", i, users[i].why);
 }

@@ -261,15 +261,20 @@ static int check_process(void)
 
 int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d)
 {
-	int rc = mea_cl_load();
+	/* pocl shows no device to a second thread while the first one starts it. */
+	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
+	int rc;
 
 	memset(d, 0, sizeof(*d));
+	pthread_mutex_lock(&first);
+	rc = mea_cl_load();
 	if (!rc)
 		rc = check_process();
 	if (!rc)
 		mea_cl_cache_pocl();
 	if (!rc)
 		rc = find(d, wish);
+	pthread_mutex_unlock(&first);
 	return rc ? rc : enter(d, wish->threads);
 }
 
