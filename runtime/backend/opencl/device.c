@@ -129,7 +129,8 @@ static int find_among(struct mea_cl_device *d, const char *name, bool single)
 /*
  * For a single thread pocl has a second device, which computes in the thread that calls
  * and so wakes up none: 1 us a launch where the other takes 8 to 30. It shows that device
- * to those who name it before it starts.
+ * to those who name it before it starts, by the old names or the new ones; it passes over
+ * names that it does not know.
  */
 static int find(struct mea_cl_device *d, const struct mea_cl_wish *wish)
 {
@@ -138,7 +139,7 @@ static int find(struct mea_cl_device *d, const struct mea_cl_wish *wish)
 	int rc;
 
 	if (name)
-		setenv("POCL_DEVICES", "pthread basic", 1);
+		setenv("POCL_DEVICES", "pthread basic cpu cpu-minimal", 1);
 	rc = find_among(d, wish->name, single);
 	if (name)
 		unsetenv("POCL_DEVICES");
