@@ -55,14 +55,40 @@ static struct eight eight_from(const global struct mea_cl_layer *l, int n, int p
 
 /* --- ends ------------------------------------------------------------------------ */
 
-/* Four pixels of a block; together: their bytes lie side by side. */
-static inline __attribute__((always_inline)) void
-end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
-	const global int *p, const bytes_in r[4], const bytes_out y[4], bool together)
+/*
+ * Computes those of a tile's n sums again for which float could not tell: of each pixel
+ * so many blocks, p the first one's parameters. ro, yo: offsets of the pixels from r, y.
+ */
+static void __attribute__((noinline))
+exact_tile(const global struct mea_cl_layer *l, const int16 *sum, int n, int blocks,
+	   const global int *p, bytes_in r, const int *ro, bytes_out y, const int *yo)
 {
-	int16 one = LOAD_INTS(p + 16), doubt;
+	struct quad_end e = quad_end_of(l);
+
+	for (int i = 0; i < n; i++) {
+		int pixel = i / blocks, b = i % blocks;
+		const global int *pb = p + b * 64;
+		bytes_in ri = r + ro[pixel] + b * 16;
+		int16 low = LOAD_INTS(pb + 16), doubt = 0;
+
+		if (l->has_in2)
+			rescale_add(&e, sum[i], low, ri, &doubt);
+		else
+			rescale(&e, sum[i], low, &doubt);
+		if (any_bit(doubt))
+			exact_block(l, sum[i], pb, 1, ri, y + yo[pixel] + b * 16);
+	}
+}
+
+/* Four pixels of a block; together: their bytes lie side by side. */
+static inline __attribute__((always_inline)) void end_4x1(const struct quad_end *e,
+							  const struct quad *q, const global int *p,
+							  const bytes_in r[4], const bytes_out y[4],
+							  bool together, int16 *doubt)
+{
+	int16 one = LOAD_INTS(p + 16);
 	struct quad low = {one, one, one, one};
-	int16 v = in_order(end_quad(e, q, &low, r, &doubt));
+	int16 v = in_order(end_quad(e, q, &low, r, doubt));
 
 	if (together) {
 		STORE_64(y[0], v);
@@ -72,32 +98,21 @@ end_4x1(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		STORE_16(y[2], v.hi.lo);
 		STORE_16(y[3], v.hi.hi);
 	}
-	if (any_bit(doubt)) {
-		exact_block(l, q->a, p, 1, r[0], y[0]);
-		exact_block(l, q->b, p, 1, r[1], y[1]);
-		exact_block(l, q->c, p, 1, r[2], y[2]);
-		exact_block(l, q->d, p, 1, r[3], y[3]);
-	}
 }
 
 /* Two pixels of a block, p, and the next one. */
-static inline __attribute__((always_inline)) void
-end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *q,
-	const global int *p, bytes_in r0, bytes_in r1, bytes_out y0, bytes_out y1)
+static inline __attribute__((always_inline)) void end_2x2(const struct quad_end *e,
+							  const struct quad *q, const global int *p,
+							  bytes_in r0, bytes_in r1, bytes_out y0,
+							  bytes_out y1, int16 *doubt)
 {
 	bytes_in r[4] = {r0, r0 + 16, r1, r1 + 16};
-	int16 low0 = LOAD_INTS(p + 16), low1 = LOAD_INTS(p + 80), doubt;
+	int16 low0 = LOAD_INTS(p + 16), low1 = LOAD_INTS(p + 80);
 	struct quad low = {low0, low1, low0, low1};
-	int16 v = in_order(end_quad(e, q, &low, r, &doubt));
+	int16 v = in_order(end_quad(e, q, &low, r, doubt));
 
 	STORE_32(y0, v.lo);
 	STORE_32(y1, v.hi);
-	if (any_bit(doubt)) {
-		exact_block(l, q->a, p, 1, r[0], y0);
-		exact_block(l, q->b, p + 64, 1, r[1], y0 + 16);
-		exact_block(l, q->c, p, 1, r[2], y1);
-		exact_block(l, q->d, p + 64, 1, r[3], y1 + 16);
-	}
 }
 
 /* --- tiles ----------------------------------------------------------------------- */
@@ -121,21 +136,25 @@ end_2x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		bytes_in rs[4] = {r + o->in2[i], r + o->in2[j], r + o->in2[m], r + o->in2[n]};     \
 		bytes_out ys[4] = {y + o->out[i], y + o->out[j], y + o->out[m], y + o->out[n]};    \
                                                                                                    \
-		end_4x1(l, e, &q, p, rs, ys, false);                                               \
+		end_4x1(e, &q, p, rs, ys, false, &doubt);                                          \
 	}
 #define END_AB(i, j)                                                                               \
 	{                                                                                          \
 		struct quad q = {a##i, b##i, a##j, b##j};                                          \
                                                                                                    \
-		end_2x2(l, e, &q, p, r + o->in2[i], r + o->in2[j], y + o->out[i], y + o->out[j]);  \
+		end_2x2(e, &q, p, r + o->in2[i], r + o->in2[j], y + o->out[i], y + o->out[j],      \
+			&doubt);                                                                   \
 	}
+
+#define SUM_A(i)  a##i,
+#define SUM_AB(i) a##i, b##i,
 
 /* x, r, y: where the offsets start; w: a block's weights, p its parameters. */
 static void conv_8x1(const global struct mea_cl_layer *l, const struct quad_end *e,
 		     const struct eight *o, bytes_in x, bytes_in w, const global int *p, bytes_in r,
 		     bytes_out y)
 {
-	int16 bias_a = LOAD_INTS(p);
+	int16 bias_a = LOAD_INTS(p), doubt = 0;
 	int n = l->kw * l->in.pix;
 
 	EACH8(START_A)
@@ -150,6 +169,11 @@ static void conv_8x1(const global struct mea_cl_layer *l, const struct quad_end 
 	}
 	END_A(0, 1, 2, 3)
 	END_A(4, 5, 6, 7)
+	if (any_bit(doubt)) {
+		int16 sum[] = {EACH8(SUM_A)};
+
+		exact_tile(l, sum, 8, 1, p, r, o->in2, y, o->out);
+	}
 }
 
 /* Seven or eight pixels; next: bytes from a block's weights to the next one's. */
@@ -157,7 +181,7 @@ static inline __attribute__((always_inline)) void
 conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const struct eight *o,
 	int pixels, bytes_in x, bytes_in w, long next, const global int *p, bytes_in r, bytes_out y)
 {
-	int16 bias_a = LOAD_INTS(p), bias_b = LOAD_INTS(p + 64);
+	int16 bias_a = LOAD_INTS(p), bias_b = LOAD_INTS(p + 64), doubt = 0;
 	int n = l->kw * l->in.pix;
 
 	EACH8(START_AB)
@@ -177,6 +201,11 @@ conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		END_AB(5, 6)
 	else
 		END_AB(6, 7)
+	if (any_bit(doubt)) {
+		int16 sum[] = {EACH8(SUM_AB)};
+
+		exact_tile(l, sum, 2 * pixels, 2, p, r, o->in2, y, o->out);
+	}
 }
 
 #define DOT_3(i, a, b, c)                                                                          \
@@ -192,7 +221,7 @@ conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 		bytes_in rs[4] = {r + i * ro, r + j * ro, r + m * ro, r + n * ro};                 \
 		bytes_out ys[4] = {y + i * yo, y + j * yo, y + m * yo, y + n * yo};                \
                                                                                                    \
-		end_4x1(l, e, &q, p, rs, ys, true);                                                \
+		end_4x1(e, &q, p, rs, ys, true, &doubt);                                           \
 	}
 
 /*
@@ -204,7 +233,7 @@ static void conv_16x1(const global struct mea_cl_layer *l, const struct quad_end
 		      bytes_in w, const global int *p, bytes_in r, bytes_out y)
 {
 	long pix = l->in.pix, ro = l->in2.pix, yo = l->out.pix;
-	int16 bias_a = LOAD_INTS(p);
+	int16 bias_a = LOAD_INTS(p), doubt = 0;
 
 	EACH16(START_A)
 	for (int ky = 0; ky < l->kh; ky++, x += l->in.row, w += 48 * pix) {
@@ -242,6 +271,16 @@ static void conv_16x1(const global struct mea_cl_layer *l, const struct quad_end
 	ENDS_A(4, 5, 6, 7)
 	ENDS_A(8, 9, 10, 11)
 	ENDS_A(12, 13, 14, 15)
+	if (any_bit(doubt)) {
+		int16 sum[] = {EACH16(SUM_A)};
+		int r_at[16], y_at[16];
+
+		for (int i = 0; i < 16; i++) {
+			r_at[i] = i * ro;
+			y_at[i] = i * yo;
+		}
+		exact_tile(l, sum, 16, 1, p, r, r_at, y, y_at);
+	}
 }
 
 /* --- layers ---------------------------------------------------------------------- */

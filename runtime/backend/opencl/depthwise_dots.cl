@@ -40,42 +40,46 @@ static void dot_quad(struct quad *sum, const struct quad *x, bytes_in w)
 	DOT(sum->d, x->d, LOAD_INTS(w + 192));
 }
 
-/* A vector from integers; lane i goes to byte 16 (i / 4) + i % 4 from y on. */
-static void __attribute__((noinline)) exact_lanes(const global struct mea_cl_layer *l, int16 acc,
-						  const global int *p, int blocks, bytes_out y)
+/* A pixel's sums from integers; lane i of vector v is channel 16 (i / 4) + 4 v + i % 4. */
+static void __attribute__((noinline))
+exact_64(const global struct mea_cl_layer *l, int16 a, int16 b, int16 c, int16 d,
+	 const global int *p, int blocks, bytes_out y)
 {
-	int a[16];
+	int sum[64];
 
-	*(ints *)a = acc;
-	for (int i = 0; i < 4 * blocks; i++)
-		y[i / 4 * 16 + i % 4] =
-			exact_end(l, exact_mid(l, a[i], (uint)p[32 + i], p[48 + i]), y);
+	*(ints *)sum = a;
+	*(ints *)(sum + 16) = b;
+	*(ints *)(sum + 32) = c;
+	*(ints *)(sum + 48) = d;
+	for (int k = 0; k < 64; k++) {
+		int v = k / 16, i = k % 16;
+		const global int *q = p + 64 * v + i;
+
+		if (i / 4 < blocks)
+			y[i / 4 * 16 + 4 * v + i % 4] =
+				exact_end(l, exact_mid(l, sum[k], (uint)q[32], q[48]), y);
+	}
 }
 
 /* The sums of a pixel to bytes of so many blocks, four at most. */
-static inline __attribute__((always_inline)) void
-end_64(const global struct mea_cl_layer *l, const struct quad_end *e, const struct quad *sum,
-       const global int *p, int blocks, bytes_out y)
+static inline __attribute__((always_inline)) void end_64(const struct quad_end *e,
+							 const struct quad *sum,
+							 const global int *p, int blocks,
+							 bytes_out y, int16 *doubt)
 {
 	bytes_in none[4] = {y, y, y, y};
 	struct quad low = parameters(p + 16);
-	int16 doubt, v = end_quad(e, sum, &low, none, &doubt);
+	int16 v = end_quad(e, sum, &low, none, doubt);
 
 	if (blocks >= 4) {
 		STORE_64(y, v);
-	} else {
-		STORE_16(y, v.lo.lo);
-		if (blocks > 1)
-			STORE_16(y + 16, v.lo.hi);
-		if (blocks > 2)
-			STORE_16(y + 32, v.hi.lo);
+		return;
 	}
-	if (any_bit(doubt)) {
-		exact_lanes(l, sum->a, p, blocks, y);
-		exact_lanes(l, sum->b, p + 64, blocks, y + 4);
-		exact_lanes(l, sum->c, p + 128, blocks, y + 8);
-		exact_lanes(l, sum->d, p + 192, blocks, y + 12);
-	}
+	STORE_16(y, v.lo.lo);
+	if (blocks > 1)
+		STORE_16(y + 16, v.lo.hi);
+	if (blocks > 2)
+		STORE_16(y + 32, v.hi.lo);
 }
 
 /*
@@ -97,6 +101,7 @@ static void depthwise_pair(const global struct mea_cl_layer *l, const struct qua
 {
 	struct quad a = parameters(p), b = a;
 	long pix = l->in.pix;
+	int16 doubt = 0;
 
 	for (int ky = 0; ky < l->kh; ky++, x += l->in.row, w += 512) {
 		struct quad v = interleaved(x, x + pix, x + 2 * pix, x + 3 * pix);
@@ -105,8 +110,12 @@ static void depthwise_pair(const global struct mea_cl_layer *l, const struct qua
 		dot_quad(&b, &v, w + 256);
 	}
 	prefetch_below(l, x, 2);
-	end_64(l, e, &a, p, blocks, y);
-	end_64(l, e, &b, p, blocks, y + l->out.pix);
+	end_64(e, &a, p, blocks, y, &doubt);
+	end_64(e, &b, p, blocks, y + l->out.pix, &doubt);
+	if (any_bit(doubt)) {
+		exact_64(l, a.a, a.b, a.c, a.d, p, blocks, y);
+		exact_64(l, b.a, b.b, b.c, b.d, p, blocks, y + l->out.pix);
+	}
 }
 
 /* One pixel of any kernel. Taps behind a row's last have weights of zero. */
@@ -116,6 +125,7 @@ static void depthwise_one(const global struct mea_cl_layer *l, const struct quad
 	struct quad a = parameters(p);
 	int last = l->kw - 1;
 	long pix = l->in.pix;
+	int16 doubt = 0;
 
 	for (int ky = 0; ky < l->kh; ky++, x += l->in.row)
 		for (int kx = 0; kx < l->kw; kx += 4, w += 256) {
@@ -126,7 +136,9 @@ static void depthwise_one(const global struct mea_cl_layer *l, const struct quad
 			dot_quad(&a, &v, w);
 		}
 	prefetch_below(l, x, l->sw);
-	end_64(l, e, &a, p, blocks, y);
+	end_64(e, &a, p, blocks, y, &doubt);
+	if (any_bit(doubt))
+		exact_64(l, a.a, a.b, a.c, a.d, p, blocks, y);
 }
 
 /* A row of out at a time; tile: pixels that are computed together, 1 or 2. */

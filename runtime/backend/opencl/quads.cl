@@ -118,7 +118,7 @@ static inline __attribute__((always_inline)) int16 packed(const struct quad_end 
 
 /*
  * Ends four vectors: their bytes in the order of packed(). low: the multipliers,
- * r: the residuals. Where *doubt is not 0 after it, the bytes may be wrong.
+ * r: the residuals. Where a bit of *doubt is set after it, the bytes may be wrong.
  */
 static inline __attribute__((always_inline)) int16 end_quad(const struct quad_end *e,
 							    const struct quad *q,
@@ -127,7 +127,6 @@ static inline __attribute__((always_inline)) int16 end_quad(const struct quad_en
 {
 	struct quad v;
 
-	*doubt = 0;
 	if (e->has_in2) {
 		v.a = rescale_add(e, q->a, low->a, r[0], doubt);
 		v.b = rescale_add(e, q->b, low->b, r[1], doubt);
