@@ -16,18 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CASES 400
+#define CASES 200
+#define ROW   17 /* pixels: more than any tile's */
 #define TRIES 1000000
 
 enum { T_IN, T_RESIDUAL, T_OUT, TENSORS };
 
-/* A layer on one pixel. Its weight is zero, so its sum is the bias; one channel, or two
- * alike, which make it depthwise. */
+/* A layer on a row of equal pixels. Its weights are zero, so its sums are the bias; one
+ * channel, or two alike, which make it depthwise. */
 struct single {
 	struct mea_qnet net;
 	struct mea_qtensor tensors[TENSORS];
 	struct mea_qlayer layer;
-	int8_t weights[2], in[2], residual[2];
+	int8_t weights[2 * 9], in[2 * ROW], residual[2 * ROW];
 	int32_t bias[2];
 	uint32_t mult[2];
 	uint8_t shift[2];
@@ -36,20 +37,24 @@ struct single {
 static struct mea_backend *backend;
 static char name[] = "one";
 
-static void set_up(struct single *s, int channels, bool residual)
+static void set_up(struct single *s, int channels, int width, bool residual)
 {
 	struct mea_qlayer *l = &s->layer;
 
 	memset(s, 0, sizeof(*s));
 	for (int t = 0; t < TENSORS; t++)
-		s->tensors[t] = (struct mea_qtensor){name, channels, 1, 1, 0.05f, 0};
+		s->tensors[t] = (struct mea_qtensor){name, channels, 1, width, 0.05f, 0};
 	*l = (struct mea_qlayer){.op = MEA_Q_CONV,
 				 .name = name,
 				 .in = T_IN,
 				 .in2 = residual ? T_RESIDUAL : -1,
 				 .out = T_OUT,
-				 .kh = 1,
-				 .kw = 1,
+				 .kh = 3,
+				 .kw = 3,
+				 .pad_t = 1,
+				 .pad_l = 1,
+				 .pad_b = 1,
+				 .pad_r = 1,
 				 .stride_h = 1,
 				 .stride_w = 1,
 				 .groups = channels,
@@ -85,7 +90,8 @@ static void check(struct single *s)
 	const struct mea_backend_ops *ops = backend->ops;
 	struct mea_buf *in[2] = {NULL, NULL}, *out = NULL;
 	const struct mea_qlayer *l = &s->layer;
-	int8_t want[2], got[2];
+	int8_t want[2 * ROW], got[2 * ROW];
+	int n = s->tensors[T_OUT].c * s->tensors[T_OUT].w;
 	struct mea_job *job;
 	struct mea_exec *e;
 
@@ -99,11 +105,13 @@ static void check(struct single *s)
 	cr_assert_eq(ops->submit(e, in, &out, &job), 0, "%s", mea_errmsg());
 	cr_assert_eq(ops->wait(job, -1, NULL), 0, "%s", mea_errmsg());
 	cr_assert_eq(ops->buf_read(out, got), 0);
-	cr_assert_eq(got[0], want[0],
-		     "%d, not %d: sum %d, multiplier %u >> %d; residual %d, %u, %u >> %d; %d "
-		     "channels",
-		     got[0], want[0], s->bias[0], s->mult[0], s->shift[0], s->residual[0],
-		     l->add_ma, l->add_mb, l->add_shift, s->tensors[T_IN].c);
+	for (int i = 0; i < n; i++)
+		cr_assert_eq(got[i], want[i],
+			     "%d, not %d: sum %d, multiplier %u >> %d; residual %d, %u, %u >> %d; "
+			     "value %d of %d x %d channels",
+			     got[i], want[i], s->bias[0], s->mult[0], s->shift[0], s->residual[0],
+			     l->add_ma, l->add_mb, l->add_shift, i, s->tensors[T_OUT].w,
+			     s->tensors[T_OUT].c);
 	ops->buf_free(in[0]);
 	ops->buf_free(in[1]);
 	ops->buf_free(out);
@@ -135,12 +143,12 @@ static double any_tie(void)
 }
 
 /* Sums whose product with the multiplier float cannot tell from a tie. */
-static void near_ties(int channels)
+static void near_ties(int channels, int width)
 {
 	struct single s;
 	int found = 0;
 
-	set_up(&s, channels, false);
+	set_up(&s, channels, width, false);
 	for (int i = 0; i < TRIES && found < CASES; i++) {
 		int shift = random_range(44, 60);
 		uint32_t mult = any_mult();
@@ -157,12 +165,12 @@ static void near_ties(int channels)
 }
 
 /* The same of the sum with the residual. */
-static void near_ties_of_residuals(int channels)
+static void near_ties_of_residuals(int channels, int width)
 {
 	struct single s;
 	int found = 0;
 
-	set_up(&s, channels, true);
+	set_up(&s, channels, width, true);
 	for (int i = 0; i < TRIES && found < CASES; i++) {
 		int shift = random_range(22, 30), mid = random_range(-128, 127);
 		int r = random_range(1, 127);
@@ -175,7 +183,7 @@ static void near_ties_of_residuals(int channels)
 			continue;
 		found++;
 		set_sum(&s, mid, 0x40000000u, 30);
-		s.residual[0] = s.residual[1] = (int8_t)r;
+		memset(s.residual, r, sizeof(s.residual));
 		s.layer.add_ma = ma;
 		s.layer.add_mb = (uint32_t)mb;
 		s.layer.add_shift = shift;
@@ -185,14 +193,14 @@ static void near_ties_of_residuals(int channels)
 }
 
 /* Results that no byte holds, some of which no integer holds. */
-static void far_results(int channels)
+static void far_results(int channels, int width)
 {
 	struct single s;
 
 	for (int i = 0; i < CASES; i++) {
-		set_up(&s, channels, i & 1);
+		set_up(&s, channels, width, i & 1);
 		set_sum(&s, any_sum(), i % 5 ? any_mult() : 0, random_range(0, 40));
-		s.residual[0] = s.residual[1] = (int8_t)random_range(-128, 127);
+		memset(s.residual, random_range(-128, 127), sizeof(s.residual));
 		s.layer.add_ma = random_bits() & 0x7fffff;
 		s.layer.add_mb = random_bits() & 0x7fffff;
 		s.layer.add_shift = random_range(0, 47);
@@ -211,11 +219,12 @@ static void rounding_test(enum mea_cl_path path)
 		cr_skip_test("this CPU has no %s", mea_cl_path_name(path));
 	cr_assert_eq(((struct mea_opencl *)backend)->d.path, path);
 	random_seed(11 + (uint64_t)path);
-	for (int channels = 1; channels <= 2; channels++) {
-		near_ties(channels);
-		near_ties_of_residuals(channels);
-		far_results(channels);
-	}
+	for (int channels = 1; channels <= 2; channels++)
+		for (int width = 1; width <= ROW; width += ROW - 1) {
+			near_ties(channels, width);
+			near_ties_of_residuals(channels, width);
+			far_results(channels, width);
+		}
 	backend->ops->close(backend);
 }
 
