@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Convolution by vpdpbusd: four input channels a step, their bytes the same in all
- * lanes, by 16 output channels. A tile is eight pixels by one or two blocks of channels,
+ * lanes, by 16 output channels. A tile is 7 or 8 pixels by one or two blocks of channels,
  * or 16 pixels of a row by one.
  */
 #if PATH == 1

@@ -2,7 +2,7 @@
 /*
  * Depthwise convolution by vpdpbusd: a step is four taps of a kernel's row. The bytes of
  * 64 channels of four pixels are interleaved to four vectors of 16 channels by 4 taps;
- * the order of channels in them is that of packed(), so the results need none.
+ * the order of channels in them is that of packed(), so the results come out in order.
  */
 #if PATH >= 1
 
