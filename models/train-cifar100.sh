@@ -1,21 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Trains the CIFAR-100 MEANets with their cloud model: network a or b.
+# Trains the CIFAR-100 MEANets: ResNet32 model a or b with their cloud model, or MobileNetV2 b.
 #
-#   models/train-cifar100.sh a|b CIFAR-100-FOLDER WORK
+#   models/train-cifar100.sh a|b|mobilenetv2 CIFAR-100-FOLDER WORK
 #
-# WORK gets cloud/ and resnet32-a/ or resnet32-b/, a bundle. Stopped at any time, the same command goes on
-# from the last checkpoint; a stage that is done takes no time. Nothing is chosen on test images.
+# WORK gets cloud/ and resnet32-a/, resnet32-b/ or mobilenetv2-b/, a bundle. Stopped at any time, the same
+# command goes on from the last checkpoint; a stage that is done takes no time. Nothing is chosen on test images.
 # MEA: the command (build/mea); THREADS: 1 gives the same weights as the shipped ones.
 set -eu
 model=$1 data=$2 work=$3
 mea=${MEA:-build/mea} threads=${THREADS:-1}
 case $model in
-a) main_epochs=60 join=sum ;;
-b) main_epochs=80 join=concat ;;
-*) echo "train-cifar100.sh: model '$model' is neither a nor b" >&2; exit 2 ;;
+a) net=resnet32-a main_epochs=60 join=sum name="ResNet32 model A" ;;
+b) net=resnet32-b main_epochs=80 join=concat name="ResNet32 model B" ;;
+mobilenetv2) net=mobilenetv2-b main_epochs=18 join=concat name="MobileNetV2 model B" ;;
+*) echo "train-cifar100.sh: model '$model' is not a, b or mobilenetv2" >&2; exit 2 ;;
 esac
-out=$work/resnet32-$model
+out=$work/$net
 
 train() {
 	stage=$1
@@ -24,13 +25,20 @@ train() {
 }
 
 mkdir -p "$work"
-# The same recipe for both models: the second finds it done.
-train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
-train main --net "resnet32-$model" --out "$out" --epochs $main_epochs --rate 0.2 \
-	--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4 --views 16
-train edge --net "resnet32-$model" --out "$out" --epochs 40 --rate 0.1 --join $join
-"$mea" bundle "$out" --cloud "$work/cloud/cloud.onnx" --name "cifar100-resnet32-$model" \
-	--description "ResNet32 model ${model^^} of the MEANet paper, trained on CIFAR-100" \
+if [ "$model" = mobilenetv2 ]; then
+	# Small batches: maps of 32 x 32 with six times the channels stay in the cache.
+	train main --net $net --out "$out" --epochs $main_epochs --batch 64 --rate 0.1
+	train edge --net $net --out "$out" --epochs 14 --batch 64 --rate 0.05 --join $join
+else
+	# The same recipe for both models: the second finds it done.
+	train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
+	train main --net $net --out "$out" --epochs $main_epochs --rate 0.2 \
+		--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4 --views 16
+	train edge --net $net --out "$out" --epochs 40 --rate 0.1 --join $join
+	"$mea" bundle "$out" --cloud "$work/cloud/cloud.onnx"
+fi
+"$mea" bundle "$out" --name "cifar100-$net" \
+	--description "$name of the MEANet paper, trained on CIFAR-100" \
 	--licence "Apache-2.0 (weights; the training images are CIFAR-100's and not included)" \
 	--made "models/train-cifar100.sh $model; field training has the recipe"
 "$mea" quantize "$out" --data "$data" --check 10000

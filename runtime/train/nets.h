@@ -17,8 +17,9 @@ struct mea_net_task {
 /*
  * main of a MEANet: image -> logits, features. Names are resnetN-a and resnetN-b, N =
  * 6 n + 2 (He et al., CVPR 2016, section 4.2), split as in Long et al., ICDCS 2021,
- * figure 4; resnet18-b and mobilenetv2-b, which are of ImageNet's shape. MEA_ENOENT for
- * another name.
+ * figure 4; resnet18-b and mobilenetv2-b, which are of ImageNet's shape; the latter lets its
+ * first two strides out on images below 64 x 64, whose last map would else be one pixel.
+ * MEA_ENOENT for another name.
  */
 int mea_net_main(const char *name, const struct mea_net_task *task, struct mea_graph **out);
 

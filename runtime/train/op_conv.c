@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Conv, by oneDNN. Its AMX kernels work on rows of 16 or 32 pixels, so narrow maps waste
- * most of it: rows of several images are then laid side by side, with the padding between
- * them, as one wide map. Measured on a 3x3 of 512 channels on 4x4 maps, batch 128, one
- * core: all three passes 116 ms as they are, 28 ms wide.
+ * Conv, by oneDNN but for depthwise ones on large maps (depthwise.c). Its AMX kernels work on rows
+ * of 16 or 32 pixels, so narrow maps waste most of it: rows of several images are then laid side by
+ * side, with the padding between them, as one wide map. Measured on a 3x3 of 512 channels on 4x4
+ * maps, batch 128, one core: all three passes 116 ms as they are, 28 ms wide.
  */
 #include "train/internal.h"
 
@@ -11,14 +11,17 @@
 #include <string.h>
 
 #include "error.h"
+#include "train/depthwise.h"
 
 #define NARROW 8   /* maps up to this width are joined, */
 #define WIDE   288 /* to at most this one: over 512 oneDNN 2.6's weight gradient breaks memory */
 
 struct conv {
 	struct mea_conv *c;
-	int join, gap;	 /* images side by side; 0: as they are */
-	void *src, *dst; /* the wide maps, with zeros in the gaps of what is read */
+	int join, gap;		   /* images side by side; 0: as they are */
+	void *src, *dst;	   /* the wide maps, with zeros in the gaps of what is read */
+	struct mea_depthwise deep; /* what there is instead of c */
+	float *packed, *room;
 };
 
 static void conv_free(struct top *o)
@@ -28,6 +31,8 @@ static void conv_free(struct top *o)
 	mea_conv_free(s->c);
 	free(s->src);
 	free(s->dst);
+	free(s->packed);
+	free(s->room);
 	free(s);
 }
 
@@ -79,6 +84,34 @@ static void choose_join(const struct mea_tnet *t, struct mea_conv_shape *d, stru
 	d->iw = d->ow = s->join * (d->iw + s->gap);
 }
 
+/* --- depthwise --------------------------------------------------------------------- */
+
+static bool is_depthwise(const struct mea_conv_shape *d)
+{
+	bool plain = d->groups == d->ic && d->oc == d->ic && !d->bias;
+
+	for (int i = 0; i < 2; i++)
+		plain = plain && d->kernel[i] == 3 && d->stride[i] == 1 && d->dilation[i] == 1;
+	for (int i = 0; i < 4; i++)
+		plain = plain && d->pad[i] == 1;
+	return plain;
+}
+
+/* Returns 1 where depthwise.c takes the convolution, 0 where it does not. */
+static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool train)
+{
+	struct mea_depthwise deep = {d->n, d->ih, d->iw, d->ic, d->bf16};
+
+	if (!is_depthwise(d) || !mea_depthwise_fast(&deep))
+		return 0;
+	s->packed = malloc(mea_depthwise_packed(&deep) * sizeof(float));
+	s->room = train ? malloc(mea_depthwise_room(&deep) * sizeof(float)) : NULL;
+	if (!s->packed || (train && !s->room))
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	s->deep = deep;
+	return 1;
+}
+
 /* --- the operation --------------------------------------------------------------------- */
 
 static int conv_build(struct mea_tnet *t, struct top *o)
@@ -98,6 +131,7 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		.bias = tnet_param(t, o->node, 2),
 		.bf16 = t->o.bf16,
 	};
+	int rc;
 
 	if (!s)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -111,6 +145,9 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		d.pad[i] = (int)a->pad[i];
 		d.pad[i + 2] = (int)a->pad[i + 2];
 	}
+	rc = depthwise_build(s, &d, o->active);
+	if (rc)
+		return rc < 0 ? rc : 0;
 	choose_join(t, &d, s);
 	if (s->join) {
 		s->src = aligned_alloc(64, (wide_bytes(s, x) + 63) / 64 * 64);
@@ -123,7 +160,13 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 
 static int conv_refresh(struct mea_tnet *t, struct top *o)
 {
-	return mea_conv_set_weights(((struct conv *)o->state)->c, tnet_param(t, o->node, 1)->data);
+	const float *w = tnet_param(t, o->node, 1)->data;
+	struct conv *s = o->state;
+
+	if (!s->packed)
+		return mea_conv_set_weights(s->c, w);
+	mea_depthwise_pack(&s->deep, w, s->packed);
+	return 0;
 }
 
 static int conv_forward(struct mea_tnet *t, struct top *o)
@@ -133,6 +176,10 @@ static int conv_forward(struct mea_tnet *t, struct top *o)
 	struct conv *s = o->state;
 	int rc;
 
+	if (s->packed) {
+		mea_depthwise_forward(&s->deep, s->packed, x->ptr, y->ptr);
+		return 0;
+	}
 	if (s->join)
 		wide_copy(s, x, x->ptr, s->src, false);
 	rc = mea_conv_forward(s->c, s->join ? s->src : x->ptr, bias ? bias->data : NULL,
@@ -150,6 +197,13 @@ static int conv_backward(struct mea_tnet *t, struct top *o)
 	const void *src = x->ptr, *dy = y->gptr[0];
 	int rc;
 
+	if (s->packed) {
+		mea_depthwise_backward(&s->deep, s->packed, src, dy, o->gptr[0],
+				       tnet_param(t, o->node, 1)->grad, s->room);
+		if (o->gptr[0])
+			tnet_grad_done(t, o, 0);
+		return 0;
+	}
 	if (s->join) {
 		wide_copy(s, x, x->ptr, s->src, false);
 		wide_copy(s, y, y->gptr[0], s->dst, false);

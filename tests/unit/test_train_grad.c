@@ -223,6 +223,19 @@ Test(grad, depthwise)
 	check(one_conv(8, 8, 16, 3, 1, 4, false), false, 1e-3);
 }
 
+/* Maps that are not narrow: whole channel blocks, a last one that overlaps, and too few. */
+Test(grad, wide_depthwise)
+{
+	static const int channels[] = {16, 32, 24, 40, 8};
+
+	srand(12);
+	for (int i = 0; i < 5; i++) {
+		check(one_conv(channels[i], 16, channels[i], 3, 1, channels[i], false), false,
+		      1e-3);
+		check(one_conv(channels[i], 19, channels[i], 3, 1, channels[i], false), true, 0.01);
+	}
+}
+
 static struct mea_graph *one_pool(enum mea_op op, int k, int stride, int pad, bool include)
 {
 	struct mea_graph *g = new_graph();
