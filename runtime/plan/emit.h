@@ -85,11 +85,8 @@ struct emit {
 /* Divides the net into units and gives all of them and every tensor their place. */
 int mea_place(struct emit *e);
 
+/* --- units.c --- */
 bool mea_is_output(const struct mea_qnet *net, int t);
-
-/* True when l, reading graph input t, gains from taps packed into K. */
-bool mea_wants_stem(const struct mea_hw *hw, const struct mea_qnet *net,
-		    const struct mea_qlayer *l);
 
 /* --- emit.c --- */
 struct strip {
@@ -125,6 +122,10 @@ int mea_emit_out_block(struct emit *e, const struct mea_qlayer *l, const struct 
 int mea_emit_strip(struct emit *e, const struct mea_qlayer *l, const struct strip *s);
 
 /* --- stem.c --- */
+/* True when l, reading a graph input, gains from taps packed into K. */
+bool mea_wants_stem(const struct mea_hw *hw, const struct mea_qnet *net,
+		    const struct mea_qlayer *l);
+
 /* The most output rows of one command of a layer whose input is a stem image. */
 int mea_stem_rows(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l);
 

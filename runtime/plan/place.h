@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files that decide what lies where: place.c, units.c, strips.c. */
+#ifndef MEA_PLAN_PLACE_H
+#define MEA_PLAN_PLACE_H
+
+#include "plan/emit.h"
+
+/* --- units.c --- */
+/* Divides the net into e->unit, whose insides are marked in e->place. 0 or MEA_ENOMEM. */
+int mea_find_units(struct emit *e);
+
+/* The readers of tensor t, the world outside among them. */
+int mea_users(const struct mea_qnet *net, int t);
+
+/* --- strips.c --- */
+/* Gives u the height of its strips and its buffers, in what e->spad has free: the height with
+ * the least cost, which is set for a fused unit. False, without buffers, if no height fits. */
+bool mea_place_strips(struct emit *e, struct unit *u, long *cost);
+
+/* Gives u's buffers back to e->spad. */
+void mea_free_buffers(struct emit *e, struct unit *u);
+
+/* Words of tensor t, whole. */
+int mea_words_of(const struct emit *e, int t);
+
+#endif
