@@ -105,7 +105,7 @@ mutants: check-programs
 # (Kernel code has the kernel's style.)
 C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
 	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
-LINT_CONFIGS := 4x4 8x8 16x16 16x16w 32x32 8x16
+LINT_CONFIGS := 4x4 8x8 16x16 16x16w 16x16w9 32x32 8x16
 
 .PHONY: lint
 lint: $(B)/onnx/onnx.pb-c.h

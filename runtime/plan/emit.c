@@ -265,7 +265,9 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
 {
 	int per_word = e->hw->lanes / e->hw->cols;
-	struct chunk *c = mea_emit_weights(e, l, ob, 0, 0, false);
+	/* All channels have the same parameters. One load for all leaves the load queue to the
+	 * weights of the layer behind. */
+	struct chunk *c = mea_emit_weights(e, l, 0, 0, 0, false);
 	uint32_t cmd[16] = {0};
 
 	if (!c)

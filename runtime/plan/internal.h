@@ -121,6 +121,10 @@ struct spad {
 int mea_spad_alloc(struct spad *s, int size, const int (*avoid)[2], int n_avoid);
 void mea_spad_free(struct spad *s, int base);
 
+/* How much of the words [a, a + na) and [b, b + nb) lies in one bank, as a share of both: how
+ * often a reader of the one gets into the way of a reader of the other. */
+double mea_same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, int64_t nb);
+
 /* --- weights.c: weights in array order --- */
 
 /* Words (2 x cols bytes) of the tiles of k blocks kb .. kb + n, and of params. */

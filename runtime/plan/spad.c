@@ -65,3 +65,24 @@ void mea_spad_free(struct spad *s, int base)
 			return;
 		}
 }
+
+static int bank_of(const struct mea_hw *hw, int64_t word)
+{
+	return (int)(word * hw->act_banks / hw->act_words);
+}
+
+double mea_same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, int64_t nb)
+{
+	double share = 0;
+	int64_t words = hw->act_words / hw->act_banks;
+
+	for (int k = bank_of(hw, a); k <= bank_of(hw, a + na - 1); k++) {
+		int64_t lo = k * words, hi = lo + words;
+		int64_t ina = (a + na < hi ? a + na : hi) - (a > lo ? a : lo);
+		int64_t inb = (b + nb < hi ? b + nb : hi) - (b > lo ? b : lo);
+
+		if (ina > 0 && inb > 0)
+			share += (double)ina / (double)na * ((double)inb / (double)nb);
+	}
+	return share;
+}

@@ -169,44 +169,122 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 	return ok;
 }
 
-/* Cycles of the array and of the depthwise unit for strips of so many rows, by and large:
- * enough to choose between heights. */
-static long fused_cost(const struct emit *e, const struct unit *u, int rows, bool *yields)
+/* Words of the weight memory that a layer's chunks take. */
+static long weight_words(const struct emit *e, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &e->net->tensors[l->in];
+	int words = mea_weight_words(e->hw, l, mea_div_up(in->c, e->hw->rows), e->place[l->in].stem,
+				     in->c);
+
+	return (long)mea_div_up(e->net->tensors[l->out].c, e->hw->cols) * (words + PARAM_WORDS);
+}
+
+/* Cycles in which the bus is busy with loads: weights, once if the weight memory holds all of the
+ * unit and else for every strip anew, and the operands that are not in the scratchpad. */
+static long load_cycles(const struct emit *e, const struct unit *u, long strips)
+{
+	const struct mea_qlayer *first = &e->net->layers[u->first];
+	const struct mea_qlayer *b = &e->net->layers[u->back];
+	long words = 0, bytes;
+
+	for (int k = u->first; k < u->first + u->n; k++)
+		words += weight_words(e, &e->net->layers[k]);
+	if (words <= e->hw->wgt_words)
+		strips = 1;
+	bytes = strips * words * 2 * e->hw->cols;
+	bytes += (long)e->hw->lanes * half_of(e, first->in, e->net->tensors[first->in].h);
+	if (b->in2 >= 0)
+		bytes += (long)e->hw->lanes * half_of(e, b->in2, e->net->tensors[b->in2].h);
+	return bytes / e->hw->axi_bytes;
+}
+
+/* Cycles of a pass over so many pixels: with too few the next weights are waited for. */
+static long pass_cycles(const struct emit *e, long pixels)
+{
+	return pixels > e->hw->rows / 2 ? pixels : e->hw->rows / 2 + 1;
+}
+
+/* How often an operand of the array, tensor t in b, lies in the bank that the depthwise unit
+ * reads, which then waits. */
+static double in_the_way(const struct emit *e, int t, const struct buffer *b,
+			 const struct buffer *dw)
+{
+	struct buffer x = where(e, t, b);
+
+	return x.half && dw->half
+		       ? mea_same_bank(e->hw, x.base, 2L * x.half, dw->base, 2L * dw->half)
+		       : 0;
+}
+
+/* The work of a strip, in cycles but for results. */
+struct work {
+	long dw, array;
+	long results;	/* of the array: cycles in which the depthwise unit's have to wait */
+	double blocked; /* cycles of the array in which the depthwise unit cannot read */
+	long before;	/* of the array, before it needs the depthwise unit */
+};
+
+static struct work strip_work(const struct emit *e, const struct unit *u)
 {
 	const struct mea_qlayer *d = &e->net->layers[u->depth], *b = &e->net->layers[u->back];
 	const struct mea_qtensor *in = &e->net->tensors[d->in], *out = &e->net->tensors[d->out];
 	long cols = (out->w - 1L) * d->stride_w + 3, taps = 9 / e->hw->dw_taps;
 	long busy = out->w * taps > cols ? out->w * taps : cols;
 	long dw_blocks = mea_div_up(out->c, e->hw->cols);
-	long dw = dw_blocks * (rows * busy + ((rows - 1L) * (d->stride_h - 1) + 2) * cols);
 	long out_blocks = mea_div_up(e->net->tensors[b->out].c, e->hw->cols);
-	long last = (long)rows * out->w * out_blocks;
+	long last = pass_cycles(e, (long)u->rows * out->w) * out_blocks;
 	long back = last * mea_div_up(out->c, e->hw->rows);
-	long strips = mea_div_up(out->h, rows), front = 0, commands = out_blocks, results = last;
-	long array, narrow, tail;
+	struct buffer ring = {u->ring, u->ring_rows * row_words(e, d->in) / 2};
+	struct buffer dw = u->front < 0 ? where(e, d->in, &u->in) : ring;
+	struct work w = {.array = back + 3 * out_blocks, .results = last};
 
+	w.dw = dw_blocks * (u->rows * busy + ((u->rows - 1L) * (d->stride_h - 1) + 2) * cols);
+	w.blocked = (double)back * in_the_way(e, -1, &u->mid, &dw) +
+		    (double)last * in_the_way(e, b->in2, &u->res, &dw);
 	if (u->front >= 0) {
 		const struct mea_qlayer *f = &e->net->layers[u->front];
 		const struct mea_qtensor *x = &e->net->tensors[f->in];
-		long px = (long)rows * d->stride_h * in->w * dw_blocks;
+		long px = pass_cycles(e, (long)u->rows * d->stride_h * in->w) * dw_blocks;
 		int k = e->place[f->in].stem ? f->kh * f->kw * x->c : x->c;
 
-		front = px * mea_div_up(k, e->hw->rows);
-		results += px;
-		commands += dw_blocks;
+		w.before = px * mea_div_up(k, e->hw->rows);
+		w.results += px;
+		w.array += w.before + 3 * dw_blocks;
+		if (!e->place[f->in].stem)
+			w.blocked += (double)w.before * in_the_way(e, f->in, &u->in, &dw);
 	}
-	array = front + back + 3 * commands;
-	narrow = dw * array / (array - results + 1 > 0 ? array - results + 1 : 1);
-	*yields = narrow > array;
-	tail = strips == 1 ? (dw > front ? dw - front : 0) : dw > 2 * front ? dw - 2 * front : 0;
-	return strips * (array > dw ? array : dw) + tail + dw / dw_blocks;
+	return w;
+}
+
+/* Cycles that the depthwise unit needs beside an array that works all the time and keeps it
+ * from working for so many cycles of a strip. */
+static long beside(const struct work *w, double kept)
+{
+	double left = (double)w->array - kept;
+
+	return (long)((double)(w->dw * w->array) / (left > 1 ? left : 1));
+}
+
+/* Cycles of unit u as its buffers lie, by and large: enough to choose between heights. Sets
+ * u->yields. */
+static long fused_cost(const struct emit *e, struct unit *u)
+{
+	const struct mea_qtensor *out = &e->net->tensors[e->net->layers[u->depth].out];
+	struct work w = strip_work(e, u);
+	long strips = mea_div_up(out->h, u->rows), load = load_cycles(e, u, strips);
+	long dw = beside(&w, w.blocked), tail, all;
+
+	u->yields = beside(&w, w.blocked + (double)w.results) > w.array;
+	tail = strips == 1 ? (dw > w.before ? dw - w.before : 0)
+			   : (dw > 2 * w.before ? dw - 2 * w.before : 0);
+	all = strips * (w.array > dw ? w.array : dw) + tail + dw / mea_div_up(out->c, e->hw->cols);
+	return all > load ? all : load;
 }
 
 /* The height with the least cost of those that fit. */
 static bool place_fused(struct emit *e, struct unit *u, long *cost)
 {
 	int out_h = e->net->tensors[e->net->layers[u->depth].out].h, best = 0;
-	bool yields;
 
 	for (int n = 1; n <= out_h; n++) {
 		int rows = mea_div_up(out_h, n);
@@ -214,15 +292,17 @@ static bool place_fused(struct emit *e, struct unit *u, long *cost)
 
 		if ((n > 1 && rows == mea_div_up(out_h, n - 1)) || !fused_buffers(e, u, rows))
 			continue;
+		c = fused_cost(e, u);
 		mea_free_buffers(e, u);
-		c = fused_cost(e, u, rows, &yields);
 		if (best && c >= *cost)
 			continue;
 		*cost = c;
 		best = rows;
-		u->yields = yields;
 	}
-	return best && fused_buffers(e, u, best);
+	if (!best || !fused_buffers(e, u, best))
+		return false;
+	*cost = fused_cost(e, u);
+	return true;
 }
 
 bool mea_place_strips(struct emit *e, struct unit *u, long *cost)

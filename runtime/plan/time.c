@@ -110,28 +110,6 @@ static void time_store(struct timing *t, int i, int64_t ready)
 
 /* --- array and depthwise unit ---------------------------------------------------- */
 
-static int bank_of(const struct mea_hw *hw, int64_t word)
-{
-	return (int)(word * hw->act_banks / hw->act_words);
-}
-
-/* How much of two runs of words lies in one bank, as a share of both. */
-static double same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, int64_t nb)
-{
-	double share = 0;
-	int64_t words = hw->act_words / hw->act_banks;
-
-	for (int k = bank_of(hw, a); k <= bank_of(hw, a + na - 1); k++) {
-		int64_t lo = k * words, hi = lo + words;
-		int64_t ina = (a + na < hi ? a + na : hi) - later(a, lo);
-		int64_t inb = (b + nb < hi ? b + nb : hi) - later(b, lo);
-
-		if (ina > 0 && inb > 0)
-			share += (double)ina / (double)na * ((double)inb / (double)nb);
-	}
-	return share;
-}
-
 static int64_t pixels(const uint32_t *cmd)
 {
 	return (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
@@ -170,8 +148,8 @@ static double left_over(const struct mea_hw *hw, const uint32_t *c, const uint32
 	if (mea_get(c, MEA_F_CONV_FINAL) && !(conv && mea_get(c, MEA_F_CONV_YIELD)))
 		rate = 1 - (double)later(px - SUMS * 9 / hw->dw_taps, 0) / (double)all;
 	if (!mea_get(c, MEA_F_CONV_STEM))
-		rate *= 1 - same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), read_span(hw, c),
-				      mea_get(d, MEA_F_CONV_IN_BASE), map_words(d));
+		rate *= 1 - mea_same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), read_span(hw, c),
+					  mea_get(d, MEA_F_CONV_IN_BASE), map_words(d));
 	return rate;
 }
 
@@ -237,9 +215,9 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 		last = 0;
 	in = mea_get(cmd, MEA_F_CONV_IN_BASE) +
 	     last / (hw->lanes / hw->rows) * mea_get(cmd, MEA_F_CONV_IN_PLANE);
-	return (int64_t)((double)pixels(cmd) * same_bank(hw, in, map_words(cmd),
-							 mea_get(cmd, MEA_F_CONV_RES_BASE),
-							 pixels(cmd)));
+	return (int64_t)((double)pixels(cmd) * mea_same_bank(hw, in, map_words(cmd),
+							     mea_get(cmd, MEA_F_CONV_RES_BASE),
+							     pixels(cmd)));
 }
 
 /* Results of the depthwise unit that go before those of the final pass [from, to). */
