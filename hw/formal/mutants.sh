@@ -42,6 +42,17 @@ tokens: the partners of compute are swapped|tokens-wires|mea_tokens.v|co_there =
 tokens: store takes without asking|tokens-wires|mea_accel.v|.token_there(st_there)|.token_there(3'b111)
 load: takes a token that is not there|load|mea_load.v|(need & ~token_there) == 3'b000;|1'b1;
 depthwise: takes a token that is not there|depthwise|mea_dw.v|(need & ~token_there) == 3'b000;|1'b1;
+depthwise: a column more than there is room for|depthwise|mea_dw.v|{1'b0, level} + {3'd0, s1} < DEPTH|{1'b0, level} < DEPTH
+depthwise: the line buffer keeps the older row|depthwise|mea_dw.v|line_in = {pixel, above1}|line_in = {pixel, above2}
+depthwise: a row ends a column early|depthwise|mea_dw.v|if (l2) begin|if (l1) begin
+depthwise: a row begins where the one before ended|depthwise|mea_dw.v|ix  <= ix_start;|ix  <= ix;
+depthwise: parameters change under a sum|depthwise|mea_dw.v|wgt_ren  = loading && (!pars \|\| !retiring)|wgt_ren  = loading
+depthwise: a command begins before the last pixel|depthwise|mea_dw.v|!walking && !s1 && !loading|!walking \&\& !loading
+multipliers: a sum more than there is room for|depthwise-3|mea_dw_mac.v|level < DEPTH - 4|level < DEPTH - 2
+multipliers: a kernel column works twice|depthwise-1|mea_dw_mac.v|: pending[2] ? 3'b100|: mask[2] ? 3'b100
+rows: one too many|rows-64|mea_rows.v|rows_left == 16'd1|rows_left == 16'd0
+rows: the next is where this one began|rows-64|mea_rows.v|at        <= row_next;|at        <= row_at;
+rows: a burst crosses a page|rows-128|mea_burst.v|to_page < MAX_BURST[12:0]|1'b0
 compute: takes a token that is not there|compute|mea_compute.v|(need & ~token_there) == 3'b000;|1'b1;
 queue: a push while it is full overwrites|fifo-4|mea_fifo.v|if (push && !full) begin|if (push) begin
 queue: a pop while it is empty counts|fifo-8|mea_fifo.v|if (pop && !empty)|if (pop)

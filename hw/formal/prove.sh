@@ -25,6 +25,7 @@ prove() {
 	mkdir -p "$work"
 	case $mode in
 	exact) defines="$defines -DMEA_FORMAL_EXACT" ;;
+	closed) defines="-DMEA_ENV=assert -DMEA_HOLDS=assert" ;;
 	top | wires) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assert" ;;
 	given) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assume -DMEA_HOLDS=assume" ;;
 	esac

@@ -209,8 +209,9 @@ module mea_dw #(
 		.word(act_data), .sub(in_sub), .part(in_cols));
 	wire [COLS*8-1:0] pixel = s1_pad ? {COLS{pad_value}} : in_cols;
 
+	wire [2*COLS*8-1:0] line_in = {pixel, above1};
 	mea_ram #(.WIDTH(2*COLS*8), .DEPTH(LINE)) lines (
-		.clk(clk), .wen(s1), .waddr(s1_px), .wdata({pixel, above1}),
+		.clk(clk), .wen(s1), .waddr(s1_px), .wdata(line_in),
 		.ren(step), .raddr(px), .rdata({above1, above2})
 	);
 
@@ -346,6 +347,38 @@ module mea_dw #(
 		if (!f_past)
 			assume (rst);
 `endif
+	// Where the walk is, counted from the outside: columns and rows of the padded map.
+	reg [12:0] f_col, f_row, f_left, f_top;
+	always @(posedge clk)
+		if (accept) begin
+			f_col  <= 13'd0;
+			f_row  <= 13'd0;
+			f_left <= -{5'd0, head_l};
+			f_top  <= -{5'd0, head_t};
+		end else if (step) begin
+			f_col <= l2 ? 13'd0 : f_col + 13'd1;
+			f_row <= f_row + {12'd0, l2};
+		end
+	// Any one column of the line buffer: the pixels that came there last and before, and
+	// what the RAM, of which this is assumed alone, holds there.
+	(* anyconst *) reg [LW-1:0] f_px;
+	reg [COLS*8-1:0] f_above1, f_above2;
+	reg [2*COLS*8-1:0] f_word;
+	wire f_here = s1 && s1_px == f_px;
+	always @(posedge clk)
+		if (f_here) begin
+			f_above1 <= pixel;
+			f_above2 <= f_above1;
+			f_word   <= line_in;
+		end
+	always @(posedge clk) begin
+		if (!f_past)
+			assume (f_word == {f_above1, f_above2});
+		if (f_here)
+			assume ({above1, above2} == f_word);
+		// Software sees to it that a row fits.
+		assume (!walking || f_col < LINE);
+	end
 	// The requantiser takes only what is shown.
 	always @(posedge clk)
 		`MEA_ENV (!sum_ready || sum_valid || rst);
@@ -369,7 +402,39 @@ module mea_dw #(
 				assert (retiring && last_q == 9'd0);
 			if (last_q != 9'd0)
 				assert (retiring && !active && (last_q & (last_q - 9'd1)) == 9'd0);
+			// The walk goes over the padded map in order, from its corner on.
+			if (walking) begin
+				assert (px == f_col[LW-1:0] && ix == f_left + f_col && iy == f_top + f_row);
+				assert (ix_start == f_left);
+				assert (xph <= sx1 && yph <= sy1);
+				assert (ow1 != 12'hfff && oh1 != 12'hfff);
+			end
+			// A row ends with the last column of its last output, a map with the
+			// last row of its last ones. (The sums are for strides of 1 and 2.)
+			if (walking && xs <= ow1)
+				assert (!l1 && !l2);
+			if (walking && xs > ow1)
+				assert (l1 != l2 && f_col > {12'd0, l2});
+			if (walking && ys <= oh1)
+				assert (!e1 && !e2);
+			if (walking && ys > oh1)
+				assert (e1 != e2);
+			if (walking && sx1 <= 4'd1)
+				assert (f_col == (xs <= ow1 ? ({1'b0, xs} << sx1) - xph
+							    : ({1'b0, ow1} << sx1) + 13'd1 + l2));
+			if (walking && sy1 <= 4'd1)
+				assert (f_row == (ys <= oh1 ? ({1'b0, ys} << sy1) - yph
+							    : ({1'b0, oh1} << sy1) + 13'd1 + e2));
+			// A pixel meets those of the two rows above it, and no word of the line
+			// buffer is read while it is written.
+			if (f_here)
+				assert (above1 == f_above1 && above2 == f_above2);
+			assert (f_word == {f_above1, f_above2});
+			assert (!(step && s1) || px != s1_px);
+			if (walking && s1)
+				assert (px == s1_px + 1'b1 || (px == 0 && s1_px != 0));
 			cover (walking && r2 && level == DEPTH);
+			cover (f_here && s1_push && s1_px != 0);
 		end
 `endif
 endmodule
