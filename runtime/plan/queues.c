@@ -42,6 +42,11 @@ int mea_queue_add(struct queues *qs, int queue, uint32_t opcode, int layer)
 	return q->n++;
 }
 
+/* A queue that is far ahead, a layer's stores before the loads of the next, say, gives a token
+ * for some items only: b waits for a later one, which it may, as what there is already cannot
+ * wait for b. */
+#define FAR_AHEAD 32
+
 void mea_queue_sync(struct queues *qs, int qa, int a, int qb, int b)
 {
 	struct queue *from = &qs->q[qa], *to = &qs->q[qb];
@@ -49,6 +54,7 @@ void mea_queue_sync(struct queues *qs, int qa, int a, int qb, int b)
 
 	if (a <= to->synced[qa])
 		return;
+	a += (from->n - 1 - a) / FAR_AHEAD;
 	/* Waiting for a later item of the same queue covers the earlier one. */
 	if (it->takes[qa] >= 0)
 		from->item[it->takes[qa]].gives[qb] = -1;
@@ -62,6 +68,7 @@ struct merge {
 	struct queues *qs;
 	struct mea_plan *p;
 	int next[N_QUEUES];
+	int tokens[N_QUEUES][N_QUEUES], most; /* given and not taken, in program order */
 };
 
 static void put(struct merge *m, int queue)
@@ -75,6 +82,10 @@ static void put(struct merge *m, int queue)
 		wait |= (uint32_t)(it->takes[i] >= 0) << bit;
 		signal |= (uint32_t)(it->gives[i] >= 0) << bit;
 		bit++;
+		m->tokens[i][queue] -= it->takes[i] >= 0;
+		m->tokens[queue][i] += it->gives[i] >= 0;
+		if (m->most < m->tokens[queue][i])
+			m->most = m->tokens[queue][i];
 	}
 	m->qs->order[m->p->n_cmd].queue = queue;
 	m->qs->order[m->p->n_cmd].item = m->next[queue] - 1;
@@ -135,6 +146,9 @@ int mea_queues_merge(struct queues *qs, struct mea_plan *p)
 	upto(&m, Q_DEPTHWISE, qs->q[Q_DEPTHWISE].n);
 	upto(&m, Q_LOAD, qs->q[Q_LOAD].n);
 	upto(&m, Q_STORE, qs->q[Q_STORE].n);
+	/* A queue may hold some that were to take theirs. */
+	if (m.most + (int)MEA_QUEUE_DEPTH + 1 > (int)MEA_TOKEN_MAX)
+		return mea_fail(MEA_EUNSUPPORTED, "planner: %d tokens between two queues", m.most);
 	return 0;
 }
 

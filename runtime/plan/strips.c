@@ -147,6 +147,10 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 	if (rows * e->net->tensors[d->out].w > e->hw->acc_depth ||
 	    (f && !e->place[f->in].stem && fresh * e->net->tensors[d->in].w > e->hw->acc_depth))
 		return false;
+	/* An output in the place of what the depthwise layer reads follows one strip behind the
+	 * reader, whose next strip begins pad_t rows earlier. */
+	if (!f && e->place[d->in].given && rows < out_h && rows < d->pad_t)
+		return false;
 	u->rows = rows;
 	/* The array reads the front's input, mid and the residual; the depthwise unit the
 	 * ring, or what stands for it. */

@@ -461,22 +461,52 @@ static int exit_layers(struct mea_qnet *n, int in, int classes)
 	return square_conv(n, l->out, classes, 1, 1, 1);
 }
 
-struct mea_qnet *random_sized_net(int size)
+static int max_pool(struct mea_qnet *n, int in)
+{
+	struct mea_qlayer *l = new_layer(n, in);
+	const struct mea_qtensor t = n->tensors[in];
+
+	l->op = MEA_Q_MAXPOOL;
+	l->kh = l->kw = 3;
+	l->stride_h = l->stride_w = 2;
+	l->pad_t = l->pad_b = l->pad_l = l->pad_r = 1;
+	l->out = add_tensor(n, t.c, out_dim(t.h, 3, 2, 1, 1), out_dim(t.w, 3, 2, 1, 1));
+	requant_one(l, -t.zero_point, 1);
+	finish_layer(n, l);
+	return l->out;
+}
+
+/* Two 3x3 layers beside what comes in, or beside a 1x1 layer where shapes change. */
+static int basic_block(struct mea_qnet *n, int in, int oc, int stride)
+{
+	int x = square_conv(n, in, oc, 3, stride, 1);
+	int beside = stride == 1 ? in : square_conv(n, in, oc, 1, stride, 1);
+
+	x = square_conv(n, x, oc, 3, 1, 1);
+	random_residual(n, &n->layers[n->n_layers - 1], oc, n->tensors[x].h, n->tensors[x].w,
+			beside);
+	return x;
+}
+
+/* Up to 640 pixels a row the stem of ResNet18 fits the accelerators; its channels are fewer. */
+static int resnet_blocks(struct mea_qnet *n, int x)
+{
+	x = max_pool(n, square_conv(n, x, 32, 7, 2, 1));
+	x = basic_block(n, x, 32, 1);
+	x = basic_block(n, x, 48, 2);
+	return basic_block(n, x, 64, 2);
+}
+
+static int mobilenet_blocks(struct mea_qnet *n, int x)
 {
 	static const struct {
 		int expanded, channels, stride;
 	} block[] = {{0, 16, 1}, {96, 24, 2}, {144, 24, 1}, {144, 32, 2}, {192, 64, 2}};
-	struct mea_qnet *n = random_alloc(sizeof(*n));
-	int x, in;
 
-	all = false;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
-	n->layers = random_alloc(sizeof(*n->layers) * 24);
-	x = add_tensor(n, 3, size, size);
-	n->inputs[n->n_inputs++] = x;
 	x = square_conv(n, x, 32, 3, 2, 1);
 	for (int i = 0; i < 5; i++) {
-		in = x;
+		int in = x;
+
 		if (block[i].expanded)
 			x = square_conv(n, x, block[i].expanded, 1, 1, 1);
 		x = square_conv(n, x, n->tensors[x].c, 3, block[i].stride, n->tensors[x].c);
@@ -484,6 +514,20 @@ struct mea_qnet *random_sized_net(int size)
 			      block[i].stride == 1 && n->tensors[in].c == block[i].channels ? in
 											    : -1);
 	}
+	return x;
+}
+
+struct mea_qnet *random_sized_net(int size, bool resnet)
+{
+	struct mea_qnet *n = random_alloc(sizeof(*n));
+	int x;
+
+	all = false;
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
+	n->layers = random_alloc(sizeof(*n->layers) * 24);
+	x = add_tensor(n, 3, size, size);
+	n->inputs[n->n_inputs++] = x;
+	x = resnet ? resnet_blocks(n, x) : mobilenet_blocks(n, x);
 	n->outputs[n->n_outputs++] = exit_layers(n, x, 10);
 	n->outputs[n->n_outputs++] = x;
 	return n;

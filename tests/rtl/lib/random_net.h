@@ -24,8 +24,9 @@ struct mea_qnet *random_net(bool all_ops);
 /* Maps of up to 126 columns and 40 rows: inverted residuals, stems, and other layers. */
 struct mea_qnet *random_large_net(void);
 
-/* The first blocks of MobileNetV2 on an image of size x size, and an exit. */
-struct mea_qnet *random_sized_net(int size);
+/* The first blocks of MobileNetV2, or of a narrow ResNet18, on an image of size x size, and an
+ * exit. */
+struct mea_qnet *random_sized_net(int size, bool resnet);
 
 /* Every tensor of n, random inputs and all that follows from them by the reference. */
 int8_t **random_values(const struct mea_qnet *n);
