@@ -60,7 +60,7 @@ RANDOM_LARGE ?= 60
 RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)" \
 	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large")
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
-	"$(B)/tests/rtl/random_layers 16x16 60 1 sizes" \
+	$(foreach c,16x16 32x32 8x16,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes") \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 .PHONY: check check-programs
@@ -88,7 +88,8 @@ check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
 
 # Large maps and depthwise layers, a thousand layers on every configuration.
-LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layers $(c) 1000 1 large")
+LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layers $(c) 1000 1 large") \
+	$(foreach c,4x4 8x8,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes")
 .PHONY: check-large check-imagenet
 check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
