@@ -18,8 +18,8 @@ lint="clang-format cppcheck"
 cloud="haproxy nginx-light"
 # Training over several processes or machines (mpirun).
 mpi="pkg-config libopenmpi-dev openmpi-bin"
-# What training is compared with.
-torch="python3-torch"
+# What training is compared with, and models/import-torchvision.py.
+torch="python3-torch python3-torchvision python3-onnx"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"

@@ -28,15 +28,17 @@ $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS)
 
-CHECK_EXTRA += $(B)/tests/train/torch_step
-CHECK_SCRIPTS += $(B)/tests/train/torch_step
+# Checkpoints of torchvision, where its Debian package is installed.
+TORCH_TESTS := $(B)/tests/train/torch_step $(B)/tests/train/torchvision
+CHECK_EXTRA += $(TORCH_TESTS)
+CHECK_SCRIPTS += $(TORCH_TESTS)
 
 .PHONY: check-torch
-check-torch: $(B)/tests/train/torch_step
-	@tests/run.sh $<
+check-torch: $(TORCH_TESTS)
+	@tests/run.sh $^
 
 # Several processes, where mpirun is; MEA finds the plugin beside itself.
-$(B)/tests/train/distance: $(B)/tests/train/distance.o $(B)/libmea.a
+$(B)/tests/train/distance $(B)/tests/train/torchvision: %: %.o $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
