@@ -13,7 +13,7 @@ mea=${MEA:-build/mea} threads=${THREADS:-1}
 case $model in
 a) net=resnet32-a main_epochs=60 join=sum name="ResNet32 model A" ;;
 b) net=resnet32-b main_epochs=80 join=concat name="ResNet32 model B" ;;
-mobilenetv2) net=mobilenetv2-b main_epochs=18 join=concat name="MobileNetV2 model B" ;;
+mobilenetv2) net=mobilenetv2-b main_epochs=20 join=concat name="MobileNetV2 model B" ;;
 *) echo "train-cifar100.sh: model '$model' is not a, b or mobilenetv2" >&2; exit 2 ;;
 esac
 out=$work/$net
@@ -28,7 +28,7 @@ mkdir -p "$work"
 if [ "$model" = mobilenetv2 ]; then
 	# Small batches: maps of 32 x 32 with six times the channels stay in the cache.
 	train main --net $net --out "$out" --epochs $main_epochs --batch 64 --rate 0.1
-	train edge --net $net --out "$out" --epochs 14 --batch 64 --rate 0.05 --join $join
+	train edge --net $net --out "$out" --epochs 16 --batch 64 --rate 0.05 --join $join
 else
 	# The same recipe for both models: the second finds it done.
 	train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
