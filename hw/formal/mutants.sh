@@ -41,6 +41,7 @@ tokens: no limit at zero|tokens|mea_tokens.v|some[g] = count != 8'd0;|some[g] = 
 tokens: the partners of compute are swapped|tokens-wires|mea_tokens.v|co_there = {some[10], some[7], some[0]};|co_there = {some[10], some[0], some[7]};
 tokens: store takes without asking|tokens-wires|mea_accel.v|.token_there(st_there)|.token_there(3'b111)
 load: takes a token that is not there|load|mea_load.v|(need & ~token_there) == 3'b000;|1'b1;
+load: begins while rows of the one before are left|load|mea_load.v|head_valid && !busy && !jobs_full|head_valid && !jobs_full
 depthwise: takes a token that is not there|depthwise|mea_dw.v|(need & ~token_there) == 3'b000;|1'b1;
 depthwise: a column more than there is room for|depthwise|mea_dw.v|{1'b0, level} + {3'd0, s1} < DEPTH|{1'b0, level} < DEPTH
 depthwise: the line buffer keeps the older row|depthwise|mea_dw.v|line_in = {pixel, above1}|line_in = {pixel, above2}
