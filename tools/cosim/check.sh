@@ -7,7 +7,7 @@
 # KERNEL: fast, debug, or platform, which is debug with a device of the platform bus and runs
 # only what needs no more of the device. A word may be a program with arguments. In each
 # kernel the scripts share a guest with a 16x16 array, which runs networks; the programs share
-# one with 8x8s; but for those with "unplug" in their name: each of these has a guest of its
+# two with 8x8s; but for those with "unplug" in their name: each of these has a guest of its
 # own, because it takes the device away. Every guest is one test more: that it came up and
 # down, and that its kernel and the device had nothing to complain of.
 #
@@ -113,16 +113,17 @@ start()
 scripts=() programs=() core=() alone=()
 for program in "$@"; do
 	case ${program%% *} in
-	*unplug*) alone+=("$program"); continue ;;
-	*.sh) scripts+=("$program"); continue ;;
+	*unplug*) alone+=("$program") ;;
+	*.sh) scripts+=("$program") ;;
 	*/test_uapi | */test_bo | */test_sync | */test_faults) core+=("$program") ;;
+	*) programs+=("$program") ;;
 	esac
-	programs+=("$program")
 done
 # The longest first.
 for kernel in "${kernels[@]}"; do
-	if [ "$kernel" = platform ]; then these=("${core[@]}"); else these=("${programs[@]}"); fi
-	[ ${#these[@]} -eq 0 ] || start "$kernel" programs "-c 8x8s" "${these[@]}"
+	[ ${#core[@]} -eq 0 ] || start "$kernel" core "-c 8x8s" "${core[@]}"
+	[ "$kernel" = platform ] || [ ${#programs[@]} -eq 0 ] ||
+		start "$kernel" programs "-c 8x8s" "${programs[@]}"
 done
 for kernel in "${kernels[@]/platform/}"; do
 	[ -n "$kernel" ] || continue
