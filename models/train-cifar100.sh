@@ -33,7 +33,8 @@ else
 	# The same recipe for both models: the second finds it done.
 	train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
 	train main --net $net --out "$out" --epochs $main_epochs --rate 0.2 \
-		--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4 --views 16
+		--teacher "$work/cloud/cloud.onnx" --share 0.7 --temperature 4 --views 16 \
+		--answers "$work/cloud/cloud.answers"
 	train edge --net $net --out "$out" --epochs 40 --rate 0.1 --join $join
 	"$mea" bundle "$out" --cloud "$work/cloud/cloud.onnx"
 fi

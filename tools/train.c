@@ -32,6 +32,7 @@ enum {
 	OPT_CUTOUT,
 	OPT_MIXUP,
 	OPT_VIEWS,
+	OPT_ANSWERS,
 	OPT_SEED,
 	OPT_TYPE,
 	OPT_THREADS,
@@ -76,6 +77,11 @@ static const struct argp_option options[] = {
 	{"teacher", OPT_TEACHER, "FILE", 0, "learn from this network's answers as well", 3},
 	{"share", OPT_SHARE, "A", 0, "the teacher's share in the loss (0.7)", 3},
 	{"temperature", OPT_TEMPERATURE, "T", 0, "that softens both answers (4)", 3},
+	{"answers", OPT_ANSWERS, "FILE", 0,
+	 "keep the teacher's answers in FILE (made if missing): a training that is resumed, or "
+	 "another one with the same teacher, images, seed and crops, does not ask again; with "
+	 "--views",
+	 3},
 	{"pad", OPT_PAD, "N", 0, "images move by up to N pixels (4)", 4},
 	{"no-mirror", OPT_NO_MIRROR, NULL, 0, "no mirrored images; letters need that", 4},
 	{"cutout", OPT_CUTOUT, "N", 0, "cover a square of N pixels (0)", 4},
@@ -180,6 +186,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_TEACHER:
 		t->teacher = arg;
 		return 0;
+	case OPT_ANSWERS:
+		t->answers = arg;
+		return 0;
 	case OPT_KEEP:
 		t->keep = arg;
 		return 0;
@@ -230,6 +239,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "init takes no images: leave out --data");
 		if (t->recipe.views && t->recipe.augment.mixup > 0)
 			argp_error(state, "--views does not go with --mixup");
+		if (t->answers && !(t->recipe.views && t->teacher))
+			argp_error(state, "--answers needs --teacher and --views");
 		if (t->keep && t->stage != STAGE_EDGE)
 			argp_error(state, "--keep is for the edge");
 		if (t->quantize && t->stage == STAGE_CLOUD)

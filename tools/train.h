@@ -13,6 +13,7 @@ enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT, STAGE_INIT 
 struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
+	const char *answers; /* file of the teacher's; NULL: none */
 	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
 	int hard;	   /* hard classes; 0: half */

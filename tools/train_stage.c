@@ -263,6 +263,8 @@ static int train_whole(struct train *t)
 	}
 	if (!rc && t->teacher)
 		rc = mea_sha256_file(t->teacher, t->basis);
+	f.answers = t->answers;
+	f.asked = t->basis;
 	/* What all ranks fail of, one tells. */
 	rc = mea_team_agree(t->team, rc);
 	if (!rc)

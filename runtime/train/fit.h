@@ -68,6 +68,9 @@ struct mea_fit {
 	struct mea_team *team;	/* NULL: alone; rank 0 writes the checkpoint and reports */
 	const int *map;		/* class -> target of net; NULL: itself; joint: -1 for none */
 	int outputs;		/* logits of net */
+	/* A file of the teacher's answers (views.h), used and added to, and the teacher's name in
+	 * it; NULL: they stay in memory. Needs views; not in a team. */
+	const char *answers, *asked;
 	const char *checkpoint; /* NULL: none is written */
 	double checkpoint_seconds;
 	bool resume;		     /* go on from the checkpoint when there is one */

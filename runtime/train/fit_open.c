@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a training starts with: networks, batches, averages, and the weights of a checkpoint or of
  * rank 0. */
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,41 @@ struct mea_checkpoint mea_fit_snapshot(struct run *r)
 				       .at = r->at};
 }
 
+static void hash_images(const struct mea_pick *p, char hex[2 * SHA256_DIGEST_SIZE + 1])
+{
+	size_t bytes = (size_t)p->set->width * (size_t)p->set->height * 3;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct sha256_ctx sha;
+
+	sha256_init(&sha);
+	for (size_t i = 0; i < p->n; i++)
+		sha256_update(&sha, bytes, p->set->rgb + p->index[i] * bytes);
+	sha256_digest(&sha, sizeof(digest), digest);
+	for (size_t i = 0; i < sizeof(digest); i++)
+		sprintf(hex + 2 * i, "%02x", digest[i]);
+}
+
+/* All that the answers in a file depend on. */
+static int open_answers(struct run *r)
+{
+	const struct mea_recipe *c = r->f->recipe;
+	const struct mea_augment *a = &c->augment;
+	char images[2 * SHA256_DIGEST_SIZE + 1], asked[1024];
+
+	if (r->f->team)
+		return mea_fail(MEA_EUNSUPPORTED,
+				"%s: a teacher's answers are kept in a file by "
+				"one process, not by a team",
+				r->f->answers);
+	hash_images(r->f->kept, images);
+	snprintf(asked, sizeof(asked),
+		 "teacher %s, images %s, seed %llu, pad %d, mirror %d, cutout %d, %s", r->f->asked,
+		 images, (unsigned long long)c->seed, a->pad, a->mirror, a->cutout,
+		 c->bf16 ? "bfloat16" : "float32");
+	return mea_views_open(r->f->answers, asked, c->views, r->f->kept->n, r->f->outputs,
+			      &r->views);
+}
+
 static int keep_answers(struct run *r)
 {
 	const struct mea_recipe *c = r->f->recipe;
@@ -115,7 +151,8 @@ static int keep_answers(struct run *r)
 	if (!r->f->teacher || !c->views)
 		return 0;
 	r->answers = malloc((size_t)c->batch * (size_t)r->f->outputs * sizeof(*r->answers));
-	rc = mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
+	rc = r->f->answers ? open_answers(r)
+			   : mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
 	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
 }
 

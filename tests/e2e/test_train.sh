@@ -203,6 +203,9 @@ ok "edge with another seed" fails 1 "must hold out the same images" train edge -
 ok "edge of another net" fails 1 "its features are not those of" train edge --net resnet8-b $S --out "$T/one"
 ok "too many hard classes" fails 1 "--hard: 40 of 36 classes" train edge --net resnet8-a $S --out "$T/one" --hard 40
 ok "no such teacher" fails 1 "$T/none.onnx" train main --net resnet8-a $S --out "$T/x" --teacher "$T/none.onnx"
+ok "answers need views" fails 2 "--answers needs --teacher and --views" train main --net resnet8-a $S --out "$T/x" --teacher "$T/b/cloud.onnx" --answers "$T/answers"
+ok "answers are kept" run 0 train main --net resnet8-a $S --epochs 1 --out "$T/x" --teacher "$T/b/cloud.onnx" --views 1 --answers "$T/answers"
+ok "answers of another teacher" fails 1 "holds answers of another teacher" train main --net resnet8-a $S --epochs 1 --out "$T/y" --teacher "$T/pupil/main.onnx" --views 1 --answers "$T/answers"
 ok "a teacher of other classes" fails 1 "outputs for 36 classes" train main --net resnet8-a $S --out "$T/x" --teacher "$T/b/extension.onnx"
 ok "a checkpoint of another recipe" fails 1 "is of another training" $M --out "$T/one" --resume --rate 0.01
 

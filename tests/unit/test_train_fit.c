@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 
 #include "train/export.h"
-#include "train/views.h"
 
 Test(fit, learns)
 {
@@ -21,8 +20,8 @@ Test(fit, learns)
 }
 
 /* Stopped after every step in turn and taken up by fresh weights: the same bits. With views, a
- * teacher's answers are kept, and those of the time before the stop are not: it is asked again. */
-static void resume_everywhere(bool bf16, int views, float average)
+ * teacher's answers are kept: in memory, then it is asked again after a stop, or in a file. */
+static void resume_everywhere(bool bf16, int views, const char *answers, float average)
 {
 	struct rig r;
 	float *want;
@@ -33,6 +32,8 @@ static void resume_everywhere(bool bf16, int views, float average)
 		r.recipe.views = views;
 		r.recipe.augment.mixup = 0;
 		fresh_teacher(&r);
+		r.fit.answers = answers;
+		r.fit.asked = "a teacher";
 	}
 	r.recipe.average = average;
 	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
@@ -63,22 +64,31 @@ static void resume_everywhere(bool bf16, int views, float average)
 
 Test(fit, resumes_bit_for_bit)
 {
-	resume_everywhere(false, 0, 0);
+	resume_everywhere(false, 0, NULL, 0);
 }
 
 Test(fit, resumes_bit_for_bit_with_averages)
 {
-	resume_everywhere(false, 0, 0.9f);
+	resume_everywhere(false, 0, NULL, 0.9f);
 }
 
 Test(fit, resumes_bit_for_bit_bf16)
 {
-	resume_everywhere(true, 0, 0);
+	resume_everywhere(true, 0, NULL, 0);
 }
 
 Test(fit, resumes_bit_for_bit_with_a_teacher_in_two_views)
 {
-	resume_everywhere(true, 2, 0);
+	resume_everywhere(true, 2, NULL, 0);
+}
+
+Test(fit, resumes_bit_for_bit_with_answers_in_a_file)
+{
+	char answers[64];
+
+	snprintf(answers, sizeof(answers), "/tmp/mea-test-%d.answers", (int)getpid());
+	resume_everywhere(true, 2, answers, 0);
+	unlink(answers);
 }
 
 Test(fit, mixup_has_no_views)
@@ -90,26 +100,6 @@ Test(fit, mixup_has_no_views)
 	cr_assert_eq(run(&r), MEA_EINVAL);
 	cr_assert_str_eq(mea_errmsg(), "mixup has no limited number of views");
 	close_rig(&r);
-}
-
-/* Answers come back for the view and image that they were given for, and only for these. */
-Test(fit, views_keep_what_a_teacher_said)
-{
-	const float said[] = {1, 2, 3, 4};
-	const uint32_t two[] = {4, 1}, other[] = {1, 0};
-	float heard[4] = {0};
-	struct mea_views *v;
-
-	cr_assert_eq(mea_views_new(3, 5, 2, &v), 0);
-	cr_assert_not(mea_views_get(v, 2, two, 2, heard));
-	mea_views_put(v, 2, two, 2, said);
-	cr_assert(mea_views_get(v, 2, two, 2, heard));
-	cr_assert_arr_eq(heard, said, sizeof(said));
-	cr_assert_not(mea_views_get(v, 1, two, 2, heard), "another view");
-	cr_assert_not(mea_views_get(v, 2, other, 2, heard), "image 0 was never answered");
-	cr_assert(mea_views_get(v, 2, two + 1, 1, heard));
-	cr_assert_eq(heard[0], 3);
-	mea_views_free(v);
 }
 
 /* What comes out is the average over the steps, followed here beside a run of single steps. */
