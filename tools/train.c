@@ -241,6 +241,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--views does not go with --mixup");
 		if (t->answers && !(t->recipe.views && t->teacher))
 			argp_error(state, "--answers needs --teacher and --views");
+		if (t->teacher && (t->keep || t->stage == STAGE_JOINT))
+			argp_error(state, "--teacher: is for main, edge and cloud from the start");
 		if (t->keep && t->stage != STAGE_EDGE)
 			argp_error(state, "--keep is for the edge");
 		if (t->quantize && t->stage == STAGE_CLOUD)

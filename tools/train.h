@@ -14,7 +14,7 @@ struct train {
 	enum train_stage stage;
 	const char *net, *data, *out, *teacher;
 	const char *answers; /* file of the teacher's; NULL: none */
-	const char *keep; /* data that the bundle was trained on: the edge goes on learning */
+	const char *keep;    /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
 	int hard;	   /* hard classes; 0: half */
 	int size, classes; /* init: side of the images, outputs of main */
@@ -31,7 +31,9 @@ struct train {
 	struct mea_pick kept, held;
 	char what[256];	  /* names the training in checkpoints */
 	char *checkpoint; /* its file */
-	char basis[80];	  /* what else the result follows from: SHA-256 of main or the teacher */
+	/* What else the result follows from: SHA-256 of main or the extension before, of the
+	 * teacher; "": none. */
+	char basis[80], taught_by[80];
 };
 
 extern volatile sig_atomic_t train_stop;
@@ -41,6 +43,9 @@ int train_stage_run(struct train *t);
 
 /* Runs f with progress and checkpoint as t has them. */
 int train_fit(struct train *t, struct mea_fit *f);
+/* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
+int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
+		  struct mea_tmodel *m, struct mea_fit *f);
 
 int train_edge(struct train *t);
 int train_new(struct train *t);

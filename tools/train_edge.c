@@ -14,7 +14,7 @@
 /* What main says of the held-out images. */
 struct edge {
 	struct mea_bundle *b;
-	struct mea_tmodel main, extension;
+	struct mea_tmodel main, extension, teacher;
 	double *precision;
 	int *hard, *map; /* class dictionary, and class -> extension's output */
 	int n_hard;
@@ -164,14 +164,15 @@ static int fit_extension(struct train *t, struct edge *e)
 		rc = mea_net_extension(t->net, &task, &g);
 	if (!rc)
 		rc = mea_tmodel_new(g, e->b->mean, e->b->std, &e->extension);
+	if (!rc)
+		rc = train_teacher(t, e->b->mean, e->b->std, &e->teacher, &f);
 	return rc ? rc : train_fit(t, &f);
 }
 
 int train_edge(struct train *t)
 {
 	struct edge e = {0};
-	int rc = t->teacher ? mea_fail(MEA_EINVAL, "--teacher: is for main and cloud")
-			    : load_main(t, &e);
+	int rc = load_main(t, &e);
 
 	if (!rc)
 		rc = check_split(t, &e);
@@ -190,6 +191,7 @@ int train_edge(struct train *t)
 		rc = train_quantize(t, (const struct mea_set *const[]){t->set}, 1);
 	mea_tmodel_free(&e.extension);
 	mea_tmodel_free(&e.main);
+	mea_tmodel_free(&e.teacher);
 	mea_bundle_free(e.b);
 	free(e.held_hard.index);
 	free(e.precision);

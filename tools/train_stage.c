@@ -44,16 +44,14 @@ static void report(const struct mea_report *r, void *ctx)
 
 int train_fit(struct train *t, struct mea_fit *f)
 {
-	char what[256];
+	char what[384];
 	int rc;
 
-	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s%s", stage_names[t->stage], t->net,
+	snprintf(what, sizeof(what), "%s %s%s%s%s%s%s%s%s%s", stage_names[t->stage], t->net,
 		 t->concat ? " concat" : "", t->no_adaptive ? " no-adaptive" : "",
-		 t->random ? " random classes" : "",
-		 t->keep      ? " going on"
-		 : t->teacher ? " taught"
-			      : "",
-		 *t->basis ? " by " : "", t->basis);
+		 t->random ? " random classes" : "", t->keep ? " going on" : "",
+		 *t->basis ? " by " : "", t->basis, *t->taught_by ? " taught by " : "",
+		 t->taught_by);
 	if (!t->checkpoint &&
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -248,6 +246,19 @@ static int start_net(const struct train *t, struct mea_tmodel *m)
 	return rc ? rc : mea_tmodel_new(g, mean, std, m);
 }
 
+int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
+		  struct mea_tmodel *m, struct mea_fit *f)
+{
+	int rc = t->teacher ? mea_tmodel_read(t->teacher, its_mean, its_std, m) : 0;
+
+	if (rc || !t->teacher)
+		return rc;
+	f->teacher = m;
+	f->answers = t->answers;
+	f->asked = t->taught_by;
+	return mea_sha256_file(t->teacher, t->taught_by);
+}
+
 static int train_whole(struct train *t)
 {
 	struct mea_tmodel m = {0}, teacher = {0};
@@ -257,14 +268,8 @@ static int train_whole(struct train *t)
 
 	if (!rc)
 		rc = start_net(t, &m);
-	if (!rc && t->teacher) {
-		rc = mea_tmodel_read(t->teacher, mean, std, &teacher);
-		f.teacher = &teacher;
-	}
-	if (!rc && t->teacher)
-		rc = mea_sha256_file(t->teacher, t->basis);
-	f.answers = t->answers;
-	f.asked = t->basis;
+	if (!rc)
+		rc = train_teacher(t, mean, std, &teacher, &f);
 	/* What all ranks fail of, one tells. */
 	rc = mea_team_agree(t->team, rc);
 	if (!rc)

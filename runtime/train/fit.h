@@ -63,11 +63,11 @@ struct mea_fit {
 	struct mea_tmodel *net;	  /* image (, features) -> logits; trained */
 	struct mea_tmodel *front; /* image -> logits, features; NULL: none */
 	bool joint; /* the front is trained as well, on the classes themselves; else it is fixed */
-	struct mea_tmodel *teacher; /* image -> logits; NULL: none */
+	struct mea_tmodel *teacher; /* image -> logits, with a map of all classes; NULL: none */
 	const struct mea_pick *kept, *held;
-	struct mea_team *team;	/* NULL: alone; rank 0 writes the checkpoint and reports */
-	const int *map;		/* class -> target of net; NULL: itself; joint: -1 for none */
-	int outputs;		/* logits of net */
+	struct mea_team *team; /* NULL: alone; rank 0 writes the checkpoint and reports */
+	const int *map;	       /* class -> target of net; NULL: itself; joint: -1 for none */
+	int outputs;	       /* logits of net */
 	/* A file of the teacher's answers (views.h), used and added to, and the teacher's name in
 	 * it; NULL: they stay in memory. Needs views; not in a team. */
 	const char *answers, *asked;

@@ -93,10 +93,30 @@ static int check_outputs(const struct run *r)
 		return mea_fail(MEA_EINVAL, "%s: has %d outputs for %d classes",
 				r->f->net->graph->source, mea_tnet_output(r->t[NET], 0).c,
 				r->f->outputs);
-	if (r->t[TEACHER] && mea_tnet_output(r->t[TEACHER], 0).c != r->f->outputs)
+	return 0;
+}
+
+/* A teacher knows all classes; a network that learns some of them hears of these only. */
+static int check_teacher(struct run *r)
+{
+	const struct mea_fit *f = r->f;
+	int classes = f->map ? f->kept->set->classes : f->outputs;
+
+	if (!f->teacher)
+		return 0;
+	r->taught = mea_tnet_output(r->t[TEACHER], 0).c;
+	if (r->taught != classes)
 		return mea_fail(MEA_EINVAL, "%s: the teacher has %d outputs for %d classes",
-				r->f->teacher->graph->source, mea_tnet_output(r->t[TEACHER], 0).c,
-				r->f->outputs);
+				f->teacher->graph->source, r->taught, classes);
+	if (!f->map)
+		return 0;
+	r->column = calloc((size_t)f->outputs, sizeof(*r->column));
+	r->chosen = calloc((size_t)r->local * (size_t)f->outputs, sizeof(*r->chosen));
+	if (!r->column || !r->chosen)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	for (int c = 0; c < classes; c++)
+		if (f->map[c] >= 0)
+			r->column[f->map[c]] = (uint32_t)c;
 	return 0;
 }
 
@@ -139,8 +159,7 @@ static int open_answers(struct run *r)
 		 "teacher %s, images %s, seed %llu, pad %d, mirror %d, cutout %d, %s", r->f->asked,
 		 images, (unsigned long long)c->seed, a->pad, a->mirror, a->cutout,
 		 c->bf16 ? "bfloat16" : "float32");
-	return mea_views_open(r->f->answers, asked, c->views, r->f->kept->n, r->f->outputs,
-			      &r->views);
+	return mea_views_open(r->f->answers, asked, c->views, r->f->kept->n, r->taught, &r->views);
 }
 
 static int keep_answers(struct run *r)
@@ -150,9 +169,9 @@ static int keep_answers(struct run *r)
 
 	if (!r->f->teacher || !c->views)
 		return 0;
-	r->answers = malloc((size_t)c->batch * (size_t)r->f->outputs * sizeof(*r->answers));
+	r->answers = malloc((size_t)c->batch * (size_t)r->taught * sizeof(*r->answers));
 	rc = r->f->answers ? open_answers(r)
-			   : mea_views_new(c->views, r->f->kept->n, r->f->outputs, &r->views);
+			   : mea_views_new(c->views, r->f->kept->n, r->taught, &r->views);
 	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
 }
 
@@ -214,6 +233,8 @@ static int set_up(struct run *r)
 		rc = connect(r);
 	if (!rc)
 		rc = check_outputs(r);
+	if (!rc)
+		rc = check_teacher(r);
 	if (!rc)
 		rc = keep_answers(r);
 	if (!rc)
@@ -297,4 +318,6 @@ void mea_fit_close(struct run *r)
 	free(r->order);
 	mea_views_free(r->views);
 	free(r->answers);
+	free(r->column);
+	free(r->chosen);
 }

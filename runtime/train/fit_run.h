@@ -19,8 +19,11 @@ struct run {
 	uint32_t *order;
 	struct mea_views *views; /* the teacher's answers and those to a batch; NULL: not kept */
 	float *answers;
-	int local;     /* images of a step on this rank */
-	int64_t steps; /* of an epoch */
+	int taught;	  /* the teacher's outputs */
+	uint32_t *column; /* each output of net among them; NULL: the same ones */
+	float *chosen;	  /* the answers of these, of this rank's slice */
+	int local;	  /* images of a step on this rank */
+	int64_t steps;	  /* of an epoch */
 	struct mea_progress at;
 	char recipe[1024];
 	double start, saved; /* seconds of the clock */

@@ -33,7 +33,7 @@ static const uint32_t *images(const struct run *r)
  * comes in this view it may be another's. */
 static int keep_answers(struct run *r)
 {
-	size_t k = (size_t)r->f->outputs, n = (size_t)r->batch.whole * k;
+	size_t k = (size_t)r->taught, n = (size_t)r->batch.whole * k;
 	int rc;
 
 	memset(r->answers, 0, n * sizeof(*r->answers));
@@ -45,12 +45,19 @@ static int keep_answers(struct run *r)
 	return rc;
 }
 
-/* What the teacher says of this rank's slice. */
+/* What the teacher says of this rank's slice, of the classes that are learned. */
 static const float *answers(const struct run *r)
 {
-	if (!r->views)
-		return mea_tnet_output_data(r->t[TEACHER], 0);
-	return r->answers + (size_t)r->batch.first * (size_t)r->f->outputs;
+	size_t k = (size_t)r->f->outputs, all = (size_t)r->taught;
+	const float *said = r->views ? r->answers + (size_t)r->batch.first * all
+				     : mea_tnet_output_data(r->t[TEACHER], 0);
+
+	if (!r->column)
+		return said;
+	for (size_t i = 0; i < (size_t)r->local; i++)
+		for (size_t j = 0; j < k; j++)
+			r->chosen[i * k + j] = said[i * all + r->column[j]];
+	return r->chosen;
 }
 
 static int forward(struct run *r)

@@ -41,6 +41,12 @@ ok "another main" run 0 train main --net resnet8-a $S --epochs 1 --out "$T/again
 ok "an edge's checkpoint is of one main" fails 1 "is of another training" $E --resume
 ok "a pupil" run 0 train main --net resnet8-b $S --epochs 1 --out "$T/pupil" --teacher "$T/b/cloud.onnx" --type f32 --smoothing 0.1 --cutout 4 --mixup 0.2
 ok "its edge" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --join concat
+cp -r "$T/pupil" "$T/taught"
+X="train edge --net resnet8-b $S --epochs 1 --out $T/taught --join concat --teacher $T/b/cloud.onnx"
+ok "its edge, taught" run 0 $X --views 1 --answers "$T/edge-answers"
+ok "noted" between "$T/taught/bundle.json" training.edge.teacher_share 0.69 0.71
+ok "is another edge than by itself" fails 1 "is of another training" train edge --net resnet8-b $S --epochs 1 --out "$T/taught" --join concat --resume
+ok "not jointly" fails 2 "--teacher: is for main, edge and cloud" train joint --net resnet8-b $S --out "$T/taught" --teacher "$T/b/cloud.onnx"
 ok "a control" run 0 train edge --net resnet8-b $S --epochs 1 --out "$T/pupil" --no-adaptive
 cp -r "$T/b" "$T/random"
 ok "hard classes at random" run 0 train edge --net resnet8-a $S --epochs 1 --out "$T/random" --hard 10 --choose random

@@ -252,6 +252,46 @@ Test(fit, refuses_what_does_not_fit)
 	close_rig(&r);
 }
 
+/* A network that learns some classes takes from a teacher of all what it says of these: here
+ * nothing else is learned from, and the labels agree. */
+Test(fit, a_teacher_of_more_classes)
+{
+	struct mea_net_task task = {SIDE, SIDE, 2, 0, false, false, 5};
+	static const int map[CLASSES] = {-1, 0, -1, 1};
+	struct mea_graph *g;
+	struct rig r;
+
+	open_rig(&r, false);
+	r.recipe.epochs = 8;
+	r.recipe.augment = (struct mea_augment){0};
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_gt(r.last_accuracy, 0.95);
+	r.teacher = r.net;
+	r.net = (struct mea_tmodel){0};
+	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r.net), 0);
+	unlink(r.path);
+	r.fit.teacher = &r.teacher;
+	r.fit.map = map;
+	r.fit.outputs = 2;
+	r.recipe.batch = 8;
+	r.recipe.share = 1;
+	r.recipe.temperature = 2;
+	r.recipe.views = 2;
+	mea_pick_keep(&r.all, map);
+	cr_assert_eq(run(&r), 0, "%s", mea_errmsg());
+	cr_assert_gt(r.last_accuracy, 0.95, "accuracy %g", r.last_accuracy);
+	/* One of as many classes as are learned does not say which they are. */
+	mea_tmodel_free(&r.teacher);
+	cr_assert_eq(mea_net_main("resnet8-a", &task, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tmodel_new(g, mean, std, &r.teacher), 0);
+	unlink(r.path);
+	cr_assert_eq(run(&r), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "the teacher has 2 outputs for 4 classes"), "%s",
+		  mea_errmsg());
+	close_rig(&r);
+}
+
 /* --- an extension behind main ------------------------------------------------------------ */
 
 /* Both networks go on from a checkpoint. */
