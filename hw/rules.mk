@@ -16,11 +16,17 @@ isa: build/hw/isa/gen
 
 # --- hw/sim: one shared object per configuration ----------------------------
 # name: ROWS COLS AXI_DW and, behind them, other parameters of mea_accel.
-SIM_CONFIGS := 4x4 8x8 16x16 32x32 8x16
-# Not in `make check`: 16x16 with the bus of 128 bits, and with nine multipliers a lane too.
-SIM_MORE := 16x16w 16x16w9
+SIM_CONFIGS := 4x4 8x8 16x16 32x32 8x16 8x8p
+# What hw/fpga/configs names, with the parameters that it has there.
+FPGA_CONFIGS := $(shell awk '/^[a-z]/ && !n[$$1]++ { print $$1 }' hw/fpga/configs)
+$(foreach c,$(FPGA_CONFIGS),$(eval SIM_PARAMS_$(c) := $(shell awk -v c=$(c) \
+	'$$1 == c && !n++ { gsub(/,/, " -G", $$3); print "-G" $$3 }' hw/fpga/configs)))
+# Not in `make check`: these, and 16x16 with the bus of 128 bits, with nine multipliers a lane too.
+SIM_MORE := 16x16w 16x16w9 $(FPGA_CONFIGS)
 SIM_PARAMS_4x4 := -GROWS=4 -GCOLS=4 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GDW_TAPS=1
 SIM_PARAMS_8x8 := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192
+# 8x8p: two products in a multiplier.
+SIM_PARAMS_8x8p := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GPACK=16
 SIM_PARAMS_16x16 := -GROWS=16 -GCOLS=16 -GAXI_DW=64 -GSTEM_WORDS=1024
 SIM_PARAMS_16x16w := -GROWS=16 -GCOLS=16 -GAXI_DW=128 -GSTEM_WORDS=1024
 SIM_PARAMS_16x16w9 := $(SIM_PARAMS_16x16w) -GDW_TAPS=9

@@ -96,7 +96,7 @@ LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layer
 check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
 
-check-imagenet: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
+check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so
 	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)"
 
 # Faults planted in copies of the RTL, about ten minutes.
@@ -108,7 +108,7 @@ mutants: check-programs
 # (Kernel code has the kernel's style.)
 C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
 	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
-LINT_CONFIGS := 4x4 8x8 16x16 16x16w 16x16w9 32x32 8x16
+LINT_CONFIGS := 4x4 8x8 8x8p 16x16 16x16w 16x16w9 32x32 8x16
 
 .PHONY: lint
 lint: $(B)/onnx/onnx.pb-c.h

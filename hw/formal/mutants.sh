@@ -12,14 +12,14 @@ work=${OUT:-build/formal}/mutants
 # what is planted | proof | file | what is there (a fixed string) | what comes instead
 mutants() {
 	cat <<'M'
-guard: the carry of offset plus length is lost|guard-read|mea_guard.v|wire outside = last > {1'b0, size}|wire outside = {2'd0, last[31:0]} > {1'b0, size}
+guard: the carry of offset plus length is lost|guard-read|mea_guard.v|wire outside = last > {1'b0, size|wire outside = {2'd0, last[31:0]} > {1'b0, size
 guard: the carry of base plus length is lost|guard-64bit|mea_guard.v|addr_end > TOP|{2'd0, addr_end[W-3:0]} > TOP
 guard: the direction is not checked|guard-write|mea_guard.v|!slot_right[s];|1'b0;
 guard: the slot's number is not checked|guard-read|mea_guard.v|{28'd0, req_slot} >= SLOTS |1'b0 |
 guard: page borders are not checked|guard-32bit|mea_guard.v|page_end > 15'd4096;|1'b0;
 guard: valid drops before ready|guard-write|mea_guard.v|else if (ax_ready) begin|else begin
 guard: the address moves while it is shown|guard-read|mea_guard.v|if (req_ready) begin|ax_len <= len[7:0]; if (req_ready) begin
-guard: refuses the slot's last beat|guard-exact-8|mea_guard.v|last > {1'b0, size}|last >= {1'b0, size}
+guard: refuses the slot's last beat|guard-exact-8|mea_guard.v|last > {1'b0, size,|last >= {1'b0, size,
 guard: refuses for the wrong cause|guard-exact-16|mea_guard.v|closed ? `MEA_FAULT_SLOT_CLOSED : wrong|closed \&\& !wrong ? `MEA_FAULT_SLOT_CLOSED : wrong
 master: the write guard sees the rights to read|promise-64|mea_accel.v|.slot_right(slot_write)|.slot_right(slot_write \| slot_read)
 master: the read guard sees the other bank's slots|promise-128|mea_regs.v|slot_page  = run|slot_page  = !run
@@ -55,6 +55,7 @@ rows: one too many|rows-64|mea_rows.v|rows_left == 16'd1|rows_left == 16'd0
 rows: the next is where this one began|rows-64|mea_rows.v|at        <= row_next;|at        <= row_at;
 rows: a burst crosses a page|rows-128|mea_burst.v|to_page < MAX_BURST[12:0]|1'b0
 compute: takes a token that is not there|compute|mea_compute.v|(need & ~token_there) == 3'b000;|1'b1;
+pair: the borrow is not given back|pair-16|mea_pair.v|assign carry = product[OFFSET-1];|assign carry = 1'b0;
 queue: a push while it is full overwrites|fifo-4|mea_fifo.v|if (push && !full) begin|if (push) begin
 queue: a pop while it is empty counts|fifo-8|mea_fifo.v|if (pop && !empty)|if (pop)
 queue: full one entry late|fifo-16|mea_fifo.v|full  = level[AW];|full  = level > DEPTH;

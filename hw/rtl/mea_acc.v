@@ -5,9 +5,11 @@
 // needs clearing; the final pass goes out to requantisation. Pooling shares the
 // path: its operand is an activation word and its operation may be a maximum.
 //
-// A word is read one cycle before its operand arrives and written one cycle
-// after the read, so only a pixel that follows at once on the same address would
-// see old content; it takes the sum from the result register instead.
+// A word is read two cycles before its operand arrives, rests in a register for one
+// (the path from a block RAM through the adder would be the design's longest), and
+// is written in the operand's cycle. So a pixel that comes one or two cycles after
+// another of the same address would see old content; it takes the newer sum from the
+// result register on the way.
 `resetall
 `default_nettype none
 
@@ -20,7 +22,7 @@ module mea_acc #(
 ) (
 	input  wire                   clk,
 
-	// one cycle ahead of the operand
+	// two cycles ahead of the operand
 	input  wire                   rd_valid,
 	input  wire [AW-1:0]          rd_addr,
 
@@ -42,40 +44,44 @@ module mea_acc #(
 	input  wire [AW-1:0]          scrub_addr
 );
 	wire [COLS*32-1:0] stored;
-	reg  [COLS*32-1:0] sum;
-	reg                last_valid;
-	reg  [AW-1:0]      last_addr;
+	reg  [COLS*32-1:0] sum, stored_q;
+	reg                early_valid, early, forward;
+	reg  [AW-1:0]      early_addr;
+	always @(posedge clk) begin
+		early_valid <= rd_valid;
+		early_addr  <= rd_addr;
+		// The pixel that is being summed is two, or one, before this one.
+		early   <= valid && addr == rd_addr;
+		forward <= valid && addr == early_addr;
+		if (early_valid)
+			stored_q <= early ? result : stored;
+	end
 
-	wire forward = last_valid && last_addr == addr;
-	wire [COLS*32-1:0] base = forward ? result : stored;
-
-	// One adder does all: the first pass adds to nothing, and a maximum adds nothing
-	// to the larger one (both are int8 there).
+	// Sum and maximum side by side; of the maximum only the low byte is chosen, since
+	// both its operands are int8.
 	integer c;
-	reg signed [31:0] operand, old;
-	reg larger;
+	reg signed [31:0] operand, old, added;
+	reg signed [7:0]  greater;
 	always @* begin
 		sum = {COLS*32{1'b0}};
 		operand = 32'sd0;
 		old = 32'sd0;
-		larger = 1'b0;
+		added = 32'sd0;
+		greater = 8'sd0;
 		for (c = 0; c < COLS; c = c + 1) begin
 			operand = pool ? {{24{pool_act[c*8+7]}}, pool_act[c*8 +: 8]}
 				       : {{(33-PSUM_W){psum[c*PSUM_W+PSUM_W-1]}},
 					  psum[c*PSUM_W +: PSUM_W-1]};
-			old = base[c*32 +: 32];
-			larger = $signed(operand[7:0]) > $signed(old[7:0]);
-			sum[c*32 +: 32] = (first || (max && larger) ? 32'sd0 : old) +
-					  (!first && max && !larger ? 32'sd0 : operand);
+			old = first ? 32'sd0 : forward ? result[c*32 +: 32] : stored_q[c*32 +: 32];
+			added = old + operand;
+			greater = $signed(operand[7:0]) > $signed(old[7:0]) ? operand[7:0] : old[7:0];
+			sum[c*32 +: 32] = max && !first ? {{24{greater[7]}}, greater} : added;
 		end
 	end
 
-	always @(posedge clk) begin
-		last_valid <= valid;
-		last_addr  <= addr;
+	always @(posedge clk)
 		if (valid)
 			result <= sum;
-	end
 
 	mea_ram #(.WIDTH(COLS*32), .DEPTH(DEPTH)) ram (
 		.clk(clk),

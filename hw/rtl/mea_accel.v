@@ -32,6 +32,10 @@ module mea_accel #(
 	// widest padded map it takes, a power of two
 	parameter DW_TAPS = 3,
 	parameter DW_LINE = 512,
+	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
+	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each, and
+	// those of the depthwise unit in LUTs
+	parameter PACK = 0,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (
@@ -111,7 +115,7 @@ module mea_accel #(
 	mea_regs #(
 		.ROWS(ROWS), .COLS(COLS), .BEAT(BEAT), .MAX_BURST(MAX_BURST),
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
-		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 13),
+		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 17),
 		.DW_TAPS(DW_TAPS), .DW_LINE(DW_TAPS == 0 ? 0 : DW_LINE),
 		.CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
 	) regs (
@@ -165,7 +169,8 @@ module mea_accel #(
 	wire f_req, f_ready, f_illegal, f_done, f_rvalid;
 	wire [32:0] f_offset;
 	wire [31:0] f_index, f_recv_index, cmd_index;
-	wire [3:0] push, full, empty;
+	// first: a queue shows its first command; empty: it has none
+	wire [3:0] push, full, first, empty;
 	localparam DW = DW_TAPS != 0 ? 1 : 0;
 	wire [511:0] cmd;
 
@@ -182,20 +187,21 @@ module mea_accel #(
 	wire [255:0] ld_cmd, st_cmd;
 	wire [511:0] co_cmd;
 	wire [31:0] ld_index, co_index, st_index;
-	/* verilator lint_off PINCONNECTEMPTY */
-	mea_fifo #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) load_queue (
+	mea_queue #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) load_queue (
 		.clk(clk), .rst(erst), .push(push[0]), .din({cmd_index, cmd[255:0]}), .pop(ld_pop),
-		.dout({ld_index, ld_cmd}), .empty(empty[0]), .full(full[0]), .level()
+		.valid(first[0]),
+		.dout({ld_index, ld_cmd}), .empty(empty[0]), .full(full[0])
 	);
-	mea_fifo #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) compute_queue (
+	mea_queue #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) compute_queue (
 		.clk(clk), .rst(erst), .push(push[1]), .din({cmd_index, cmd}), .pop(co_pop),
-		.dout({co_index, co_cmd}), .empty(empty[1]), .full(full[1]), .level()
+		.valid(first[1]),
+		.dout({co_index, co_cmd}), .empty(empty[1]), .full(full[1])
 	);
-	mea_fifo #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) store_queue (
+	mea_queue #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) store_queue (
 		.clk(clk), .rst(erst), .push(push[2]), .din({cmd_index, cmd[255:0]}), .pop(st_pop),
-		.dout({st_index, st_cmd}), .empty(empty[2]), .full(full[2]), .level()
+		.valid(first[2]),
+		.dout({st_index, st_cmd}), .empty(empty[2]), .full(full[2])
 	);
-	/* verilator lint_on PINCONNECTEMPTY */
 
 	wire [2:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
 	wire [2:0] dw_give, dw_take, dw_there;
@@ -226,7 +232,7 @@ module mea_accel #(
 		.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .COLS(COLS), .ACT_AW(ACT_AW),
 		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW)
 	) load (
-		.clk(clk), .rst(erst), .head_valid(!empty[0]), .head(ld_cmd), .head_index(ld_index),
+		.clk(clk), .rst(erst), .head_valid(first[0]), .head(ld_cmd), .head_index(ld_index),
 		.head_pop(ld_pop), .token_there(ld_there), .token_take(ld_take),
 		.token_give(ld_give), .give_index(ld_give_index), .illegal(l_illegal),
 		.misaligned(l_misaligned), .idle(load_idle), .req_valid(l_req), .req_slot(l_slot),
@@ -267,9 +273,9 @@ module mea_accel #(
 	mea_compute #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
-		.STEM_BAW(STEM_BAW), .DW(DW)
+		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK)
 	) compute (
-		.clk(clk), .rst(erst), .head_valid(!empty[1]), .head(co_cmd),
+		.clk(clk), .rst(erst), .head_valid(first[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
 		.token_take(co_take), .token_give(co_give), .give_index(co_give_index),
 		.illegal(c_illegal), .idle(compute_idle), .wgt_ren(wgt_ren),
@@ -291,18 +297,17 @@ module mea_accel #(
 		if (DW != 0) begin : g_dw
 			wire [511:0] dw_cmd;
 			wire dw_pop;
-			/* verilator lint_off PINCONNECTEMPTY */
-			mea_fifo #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) depthwise_queue (
+			mea_queue #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) depthwise_queue (
 				.clk(clk), .rst(erst), .push(push[3]), .din({cmd_index, cmd}),
-				.pop(dw_pop), .dout({dw_index, dw_cmd}), .empty(empty[3]),
-				.full(full[3]), .level()
+				.pop(dw_pop), .valid(first[3]), .dout({dw_index, dw_cmd}),
+				.empty(empty[3]), .full(full[3])
 			);
-			/* verilator lint_on PINCONNECTEMPTY */
 			mea_dw #(
 				.COLS(COLS), .LANES(LANES), .TAPS(DW_TAPS), .LINE(DW_LINE),
+				.LUTS(PACK != 0 ? 1 : 0),
 				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW)
 			) depthwise (
-				.clk(clk), .rst(erst), .head_valid(!empty[3]), .head(dw_cmd),
+				.clk(clk), .rst(erst), .head_valid(first[3]), .head(dw_cmd),
 				.head_index(dw_index), .head_pop(dw_pop), .token_there(dw_there),
 				.token_take(dw_take), .token_give(dw_give),
 				.give_index(dw_give_index), .illegal(dw_illegal), .idle(dw_idle),
@@ -319,7 +324,7 @@ module mea_accel #(
 		end else begin : g_no_dw
 			wire unused = &{push[3], dw_there, dw_act_ready, dw_ready, dw_out, dw_data};
 			assign full[3] = 1'b0;
-			assign empty[3] = 1'b1;
+			assign {first[3], empty[3]} = 2'b01;
 			assign {dw_valid, dw_sum, dw_level, dw_par_wen, dw_par_index, dw_mid_zero, dw_mid_lo,
 				dw_mid_hi, dw_ren, dw_addr, dw_wgt_ren, dw_wgt_addr, dw_out_addr,
 				dw_out_sub, dw_illegal, dw_mac, dw_index, dw_give_index, dw_take,
@@ -340,7 +345,7 @@ module mea_accel #(
 	wire [LANES*8-1:0] st_data;
 
 	mea_store #(.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .ACT_AW(ACT_AW)) store (
-		.clk(clk), .rst(rst || clear), .abort(abort), .head_valid(!empty[2] && running),
+		.clk(clk), .rst(rst || clear), .abort(abort), .head_valid(first[2] && running),
 		.head(st_cmd), .head_index(st_index), .head_pop(st_pop), .token_there(st_there),
 		.token_take(st_take), .token_give(st_give), .illegal(s_illegal),
 		.misaligned(s_misaligned), .idle(store_idle), .rec_start(rec_start),
@@ -384,10 +389,17 @@ module mea_accel #(
 	// --- AXI master: reads ----------------------------------------------------------
 	wire track_empty, track_full, track_load, ar_fault, ar_ready;
 	wire [7:0] ar_cause, track_len;
-	wire rd_req = (f_req || l_req) && running && !track_full;
-	wire [3:0] rd_slot = f_req ? 4'd0 : l_slot;
-	wire [32:0] rd_offset = f_req ? f_offset : l_offset;
-	wire [8:0] rd_beats = f_req ? 9'd64 / BEAT[8:0] : l_beats;
+	// Who has asked keeps the guard until it answers.
+	reg  rd_kept, rd_fetch_q;
+	wire rd_fetch = rd_kept ? rd_fetch_q : f_req;
+	wire rd_req = (rd_fetch ? f_req : l_req) && running && !track_full;
+	wire [3:0] rd_slot = rd_fetch ? 4'd0 : l_slot;
+	wire [32:0] rd_offset = rd_fetch ? f_offset : l_offset;
+	wire [8:0] rd_beats = rd_fetch ? 9'd64 / BEAT[8:0] : l_beats;
+	always @(posedge clk) begin
+		rd_kept    <= rd_req && !ar_ready && !ar_fault && !rst;
+		rd_fetch_q <= rd_fetch;
+	end
 
 	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(0)) read_guard (
 		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
@@ -396,8 +408,8 @@ module mea_accel #(
 		.req_fault(ar_fault), .req_cause(ar_cause), .ax_valid(m_axi_arvalid),
 		.ax_addr(m_axi_araddr), .ax_len(m_axi_arlen), .ax_ready(m_axi_arready)
 	);
-	assign f_ready = ar_ready && f_req;
-	assign l_ready = ar_ready && !f_req;
+	assign f_ready = ar_ready && rd_fetch;
+	assign l_ready = ar_ready && !rd_fetch;
 	assign m_axi_arsize  = BEAT_SIZE;
 	assign m_axi_arburst = 2'b01;
 
@@ -406,7 +418,7 @@ module mea_accel #(
 	wire [8:0] rd_len = rd_beats - 9'd1;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(9), .DEPTH(16)) track (
-		.clk(clk), .rst(rst), .push(ar_ready), .din({!f_req, rd_len[7:0]}), .pop(r_pop),
+		.clk(clk), .rst(rst), .push(ar_ready), .din({!rd_fetch, rd_len[7:0]}), .pop(r_pop),
 		.dout({track_load, track_len}), .empty(track_empty), .full(track_full), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
@@ -440,8 +452,9 @@ module mea_accel #(
 
 	// --- faults ---------------------------------------------------------------------
 	mea_fault faults (
-		.ar_fault(ar_fault), .ar_cause(ar_cause), .ar_load(!f_req), .ar_slot(rd_slot),
-		.ar_offset(rd_offset[31:0]), .ar_index(f_req ? f_index : l_index),
+		.clk(clk),
+		.ar_fault(ar_fault), .ar_cause(ar_cause), .ar_load(!rd_fetch), .ar_slot(rd_slot),
+		.ar_offset(rd_offset[31:0]), .ar_index(rd_fetch ? f_index : l_index),
 		.aw_fault(aw_fault), .aw_cause(aw_cause), .aw_slot(s_slot),
 		.aw_offset(s_offset[31:0]), .aw_index(s_index),
 		.r_error(r_beat && m_axi_rresp[1]), .r_load(track_load),

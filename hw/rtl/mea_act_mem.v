@@ -5,6 +5,10 @@
 // Reads: input and residual never wait (the streamer keeps them out of one
 // bank), the depthwise unit takes what is left, then the store engine. Writes: results never wait, the
 // load engine does.
+//
+// Input and residual come two cycles after their address: behind the choice of the
+// bank stands a register, since what comes out of a block RAM comes late in a cycle.
+// The other two readers have short ways to go and get theirs after one cycle.
 `resetall
 `default_nettype none
 
@@ -24,11 +28,11 @@ module mea_act_mem #(
 
 	input  wire               in_ren,
 	input  wire [AW-1:0]      in_addr,
-	output wire [LANES*8-1:0] in_data,
+	output reg  [LANES*8-1:0] in_data,
 
 	input  wire               res_ren,
 	input  wire [AW-1:0]      res_addr,
-	output wire [LANES*8-1:0] res_data,
+	output reg  [LANES*8-1:0] res_data,
 
 	input  wire               dw_ren,
 	input  wire [AW-1:0]      dw_addr,
@@ -69,7 +73,15 @@ module mea_act_mem #(
 	assign ld_ready = !(out_wen && out_bank == ld_bank) && !scrub;
 
 	reg [BW-1:0] in_sel, res_sel, dw_sel, st_sel;
+	reg in_read, res_read;
+	wire [BANKS*LANES*8-1:0] all;
 	always @(posedge clk) begin
+		in_read  <= in_ren;
+		res_read <= res_ren;
+		if (in_read)
+			in_data <= all[in_sel*LANES*8 +: LANES*8];
+		if (res_read)
+			res_data <= all[res_sel*LANES*8 +: LANES*8];
 		if (in_ren)
 			in_sel <= in_bank;
 		if (res_ren)
@@ -80,9 +92,6 @@ module mea_act_mem #(
 			st_sel <= st_bank;
 	end
 
-	wire [BANKS*LANES*8-1:0] all;
-	assign in_data  = all[in_sel*LANES*8 +: LANES*8];
-	assign res_data = all[res_sel*LANES*8 +: LANES*8];
 	assign dw_data  = all[dw_sel*LANES*8 +: LANES*8];
 	assign st_data  = all[st_sel*LANES*8 +: LANES*8];
 

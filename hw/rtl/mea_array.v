@@ -6,7 +6,8 @@
 // leave together: the output needs no deskew. Each cell holds an active weight
 // and a shadow weight; a swap tag travels down with the first pixel of a tile,
 // one cycle ahead of it, so the weights change between two pixels without a
-// bubble.
+// bubble. A product rests in a register on its way to the sum, which an FPGA's
+// multiplier has inside.
 //
 // Why one always block over packed vectors and not a module per cell: it maps
 // to the same one multiplier per cell and simulates about three times faster.
@@ -20,7 +21,10 @@ module mea_array #(
 	parameter COLS = 16,
 	// bits of a partial sum inside the array; 16 + log2(ROWS) is enough, 32
 	// simulates fastest
-	parameter PSUM_W = 32
+	parameter PSUM_W = 32,
+	// two products in one multiplier: the place of the second, 16 (DSP48E1) or 18
+	// (DSP48E2); 0: a multiplier for each
+	parameter PACK = 0
 ) (
 	input  wire                   clk,
 
@@ -34,10 +38,10 @@ module mea_array #(
 	input  wire                   en,
 	input  wire [ROWS*8-1:0]      act,
 
-	// its sums, ROWS cycles after `en`
+	// its sums, ROWS + 1 cycles after `en`
 	output wire [COLS*PSUM_W-1:0] psum
 );
-	reg [ROWS*COLS*8-1:0] w_shadow, w_active;
+	reg [ROWS*COLS*8-1:0] w_shadow;
 	reg [ROWS*COLS*PSUM_W-1:0] sums;
 	// bit r: a pixel (a swap) is at row r
 	reg [ROWS-1:0] en_q, swap_q;
@@ -49,6 +53,11 @@ module mea_array #(
 		en_q   <= en_at;
 		swap_q <= swap_at;
 	end
+	// Some row multiplies; some row adds.
+	wire multiply = en_at != 0;
+	reg  add;
+	always @(posedge clk)
+		add <= multiply;
 
 	// Row r sees its activation r cycles late.
 	wire [ROWS*8-1:0] act_at;
@@ -69,27 +78,75 @@ module mea_array #(
 		end
 	endgenerate
 
-	integer r, c;
-	always @(posedge clk) begin
-		for (r = 0; r < ROWS; r = r + 1)
-			if (swap_at[r])
-				w_active[r*COLS*8 +: COLS*8] <= w_shadow[r*COLS*8 +: COLS*8];
-		for (r = 0; r < ROWS / 2; r = r + 1)
-			if (sh_wen && sh_pair == r[$clog2(ROWS)-2:0])
-				w_shadow[r*2*COLS*8 +: 2*COLS*8] <= sh_data;
-	end
+	integer s;
+	always @(posedge clk)
+		for (s = 0; s < ROWS / 2; s = s + 1)
+			if (sh_wen && sh_pair == s[$clog2(ROWS)-2:0])
+				w_shadow[s*2*COLS*8 +: 2*COLS*8] <= sh_data;
 
-	wire signed [PSUM_W-1:0] zero = {PSUM_W{1'b0}};
-	always @(posedge clk) begin
-		if (en_at != 0)
-			for (r = 0; r < ROWS; r = r + 1)
-				for (c = 0; c < COLS; c = c + 1)
-					sums[(r*COLS+c)*PSUM_W +: PSUM_W] <=
-						(r == 0 ? zero :
-						 $signed(sums[((r == 0 ? 0 : r-1)*COLS+c)*PSUM_W +: PSUM_W])) +
-						$signed(act_at[r*8 +: 8]) *
-						$signed(w_active[(r*COLS+c)*8 +: 8]);
-	end
+	integer r, c;
+	generate
+		if (PACK == 0) begin : g_plain
+			reg [ROWS*COLS*8-1:0] w_active;
+			reg [ROWS*COLS*16-1:0] products;
+			always @(posedge clk)
+				for (r = 0; r < ROWS; r = r + 1)
+					if (swap_at[r])
+						w_active[r*COLS*8 +: COLS*8] <=
+							w_shadow[r*COLS*8 +: COLS*8];
+			always @(posedge clk)
+				if (multiply)
+					for (r = 0; r < ROWS; r = r + 1)
+						for (c = 0; c < COLS; c = c + 1)
+							products[(r*COLS+c)*16 +: 16] <=
+								$signed(act_at[r*8 +: 8]) *
+								$signed(w_active[(r*COLS+c)*8 +: 8]);
+			always @(posedge clk)
+				if (add)
+					for (r = 0; r < ROWS; r = r + 1)
+						for (c = 0; c < COLS; c = c + 1)
+							sums[(r*COLS+c)*PSUM_W +: PSUM_W] <=
+								(r == 0 ? {PSUM_W{1'b0}} : sums[
+								 ((r == 0 ? 0 : r-1)*COLS+c)*PSUM_W +: PSUM_W]) +
+								{{(PSUM_W-16){products[(r*COLS+c)*16+15]}},
+								 products[(r*COLS+c)*16 +: 16]};
+		end else begin : g_packed
+			for (g = 0; g < ROWS * COLS / 2; g = g + 1) begin : g_pair
+				localparam R = 2 * g / COLS;
+				localparam AT = 2 * g * PSUM_W;
+				reg  [16:0] weights;
+				wire [16:0] factor;
+				wire signed [15:0] low, high;
+				wire carry;
+				reg  [32:0] products;
+
+				mea_pair #(.OFFSET(PACK)) pair (
+					.w_low(w_shadow[2*g*8 +: 8]), .w_high(w_shadow[2*g*8+8 +: 8]),
+					.factor(factor), .weights(weights),
+					.act(act_at[R*8 +: 8]), .low(low), .high(high), .carry(carry)
+				);
+				// The sums of the row above; the carry goes in one place below.
+				wire [2*PSUM_W-1:0] above;
+				if (R == 0) begin : g_top
+					assign above = {2*PSUM_W{1'b0}};
+				end else begin : g_below
+					assign above = sums[AT-COLS*PSUM_W +: 2*PSUM_W];
+				end
+				wire [PSUM_W:0] upper = {above[PSUM_W +: PSUM_W], 1'b1} +
+						{{(PSUM_W-16){products[32]}}, products[32:16]};
+				always @(posedge clk) begin
+					if (swap_at[R])
+						weights <= factor;
+					if (multiply)
+						products <= {high, carry, low};
+					if (add)
+						sums[AT +: 2*PSUM_W] <= {upper[PSUM_W:1],
+							above[PSUM_W-1:0] +
+							{{(PSUM_W-16){products[15]}}, products[15:0]}};
+				end
+			end
+		end
+	endgenerate
 
 	assign psum = sums[(ROWS-1)*COLS*PSUM_W +: COLS*PSUM_W];
 endmodule

@@ -6,8 +6,8 @@
 // is free again when its last pixel has been written, which is also when the
 // command's tokens are given.
 //
-// A pixel issued in cycle t: memory address t + 1, data t + 2, array row r in
-// t + 3 + r, accumulator t + ROWS + 3, scratchpad write t + ROWS + 13.
+// A pixel issued in cycle t: memory address t + 1, data t + 3, array row r in
+// t + 4 + r, accumulator t + ROWS + 5, scratchpad write t + ROWS + 17.
 `resetall
 `default_nettype none
 `include "mea_isa.vh"
@@ -24,6 +24,8 @@ module mea_compute #(
 	parameter STEM_BAW = 12,
 	// 1: the depthwise unit's sums go through the requantiser too
 	parameter DW = 1,
+	// as in mea_array; anything but 0 also suits the requantiser to such multipliers
+	parameter PACK = 0,
 	parameter ACC_AW = $clog2(ACC_DEPTH),
 	parameter OSUBS = LANES / COLS
 ) (
@@ -197,20 +199,18 @@ module mea_compute #(
 	assign stem_ren  = q_valid && q_stem;
 	assign stem_base = q_addr[STEM_BAW-1:0];
 
-	reg a_valid, a_pool, a_stem, a_pad, a_swap, a_bank, a_res;
-	reg [3:0] a_sub;
-	reg [7:0] a_pad_value;
+	// m_: the memory is read; a_: its data are there.
+	localparam AW_ALL = 7 + 4 + 8;
+	reg [AW_ALL-1:0] m_all, a_all;
 	always @(posedge clk) begin
-		a_valid <= q_valid && !rst;
-		a_swap  <= q_swap && !rst;
-		a_res   <= q_res && !rst;
-		a_pool  <= q_pool;
-		a_stem  <= q_stem;
-		a_pad   <= q_pad;
-		a_bank  <= q_bank;
-		a_sub   <= q_sub;
-		a_pad_value <= q_pad_value;
+		m_all <= {q_valid && !rst, q_swap && !rst, q_res && !rst, q_pool, q_stem, q_pad, q_bank,
+			  q_sub, q_pad_value};
+		a_all <= {m_all[AW_ALL-1 -: 3] & {3{!rst}}, m_all[AW_ALL-4:0]};
 	end
+	wire a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_bank;
+	wire [3:0] a_sub;
+	wire [7:0] a_pad_value;
+	assign {a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_bank, a_sub, a_pad_value} = a_all;
 
 	wire [ROWS*8-1:0] in_rows;
 	wire [COLS*8-1:0] in_cols;
@@ -232,15 +232,27 @@ module mea_compute #(
 	end
 
 	// --- array ------------------------------------------------------------------
+	// Weights take as many cycles from their memory as activations, so that the
+	// loader's distance from the swap stays what it is.
+	reg m_wen;
+	reg [$clog2(ROWS)-2:0] m_pair;
+	reg [2*COLS*8-1:0] m_weights;
+	always @(posedge clk) begin
+		m_wen  <= sh_wen;
+		m_pair <= sh_pair;
+		if (sh_wen)
+			m_weights <= wgt_data;
+	end
+
 	wire [COLS*PSUM_W-1:0] psum;
-	mea_array #(.ROWS(ROWS), .COLS(COLS), .PSUM_W(PSUM_W)) array (
-		.clk(clk), .sh_wen(sh_wen), .sh_pair(sh_pair), .sh_data(wgt_data),
+	mea_array #(.ROWS(ROWS), .COLS(COLS), .PSUM_W(PSUM_W), .PACK(PACK)) array (
+		.clk(clk), .sh_wen(m_wen), .sh_pair(m_pair), .sh_data(m_weights),
 		.swap(a_swap), .en(b_conv), .act(b_act), .psum(psum)
 	);
 
 	// Pooling takes as long as the array, so that results keep their order.
 	reg [COLS*8-1:0] pool_line [0:ROWS-1];
-	reg [COLS*8-1:0] pool_act;
+	reg [COLS*8-1:0] pool_out, pool_act;
 	reg [$clog2(ROWS)-1:0] pool_at;
 	reg [ROWS-1:0] pool_in;
 	wire [$clog2(ROWS)-1:0] pool_from = pool_at + 1'b1;
@@ -250,21 +262,22 @@ module mea_compute #(
 		if (b_pool)
 			pool_line[pool_at] <= b_pool_act;
 		if (pool_in[ROWS-2])
-			pool_act <= pool_line[pool_from];
+			pool_out <= pool_line[pool_from];
+		pool_act <= pool_out;
 	end
 
 	// --- what each later stage knows of its pixel ---------------------------------
 	localparam IW = ACC_AW + 7;
-	localparam STAGES = ROWS + 3;
+	localparam STAGES = ROWS + 5;
 	reg  [STAGES*IW-1:0] info;
 	wire [IW-1:0] info_in = {q_acc, q_max, q_bank, q_last, q_final, q_first, q_pool, q_valid};
 	always @(posedge clk)
 		info <= rst ? {STAGES*IW{1'b0}} : {info[(STAGES-1)*IW-1:0], info_in};
 
 	// info stage k holds what was issued k + 2 cycles ago
-	wire [IW-1:0] at_read = info[ROWS*IW +: IW];
-	wire [IW-1:0] at_acc  = info[(ROWS+1)*IW +: IW];
-	wire [IW-1:0] at_rq   = info[(ROWS+2)*IW +: IW];
+	wire [IW-1:0] at_read = info[(ROWS+1)*IW +: IW];
+	wire [IW-1:0] at_acc  = info[(ROWS+3)*IW +: IW];
+	wire [IW-1:0] at_rq   = info[(ROWS+4)*IW +: IW];
 	wire [COLS*32-1:0] acc;
 
 	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(ACC_DEPTH)) accumulators (
@@ -293,18 +306,20 @@ module mea_compute #(
 
 	// Places that the streamer left free for the depthwise unit and that are on their
 	// way: it asks for no more than it has sums.
-	reg [ROWS+3:0] freed;
+	reg [ROWS+5:0] freed;
 	reg [4:0] n_freed;
-	assign dw_want = dw_valid && dw_level > n_freed;
+	reg want;
+	assign dw_want = want;
 	always @(posedge clk) begin
-		freed   <= rst ? {(ROWS+4){1'b0}} : {freed[ROWS+2:0], wait_dw};
-		n_freed <= rst ? 5'd0 : n_freed + {4'd0, wait_dw} - {4'd0, freed[ROWS+3]};
+		want    <= dw_valid && (wait_dw ? dw_level > n_freed + 5'd1 : dw_level > n_freed);
+		freed   <= rst ? {(ROWS+6){1'b0}} : {freed[ROWS+4:0], wait_dw};
+		n_freed <= rst ? 5'd0 : n_freed + {4'd0, wait_dw} - {4'd0, freed[ROWS+5]};
 	end
 
 	wire final_px = at_rq[0] && at_rq[3];
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
-	mea_requant #(.COLS(COLS), .DW(DW)) requantise (
+	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0)) requantise (
 		.clk(clk),
 		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index), .dw(dw_ready),
 		.out_dw(rq_dw),
@@ -327,7 +342,7 @@ module mea_compute #(
 
 	// --- results -------------------------------------------------------------------
 	reg [19:0] out_at0, out_at1;
-	reg [8:0]  last_q;
+	reg [10:0] last_q;
 	wire last_px = at_rq[0] && at_rq[4];
 	always @(posedge clk) begin
 		if (accept && !dec_at)
@@ -338,7 +353,7 @@ module mea_compute #(
 			out_at1 <= head[`MEA_F_CONV_OUT_BASE];
 		else if (out_wen && !rq_dw && rq_bank)
 			out_at1 <= out_at1 + 20'd1;
-		last_q <= rst ? 9'd0 : {last_q[7:0], last_px};
+		last_q <= rst ? 11'd0 : {last_q[9:0], last_px};
 	end
 	wire [19:0] out_at = rq_bank ? out_at1 : out_at0;
 	wire [3:0] sub = rq_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
@@ -346,7 +361,7 @@ module mea_compute #(
 	assign out_addr = rq_dw ? dw_out_addr : out_at[ACT_AW-1:0];
 	wire [15:0] sub_onehot = 16'd1 << sub;
 	assign out_sub  = rq_dw ? dw_out_sub : sub_onehot[OSUBS-1:0];
-	assign retire   = last_q[8];
+	assign retire   = last_q[10];
 
 `ifdef FORMAL
 	// Only tokens that are there are taken, and for a command that starts.

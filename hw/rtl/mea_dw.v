@@ -20,6 +20,8 @@ module mea_dw #(
 	parameter LANES = 16,
 	// multipliers per lane: 1, 3 (a column of the kernel a cycle) or 9
 	parameter TAPS = 3,
+	// as in mea_dw_mac
+	parameter LUTS = 0,
 	// columns of the widest padded map, a power of two
 	parameter LINE = 128,
 	parameter ACT_AW = 14,
@@ -113,9 +115,10 @@ module mea_dw #(
 	wire r0 = yph == 0 && ys <= oh1;
 	wire e0 = r0 && ys == oh1;
 
-	wire in_x   = ix < {1'b0, in_w};
-	wire in_y   = iy < {1'b0, in_h};
+	// Made with the coordinates: whether a step may be taken hangs on it.
+	reg in_x, in_y, in_x_start;
 	wire in_map = in_x && in_y;
+	wire [12:0] ix_next = ix + 13'd1, iy_next = iy + 13'd1;
 	wire [2:0] level;
 	// A column that is read now arrives behind the one that arrives now.
 	wire space  = !r2 || {1'b0, level} + {3'd0, s1} < DEPTH;
@@ -125,7 +128,7 @@ module mea_dw #(
 	assign act_addr = addr;
 
 	// The ring of rows ends with this one.
-	wire wrap = iy + 13'd1 == {1'b0, wrap_rows};
+	reg wrap;
 	wire [ACT_AW-1:0] row_next = row_addr + (wrap ? row_back : in_row);
 
 	wire [19:0] head_row  = head[`MEA_F_CONV_IN_ROW];
@@ -166,12 +169,17 @@ module mea_dw #(
 			ix        <= -{5'd0, head_l};
 			ix_start  <= -{5'd0, head_l};
 			iy        <= -{5'd0, head_t};
+			in_x      <= head_l == 8'd0 && head[`MEA_F_CONV_IN_W] != 0;
+			in_x_start <= head_l == 8'd0 && head[`MEA_F_CONV_IN_W] != 0;
+			in_y      <= head_t == 8'd0 && head[`MEA_F_CONV_IN_H] != 0;
+			wrap      <= 13'd1 - {5'd0, head_t} == {1'b0, head[`MEA_F_CONV_WRAP_ROWS]};
 			{xph, yph, xs, ys} <= 0;
 			{m1, m2, l1, l2, r1, r2, e1, e2} <= 0;
 			px        <= 0;
 		end else if (step) begin
 			px  <= px + 1'b1;
-			ix  <= ix + 13'd1;
+			ix  <= ix_next;
+			in_x <= ix_next < {1'b0, in_w};
 			xph <= xph == sx1 ? 4'd0 : xph + 4'd1;
 			{m1, m2, l1, l2} <= {m0, m1, l0, l1};
 			if (m0)
@@ -181,10 +189,13 @@ module mea_dw #(
 			if (l2) begin
 				px  <= 0;
 				ix  <= ix_start;
+				in_x <= in_x_start;
 				xph <= 4'd0;
 				xs  <= 12'd0;
 				{m1, m2, l1, l2} <= 0;
-				iy  <= iy + 13'd1;
+				iy  <= iy_next;
+				in_y <= iy_next < {1'b0, in_h};
+				wrap <= iy_next + 13'd1 == {1'b0, wrap_rows};
 				yph <= yph == sy1 ? 4'd0 : yph + 4'd1;
 				{r1, r2, e1, e2} <= {r0, r1, e0, e1};
 				if (r0)
@@ -299,11 +310,11 @@ module mea_dw #(
 		end
 	end
 
-	// The last sum is in the scratchpad nine stages after it was taken.
-	reg [8:0] last_q;
+	// The last sum is in the scratchpad eleven stages after it was taken.
+	reg [10:0] last_q;
 	always @(posedge clk)
-		last_q <= rst ? 9'd0 : {last_q[7:0], sum_ready && sum_last};
-	assign retire     = last_q[8];
+		last_q <= rst ? 11'd0 : {last_q[9:0], sum_ready && sum_last};
+	assign retire     = last_q[10];
 	assign token_give = retire ? signal : 3'b000;
 	assign give_index = index;
 	assign out_addr   = out_at;
@@ -312,7 +323,7 @@ module mea_dw #(
 	assign idle       = !walking && !loading && !retiring;
 
 	wire mac_valid;
-	mea_dw_mac #(.COLS(COLS), .TAPS(TAPS)) mac (
+	mea_dw_mac #(.COLS(COLS), .TAPS(TAPS), .LUTS(LUTS)) mac (
 		.clk(clk), .rst(rst), .w_wen(w_wen), .w_bank(w_bank), .w_index(w_index),
 		.w_data(wgt_data),
 		.valid(!columns_empty && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
@@ -399,13 +410,15 @@ module mea_dw #(
 			// Parameters change only while no sum needs them.
 			assert (!(wgt_ren && pars) || (!retiring && !active));
 			if (active)
-				assert (retiring && last_q == 9'd0);
-			if (last_q != 9'd0)
-				assert (retiring && !active && (last_q & (last_q - 9'd1)) == 9'd0);
+				assert (retiring && last_q == 11'd0);
+			if (last_q != 11'd0)
+				assert (retiring && !active && (last_q & (last_q - 11'd1)) == 11'd0);
 			// The walk goes over the padded map in order, from its corner on.
 			if (walking) begin
 				assert (px == f_col[LW-1:0] && ix == f_left + f_col && iy == f_top + f_row);
 				assert (ix_start == f_left);
+				assert (in_x == (ix < {1'b0, in_w}) && in_x_start == (ix_start < {1'b0, in_w}));
+				assert (in_y == (iy < {1'b0, in_h}) && wrap == (iy + 13'd1 == {1'b0, wrap_rows}));
 				assert (xph <= sx1 && yph <= sy1);
 				assert (ow1 != 12'hfff && oh1 != 12'hfff);
 			end

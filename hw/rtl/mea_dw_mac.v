@@ -12,7 +12,9 @@
 module mea_dw_mac #(
 	parameter COLS = 16,
 	// multipliers per lane: 1, 3 or 9
-	parameter TAPS = 3
+	parameter TAPS = 3,
+	// 1: made of LUTs
+	parameter LUTS = 0
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -56,8 +58,8 @@ module mea_dw_mac #(
 	wire [2:0] now = NX == 3 ? pending : pending[2] ? 3'b100 : pending[1] ? 3'b010 : pending & 3'b001;
 	wire ky_last = NY == 3 || ky == 2'd2;
 	wire [4:0] level;
-	// Three stages may each be about to end an output.
-	wire room = level < DEPTH - 4;
+	// Four stages may each be about to end an output.
+	wire room = level < DEPTH - 5;
 	wire go   = valid && room && pending != 3'b000;
 	wire end_column = (pending & ~now) == 3'b000 && ky_last;
 
@@ -117,28 +119,54 @@ module mea_dw_mac #(
 	end
 
 	// --- products, and sums of what works in one cycle -----------------------------
+	function signed [15:0] times(input signed [7:0] a, input signed [7:0] b);
+		reg signed [15:0] wide;
+		begin
+			wide = {{8{a[7]}}, a};
+			// Added by hand, lest the tools spend a multiplier.
+			if (LUTS != 0)
+				times = (((b[0] ? wide : 16'sd0) + (b[1] ? wide <<< 1 : 16'sd0)) +
+					 ((b[2] ? wide <<< 2 : 16'sd0) + (b[3] ? wide <<< 3 : 16'sd0))) +
+					(((b[4] ? wide <<< 4 : 16'sd0) + (b[5] ? wide <<< 5 : 16'sd0)) +
+					 ((b[6] ? wide <<< 6 : 16'sd0) - (b[7] ? wide <<< 7 : 16'sd0)));
+			else
+				times = a * b;
+		end
+	endfunction
+
+	function signed [SW-1:0] ext(input [15:0] product);
+		ext = {{(SW-16){product[15]}}, product};
+	endfunction
+
 	// With one multiplier per lane: the row whose turn it is.
 	wire [COLS*8-1:0] c_row = c_now[a_ky*COLS*8 +: COLS*8];
 	wire [COLS*8-1:0] w_row = w_now[a_ky*COLS*8 +: COLS*8];
+	reg [NX*NY*COLS*16-1:0] m;
 	reg [NX*COLS*SW-1:0] p;
-	reg [2:0] b_now;
-	reg       b_valid, b_last, b_first, b_end;
-	integer i, j;
+	reg [2:0] m_now, b_now;
+	reg       m_valid, m_last, m_first, m_end, b_valid, b_last, b_first, b_end;
+	integer i, j, k;
 	always @(posedge clk) begin
-		b_valid <= a_valid && !rst;
-		{b_now, b_last, b_first, b_end} <= {a_now, a_last, a_first, a_end};
+		m_valid <= a_valid && !rst;
+		{m_now, m_last, m_first, m_end} <= {a_now, a_last, a_first, a_end};
 		if (a_valid)
 			for (i = 0; i < COLS; i = i + 1)
 				for (j = 0; j < NX; j = j + 1)
+					for (k = 0; k < NY; k = k + 1)
+						m[((j*NY+k)*COLS+i)*16 +: 16] <= NY == 3 ?
+							times(c_now[(k*COLS+i)*8 +: 8],
+							      w_now[((j*3+k)*COLS+i)*8 +: 8]) :
+							times(c_row[i*8 +: 8], w_row[i*8 +: 8]);
+		b_valid <= m_valid && !rst;
+		{b_now, b_last, b_first, b_end} <= {m_now, m_last, m_first, m_end};
+		if (m_valid)
+			for (i = 0; i < COLS; i = i + 1)
+				for (j = 0; j < NX; j = j + 1)
 					p[(j*COLS+i)*SW +: SW] <= NY == 3 ?
-						$signed(c_now[i*8 +: 8]) *
-						$signed(w_now[(j*3*COLS+i)*8 +: 8]) +
-						$signed(c_now[(COLS+i)*8 +: 8]) *
-						$signed(w_now[((j*3+1)*COLS+i)*8 +: 8]) +
-						$signed(c_now[(2*COLS+i)*8 +: 8]) *
-						$signed(w_now[((j*3+2)*COLS+i)*8 +: 8]) :
-						$signed(c_row[i*8 +: 8]) *
-						$signed(w_row[i*8 +: 8]);
+						ext(m[(j*NY*COLS+i)*16 +: 16]) +
+						ext(m[((j*NY+NY/2)*COLS+i)*16 +: 16]) +
+						ext(m[((j*NY+NY-1)*COLS+i)*16 +: 16]) :
+						ext(m[i*16 +: 16]);
 	end
 
 	// --- partial sums ------------------------------------------------------------
@@ -190,13 +218,14 @@ module mea_dw_mac #(
 	always @(posedge clk)
 		if (f_past) begin
 			// There is a place for whatever is on its way, so no sum is lost.
-			assert (level + {4'd0, a_valid} + {4'd0, b_valid} + {4'd0, out_valid} < DEPTH);
+			assert (level + {4'd0, a_valid} + {4'd0, m_valid} + {4'd0, b_valid} +
+				{4'd0, out_valid} < DEPTH);
 			assert (!(out_valid && sums_full));
 			// Each kernel column works once on a column of pixels, the last first.
 			assert ((now & ~pending) == 3'b000);
 			assert (!go || now != 3'b000);
 			assert (!(pop && valid && mask != 3'b000) || (done | now) == (done | mask));
-			cover (level == DEPTH - 5);
+			cover (level == DEPTH - 6);
 		end
 `endif
 	assign sum_level = level;

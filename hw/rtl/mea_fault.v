@@ -8,6 +8,8 @@
 `include "mea_isa.vh"
 
 module mea_fault (
+	input  wire        clk,
+
 	// refused by a guard; ar_load: the load engine asked, else the fetch
 	input  wire        ar_fault,
 	input  wire [7:0]  ar_cause,
@@ -47,6 +49,7 @@ module mea_fault (
 	input  wire [31:0] c_give_index,
 	input  wire [31:0] d_give_index,
 
+	// a cycle later
 	output reg         fault,
 	output reg  [7:0]  cause,
 	output reg  [3:0]  slot,
@@ -58,80 +61,89 @@ module mea_fault (
 );
 	localparam [2:0] FETCH = 3'd0, LOAD = 3'd1, COMPUTE = 3'd2, STORE = 3'd3, DEPTHWISE = 3'd4;
 
+	reg        fault_now, is_write_now;
+	reg [7:0]  cause_now;
+	reg [3:0]  slot_now;
+	reg [2:0]  queue_now;
+	reg [31:0] offset_now, cmd_now;
+	always @(posedge clk)
+		{fault, cause, slot, is_write, queue, offset, cmd} <=
+			{fault_now, cause_now, slot_now, is_write_now, queue_now, offset_now, cmd_now};
+
 	always @* begin
-		fault    = 1'b1;
-		cause    = `MEA_FAULT_NONE;
-		slot     = 4'd0;
-		is_write = 1'b0;
-		queue    = FETCH;
-		offset   = 32'd0;
-		cmd      = f_index;
+		fault_now    = 1'b1;
+		cause_now    = `MEA_FAULT_NONE;
+		slot_now     = 4'd0;
+		is_write_now = 1'b0;
+		queue_now    = FETCH;
+		offset_now   = 32'd0;
+		cmd_now      = f_index;
 		if (ar_fault) begin
-			cause  = ar_cause;
-			slot   = ar_slot;
-			queue  = ar_load ? LOAD : FETCH;
-			offset = ar_offset;
-			cmd    = ar_index;
+			cause_now  = ar_cause;
+			slot_now   = ar_slot;
+			queue_now  = ar_load ? LOAD : FETCH;
+			offset_now = ar_offset;
+			cmd_now    = ar_index;
 		end else if (aw_fault) begin
-			cause    = aw_cause;
-			slot     = aw_slot;
-			is_write = 1'b1;
-			queue    = STORE;
-			offset   = aw_offset;
-			cmd      = aw_index;
+			cause_now    = aw_cause;
+			slot_now     = aw_slot;
+			is_write_now = 1'b1;
+			queue_now    = STORE;
+			offset_now   = aw_offset;
+			cmd_now      = aw_index;
 		end else if (r_error) begin
-			cause = `MEA_FAULT_BUS;
-			queue = r_load ? LOAD : FETCH;
-			cmd   = r_index;
+			cause_now = `MEA_FAULT_BUS;
+			queue_now = r_load ? LOAD : FETCH;
+			cmd_now   = r_index;
 		end else if (b_error) begin
-			cause    = `MEA_FAULT_BUS;
-			is_write = 1'b1;
-			queue    = STORE;
-			cmd      = aw_index;
+			cause_now    = `MEA_FAULT_BUS;
+			is_write_now = 1'b1;
+			queue_now    = STORE;
+			cmd_now      = aw_index;
 		end else if (l_misaligned) begin
-			cause = `MEA_FAULT_ALIGN;
-			queue = LOAD;
-			cmd   = l_index;
+			cause_now = `MEA_FAULT_ALIGN;
+			queue_now = LOAD;
+			cmd_now   = l_index;
 		end else if (s_misaligned) begin
-			cause = `MEA_FAULT_ALIGN;
-			queue = STORE;
-			cmd   = s_index;
+			cause_now = `MEA_FAULT_ALIGN;
+			queue_now = STORE;
+			cmd_now   = s_index;
 		end else if (f_illegal) begin
-			cause = `MEA_FAULT_ILLEGAL;
+			cause_now = `MEA_FAULT_ILLEGAL;
 		end else if (l_illegal) begin
-			cause = `MEA_FAULT_ILLEGAL;
-			queue = LOAD;
-			cmd   = l_index;
+			cause_now = `MEA_FAULT_ILLEGAL;
+			queue_now = LOAD;
+			cmd_now   = l_index;
 		end else if (c_illegal) begin
-			cause = `MEA_FAULT_ILLEGAL;
-			queue = COMPUTE;
-			cmd   = c_index;
+			cause_now = `MEA_FAULT_ILLEGAL;
+			queue_now = COMPUTE;
+			cmd_now   = c_index;
 		end else if (s_illegal) begin
-			cause = `MEA_FAULT_ILLEGAL;
-			queue = STORE;
-			cmd   = s_index;
+			cause_now = `MEA_FAULT_ILLEGAL;
+			queue_now = STORE;
+			cmd_now   = s_index;
 		end else if (d_illegal) begin
-			cause = `MEA_FAULT_ILLEGAL;
-			queue = DEPTHWISE;
-			cmd   = d_index;
+			cause_now = `MEA_FAULT_ILLEGAL;
+			queue_now = DEPTHWISE;
+			cmd_now   = d_index;
 		end else if (overflow[0]) begin
-			cause = `MEA_FAULT_TOKEN;
-			queue = LOAD;
-			cmd   = l_give_index;
+			cause_now = `MEA_FAULT_TOKEN;
+			queue_now = LOAD;
+			cmd_now   = l_give_index;
 		end else if (overflow[1]) begin
-			cause = `MEA_FAULT_TOKEN;
-			queue = COMPUTE;
-			cmd   = c_give_index;
+			cause_now = `MEA_FAULT_TOKEN;
+			queue_now = COMPUTE;
+			cmd_now   = c_give_index;
 		end else if (overflow[2]) begin
-			cause = `MEA_FAULT_TOKEN;
-			queue = STORE;
-			cmd   = aw_index;
+			cause_now = `MEA_FAULT_TOKEN;
+			queue_now = STORE;
+			cmd_now   = aw_index;
 		end else if (overflow[3]) begin
-			cause = `MEA_FAULT_TOKEN;
-			queue = DEPTHWISE;
-			cmd   = d_give_index;
+			cause_now = `MEA_FAULT_TOKEN;
+			queue_now = DEPTHWISE;
+			cmd_now   = d_give_index;
 		end else begin
-			fault = 1'b0;
+			fault_now = 1'b0;
 		end
 	end
 endmodule

@@ -47,8 +47,9 @@ module mea_fetch #(
 	localparam BEAT_LAST = BEATS - 1;
 	localparam BW = $clog2(BEATS);
 
-	reg         active;
-	reg [31:0]  asked, sent;
+	// more: not all are asked for; all_sent: all are in a queue
+	reg         active, more, all_sent;
+	reg [31:0]  asked, sent, ask_left, send_left;
 	reg [2:0]   in_flight;
 	reg [BW-1:0] beat;
 	reg [511:0] word;
@@ -59,11 +60,11 @@ module mea_fetch #(
 	wire pop   = |push;
 	wire [511:0] word_next = {r_data, word[511:BEAT*8]};
 
-	assign req_valid  = active && asked != cmd_count && {1'b0, in_flight} + {1'b0, level} < ROOM;
+	assign req_valid  = more && {1'b0, in_flight} + {1'b0, level} < ROOM;
 	assign req_offset = {1'b0, cmd_offset} + {asked[26:0], 6'd0};
 	assign req_index  = asked;
 	assign recv_index = sent + {29'd0, level};
-	assign done       = active && sent == cmd_count;
+	assign done       = all_sent;
 
 	mea_fifo #(.WIDTH(512), .DEPTH(ROOM)) commands (
 		.clk(clk), .rst(rst), .push(whole), .din(word_next),
@@ -81,17 +82,29 @@ module mea_fetch #(
 	always @(posedge clk) begin
 		if (start)
 			active <= 1'b1;
-		if (req_ready)
-			asked <= asked + 32'd1;
-		if (pop)
-			sent <= sent + 32'd1;
+		if (!active) begin
+			ask_left  <= cmd_count;
+			send_left <= cmd_count;
+			more      <= start && cmd_count != 32'd0;
+			all_sent  <= start && cmd_count == 32'd0;
+		end
+		if (req_ready) begin
+			asked    <= asked + 32'd1;
+			ask_left <= ask_left - 32'd1;
+			more     <= ask_left != 32'd1;
+		end
+		if (pop) begin
+			sent      <= sent + 32'd1;
+			send_left <= send_left - 32'd1;
+			all_sent  <= send_left == 32'd1;
+		end
 		in_flight <= in_flight + {2'd0, req_ready} - {2'd0, whole};
 		if (r_valid) begin
 			word <= word_next;
 			beat <= beat + 1'b1;
 		end
 		if (rst) begin
-			active <= 1'b0;
+			{active, more, all_sent} <= 3'b000;
 			asked  <= 32'd0;
 			sent   <= 32'd0;
 			in_flight <= 3'd0;

@@ -7,6 +7,11 @@
 // the slot, that no sum wraps and that no 4 KiB page border is crossed. A burst
 // that fails is not issued: the fault is reported and the job ends.
 //
+// A request takes three cycles: its slot is looked up, the sums are made and compared,
+// the answer is given. All use the request as it was in the first, so what is issued is
+// what was checked, whatever the asker does meanwhile; one that wants an answer for its
+// request keeps it until then.
+//
 // The table is stable while a job runs (mea_regs refuses writes to its bank). The
 // properties under FORMAL are proved by k-induction, see hw/formal.
 `resetall
@@ -31,7 +36,8 @@ module mea_guard #(
 	input  wire [SLOTS*27-1:0] slot_size,
 	input  wire [SLOTS-1:0]   slot_right,
 
-	// request: taken in a cycle with ready, refused in one with fault
+	// request: stays until it is taken in a cycle with ready or refused in one with
+	// fault
 	input  wire               req_valid,
 	input  wire [3:0]         req_slot,
 	// bit 32: the engine's own sum passed 4 GiB
@@ -67,15 +73,7 @@ module mea_guard #(
 	end
 
 	wire [63:0]       base = {page_s, 12'd0};
-	wire [32:0]       size = {size_s, 6'd0};
 	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
-	// One bit more than the operands, so that no sum can wrap.
-	wire [33:0]       last = {1'b0, req_offset} + {20'd0, bytes};
-	wire [W-1:0]      start = {{(W-AXI_AW){1'b0}}, base[AXI_AW-1:0]};
-	wire [W-1:0]      addr = start + {{(W-33){1'b0}}, req_offset};
-	wire [W-1:0]      addr_end = start + {{(W-34){1'b0}}, last};
-	wire [14:0]       page_end = {3'd0, addr[11:0]} + {1'b0, bytes};
-
 	wire high_base;
 	generate
 		if (AXI_AW < 64) begin : g_high
@@ -85,25 +83,65 @@ module mea_guard #(
 		end
 	endgenerate
 
-	wire closed  = {28'd0, req_slot} >= SLOTS || size == 0 || high_base;
-	wire wrong   = !slot_right[s];
+	// --- first cycle: what the table says, and the end of the burst ----------------
+	reg               looked, judged;
+	reg [AXI_AW-13:0] page;
+	reg [26:0]        size;
+	reg               closed, wrong;
+	reg [32:0]        offset;
+	reg [8:0]         beats;
+	reg [13:0]        bytes_q;
+	// One bit more than the operands, so that no sum can wrap.
+	reg [33:0]        last;
+	always @(posedge clk)
+		if (!looked) begin
+			page    <= base[AXI_AW-1:12];
+			size    <= size_s;
+			closed  <= {28'd0, req_slot} >= SLOTS || size_s == 0 || high_base;
+			wrong   <= !slot_right[s];
+			offset  <= req_offset;
+			beats   <= req_beats;
+			bytes_q <= bytes;
+			last    <= {1'b0, req_offset} + {20'd0, bytes};
+		end
+
+	// --- second cycle: the rules ------------------------------------------------------
+	wire [W-1:0] start = {{(W-AXI_AW){1'b0}}, page, 12'd0};
+	wire [W-1:0] addr_w = start + {{(W-33){1'b0}}, offset};
+	wire [W-1:0] addr_end = start + {{(W-34){1'b0}}, last};
+	// (A base is page aligned.)
+	wire [14:0]  page_end = {3'd0, offset[11:0]} + {1'b0, bytes_q};
 	// addr_end may be 2^AXI_AW exactly: the slot that ends the address space.
 	localparam [W-1:0] TOP = {{(W-1){1'b0}}, 1'b1} << AXI_AW;
-	wire outside = last > {1'b0, size} || addr_end > TOP || req_beats == 0 || req_beats > 9'd256;
-	wire page    = page_end > 15'd4096;
-	wire refuse  = closed || wrong || outside || page;
-	wire space   = !ax_valid || ax_ready;
+	wire outside = last > {1'b0, size, 6'd0} || addr_end > TOP || beats == 0 || beats > 9'd256;
+	wire crosses = page_end > 15'd4096;
 
-	assign req_ready = req_valid && space && !refuse && !rst;
-	assign req_fault = req_valid && space && refuse && !rst;
-	assign req_cause = closed ? `MEA_FAULT_SLOT_CLOSED : wrong ? `MEA_FAULT_DIRECTION :
-			   outside ? `MEA_FAULT_BOUNDS : `MEA_FAULT_PAGE;
+	reg [AXI_AW-1:0] addr;
+	reg [7:0]        cause;
+	reg              refuse;
+	always @(posedge clk)
+		if (!judged) begin
+			addr   <= addr_w[AXI_AW-1:0];
+			refuse <= closed || wrong || outside || crosses;
+			cause  <= closed ? `MEA_FAULT_SLOT_CLOSED : wrong ? `MEA_FAULT_DIRECTION :
+				  outside ? `MEA_FAULT_BOUNDS : `MEA_FAULT_PAGE;
+		end
 
-	wire [8:0] len = req_beats - 9'd1;
+	// --- third cycle: the answer ----------------------------------------------------
+	wire answer = judged && req_valid && (!ax_valid || ax_ready);
+	assign req_ready = answer && !refuse && !rst;
+	assign req_fault = answer && refuse && !rst;
+	assign req_cause = cause;
+	always @(posedge clk) begin
+		looked <= req_valid && !answer && !rst;
+		judged <= looked && req_valid && !answer && !rst;
+	end
+
+	wire [8:0] len = beats - 9'd1;
 	always @(posedge clk) begin
 		if (req_ready) begin
 			ax_valid <= 1'b1;
-			ax_addr  <= addr[AXI_AW-1:0];
+			ax_addr  <= addr;
 			ax_len   <= len[7:0];
 		end else if (ax_ready) begin
 			ax_valid <= 1'b0;
@@ -125,19 +163,48 @@ module mea_guard #(
 		if (!f_past)
 			assume (rst);
 `endif
-	// The job's table does not change while a burst is on the channel.
+	// The job's table does not change from a request to the end of its burst.
 	always @(posedge clk)
-		if (f_past && !$past(rst) && ($past(ax_valid) || $past(req_ready))) begin
+		if (f_past && !$past(rst) && ($past(ax_valid) || $past(req_valid))) begin
 			`MEA_ENV ($stable(slot_page));
 			`MEA_ENV ($stable(slot_size));
 			`MEA_ENV ($stable(slot_right));
 		end
 
-	// Which slot the burst on the channel belongs to, kept beside the logic.
-	reg [3:0] f_slot;
-	always @(posedge clk)
+	// The request that is looked at, and which slot the burst on the channel belongs to,
+	// kept beside the logic.
+	reg [3:0] f_asked, f_slot;
+	reg       f_kept;
+	always @(posedge clk) begin
+		if (!looked)
+			f_asked <= req_slot;
 		if (req_ready)
-			f_slot <= req_slot;
+			f_slot <= f_asked;
+		f_kept <= req_valid && !rst && !answer;
+	end
+	wire [51:0] f_page_s = slot_page[f_asked[SW-1:0]*52 +: 52];
+	wire [26:0] f_size_s = slot_size[f_asked[SW-1:0]*27 +: 27];
+	// What each cycle left is what the table says.
+	always @(posedge clk)
+		if (f_past) begin
+			assert (!judged || looked);
+			if (looked) begin
+				assert (f_kept);
+				assert (closed == (f_asked >= SLOTS || f_size_s == 0 || (AXI_AW < 64 &&
+						   {12'd0, f_page_s} >> (AXI_AW - 12) != 0)));
+				assert (size == f_size_s && wrong == !slot_right[f_asked[SW-1:0]]);
+				assert (page == f_page_s[AXI_AW-13:0]);
+				assert (bytes_q == {5'd0, beats} * BEAT);
+				assert (last == {1'b0, offset} + bytes_q);
+			end
+			if (judged) begin
+				assert (refuse == (closed || wrong || outside || crosses));
+				assert (addr == addr_w[AXI_AW-1:0]);
+				assert (cause == (closed ? `MEA_FAULT_SLOT_CLOSED :
+					wrong ? `MEA_FAULT_DIRECTION :
+					outside ? `MEA_FAULT_BOUNDS : `MEA_FAULT_PAGE));
+			end
+		end
 	wire [63:0] f_base = {slot_page[f_slot[SW-1:0]*52 +: 52], 12'd0};
 	wire [32:0] f_size = {slot_size[f_slot[SW-1:0]*27 +: 27], 6'd0};
 	// Plain unbounded arithmetic, deliberately not the expressions above.
@@ -168,17 +235,17 @@ module mea_guard #(
 	end
 `else
 	// Neither more nor less is refused than what must be, for the right cause.
-	wire [79:0] g_base = {16'd0, slot_page[s*52 +: 52], 12'd0};
-	wire [79:0] g_size = {47'd0, slot_size[s*27 +: 27], 6'd0};
-	wire [79:0] g_to   = {47'd0, req_offset} + {71'd0, req_beats} * BEAT;
+	wire [79:0] g_base = {16'd0, f_page_s, 12'd0};
+	wire [79:0] g_size = {47'd0, f_size_s, 6'd0};
+	wire [79:0] g_to   = {47'd0, offset} + {71'd0, beats} * BEAT;
 	wire [79:0] g_top  = 80'd1 << AXI_AW;
-	wire g_open  = req_slot < SLOTS && g_size != 0 && g_base < g_top;
-	wire g_in    = g_to <= g_size && g_base + g_to <= g_top && req_beats != 0 &&
-		       req_beats <= 256;
-	wire g_page  = req_offset[32:12] == ((g_to - 80'd1) >> 12);
-	wire g_right = slot_right[s];
+	wire g_open  = f_asked < SLOTS && g_size != 0 && g_base < g_top;
+	wire g_in    = g_to <= g_size && g_base + g_to <= g_top && beats != 0 &&
+		       beats <= 256;
+	wire g_page  = offset[32:12] == ((g_to - 80'd1) >> 12);
+	wire g_right = slot_right[f_asked[SW-1:0]];
 	always @(posedge clk)
-		if (req_valid && !rst && (!ax_valid || ax_ready)) begin
+		if (f_past && judged && req_valid && !rst && (!ax_valid || ax_ready)) begin
 			assert (req_ready != req_fault);
 			assert (req_ready == (g_open && g_right && g_in && g_page));
 			if (req_fault) begin
@@ -198,7 +265,7 @@ module mea_guard #(
 			cover (ax_valid && ax_len == 8'd15);
 			cover (ax_valid && f_end == 80'd1 << AXI_AW);
 			cover (req_fault && req_cause == `MEA_FAULT_PAGE);
-			cover (req_fault && req_cause == `MEA_FAULT_BOUNDS && req_offset[32]);
+			cover (req_fault && req_cause == `MEA_FAULT_BOUNDS && offset[32]);
 		end
 `endif
 endmodule

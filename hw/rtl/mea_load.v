@@ -103,29 +103,35 @@ module mea_load #(
 	);
 
 	// --- data side -----------------------------------------------------------
-	// What the data side needs to know of a command, in the order of the requests.
+	// What the data side needs to know of a command, in the order of the requests; the
+	// one that it works on lies in registers, counted down.
 	localparam JW = 32 + 3 + 20 + 20 + 16 + 20 + 2;
+	wire [19:0] words1 = words - 20'd1;
+	wire [15:0] rows1 = rows - 16'd1;
 	wire [JW-1:0] job_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
-				head[`MEA_F_LOAD_ADDR], rows, words, dest_f};
+				head[`MEA_F_LOAD_ADDR], rows1, words1, dest_f};
 	wire [JW-1:0] job;
-	wire job_end;
+	wire job_end, job_take;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(JW), .DEPTH(4)) jobs (
-		.clk(clk), .rst(rst), .push(accept), .din(job_in), .pop(job_end), .dout(job),
+		.clk(clk), .rst(rst), .push(accept), .din(job_in), .pop(job_take), .dout(job),
 		.empty(jobs_empty), .full(jobs_full), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
-	wire [31:0] j_dest   = {30'd0, job[1:0]};
-	wire [19:0] j_words  = job[21:2];
-	wire [15:0] j_rows   = job[37:22];
-	wire [19:0] j_addr   = job[57:38];
-	wire [19:0] j_pitch  = job[77:58];
-	assign give_index    = job[JW-1 -: 32];
-	assign token_give    = job_end ? job[80:78] : 3'b000;
-	assign idle          = jobs_empty && !busy;
+	reg        j_valid;
+	reg [31:0] j_index;
+	reg [2:0]  j_signal;
+	reg [1:0]  j_dest_q;
+	reg [19:0] j_words, j_pitch, words_left, to, row_to;
+	reg [15:0] rows_left;
+	reg        last_word, last_row, one_word;
+	wire [19:0] row_next = row_to + j_pitch;
+	wire [31:0] j_dest   = {30'd0, j_dest_q};
+	assign job_take      = !jobs_empty && (!j_valid || job_end);
+	assign give_index    = j_index;
+	assign token_give    = job_end ? j_signal : 3'b000;
+	assign idle          = jobs_empty && !busy && !j_valid;
 
-	reg [19:0] col, row_base;
-	reg [15:0] row;
 	reg [5:0]  part;
 	reg [511:0] held;
 
@@ -142,17 +148,14 @@ module mea_load #(
 									     : STEM_LAST[5:0];
 
 	wire last_part = part == part_last;
-	wire last_word = col == j_words - 20'd1;
-	wire last_row  = row == j_rows - 16'd1;
-	wire have_word = r_valid && !jobs_empty && (last_part || !wide);
+	wire have_word = r_valid && j_valid && (last_part || !wide);
 	wire blocked   = j_dest == ACT && !act_ready;
 	wire put_word  = have_word && !blocked;
 
-	assign r_ready = !jobs_empty && (wide ? !last_part || !blocked
+	assign r_ready = j_valid && (wide ? !last_part || !blocked
 					      : !blocked && (last_part || last_word));
 	assign job_end = put_word && last_word && last_row;
 
-	wire [19:0] to = j_addr + row_base + col;
 	assign act_wen   = have_word && j_dest == ACT;
 	assign act_addr  = to[ACT_AW-1:0];
 	assign wgt_wen   = put_word && j_dest == WGT;
@@ -177,16 +180,26 @@ module mea_load #(
 		end
 		if (put_word) begin
 			part <= wide || last_part || last_word ? 6'd0 : part + 6'd1;
-			col  <= last_word ? 20'd0 : col + 20'd1;
+			to   <= last_word ? row_next : to + 20'd1;
+			words_left <= last_word ? j_words : words_left - 20'd1;
+			last_word  <= last_word ? one_word : words_left == 20'd1;
 			if (last_word) begin
-				row      <= last_row ? 16'd0 : row + 16'd1;
-				row_base <= last_row ? 20'd0 : row_base + j_pitch;
+				row_to    <= row_next;
+				rows_left <= rows_left - 16'd1;
+				last_row  <= rows_left == 16'd1;
 			end
 		end
+		if (job_take) begin
+			{j_index, j_signal, j_pitch, to, rows_left, words_left, j_dest_q} <= job;
+			row_to    <= job[57:38];
+			j_words   <= job[21:2];
+			one_word  <= job[21:2] == 20'd0;
+			last_word <= job[21:2] == 20'd0;
+			last_row  <= job[37:22] == 16'd0;
+		end
+		j_valid <= job_take || (j_valid && !job_end);
 		if (rst) begin
-			col  <= 20'd0;
-			row  <= 16'd0;
-			row_base <= 20'd0;
+			j_valid <= 1'b0;
 			part <= 6'd0;
 		end
 	end

@@ -8,7 +8,7 @@
 //   out = mid                                             without
 //
 // with the exact 64-bit product and round half to even: qnet.h has the same
-// formulas and runtime/backend/ref is their definition. Nine stages, no stall.
+// formulas and runtime/backend/ref is their definition. Eleven stages, no stall.
 //
 // Two sets of parameters stand side by side, chosen by the command bank of each
 // pixel, so the parameters of the next command load while this one drains; a third
@@ -19,7 +19,9 @@
 module mea_requant #(
 	parameter COLS = 16,
 	// 1: a third set of parameters, for the depthwise unit
-	parameter DW = 1
+	parameter DW = 1,
+	// as in mea_mul
+	parameter WIDE = 0
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -52,7 +54,7 @@ module mea_requant #(
 	output wire               res_pop,
 	input  wire [COLS*8-1:0]  res_word,
 
-	// stage 9: the output word
+	// stage 11: the output word
 	output wire               out_valid,
 	output wire               out_dw,
 	output wire               out_bank,
@@ -107,82 +109,84 @@ module mea_requant #(
 	endgenerate
 
 	// bit s: stage s holds a pixel, of which bank, and of the depthwise unit
-	reg [9:1] v, b, d;
+	reg [11:1] v, b, d;
 	always @(posedge clk) begin
-		v <= rst ? 9'd0 : {v[8:1], valid};
-		b <= {b[8:1], bank};
-		d <= {d[8:1], DW != 0 && dw};
+		v <= rst ? 11'd0 : {v[10:1], valid};
+		b <= {b[10:1], bank};
+		d <= {d[10:1], DW != 0 && dw};
 	end
-	assign out_valid = v[9];
-	assign out_bank  = b[9];
-	assign out_dw    = d[9];
-	assign res_pop   = v[6] && !d[6] && residual[b[6]];
+	assign out_valid = v[11];
+	assign out_bank  = b[11];
+	assign out_dw    = d[11];
+	assign res_pop   = v[5] && !d[5] && residual[b[5]];
 
-	wire [7:0] zero4 = d[4] ? mid_zero[23:16] : b[4] ? mid_zero[15:8] : mid_zero[7:0];
-	wire [7:0] lo4   = d[4] ? mid_lo[23:16] : b[4] ? mid_lo[15:8] : mid_lo[7:0];
-	wire [7:0] hi4   = d[4] ? mid_hi[23:16] : b[4] ? mid_hi[15:8] : mid_hi[7:0];
+	// What the stages need of their commands.
+	wire [7:0] zero5 = d[5] ? mid_zero[23:16] : b[5] ? mid_zero[15:8] : mid_zero[7:0];
+	wire [7:0] lo5   = d[5] ? mid_lo[23:16] : b[5] ? mid_lo[15:8] : mid_lo[7:0];
+	wire [7:0] hi5   = d[5] ? mid_hi[23:16] : b[5] ? mid_hi[15:8] : mid_hi[7:0];
+	wire [7:0] zr5   = b[5] ? res_zero[15:8] : res_zero[7:0];
+	wire signed [24:0] ma6 = {1'b0, b[6] ? ma[47:24] : ma[23:0]};
+	wire signed [24:0] mb6 = {1'b0, b[6] ? mb[47:24] : mb[23:0]};
+	wire [5:0] add_shift8 = b[8] ? add_shift[11:6] : add_shift[5:0];
+	wire [7:0] zero10 = b[10] ? out_zero[15:8] : out_zero[7:0];
+	wire [7:0] lo10   = b[10] ? lo[15:8] : lo[7:0];
+	wire [7:0] hi10   = b[10] ? hi[15:8] : hi[7:0];
+	wire       both10 = !d[10] && residual[b[10]];
 
 	genvar g;
 	generate
 		for (g = 0; g < COLS; g = g + 1) begin : g_lane
-			wire [31:0] bias_b  = DW != 0 && dw ? dw_bias[g*32 +: 32] :
-					      bank ? bias[(COLS + g)*32 +: 32] : bias[g*32 +: 32];
-			wire [31:0] mult_b  = d[1] ? dw_mult[g*32 +: 32] :
-					      b[1] ? mult[(COLS + g)*32 +: 32] : mult[g*32 +: 32];
-			wire [5:0]  shift_b = d[3] ? dw_shift[g*6 +: 6] :
-					      b[3] ? shift[(COLS + g)*6 +: 6] : shift[g*6 +: 6];
-			wire [5:0]  add_shift_b = b[7] ? add_shift[11:6] : add_shift[5:0];
-			wire [23:0] ma_b = b[5] ? ma[47:24] : ma[23:0];
-			wire [23:0] mb_b = b[6] ? mb[47:24] : mb[23:0];
-			wire [7:0]  mid_w, out_w;
+			wire [31:0] bias0  = DW != 0 && dw ? dw_bias[g*32 +: 32] :
+					     bank ? bias[(COLS + g)*32 +: 32] : bias[g*32 +: 32];
+			wire [31:0] mult1  = d[1] ? dw_mult[g*32 +: 32] :
+					     b[1] ? mult[(COLS + g)*32 +: 32] : mult[g*32 +: 32];
+			wire [5:0]  shift3 = d[3] ? dw_shift[g*6 +: 6] :
+					     b[3] ? shift[(COLS + g)*6 +: 6] : shift[g*6 +: 6];
+			wire [7:0]  rw5 = res_word[g*8 +: 8];
 
 			reg signed [31:0] s1;
-			reg signed [63:0] s2, s3;
-			reg signed [9:0]  s4;
-			reg [7:0] s5, s6_mid, s7_mid, s8_mid;
-			reg signed [33:0] s6, s7;
-			reg signed [9:0]  s8;
-			wire signed [9:0] r4, r8;
+			wire signed [63:0] s3;
+			wire signed [9:0]  s5, s10;
+			wire [7:0] mid5, out10;
+			wire signed [9:0] delta5;
+			reg [7:0] mid6, mid7, mid8, mid9, mid10;
+			reg signed [8:0] dm6, dr6;
+			reg signed [33:0] pm7, pr7, s8;
 
-			mea_round #(.WIDTH(64)) round_product (.x(s3), .shift(shift_b), .y(r4));
-			mea_round #(.WIDTH(34)) round_sum (.x(s7), .shift(add_shift_b), .y(r8));
-			mea_clamp clamp_mid (.x(s4), .zero(zero4), .lo(lo4), .hi(hi4), .y(mid_w));
-			mea_clamp clamp_out (.x(s8), .zero(out_zero[b[8]*8 +: 8]),
-					     .lo(lo[b[8]*8 +: 8]), .hi(hi[b[8]*8 +: 8]),
-					     .y(out_w));
-
-			wire [7:0] zm = b[5] ? mid_zero[15:8] : mid_zero[7:0];
-			wire [7:0] zr = res_zero[b[6]*8 +: 8];
-			wire [7:0] rw = res_word[g*8 +: 8];
-			wire signed [8:0] dm = $signed({s5[7], s5}) - $signed({zm[7], zm});
-			wire signed [8:0] dr = $signed({rw[7], rw}) - $signed({zr[7], zr});
+			mea_mul #(.WIDE(WIDE)) multiply (
+				.clk(clk), .valid(v[1]), .parts_valid(v[2]), .a(s1), .b(mult1[30:0]),
+				.product(s3));
+			mea_round #(.WIDTH(64)) round_product (
+				.clk(clk), .valid(v[3]), .half_way(v[4]), .x(s3), .shift(shift3),
+				.y(s5));
+			mea_clamp clamp_mid (
+				.x(s5), .zero(zero5), .lo(lo5), .hi(hi5), .y(mid5), .delta(delta5));
+			mea_round #(.WIDTH(34)) round_sum (
+				.clk(clk), .valid(v[8]), .half_way(v[9]), .x(s8),
+				.shift(add_shift8), .y(s10));
+			/* verilator lint_off PINCONNECTEMPTY */
+			mea_clamp clamp_out (
+				.x(s10), .zero(zero10), .lo(lo10), .hi(hi10), .y(out10), .delta());
+			/* verilator lint_on PINCONNECTEMPTY */
 
 			always @(posedge clk) begin
 				if (valid)
 					s1 <= (DW != 0 && dw ? {{12{dw_sum[g*20+19]}}, dw_sum[g*20 +: 20]} :
-					      acc[g*32 +: 32]) + bias_b;
-				if (v[1])
-					s2 <= s1 * $signed({1'b0, mult_b[30:0]});
-				if (v[2])
-					s3 <= s2;
-				if (v[3])
-					s4 <= r4;
-				if (v[4])
-					s5 <= mid_w;
+					      acc[g*32 +: 32]) + bias0;
 				if (v[5]) begin
-					s6 <= dm * $signed({1'b0, ma_b});
-					s6_mid <= s5;
+					mid6 <= mid5;
+					dm6 <= delta5[8:0];
+					dr6 <= $signed({rw5[7], rw5}) - $signed({zr5[7], zr5});
 				end
 				if (v[6]) begin
-					s7 <= s6 + dr * $signed({1'b0, mb_b});
-					s7_mid <= s6_mid;
+					pm7 <= dm6 * ma6;
+					pr7 <= dr6 * mb6;
 				end
-				if (v[7]) begin
-					s8 <= r8;
-					s8_mid <= s7_mid;
-				end
-				if (v[8])
-					out_word[g*8 +: 8] <= !d[8] && residual[b[8]] ? out_w : s8_mid;
+				if (v[7])
+					s8 <= pm7 + pr7;
+				{mid7, mid8, mid9, mid10} <= {mid6, mid7, mid8, mid9};
+				if (v[10])
+					out_word[g*8 +: 8] <= both10 ? out10 : mid10;
 			end
 		end
 	endgenerate

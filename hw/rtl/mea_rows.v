@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Purpose: the DRAM side of a LOAD or STORE: walks its rows and proposes one
-// burst after the other. It knows nothing of the data, so it may run ahead.
+// burst after the other. It knows nothing of the data, so it may run ahead. The length
+// of a burst is made in a cycle of its own, between the one before and its request.
 `resetall
 `default_nettype none
 
@@ -26,24 +27,31 @@ module mea_rows #(
 );
 	localparam BEAT_LOG = $clog2(BEAT);
 
-	reg        active;
+	reg        active, cut, row_end;
+	reg [8:0]  beats_q;
 	reg [32:0] at, row_at;
 	reg [31:0] pitch_q;
 	reg [25:0] left, row_beats_q;
 	reg [15:0] rows_left;
 
 	assign busy       = active;
-	assign req_valid  = active;
+	assign req_valid  = cut;
 	assign req_offset = at;
+	assign req_beats  = beats_q;
 
+	wire [8:0] beats;
 	mea_burst #(.BEAT(BEAT), .MAX_BURST(MAX_BURST)) burst (
-		.offset(at[31:0]), .beats_left(left), .beats(req_beats)
+		.offset(at[31:0]), .beats_left(left), .beats(beats)
 	);
 
-	wire row_end = left == {17'd0, req_beats};
 	wire [32:0] row_next = row_at + {1'b0, pitch_q};
 
 	always @(posedge clk) begin
+		cut <= active && !(cut && req_ready);
+		if (!cut) begin
+			beats_q <= beats;
+			row_end <= left == {17'd0, beats};
+		end
 		if (start) begin
 			active    <= 1'b1;
 			at        <= {1'b0, offset};
@@ -52,7 +60,7 @@ module mea_rows #(
 			left      <= row_beats;
 			row_beats_q <= row_beats;
 			rows_left <= rows;
-		end else if (active && req_ready) begin
+		end else if (cut && req_ready) begin
 			if (!row_end) begin
 				at   <= at + ({24'd0, req_beats} << BEAT_LOG);
 				left <= left - {17'd0, req_beats};
@@ -66,7 +74,7 @@ module mea_rows #(
 			end
 		end
 		if (rst)
-			active <= 1'b0;
+			{active, cut} <= 2'b00;
 	end
 
 `ifdef FORMAL
@@ -126,6 +134,7 @@ module mea_rows #(
 				assert (req_valid && $stable(req_offset) && $stable(req_beats));
 			// What induction has to know.
 			if (active) begin
+				assert (f_done < f_rows && f_beats < f_row_beats);
 				assert (rows_left == f_rows - f_done && rows_left != 0);
 				assert (left == f_row_beats - f_beats && left != 0);
 				assert (at == f_row + ({7'd0, f_beats} << BEAT_LOG) && row_at == f_row);
@@ -133,6 +142,8 @@ module mea_rows #(
 				assert ((at[31:0] & BEAT_MASK) == 0);
 				assert (rows_left == 16'd1 || (pitch_q & BEAT_MASK) == 0);
 			end
+			if (cut)
+				assert (active && beats_q == beats && row_end == (left == {17'd0, beats}));
 			cover (req_valid && f_done != 0 && f_beats != 0);
 		end
 `endif

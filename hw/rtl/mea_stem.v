@@ -27,9 +27,13 @@ module mea_stem #(
 	input  wire [BAW-1:0]      base,
 	input  wire [ROWS*BAW-1:0] tap_offset,
 
-	// a byte per row, one cycle later
-	output wire [ROWS*8-1:0]   data
+	// a byte per row, two cycles later
+	output reg  [ROWS*8-1:0]   data
 );
+	reg read;
+	always @(posedge clk)
+		read <= ren;
+
 	genvar g;
 	generate
 		for (g = 0; g < ROWS; g = g + 1) begin : g_row
@@ -37,10 +41,12 @@ module mea_stem #(
 			wire [63:0] word;
 			reg [2:0] lane;
 
-			always @(posedge clk)
+			always @(posedge clk) begin
 				if (ren)
 					lane <= a[2:0];
-			assign data[g*8 +: 8] = word[lane*8 +: 8];
+				if (read)
+					data[g*8 +: 8] <= word[lane*8 +: 8];
+			end
 
 			mea_ram #(.WIDTH(64), .DEPTH(WORDS)) ram (
 				.clk(clk), .wen(wen), .waddr(waddr), .wdata(wdata),

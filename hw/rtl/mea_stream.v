@@ -79,9 +79,11 @@ module mea_stream #(
 	reg [7:0]  pad_value, gap, kw1, kh1;
 	reg [11:0] kb1, ow1, oh1, in_w, in_h, x_step;
 	reg [3:0]  sx, sy, in_sub;
-	reg [IN_AW-1:0] in_row, in_plane, sy_row;
+	reg [IN_AW-1:0] in_row, in_plane, sy_row, in_base, above;
 	reg [ACT_AW-1:0] res_base;
 	reg signed [12:0] ix_start, iy_start;
+	// Loops of one turn, whose first is the last.
+	reg        one_x, one_y, one_kx, one_ky;
 
 	// --- the loop's registers --------------------------------------------
 	reg [11:0] ox, oy, kb;
@@ -90,18 +92,17 @@ module mea_stream #(
 	reg [IN_AW-1:0] addr, row_addr, tap_base, ky_base, kb_base;
 	reg signed [12:0] ix, iy, ix0, iy0;
 	reg [ACC_AW-1:0] px;
+	reg [ACT_AW-1:0] res_addr;
 	reg        tile_first, tile_start, res_done;
 	reg [7:0]  since_issue;
+	// What the counters say, made with them: whether a pixel may be issued hangs on it.
+	reg        last_x, last_y, last_kx, last_ky, last_kb, in_x, in_y;
 
-	wire last_x  = ox == ow1;
-	wire last_px = last_x && oy == oh1;
-	wire last_kx = kx == kw1;
-	wire last_ky = ky == kh1;
-	wire last_tile = last_kx && last_ky && kb == kb1;
+	wire last_px = last_x && last_y;
+	wire last_tile = last_kx && last_ky && last_kb;
 	wire final_px = is_final && last_tile;
-	wire in_map  = $unsigned(ix) < {1'b0, in_w} && $unsigned(iy) < {1'b0, in_h};
+	wire in_map  = in_x && in_y;
 
-	wire [ACT_AW-1:0] res_addr = res_base + {{(ACT_AW-ACC_AW){1'b0}}, px};
 	wire want_res  = final_px && has_res;
 	wire same_bank = in_map && !is_stem &&
 			 addr[ACT_AW-1 -: BANK_AW] == res_addr[ACT_AW-1 -: BANK_AW];
@@ -130,7 +131,13 @@ module mea_stream #(
 	wire [IN_AW-1:0] tap_next = !last_kx ? tap_base + 1'b1 : !last_ky ? ky_next : kb_next;
 	wire signed [12:0] ix0_next = !last_kx ? ix0 + 13'sd1 : ix_start;
 	wire signed [12:0] iy0_next = !last_kx ? iy0 : !last_ky ? iy0 + 13'sd1 : iy_start;
+	// Coordinates of the next pixel.
+	wire signed [12:0] ix_next = !last_x ? ix + $signed({9'd0, sx}) : !last_y ? ix0 : ix0_next;
+	wire signed [12:0] iy_next = !last_x ? iy : !last_y ? iy + $signed({9'd0, sy}) : iy0_next;
 
+	// The pixel left of and above the map may have no word; the address then wraps
+	// and `in_map` keeps it unread.
+	wire [IN_AW-1:0] corner = in_base - above;
 	wire [19:0] cmd_res = cmd[`MEA_F_CONV_RES_BASE];
 	wire [IN_AW-1:0] cmd_in_row = cmd[`MEA_F_CONV_IN_ROW];
 	wire [7:0] cmd_pad_l = cmd[`MEA_F_CONV_PAD_L];
@@ -167,19 +174,26 @@ module mea_stream #(
 			ix_start  <= -$signed({5'd0, cmd_pad_l});
 			iy_start  <= -$signed({5'd0, cmd_pad_t});
 			sy_row    <= cmd_in_row * cmd[`MEA_F_CONV_STRIDE_Y];
-			// The pixel left of and above the map may have no word; the
-			// address then wraps and `in_map` keeps it unread.
-			kb_base   <= cmd[`MEA_F_CONV_IN_BASE] - {{(IN_AW-8){1'b0}}, cmd_pad_l} -
-				     cmd_in_row * cmd_pad_t;
+			in_base   <= cmd[`MEA_F_CONV_IN_BASE] - {{(IN_AW-8){1'b0}}, cmd_pad_l};
+			above     <= cmd_in_row * cmd_pad_t;
 		end
 		SETUP: begin
 			state    <= RUN;
 			{ox, oy, kb, kx, ky, sub} <= 0;
+			{one_x, last_x}   <= {2{ow1 == 12'd0}};
+			{one_y, last_y}   <= {2{oh1 == 12'd0}};
+			{one_kx, last_kx} <= {2{kw1 == 8'd0}};
+			{one_ky, last_ky} <= {2{kh1 == 8'd0}};
+			last_kb  <= kb1 == 12'd0;
+			in_x     <= $unsigned(ix_start) < {1'b0, in_w};
+			in_y     <= $unsigned(iy_start) < {1'b0, in_h};
+			res_addr <= res_base;
 			px       <= 0;
-			addr     <= kb_base;
-			row_addr <= kb_base;
-			tap_base <= kb_base;
-			ky_base  <= kb_base;
+			addr     <= corner;
+			row_addr <= corner;
+			tap_base <= corner;
+			ky_base  <= corner;
+			kb_base  <= corner;
 			{ix, ix0} <= {ix_start, ix_start};
 			{iy, iy0} <= {iy_start, iy_start};
 			tile_first <= 1'b1;
@@ -190,32 +204,39 @@ module mea_stream #(
 			res_done <= 1'b0;
 			tile_start <= last_px;
 			px <= last_px ? {ACC_AW{1'b0}} : px + 1'b1;
+			res_addr <= last_px ? res_base : res_addr + 1'b1;
+			ix   <= ix_next;
+			iy   <= iy_next;
+			in_x <= $unsigned(ix_next) < {1'b0, in_w};
+			in_y <= $unsigned(iy_next) < {1'b0, in_h};
+			ox   <= last_x ? 12'd0 : ox + 12'd1;
+			last_x <= last_x ? one_x : ox + 12'd1 == ow1;
 			if (!last_x) begin
-				ox   <= ox + 12'd1;
 				addr <= addr + {{(IN_AW-12){1'b0}}, x_step};
-				ix   <= ix + $signed({9'd0, sx});
-			end else if (!last_px) begin
-				ox   <= 12'd0;
+			end else if (!last_y) begin
 				oy   <= oy + 12'd1;
+				last_y <= oy + 12'd1 == oh1;
 				addr <= row_addr + sy_row;
 				row_addr <= row_addr + sy_row;
-				ix   <= ix0;
-				iy   <= iy + $signed({9'd0, sy});
 			end else begin
-				{ox, oy} <= 0;
+				oy   <= 12'd0;
+				last_y <= one_y;
 				tile_first <= 1'b0;
 				kx   <= last_kx ? 8'd0 : kx + 8'd1;
+				last_kx <= last_kx ? one_kx : kx + 8'd1 == kw1;
 				tap_base <= tap_next;
 				addr     <= tap_next;
 				row_addr <= tap_next;
-				{ix, ix0} <= {ix0_next, ix0_next};
-				{iy, iy0} <= {iy0_next, iy0_next};
+				ix0 <= ix0_next;
+				iy0 <= iy0_next;
 				if (last_kx) begin
 					ky <= last_ky ? 8'd0 : ky + 8'd1;
+					last_ky <= last_ky ? one_ky : ky + 8'd1 == kh1;
 					ky_base <= last_ky ? kb_next : ky_next;
 				end
 				if (last_kx && last_ky) begin
 					kb  <= kb + 12'd1;
+					last_kb <= kb + 12'd1 == kb1;
 					sub <= last_sub ? 4'd0 : sub + 4'd1;
 					kb_base <= kb_next;
 				end
@@ -242,6 +263,7 @@ module mea_stream #(
 		q_valid <= go && !rst;
 		q_res   <= (go && want_res && !res_done) || wait_bank;
 		q_res_addr <= res_addr;
+		q_bank  <= bank_q;
 		if (go) begin
 			q_pool  <= is_pool;
 			q_stem  <= is_stem;
@@ -251,7 +273,6 @@ module mea_stream #(
 			q_final <= final_px;
 			q_last  <= last_px && last_tile;
 			q_max   <= is_max;
-			q_bank  <= bank_q;
 			q_addr  <= addr;
 			q_sub   <= is_pool ? in_sub : sub;
 			q_pad_value <= pad_value;

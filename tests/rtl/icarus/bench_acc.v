@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// mea_acc against sums in the bench: passes over random pixels, the same pixel in
-// cycles that follow each other, overwriting by the first pass, pooling, scrub. The
+// mea_acc against sums in the bench: passes over random pixels, the same pixel one, two
+// and more cycles later, overwriting by the first pass, pooling, scrub. The
 // memory starts as X, and nothing that a first pass or a scrub began may be X.
 // run: -P$.COLS=4 -P$.PSUM_W=32
 // run: -P$.COLS=4 -P$.PSUM_W=20
@@ -30,9 +30,9 @@ module bench_acc;
 	reg [COLS*32-1:0] expected;
 	reg signed [31:0] operand, old;
 	reg seen;
-	integer i, c, next, pools;
+	integer i, c, next;
 
-	// Pixel a in this cycle, the read of pixel b for the next.
+	// Pixel a in this cycle, the read of pixel b for the one after the next.
 	task step(input go, input [AW-1:0] a, input is_first, input is_final, input ahead,
 		  input [AW-1:0] b);
 		begin
@@ -64,21 +64,24 @@ module bench_acc;
 	// n pixels in a range of 2^spread words, with pauses; the kind is fixed because
 	// a command does not mix them.
 	task run(input integer n, input [AW-1:0] mask, input integer pause);
-		integer at, f;
+		integer at, after, f;
 		begin
 			open = {DEPTH{1'b0}};
 			at = $random(seed) & mask;
+			next = $random(seed) & mask;
 			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, at);
+			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, next);
 			for (i = 0; i < n; i = i + 1) begin
-				next = $random(seed) & mask;
+				after = $random(seed) & mask;
 				f = $random(seed) % 4 == 0;
 				if (($random(seed) & 15) < pause) begin
-					step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, at);
+					step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, after);
 				end else begin
-					step(1'b1, at, !open[at], f, 1'b1, next);
+					step(1'b1, at, !open[at], f, 1'b1, after);
 					open[at] = !f;
-					at = next;
 				end
+				at = next;
+				next = after;
 			end
 			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0);
 		end
@@ -110,10 +113,12 @@ module bench_acc;
 		scrub = 1'b0;
 		open = {DEPTH{1'b1}};
 		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd0);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd1);
 		for (next = 0; next < DEPTH; next = next + 1)
-			step(1'b1, next, 1'b0, 1'b0, 1'b1, next + 1);
+			step(1'b1, next, 1'b0, 1'b0, 1'b1, next + 2);
 		conclude("after a scrub every word is zero");
 		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd5);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0);
 		step(1'b1, 4'd5, 1'b0, 1'b1, 1'b0, 4'd0);
 		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd6);
 		check(result === sum[5], "the last result stays until the next pixel");

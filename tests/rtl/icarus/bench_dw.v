@@ -7,12 +7,13 @@
 // run: -P$.TAPS=1
 // run: -P$.TAPS=3
 // run: -P$.TAPS=9
+// run: -P$.TAPS=3 -P$.LUTS=1
 // run: -P$.TAPS=3 -DMEA_RAM_COLLIDE
 `default_nettype none
 `include "mea_isa.vh"
 
 module bench_dw;
-	parameter TAPS = 3;
+	parameter TAPS = 3, LUTS = 0;
 	localparam COLS = 4, LANES = 8, LINE = 16, ACT_AW = 8, WGT_AW = 7, COMMANDS = 150;
 	localparam MANY = 1 << 13;
 `include "bench.vh"
@@ -32,11 +33,11 @@ module bench_dw;
 	reg [2*COLS*8-1:0] wgt_data;
 	reg [LANES*8-1:0] act_data;
 	reg act_ready, wgt_ready, allow;
-	reg [8:0] leaving;
+	reg [10:0] leaving;
 	wire sum_ready = sum_valid && allow;
-	wire out_wen = leaving[8];
+	wire out_wen = leaving[10];
 
-	mea_dw #(.COLS(COLS), .LANES(LANES), .TAPS(TAPS), .LINE(LINE), .ACT_AW(ACT_AW),
+	mea_dw #(.COLS(COLS), .LANES(LANES), .TAPS(TAPS), .LUTS(LUTS), .LINE(LINE), .ACT_AW(ACT_AW),
 		 .WGT_AW(WGT_AW)) dut (
 		.clk(clk), .rst(rst), .head_valid(head_valid), .head(head),
 		.head_index(head_index), .head_pop(head_pop), .token_there(token_there),
@@ -63,7 +64,7 @@ module bench_dw;
 
 	// Surroundings, and all that is compared.
 	always @(posedge clk) begin
-		leaving <= rst ? 9'd0 : {leaving[7:0], sum_ready};
+		leaving <= rst ? 11'd0 : {leaving[9:0], sum_ready};
 		if (act_ren && act_ready) begin
 			act_data <= act[act_addr];
 			words_read = words_read + 1;

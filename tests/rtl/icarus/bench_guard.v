@@ -66,6 +66,10 @@ module bench_guard;
 			beats = n;
 			judge;
 			settle;
+			want(ready === 1'b0 && fault === 1'b0, "nothing before it was looked up");
+			tick;
+			want(ready === 1'b0 && fault === 1'b0, "nothing before it was judged");
+			tick;
 			want(ready === (expected == `MEA_FAULT_NONE), "ready");
 			want(fault === (expected != `MEA_FAULT_NONE), "fault");
 			want(expected == `MEA_FAULT_NONE || cause === expected, "cause");
@@ -153,9 +157,9 @@ module bench_guard;
 			try(0, 33'h40, 4);
 			ax_ready = 1'b0;
 			req = 1'b1;
+			offset = 33'h80;
+			beats = 9'd1;
 			for (i = 0; i < 10; i = i + 1) begin
-				offset = i * 64;
-				beats = i;
 				settle;
 				want(ready === 1'b0 && fault === 1'b0, "neither taken nor refused");
 				tick;
@@ -163,8 +167,6 @@ module bench_guard;
 			end
 			conclude("a request that the bus does not take stays; the next waits");
 			ax_ready = 1'b1;
-			offset = 33'h80;
-			beats = 9'd1;
 			settle;
 			want(ready === 1'b1, "taken");
 			tick;
@@ -173,6 +175,43 @@ module bench_guard;
 			tick;
 			want(ax_valid === 1'b0, "gone");
 			conclude("then one follows the other at once");
+		end
+	endtask
+
+	// A request that is changed or withdrawn before its answer.
+	task fickle;
+		begin
+			ax_ready = 1'b1;
+			req = 1'b1;
+			slot = 4'd0;
+			offset = 33'h100;
+			beats = 9'd2;
+			tick;
+			tick;
+			slot = 4'd1;
+			offset = 33'h1_0000_0000;
+			beats = 9'd0;
+			settle;
+			want(ready === 1'b1, "taken");
+			tick;
+			req = 1'b0;
+			want(ax_valid === 1'b1 && ax_addr === 'h1100 && ax_len === 8'd1,
+			     "what was looked up is issued");
+			conclude("a request that changes is issued as it was checked");
+			tick;
+			req = 1'b1;
+			slot = 4'd5;
+			offset = 33'h200;
+			beats = 9'd1;
+			tick;
+			tick;
+			req = 1'b0;
+			settle;
+			want(ready === 1'b0 && fault === 1'b0, "no answer");
+			tick;
+			want(ax_valid === 1'b0, "not issued");
+			try(0, 33'h40, 4);
+			conclude("one that is withdrawn leaves nothing behind");
 		end
 	endtask
 
@@ -221,7 +260,8 @@ module bench_guard;
 		slot = 4'd3;
 		offset = 33'd0;
 		beats = 9'd1;
-		settle;
+		tick;
+		tick;
 		want(ready === 1'b0 && fault === 1'b1, "refused");
 		tick;
 		want(ax_valid === 1'b0, "nothing is issued");
@@ -231,6 +271,7 @@ module bench_guard;
 		table_of_slots;
 		by_hand;
 		handshake;
+		fickle;
 		for (i = 0; i < 20000; i = i + 1)
 			random;
 		want(accepted > 2000 && refused > 2000, "both happen");

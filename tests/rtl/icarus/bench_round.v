@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// mea_round and mea_clamp against the definition in 64-bit arithmetic: divide by
+// mea_round and mea_clamp, a value a cycle or with pauses, against the definition in 64-bit arithmetic: divide by
 // 2^shift, nearest, ties to even, then add the zero point and clamp.
 // run: -P$.WIDTH=64
 // run: -P$.WIDTH=34
@@ -13,10 +13,13 @@ module bench_round;
 	reg [5:0] shift;
 	reg signed [7:0] zero, lo, hi;
 	wire signed [9:0] y;
+	wire signed [9:0] delta;
 	wire [7:0] z;
+	reg valid, half_way;
 
-	mea_round #(.WIDTH(WIDTH)) dut (.x(x), .shift(shift), .y(y));
-	mea_clamp clamp (.x(y), .zero(zero), .lo(lo), .hi(hi), .y(z));
+	mea_round #(.WIDTH(WIDTH)) dut (
+		.clk(clk), .valid(valid), .half_way(half_way), .x(x), .shift(shift), .y(y));
+	mea_clamp clamp (.x(y), .zero(zero), .lo(lo), .hi(hi), .y(z), .delta(delta));
 
 	reg signed [63:0] value, floor;
 	reg [63:0] rest, half;
@@ -38,9 +41,19 @@ module bench_round;
 				result = hi;
 			if (result < lo)
 				result = lo;
+			valid = 1'b1;
+			half_way = 1'b0;
+			tick;
+			valid = 1'b0;
+			half_way = 1'b1;
+			x = {WIDTH{1'bx}};
+			shift = 6'bx;
+			tick;
+			half_way = 1'b0;
 			settle;
 			want(y === rounded[9:0], "round");
 			want(z === result[7:0], "clamp");
+			want(delta === result - zero, "distance from the zero point");
 		end
 	endtask
 
