@@ -65,7 +65,7 @@ synthesise() {
 	echo "synth.sh: $name: $((SECONDS - start)) s" >&2
 }
 
-table=$(grep -v -e '^#' -e '^$' "$here/configs")
+table=$(awk '/^[a-z]/ && $2 != "vivado"' "$here/configs")
 if [ $# -gt 0 ]; then
 	table=$(for t in "$@"; do
 		grep -E "^${t%-*} +${t##*-} " <<<"$table" || echo "$t unknown none"
