@@ -3,7 +3,7 @@
 // Purpose: the exact product of the requantiser, int32 times 31 bits, in two
 // registered steps: parts, then their sum. An FPGA multiplies 18 x 18 bits (ECP5) or
 // 25 x 18 (DSP48), both signed, so the parts are cut to fit: four multipliers, or
-// with the wider ones two and a product by 7 bits, small enough for LUTs.
+// three of the wider ones and a product of 7 x 7 bits, small enough for LUTs.
 `resetall
 `default_nettype none
 
@@ -38,19 +38,27 @@ module mea_mul #(
 	wire [63:0] hl_at = {{(64-17-15-CUT){hl[CUT+14]}}, hl, 17'd0};
 	generate
 		if (WIDE != 0) begin : g_luts
-			// Added by hand: as a product it would take multipliers.
-			wire signed [38:0] x = {{7{a[31]}}, a};
-			wire signed [38:0] t0 = (b[24] ? x : 39'sd0) + (b[25] ? x <<< 1 : 39'sd0);
-			wire signed [38:0] t1 = (b[26] ? x : 39'sd0) + (b[27] ? x <<< 1 : 39'sd0);
-			wire signed [38:0] t2 = (b[28] ? x : 39'sd0) + (b[29] ? x <<< 1 : 39'sd0);
-			wire signed [38:0] t3 = b[30] ? x : 39'sd0;
-			reg signed [38:0] upper;
+			// The upper seven bits of b times all of a, in one multiplier more: its
+			// sum takes in what the lower bits of a give, added by hand lest the
+			// tools spend another.
+			wire [13:0] x = {7'd0, a[6:0]};
+			wire [13:0] low = ((b[24] ? x : 14'd0) + (b[25] ? x << 1 : 14'd0)) +
+					  ((b[26] ? x << 2 : 14'd0) + (b[27] ? x << 3 : 14'd0)) +
+					  ((b[28] ? x << 4 : 14'd0) + (b[29] ? x << 5 : 14'd0)) +
+					  (b[30] ? x << 6 : 14'd0);
+			wire signed [24:0] a_up = a[31:7];
+			wire signed [7:0]  b_up = {1'b0, b[30:24]};
+			wire signed [31:0] low_up = {25'd0, low[13:7]};
+			reg signed [31:0] upper;
+			reg [6:0] lowest;
 			always @(posedge clk) begin
-				if (valid)
-					upper <= (t0 + (t1 <<< 2)) + ((t2 <<< 4) + (t3 <<< 6));
+				if (valid) begin
+					upper  <= a_up * b_up + low_up;
+					lowest <= low[6:0];
+				end
 				if (parts_valid)
 					product <= {23'd0, ll[40:0]} + hl_at +
-						   {upper[38], upper, 24'd0};
+						   {upper[31], upper, lowest, 24'd0};
 			end
 		end else begin : g_multipliers
 			wire signed [14:0] b_hi = {1'b0, b[30:17]};
