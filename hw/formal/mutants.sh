@@ -56,6 +56,8 @@ rows: the next is where this one began|rows-64|mea_rows.v|at        <= row_next;
 rows: a burst crosses a page|rows-128|mea_burst.v|to_page < MAX_BURST[12:0]|1'b0
 compute: takes a token that is not there|compute|mea_compute.v|(need & ~token_there) == 3'b000;|1'b1;
 pair: the borrow is not given back|pair-16|mea_pair.v|assign carry = product[OFFSET-1];|assign carry = 1'b0;
+queue: the first entry is lost to the next|queue|mea_queue.v|wire move = !none && (!valid \|\| pop);|wire move = !none;
+queue: empty while the first is still there|queue|mea_queue.v|assign empty = none && !valid;|assign empty = none;
 queue: a push while it is full overwrites|fifo-4|mea_fifo.v|if (push && !full) begin|if (push) begin
 queue: a pop while it is empty counts|fifo-8|mea_fifo.v|if (pop && !empty)|if (pop)
 queue: full one entry late|fifo-16|mea_fifo.v|full  = level[AW];|full  = level > DEPTH;

@@ -27,13 +27,13 @@ module mea_queue #(
 	wire [WIDTH-1:0] next;
 	wire none;
 	wire move = !none && (!valid || pop);
+	wire [$clog2(DEPTH):0] level;
+	wire unused = &level;
 
-	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(WIDTH), .DEPTH(DEPTH)) behind (
 		.clk(clk), .rst(rst), .push(push), .din(din), .pop(move), .dout(next),
-		.empty(none), .full(full), .level()
+		.empty(none), .full(full), .level(level)
 	);
-	/* verilator lint_on PINCONNECTEMPTY */
 	assign empty = none && !valid;
 
 	always @(posedge clk) begin
@@ -41,6 +41,48 @@ module mea_queue #(
 			dout <= next;
 		valid <= !rst && (move || (valid && !pop));
 	end
+
+`ifdef FORMAL
+	localparam AW = $clog2(DEPTH);
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk) begin
+		f_past <= 1'b1;
+		if (!f_past)
+			assume (rst);
+	end
+	// The place that mea_fifo watches, what went in there, and its pointers: tied by
+	// mea_queue.ys.
+	(* keep *) wire [AW:0] f_at, f_wp, f_rp;
+	(* keep *) wire [WIDTH-1:0] f_value;
+	// Any one entry in the order: what goes in comes out, in its turn.
+	reg [AW:0] f_in, f_out;
+	reg [WIDTH-1:0] f_said;
+	wire [AW:0] f_held = f_in - f_out;
+	wire f_put = push && !full, f_got = pop && valid;
+	always @(posedge clk) begin
+		f_in  <= rst ? {AW+1{1'b0}} : f_in + f_put;
+		f_out <= rst ? {AW+1{1'b0}} : f_out + f_got;
+		if (f_put && f_in == f_at)
+			f_said <= din;
+	end
+	always @(posedge clk)
+		if (f_past) begin
+			assert (f_held <= DEPTH + 1 && f_held == level + valid);
+			assert (empty == (f_held == 0));
+			if (valid && f_out == f_at)
+				assert (dout == f_said);
+			if (f_at - f_out < f_held && !(valid && f_out == f_at))
+				assert (f_value == f_said);
+			assert (f_in == f_wp && f_out + valid == f_rp);
+			// Never more than a cycle behind what is there.
+			if (!$past(rst) && !$past(empty) && !$past(pop))
+				assert (valid);
+			if (!$past(rst) && $past(valid) && !$past(pop))
+				assert (valid && $stable(dout));
+			cover (full && valid && f_out != 0);
+		end
+`endif
 endmodule
 
 `resetall
