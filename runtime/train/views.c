@@ -27,13 +27,17 @@ struct head {
 
 _Static_assert(sizeof(struct head) == PAGE, "answers start at a page");
 
+struct image {
+	struct head head; /* of a file; in memory it stays empty */
+	float answers[];  /* view, image: classes, then ANSWER or 0 at the end */
+};
+
 struct mea_views {
 	size_t n, classes;
 	size_t stride; /* floats; a power of two, so that no answer of up to MOST lies in two pages
 			*/
 	size_t bytes;
-	void *map;
-	float *answers; /* view, image: classes, then ANSWER or 0 at the end */
+	struct image *map;
 };
 
 static struct mea_views *shape(int views, size_t n, int classes, struct head *h)
@@ -63,7 +67,6 @@ static int map(struct mea_views *v, int fd, struct mea_views **out)
 	if (v->map == MAP_FAILED)
 		return mea_fail(MEA_ENOMEM, "no memory for a teacher's answers (%zu MB)",
 				v->bytes / 1000000);
-	v->answers = (float *)((char *)v->map + PAGE);
 	*out = v;
 	return 0;
 }
@@ -176,7 +179,7 @@ void mea_views_free(struct mea_views *v)
 
 static float *place(const struct mea_views *v, int view, uint32_t index)
 {
-	return v->answers + ((size_t)view * v->n + index) * v->stride;
+	return v->map->answers + ((size_t)view * v->n + index) * v->stride;
 }
 
 bool mea_views_get(const struct mea_views *v, int view, const uint32_t *index, int count,
