@@ -99,6 +99,15 @@ int train_save_document(const struct train *t, json_t *doc)
 	return rc;
 }
 
+/* As it was written: 0.2 and not the nearest float's 0.200000003. */
+static json_t *number(float f)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.7g", (double)f);
+	return json_real(strtod(text, NULL));
+}
+
 void train_note(const struct train *t, json_t *doc, double temperature)
 {
 	static const char *const schedules[] = {"one-cycle", "cosine", "steps"};
@@ -122,22 +131,23 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(o, "epochs", json_integer(r->epochs));
 	json_object_set_new(o, "batch", json_integer(r->batch));
 	json_object_set_new(o, "schedule", json_string(schedules[r->schedule]));
-	json_object_set_new(o, "rate", json_real((double)r->rate));
-	json_object_set_new(o, "momentum", json_real((double)r->momentum));
-	json_object_set_new(o, "decay", json_real((double)r->decay));
-	json_object_set_new(o, "smoothing", json_real((double)r->smoothing));
+	json_object_set_new(o, "rate", number(r->rate));
+	json_object_set_new(o, "momentum", number(r->momentum));
+	json_object_set_new(o, "decay", number(r->decay));
+	json_object_set_new(o, "smoothing", number(r->smoothing));
 	if (r->average > 0)
-		json_object_set_new(o, "average", json_real((double)r->average));
+		json_object_set_new(o, "average", number(r->average));
 	if (t->team)
 		json_object_set_new(o, "ranks", json_integer(t->team->ranks));
 	if (t->teacher) {
-		json_object_set_new(o, "teacher_share", json_real((double)r->share));
-		json_object_set_new(o, "teacher_temperature", json_real((double)r->temperature));
+		json_object_set_new(o, "teacher", json_string(t->taught_by));
+		json_object_set_new(o, "teacher_share", number(r->share));
+		json_object_set_new(o, "teacher_temperature", number(r->temperature));
 	}
 	json_object_set_new(o, "pad", json_integer(r->augment.pad));
 	json_object_set_new(o, "mirror", json_boolean(r->augment.mirror));
 	json_object_set_new(o, "cutout", json_integer(r->augment.cutout));
-	json_object_set_new(o, "mixup", json_real((double)r->augment.mixup));
+	json_object_set_new(o, "mixup", number(r->augment.mixup));
 	json_object_set_new(o, "views", r->views ? json_integer(r->views) : json_null());
 	json_object_set_new(o, "seed", json_integer((json_int_t)r->seed));
 	json_object_set_new(o, "type", json_string(r->bf16 ? "bf16" : "f32"));
