@@ -96,7 +96,7 @@ LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layer
 check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
 
-check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so
+check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so $(SIM_DIR)/libmea_sim_16x16w9.so
 	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)"
 
 # Faults planted in copies of the RTL, about ten minutes.
