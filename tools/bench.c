@@ -273,18 +273,16 @@ static int measure(struct bench *b)
 /* The numbers of the training images that mea train held out. */
 static int held_out(struct bench *b, struct mea_pick *held)
 {
-	json_t *main = json_object_get(json_object_get(b->b->json, "training"), "main");
-	json_t *seed = json_object_get(main, "seed");
 	struct mea_set all = {.n = b->images.count};
 	struct mea_pick kept;
+	uint64_t seed;
+	const char *why = images_not_split(b->b, all.n, &seed);
 	int rc;
 
-	if (!json_is_integer(seed))
-		return mea_fail(MEA_EINVAL,
-				"%s: does not say which training images were held out; "
-				"name validation images with --validation",
-				b->bundle);
-	rc = mea_set_split(&all, (uint64_t)json_integer_value(seed), &kept, held);
+	if (why)
+		return mea_fail(MEA_EINVAL, "%s: %s; name validation images with --validation",
+				b->bundle, why);
+	rc = mea_set_split(&all, seed, &kept, held);
 	if (!rc)
 		free(kept.index);
 	return rc;

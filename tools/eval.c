@@ -2,6 +2,7 @@
 /* mea eval: the paper's tables for bundles. eval_print.c prints them. */
 #include "eval.h"
 #include "files.h"
+#include "images.h"
 
 #include "error.h"
 #include "train/dnnl.h"
@@ -124,17 +125,16 @@ static int count(const struct mea_bundle *b, struct nets *n, const struct mea_pi
 	return rc;
 }
 
-/* The images that main was trained on; all of the split when the bundle does not say. */
+/* The images that main was trained on; all of the split when that is not known. */
 static int training_images(const struct mea_bundle *b, const struct mea_set *s, struct mea_pick *p)
 {
-	json_t *seed = json_object_get(
-		json_object_get(json_object_get(b->json, "training"), "main"), "seed");
 	struct mea_pick held;
+	uint64_t seed;
 	int rc;
 
-	if (!json_is_integer(seed))
+	if (images_not_split(b, s->n, &seed))
 		return mea_set_all(s, p);
-	rc = mea_set_split(s, (uint64_t)json_integer_value(seed), p, &held);
+	rc = mea_set_split(s, seed, p, &held);
 	if (!rc)
 		free(held.index);
 	return rc;

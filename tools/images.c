@@ -89,6 +89,21 @@ int images_open(struct images *im, int width, int height, bool train, const stru
 	return 0;
 }
 
+const char *images_not_split(const struct mea_bundle *b, size_t n, uint64_t *seed)
+{
+	json_t *main = json_object_get(json_object_get(b->json, "training"), "main");
+	json_t *number = json_object_get(main, "seed");
+	json_int_t images = json_integer_value(json_object_get(main, "images")) +
+			    json_integer_value(json_object_get(main, "held_out"));
+
+	if (!json_is_integer(number))
+		return "does not say which training images were held out";
+	if (images < 0 || (size_t)images != n)
+		return "main did not learn from these training images (their number is another)";
+	*seed = (uint64_t)json_integer_value(number);
+	return NULL;
+}
+
 void images_close(struct images *im)
 {
 	mea_data_close(im->data);

@@ -28,6 +28,10 @@ struct mea_bundle;
  * Returns 0 or a negative error. */
 int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b);
 
+/* Why b does not say which of n training images mea train held out (NULL: it does, by *seed of
+ * mea_set_split()): it was not made by mea train, or from another number of images. */
+const char *images_not_split(const struct mea_bundle *b, size_t n, uint64_t *seed);
+
 /* Frees all; a zeroed struct is fine. */
 void images_close(struct images *im);
 

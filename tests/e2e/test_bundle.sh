@@ -15,7 +15,7 @@ ok "info" run 0 info "$T/b" --json
 ok "name" is name t
 ok "threshold between" is thresholds.entropy 1.31
 ok "file intact" is files.0.intact true
-ok "macs" is main.macs 5358720
+ok "macs" is main.macs 8859776
 ok "run asks for int8" fails 1 "mea quantize" run "$T/b"
 ok "trace asks for int8" fails 1 "mea quantize" trace "$T/b"
 ok "amend" run 0 bundle "$T/b" --threshold 0.5 --description "two words"
