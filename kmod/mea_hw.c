@@ -76,14 +76,16 @@ void mea_hw_start(struct mea_device *mdev, struct mea_job *job)
 	lockdep_assert_held(&mdev->hw_lock);
 
 	/* Every slot is written: a slot that the last job left open would be
-	 * open to this one.
+	 * open to this one. No flags close it, whatever else it holds.
 	 */
 	for (i = 0; i < DRM_MEA_MAX_SLOTS; i++) {
 		at = mea_bank_reg(bank, i * MEA_SLOT_STRIDE);
+		mea_write(mdev, at + MEA_BANK_SLOT_FLAGS, job->slot[i].flags);
+		if (!job->slot[i].flags)
+			continue;
 		mea_write(mdev, at + MEA_BANK_SLOT_BASE_LO, lower_32_bits(job->slot[i].base));
 		mea_write(mdev, at + MEA_BANK_SLOT_BASE_HI, upper_32_bits(job->slot[i].base));
 		mea_write(mdev, at + MEA_BANK_SLOT_SIZE, job->slot[i].units);
-		mea_write(mdev, at + MEA_BANK_SLOT_FLAGS, job->slot[i].flags);
 	}
 	mea_write(mdev, mea_bank_reg(bank, MEA_BANK_CMD_OFFSET), job->cmd_offset);
 	mea_write(mdev, mea_bank_reg(bank, MEA_BANK_CMD_COUNT), job->cmd_count);

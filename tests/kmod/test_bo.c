@@ -296,7 +296,7 @@ TEST(foreign_page_as_a_slot)
 	int dmabuf = foreign_dmabuf(order, 1);
 	uint32_t handle = 0;
 	struct copy c;
-	struct bo view = {.size = PAGE};
+	struct bo view = {.size = PAGE, .bytes = PAGE};
 
 	require(dmabuf >= 0);
 	require_eq(copy_make(fd, &c, PAGE, 0), 0);

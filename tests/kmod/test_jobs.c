@@ -14,6 +14,7 @@
 #include "lib/client.h"
 
 #define BYTES 0x1000u
+#define FEW	  0x200u /* where many jobs matter, not long ones */
 
 static int fd;
 
@@ -139,7 +140,7 @@ static int many_jobs(uint32_t seed)
 
 	require(file >= 0);
 	for (int i = 0; i < RING; i++)
-		require_eq(copy_make(file, &ring[i], BYTES, 0), 0);
+		require_eq(copy_make(file, &ring[i], FEW, 0), 0);
 	for (uint32_t i = 0; i < JOBS + RING; i++) {
 		struct copy *c = &ring[i % RING];
 
@@ -185,7 +186,7 @@ static void *thread(void *arg)
 {
 	struct copy c;
 
-	if (copy_make(fd, &c, BYTES, 0))
+	if (copy_make(fd, &c, FEW, 0))
 		return arg;
 	for (uint32_t i = 0; i < 200; i++)
 		if (copy_run(&c, i))

@@ -78,7 +78,7 @@ int bo_make(int fd, uint64_t size, struct bo *bo)
 	*bo = (struct bo){.fd = -1};
 	if (rc)
 		return rc;
-	*bo = (struct bo){.fd = fd, .handle = c.handle, .size = c.size};
+	*bo = (struct bo){.fd = fd, .handle = c.handle, .size = c.size, .bytes = size};
 	bo->map = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)c.mmap_offset);
 	if (bo->map == MAP_FAILED) {
 		rc = -errno;
@@ -91,7 +91,7 @@ int bo_map_prime(int fd, uint32_t handle, uint64_t size, struct bo *bo)
 {
 	int dmabuf, rc;
 
-	*bo = (struct bo){.fd = fd, .handle = handle, .size = size};
+	*bo = (struct bo){.fd = fd, .handle = handle, .size = size, .bytes = size};
 	if (drmPrimeHandleToFD(fd, handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf))
 		return -errno;
 	bo->map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
@@ -118,7 +118,7 @@ void bo_fill(struct bo *bo, uint32_t seed)
 {
 	uint32_t *map = (uint32_t *)bo->map;
 
-	for (uint32_t i = 0; i < bo->size / 4; i++)
+	for (uint32_t i = 0; i < bo->bytes / 4; i++)
 		map[i] = word(seed, i);
 }
 
@@ -126,7 +126,7 @@ bool bo_filled(const struct bo *bo, uint32_t seed)
 {
 	const volatile uint32_t *map = (const uint32_t *)bo->map;
 
-	for (uint32_t i = 0; i < bo->size / 4; i++)
+	for (uint32_t i = 0; i < bo->bytes / 4; i++)
 		if (map[i] != word(seed, i))
 			return false;
 	return true;

@@ -29,6 +29,7 @@ struct bo {
 	int fd; /* device file */
 	uint32_t handle;
 	uint64_t size;
+	uint64_t bytes; /* that were asked for: bo_fill() and bo_filled() end there */
 	uint8_t *map;
 };
 
