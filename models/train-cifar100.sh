@@ -4,7 +4,7 @@
 #
 #   models/train-cifar100.sh a|b|mobilenetv2 CIFAR-100-FOLDER WORK
 #
-# WORK gets cloud/, cloud2/ and resnet32-a/, resnet32-b/ or mobilenetv2-b/, a bundle. Stopped at any time, the same
+# WORK gets cloud/, cloud2/, cloud3/ and resnet32-a/, resnet32-b/ or mobilenetv2-b/, a bundle. Stopped at any time, the same
 # command goes on from the last checkpoint; a stage that is done takes no time. Nothing is chosen on test images.
 # MEA: the command (build/mea); THREADS: 1 gives the same weights as the shipped ones.
 set -eu
@@ -30,18 +30,25 @@ if [ "$model" = mobilenetv2 ]; then
 	train main --net $net --out "$out" --epochs $main_epochs --batch 64 --rate 0.1
 	train edge --net $net --out "$out" --epochs 16 --batch 64 --rate 0.05 --join $join
 else
-	# The same two rounds for both models: the second finds them done. The first one's network
-	# teaches the edge's, and itself in the second round, which makes the bundle's.
-	first=$work/cloud/cloud.onnx
+	# The same three rounds for both models: the second one finds them done. Each network teaches the
+	# next, and the first one main; the last one is the bundles'.
+	first=$work/cloud/cloud.onnx second=$work/cloud2/cloud.onnx third=$work/cloud3/cloud.onnx
 	train cloud --net resnet9 --out "$work/cloud" --epochs 24 --rate 0.1 --smoothing 0.1 --cutout 8
 	train cloud --net "$first" --out "$work/cloud2" --epochs 16 --rate 0.1 --cutout 8 \
 		--teacher "$first" --share 0.8 --temperature 3 --average 0.999
+	train cloud --net "$second" --out "$work/cloud3" --epochs 16 --rate 0.15 --cutout 8 --mixup 0.5 \
+		--teacher "$second" --share 0.5 --temperature 2 --average 0.999
 	train main --net $net --out "$out" --epochs $main_epochs --rate 0.2 \
 		--teacher "$first" --share 0.7 --temperature 4 --views 16 \
 		--answers "$work/cloud/cloud.answers"
-	train edge --net $net --out "$out" --epochs 40 --rate 0.1 --join $join \
-		--teacher "$first" --share 0.7 --temperature 4 --views 16 --answers "$out/edge.answers"
-	"$mea" bundle "$out" --cloud "$work/cloud2/cloud.onnx"
+	if [ "$model" = a ]; then
+		train edge --net $net --out "$out" --epochs 40 --rate 0.1 --join $join --average 0.999 \
+			--teacher "$third" --share 0.9 --temperature 4 --views 16
+	else
+		train edge --net $net --out "$out" --epochs 40 --rate 0.1 --join $join \
+			--teacher "$first" --share 0.7 --temperature 4 --views 16
+	fi
+	"$mea" bundle "$out" --cloud "$third"
 fi
 "$mea" bundle "$out" --name "cifar100-$net" \
 	--description "$name of the MEANet paper, trained on CIFAR-100" \

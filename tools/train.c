@@ -24,6 +24,7 @@ enum {
 	OPT_DECAY,
 	OPT_SMOOTHING,
 	OPT_AVERAGE,
+	OPT_BLEND,
 	OPT_TEACHER,
 	OPT_SHARE,
 	OPT_TEMPERATURE,
@@ -70,6 +71,10 @@ static const struct argp_option options[] = {
 	{"average", OPT_AVERAGE, "D", 0,
 	 "keep a moving average of the weights, of decay D a step (0.999, say), which is what is "
 	 "measured and written (0: none)",
+	 2},
+	{"blend", OPT_BLEND, "W", 0,
+	 "main, cloud: write W of the trained weights and 1 - W of those of --net FILE.onnx, from "
+	 "which they started (1)",
 	 2},
 	{"seed", OPT_SEED, "S", 0, "of weights, order, split and crops (1)", 2},
 	{"type", OPT_TYPE, "TYPE", 0, "f32 or bf16 (bf16 where the CPU multiplies it)", 2},
@@ -204,6 +209,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_THREADS:
 		t->threads = (int)tool_number(state, "--threads", arg, 1, 1024);
 		return 0;
+	case OPT_BLEND:
+		t->blend = (float)tool_real(state, "--blend", arg, 0, 1);
+		return 0;
 	case OPT_HARD:
 		t->hard = (int)tool_number(state, "--hard", arg, 2, 4096);
 		return 0;
@@ -237,6 +245,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--net, --data and --out are needed");
 		if (t->data && t->stage == STAGE_INIT)
 			argp_error(state, "init takes no images: leave out --data");
+		if (t->blend < 1 && !(t->stage == STAGE_MAIN || t->stage == STAGE_CLOUD))
+			argp_error(state, "--blend is for main and cloud");
+		if (t->blend < 1 && !train_net_is_file(t->net))
+			argp_error(state, "--blend: --net names no FILE.onnx to blend with");
 		if (t->recipe.views && t->recipe.augment.mixup > 0)
 			argp_error(state, "--views does not go with --mixup");
 		if (t->answers && !(t->recipe.views && t->teacher))
@@ -319,6 +331,7 @@ int tool_train(int argc, char **argv)
 			   .augment = {.pad = 4, .mirror = true, .fill = {128, 128, 128}},
 			   .seed = 1,
 			   .bf16 = mea_dnnl_has_bf16()},
+		.blend = 1,
 		.every = 300,
 		.size = 224,
 		.classes = 1000,

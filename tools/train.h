@@ -16,6 +16,7 @@ struct train {
 	const char *answers; /* file of the teacher's; NULL: none */
 	const char *keep;    /* data that the bundle was trained on: the edge goes on learning */
 	struct mea_recipe recipe;
+	float blend;	   /* share of the trained weights in those that are written */
 	int hard;	   /* hard classes; 0: half */
 	int size, classes; /* init: side of the images, outputs of main */
 	bool concat, no_adaptive;
@@ -40,6 +41,9 @@ extern volatile sig_atomic_t train_stop;
 
 /* Trains and writes the bundle; 1 when it was stopped and can be resumed. */
 int train_stage_run(struct train *t);
+
+/* Whether --net is a file and not a name. */
+bool train_net_is_file(const char *net);
 
 /* Runs f with progress and checkpoint as t has them. */
 int train_fit(struct train *t, struct mea_fit *f);

@@ -4,6 +4,7 @@
 #include "train.h"
 
 #include "error.h"
+#include "meanet/exits.h"
 #include "train/algorithm.h"
 #include "train/export.h"
 #include "train/nets.h"
@@ -137,6 +138,8 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(o, "smoothing", number(r->smoothing));
 	if (r->average > 0)
 		json_object_set_new(o, "average", number(r->average));
+	if (t->blend < 1)
+		json_object_set_new(o, "blend", number(t->blend));
 	if (t->team)
 		json_object_set_new(o, "ranks", json_integer(t->team->ranks));
 	if (t->teacher) {
@@ -192,6 +195,39 @@ static void drop_extension(json_t *doc)
 
 /* --- main and cloud ------------------------------------------------------------------------ */
 
+bool train_net_is_file(const char *net)
+{
+	const char *dot = strrchr(net, '.');
+
+	return dot && !strcmp(dot, ".onnx");
+}
+
+/* With --blend: the weights of which training started take their part of m's. */
+static int blend(const struct train *t, struct mea_tmodel *m)
+{
+	struct mea_tmodel start = {0};
+	int rc = t->blend < 1 ? mea_tmodel_read(t->net, mean, std, &start) : 0;
+
+	if (!rc && start.params && start.params->elements != m->params->elements)
+		rc = mea_fail(MEA_EINVAL, "%s: is not the network that was trained", t->net);
+	if (!rc && start.params)
+		mea_params_blend(m->params, start.params, t->blend);
+	mea_tmodel_free(&start);
+	return rc;
+}
+
+/* What --blend made of the weights. */
+static void tell_blend(const struct train *t, const float *logits)
+{
+	size_t k = (size_t)t->set->classes, right = 0;
+
+	for (size_t i = 0; i < t->held.n; i++)
+		right += mea_opinion_of(logits + i * k, (int)k).label ==
+			 t->set->label[t->held.index[i]];
+	printf("blended: held out %.2f %%\n",
+	       t->held.n ? 100.0 * (double)right / (double)t->held.n : NAN);
+}
+
 /* Softens m's answers as the held-out images want it. */
 static int calibrate(const struct train *t, struct mea_tmodel *m, double *temperature)
 {
@@ -200,6 +236,8 @@ static int calibrate(const struct train *t, struct mea_tmodel *m, double *temper
 	int rc = logits ? mea_predict(NULL, m, &t->held, t->recipe.bf16, NULL, logits)
 			: mea_fail(MEA_ENOMEM, "out of memory");
 
+	if (!rc && t->verbose && t->blend < 1)
+		tell_blend(t, logits);
 	if (!rc) {
 		*temperature = mea_temperature(&t->held, logits, (int)k, NULL);
 		rc = mea_tmodel_cool(m, *temperature);
@@ -213,8 +251,10 @@ static int finish_whole(struct train *t, struct mea_tmodel *m)
 	enum mea_net net = t->stage == STAGE_MAIN ? MEA_NET_MAIN : MEA_NET_CLOUD;
 	double temperature;
 	json_t *doc = NULL;
-	int rc = calibrate(t, m, &temperature);
+	int rc = blend(t, m);
 
+	if (!rc)
+		rc = calibrate(t, m, &temperature);
 	if (!rc)
 		rc = train_open_document(t, &doc);
 	if (rc)
@@ -232,14 +272,6 @@ static int finish_whole(struct train *t, struct mea_tmodel *m)
 	return rc ? rc : train_quantize(t, (const struct mea_set *const[]){t->set}, 1);
 }
 
-/* Whether --net is a file and not a name. */
-static bool is_file(const char *net)
-{
-	const char *dot = strrchr(net, '.');
-
-	return dot && !strcmp(dot, ".onnx");
-}
-
 static int start_net(const struct train *t, struct mea_tmodel *m)
 {
 	struct mea_net_task task = {.width = t->set->width,
@@ -249,7 +281,7 @@ static int start_net(const struct train *t, struct mea_tmodel *m)
 	struct mea_graph *g;
 	int rc;
 
-	if (is_file(t->net))
+	if (train_net_is_file(t->net))
 		return mea_tmodel_read(t->net, mean, std, m);
 	rc = t->stage == STAGE_MAIN ? mea_net_main(t->net, &task, &g)
 				    : mea_net_cloud(t->net, &task, &g);
@@ -299,7 +331,7 @@ static int image_size(const struct train *t, int *width, int *height)
 	int rc;
 
 	*width = *height = SIDE;
-	if (!is_file(t->net))
+	if (!train_net_is_file(t->net))
 		return 0;
 	rc = mea_tmodel_read(t->net, mean, std, &m);
 	if (rc)

@@ -139,6 +139,12 @@ void mea_sgd_step(struct mea_params *p, const struct mea_sgd *s)
 	}
 }
 
+void mea_params_blend(struct mea_params *p, const struct mea_params *other, float share)
+{
+	for (size_t i = 0; i < p->elements; i++)
+		p->block[i] = share * p->block[i] + (1 - share) * other->block[i];
+}
+
 /* --- average ------------------------------------------------------------------------- */
 
 int mea_average_start(struct mea_params *p)

@@ -33,6 +33,11 @@ void mea_params_store(const struct mea_params *p, struct mea_graph *g);
 /* Copies the values back from g, which has the same constants. */
 void mea_params_take(struct mea_params *p, const struct mea_graph *g);
 
+/* Lets p be share p + (1 - share) other, element by element; other has the same parameters. Of
+ * weights before and after more training: Wortsman et al., "Robust fine-tuning of zero-shot
+ * models", CVPR 2022. */
+void mea_params_blend(struct mea_params *p, const struct mea_params *other, float share);
+
 /*
  * One step of SGD as PyTorch counts it: g += decay w (where it applies), v = momentum v
  * + g, and with Nesterov w -= rate (g + momentum v).

@@ -31,6 +31,22 @@ ok "both" sh -c "grep -q main.int8.onnx $T/q/bundle.json && grep -q extension.in
 ok "they run" run 0 run "$T/q" --data "$D" --backend ref --json
 ok "all images answered" is images 100
 ok "as the notes say" between "$T/q/bundle.json" training.edge.average 0.89 0.91
+# All of the start and none of the training: the start's answers.
+cp "$T/b/cloud.onnx" "$T/start.onnx"
+cp -r "$T/b" "$T/unblended"
+B="train cloud --net $T/start.onnx $S --epochs 1 --rate 0.3 -v"
+ok "blend" run 0 $B --out "$T/unblended" --blend 0
+kept=$(sed -n 's/^blended: held out //p' "$T/out")
+ok "is another network than the trained one" sh -c "! grep -q 'held out $kept, rate' $T/out"
+ok "noted" between "$T/unblended/bundle.json" training.cloud.blend 0 0
+for d in b unblended; do
+	"$MEA" eval "$T/$d" --data "$D" | grep "cloud alone" >"$T/alone.$d"
+done
+ok "and is where it started" cmp "$T/alone.b" "$T/alone.unblended"
+ok "half of both" run 0 $B --out "$T/unblended" --blend 0.5 --resume
+ok "the training was done" sh -c "! grep -q ^epoch $T/out"
+ok "not the edge" fails 2 "--blend is for main and cloud" train edge --net resnet8-a $S --out "$T/b" --blend 0.5
+ok "with what?" fails 2 "--blend: --net names no FILE.onnx" train cloud --net resnet8 $S --out "$T/x" --blend 0.5
 ok "no int8 for the cloud" fails 2 "--quantize is for main and the edge" train cloud --net resnet8 $S --quantize --out "$T/q"
 # With all classes hard both edges have the same images, and only main differs.
 cp -r "$T/b" "$T/again"
