@@ -14,7 +14,7 @@
 #include "lib/client.h"
 
 #define BYTES 0x1000u
-#define FEW	  0x200u /* where many jobs matter, not long ones */
+#define FEW   0x200u /* where many jobs matter, not long ones */
 
 static int fd;
 

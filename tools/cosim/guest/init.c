@@ -124,7 +124,7 @@ static void unload(const char *line)
 	for (char *c = name; *c; c++)
 		if (*c == '-')
 			*c = '_';
-	/* The last jobs' fences hold the driver until they are freed, a moment after the process. */
+	/* The last jobs' fences hold the driver a moment longer than the process lives. */
 	for (int ms = 0; syscall(SYS_delete_module, name, O_NONBLOCK); ms += 10) {
 		/* A test may have unloaded it already. */
 		if (errno == ENOENT)
