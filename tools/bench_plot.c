@@ -181,13 +181,15 @@ static bool known(const json_t *sweep, const struct curve *c)
 
 static int plot_curve(struct plot *p, const struct curve *c)
 {
+	const char *data = read_text(p->report, "data"), *slash = strrchr(data, '/');
 	char title[256], what[1200];
 	json_t *m, *s;
 	size_t i, k, n;
 	int rc;
 
-	snprintf(title, sizeof(title), "%s on %s: accuracy over %s", read_text(p->report, "bundle"),
-		 read_text(p->report, "data"), c->label);
+	/* A title has no room for the folders above. */
+	snprintf(title, sizeof(title), "%.60s on %.40s: accuracy over %s",
+		 read_text(p->report, "bundle"), slash && slash[1] ? slash + 1 : data, c->label);
 	rc = begin(p, c->file, title);
 	if (rc)
 		return rc;
