@@ -52,6 +52,7 @@ struct seen {
 };
 
 struct window {
+	double start;		    /* seconds after the first of all windows */
 	double seconds, latency_ms; /* mean */
 	size_t images;
 	double cpu_ms;	   /* of the host, per image, without simulation and sampling */
@@ -115,6 +116,7 @@ struct bench {
 	size_t asked;
 	double asked_up, asked_down;
 	double threshold;
+	double windows_start; /* tool_now() at the first window; 0: none yet */
 	struct path_run path[PATHS];
 	json_t *notes, *others; /* others: what b->beside holds */
 	struct progress progress;
@@ -136,13 +138,15 @@ int bench_image(struct bench *b, size_t i, uint8_t *rgb, int *label);
 /* The way of an image at a threshold. */
 enum path bench_path_of(const struct bench *b, const struct routed *r, double threshold);
 
-/* Idle power, then windows of each path alone. */
+/* Idle power; windows of each path alone, the paths in turn. */
 int bench_idle(struct bench *b);
 int bench_windows(struct bench *b);
 
 /* Figures of all parts of all paths. */
 void bench_energies(struct bench *b);
-/* Mean latency of the windows that agree, in ms (NaN: none), and half its 95 % interval. */
+/* Mean latency of the windows that agree, in ms (NaN: none), and half the interval that holds the
+ * mean of another such run with 95 %: both means err, so it is sqrt(2) times that of the mean (a
+ * prediction interval: Hahn & Meeker, Statistical Intervals, for the mean of as many values). */
 double bench_latency(const struct path_run *p, double *half);
 /* Energy in mJ that the radio's tail costs an image that is sent, when such a share of all images
  * is, at the stated rate. */

@@ -34,7 +34,7 @@ double bench_latency(const struct path_run *p, double *half)
 
 	for (int i = 0; i < n; i++)
 		ms[i] = p->w[p->n - n + i].latency_ms;
-	*half = bench_interval(ms, n, &mean);
+	*half = sqrt(2) * bench_interval(ms, n, &mean);
 	return mean;
 }
 

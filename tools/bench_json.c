@@ -85,8 +85,9 @@ static json_t *windows(const struct path_run *p)
 
 	for (int i = 0; i < p->n; i++)
 		json_array_append_new(list,
-				      json_pack("{s:f, s:I, s:f, s:f}", "seconds", p->w[i].seconds,
-						"images", (json_int_t)p->w[i].images, "latency_ms",
+				      json_pack("{s:f, s:f, s:I, s:f, s:f}", "start_s",
+						p->w[i].start, "seconds", p->w[i].seconds, "images",
+						(json_int_t)p->w[i].images, "latency_ms",
 						p->w[i].latency_ms, "host_cpu_ms", p->w[i].cpu_ms));
 	return list;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Each path alone, one image after the other: a warm-up, then windows until the last three agree
- * within 5 %. The sensors run meanwhile.
+ * within 5 %. The paths take their windows in turn, so that what drifts while all are measured
+ * (clock of the CPU, neighbours) shows between the windows of each. The sensors run meanwhile.
  */
 #include "bench.h"
 
@@ -182,6 +183,9 @@ static int window(struct rig *g, struct window *w)
 
 	mea_sampler_begin(b->sampler);
 	start = tool_now();
+	if (!b->windows_start)
+		b->windows_start = start;
+	w->start = start - b->windows_start;
 	cpu = process_cpu_ms();
 	sampler = mea_sampler_cpu_ms(b->sampler);
 	while (!rc && (tool_now() - start < b->window_s || !w->images)) {
@@ -246,26 +250,31 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int run_windows(struct rig *g)
+static int warm_up(struct rig *g, double seconds)
 {
-	struct bench *b = g->b;
-	struct path_run *p = &b->path[g->path];
 	double start = tool_now(), ms;
 	struct mea_result r = {0};
 	int rc = 0;
 
-	for (int i = 0;
-	     !rc && (i < WARM_UP_IMAGES || tool_now() - start < fmin(b->window_s, WARM_UP_S)); i++)
+	for (int i = 0; !rc && (i < WARM_UP_IMAGES || tool_now() - start < seconds); i++)
 		rc = classify(g, &r, &ms);
-	while (!rc && p->n < WINDOWS_MAX && !p->stable) {
-		rc = window(g, &p->w[p->n++]);
-		p->stable = !rc && agree(p);
-		progress_step((size_t)p->n, WINDOWS_MAX, &b->progress);
-	}
-	if (!p->stable)
-		blame(b, g->path);
-	qsort(p->latency, p->n_latency, sizeof(*p->latency), by_size);
 	return rc;
+}
+
+/* The next window of a path. The others had the caches meanwhile. */
+static int take_turn(struct rig *g)
+{
+	struct path_run *p = &g->b->path[g->path];
+	int rc = warm_up(g, p->n ? 0 : fmin(g->b->window_s, WARM_UP_S));
+
+	if (!rc)
+		rc = window(g, &p->w[p->n++]);
+	if (rc)
+		return rc;
+	p->stable = agree(p);
+	if (!p->stable && p->n == WINDOWS_MAX)
+		blame(g->b, g->path);
+	return 0;
 }
 
 /* --- paths ---------------------------------------------------------------------------------- */
@@ -322,33 +331,64 @@ static void note_beside(struct rig *g)
 			100 * ((double)cloud->cost.macs / (double)(cloud->images * main) - 1));
 }
 
-static int run_path(struct bench *b, enum path path)
+static int open_rig(struct bench *b, enum path path, struct rig *g)
 {
-	struct rig g = {.b = b, .path = path};
-	int rc = gather(&g);
+	int rc;
 
-	b->progress = (struct progress){.what = bench_paths[path]};
-	if (!rc && g.n)
-		rc = path == PATH_ONLY_CLOUD ? bench_cloud(b, &g.cloud)
-					     : bench_open(b, path == PATH_CLOUD, &g.s);
-	if (!rc && g.n)
-		rc = run_windows(&g);
-	if (!rc && g.s && path == PATH_CLOUD)
-		note_beside(&g);
-	progress_end(&b->progress);
-	mea_close(g.s);
-	mea_cloud_close(g.cloud);
-	free(g.rgb);
+	*g = (struct rig){.b = b, .path = path};
+	rc = gather(g);
+	if (rc || !g->n)
+		return rc;
+	return path == PATH_ONLY_CLOUD ? bench_cloud(b, &g->cloud)
+				       : bench_open(b, path == PATH_CLOUD, &g->s);
+}
+
+static void close_rig(struct rig *g)
+{
+	struct path_run *p = &g->b->path[g->path];
+
+	if (g->s && g->path == PATH_CLOUD)
+		note_beside(g);
+	qsort(p->latency, p->n_latency, sizeof(*p->latency), by_size);
+	mea_close(g->s);
+	mea_cloud_close(g->cloud);
+	free(g->rgb);
+}
+
+/* Takes a window of each path that is not done; *left: whether some was. */
+static int run_round(struct bench *b, struct rig *rig, int rigs, int round, bool *left)
+{
+	int rc = 0;
+
+	*left = false;
+	for (int i = 0; i < rigs && !rc; i++) {
+		struct path_run *p = &b->path[rig[i].path];
+
+		if (rig[i].n && !p->stable && p->n < WINDOWS_MAX) {
+			rc = take_turn(&rig[i]);
+			*left = true;
+		}
+		progress_step((size_t)(round * rigs + i + 1), (size_t)(WINDOWS_MAX * rigs),
+			      &b->progress);
+	}
 	return rc;
 }
 
 int bench_windows(struct bench *b)
 {
-	int rc = 0;
+	struct rig rig[PATHS];
+	bool left = true;
+	int rigs = 0, rc = 0;
 
 	for (int i = 0; i < PATHS && !rc; i++)
 		if (b->session.cloud || i < PATH_CLOUD)
-			rc = run_path(b, (enum path)i);
+			rc = open_rig(b, (enum path)i, &rig[rigs++]);
+	b->progress = (struct progress){.what = "windows"};
+	for (int round = 0; left && !rc; round++)
+		rc = run_round(b, rig, rigs, round, &left);
+	progress_end(&b->progress);
+	for (int i = 0; i < rigs; i++)
+		close_rig(&rig[i]);
 	return rc;
 }
 
