@@ -37,6 +37,7 @@ struct mea_device {
 	 */
 	struct mutex hw_lock;
 	struct mea_job *bank[MEA_BANKS];
+	u32 open[MEA_BANKS];	/* slots that may be open, a bit each */
 	unsigned int next_bank;
 	u64 last_client;	/* whose data the memories hold */
 	ktime_t last_end;	/* of a job */

@@ -37,6 +37,7 @@ void mea_hw_enable(struct mea_device *mdev, bool on)
  */
 int mea_hw_reset(struct mea_device *mdev)
 {
+	unsigned int bank;
 	u32 status;
 	int ret;
 
@@ -63,6 +64,8 @@ int mea_hw_reset(struct mea_device *mdev)
 	}
 	mdev->next_bank = 0;
 	mdev->last_client = 0;
+	for (bank = 0; bank < MEA_BANKS; bank++)
+		mdev->open[bank] = GENMASK(DRM_MEA_MAX_SLOTS - 1, 0);
 	return 0;
 }
 
@@ -75,14 +78,18 @@ void mea_hw_start(struct mea_device *mdev, struct mea_job *job)
 
 	lockdep_assert_held(&mdev->hw_lock);
 
-	/* Every slot is written: a slot that the last job left open would be
-	 * open to this one. No flags close it, whatever else it holds.
+	/* A slot that the last job left open would be open to this one. No
+	 * flags close it, whatever else it holds.
 	 */
 	for (i = 0; i < DRM_MEA_MAX_SLOTS; i++) {
+		if (!job->slot[i].flags && !(mdev->open[bank] & BIT(i)))
+			continue;
 		at = mea_bank_reg(bank, i * MEA_SLOT_STRIDE);
 		mea_write(mdev, at + MEA_BANK_SLOT_FLAGS, job->slot[i].flags);
+		mdev->open[bank] &= ~BIT(i);
 		if (!job->slot[i].flags)
 			continue;
+		mdev->open[bank] |= BIT(i);
 		mea_write(mdev, at + MEA_BANK_SLOT_BASE_LO, lower_32_bits(job->slot[i].base));
 		mea_write(mdev, at + MEA_BANK_SLOT_BASE_HI, upper_32_bits(job->slot[i].base));
 		mea_write(mdev, at + MEA_BANK_SLOT_SIZE, job->slot[i].units);
@@ -135,25 +142,32 @@ static void mea_finish(struct mea_device *mdev, unsigned int bank, int error, u3
  * Ends the jobs that the hardware is done with. The interrupt is acknowledged first
  * and for both banks: a message is an edge, and one that is left up hides the next.
  * The oldest job first, and none before it, so that the next bank is always free.
+ * True when there was one.
  */
-static void mea_collect(struct mea_device *mdev)
+static bool mea_collect(struct mea_device *mdev)
 {
-	u32 cause, cycles;
+	static const u32 field[MEA_BANKS] = { MEA_STATUS_BANK0_MASK, MEA_STATUS_BANK1_MASK };
+	u32 status, cause, cycles;
 	unsigned int i, bank;
+	bool any = false;
 
 	mea_write(mdev, MEA_REG_IRQ_STATUS, 3);
+	status = mea_read(mdev, MEA_REG_STATUS);
+	if (status == ~0u)
+		return false;		/* gone, which looks like two jobs done */
 	for (i = 0; i < MEA_BANKS; i++) {
 		bank = (mdev->next_bank + i) % MEA_BANKS;
 		if (!mdev->bank[bank])
 			continue;
-		/* A device that is gone reads as all ones, which is no state. */
-		if (mea_read(mdev, mea_bank_reg(bank, MEA_BANK_STATE)) != MEA_STATE_DONE)
-			return;
+		if ((status & field[bank]) >> __ffs(field[bank]) != MEA_STATE_DONE)
+			break;
 		cause = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_FAULT)) & MEA_FAULT_CAUSE_MASK;
 		cycles = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_CYCLES));
 		mea_write(mdev, mea_bank_reg(bank, MEA_BANK_ACK), 1);
 		mea_finish(mdev, bank, mea_fault_errno(cause), cycles);
+		any = true;
 	}
+	return any;
 }
 
 /*
@@ -163,17 +177,16 @@ static void mea_collect(struct mea_device *mdev)
 irqreturn_t mea_irq_thread(int irq, void *data)
 {
 	struct mea_device *mdev = data;
+	bool any;
 	int idx;
-	u32 status;
 
 	if (!drm_dev_enter(&mdev->drm, &idx))
 		return IRQ_NONE;
 	mutex_lock(&mdev->hw_lock);
-	status = mea_read(mdev, MEA_REG_IRQ_STATUS);
-	mea_collect(mdev);
+	any = mea_collect(mdev);
 	mutex_unlock(&mdev->hw_lock);
 	drm_dev_exit(idx);
-	return status && !(status & ~3) ? IRQ_HANDLED : IRQ_NONE;
+	return any ? IRQ_HANDLED : IRQ_NONE;
 }
 
 bool mea_hw_idle(struct mea_device *mdev)

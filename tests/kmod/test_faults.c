@@ -10,7 +10,7 @@
 #include "lib/client.h"
 
 #define BYTES	 0x1000u
-#define LIMIT_MS 400 /* of jobs here; a sound one takes a few */
+#define LIMIT_MS 250 /* of jobs here; a sound one takes a few */
 
 static int fd, other;
 static struct copy c, d; /* of fd, of other */
@@ -201,10 +201,10 @@ TEST(late_interrupts)
 	require_eq(side("irq late 50 5"), 0);
 	for (uint32_t i = 0; i < 5; i++)
 		expect_eq(copy_run(&c, i), 0);
-	require_eq(side("irq late 1000"), 0);
+	require_eq(side("irq late 400"), 0);
 	expect_eq(copy_run(&c, 9), 0);
 	expect_sound();
-	usleep(1100000);
+	usleep(450000);
 	expect_sound();
 }
 
@@ -212,7 +212,7 @@ TEST(late_interrupts)
 TEST(late_interrupt_after_a_reset)
 {
 	require_eq(side("hang"), 0);
-	require_eq(side("irq late 600"), 0);
+	require_eq(side("irq late 400"), 0);
 	require_eq(job_submit(fd, &c.job), 0);
 	expect_eq(sync_result(fd, c.job.s.out_sync, WAIT_MS), -ETIMEDOUT);
 	for (int i = 0; i < 100; i++)

@@ -23,10 +23,10 @@ same()
 
 ok "auto finds the driver" run 0 info --backend accel --device auto
 ok "and says so" grep -q 'drm:/dev/accel/accel0' "$T/out"
-same glyphs 12 models/glyphs
+same glyphs 6 models/glyphs
 cifar=${MEA_DATA_GIVEN:-../shared/data/cifar-100-binary}
 if [ -r "$cifar/test.bin" ]; then
-	same cifar 4 models/cifar100-resnet32-a --data "$cifar"
+	same cifar 3 models/cifar100-resnet32-a --data "$cifar"
 else
 	skip cifar "no CIFAR-100"
 fi

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # mea run while its device goes away: every image has its answer, from the next backend.
 . tests/e2e/lib.sh
-images=60
+images=40
 driver=/sys/bus/pci/drivers/mea
 device=0000:00:00.0
 

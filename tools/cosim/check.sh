@@ -121,9 +121,9 @@ for program in "$@"; do
 done
 # The longest first.
 for kernel in "${kernels[@]}"; do
-	[ ${#core[@]} -eq 0 ] || start "$kernel" core "-c 8x8s" "${core[@]}"
 	[ "$kernel" = platform ] || [ ${#programs[@]} -eq 0 ] ||
 		start "$kernel" programs "-c 8x8s" "${programs[@]}"
+	[ ${#core[@]} -eq 0 ] || start "$kernel" core "-c 8x8s" "${core[@]}"
 done
 for kernel in "${kernels[@]/platform/}"; do
 	[ -n "$kernel" ] || continue

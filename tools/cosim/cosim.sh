@@ -16,7 +16,7 @@ start=$SECONDS
 part "driver, device and tests"
 start=$SECONDS
 # Guests sleep a third of their time.
-tools/cosim/check.sh -j 3 "$kernels" "$@" | tee build/cosim/output
+tools/cosim/check.sh -j 4 "$kernels" "$@" | tee build/cosim/output
 rc=$?
 part "tests in the guests"
 tail -n 1 build/cosim/output

@@ -23,7 +23,7 @@ exec 9>"$dir/.lock"
 flock 9
 
 # Size and time stand for the content of 150 MB; the number is that of adapt().
-version="$(stat -L -c '%s %Y' "$archive") 5"
+version="$(stat -L -c '%s %Y' "$archive") 6"
 
 changed()
 {
@@ -55,11 +55,25 @@ adapt()
 		s/^\tput_cpu_var(.*/&\n\tlocal_irq_restore(flags);/
 	}' "$1/arch/um/drivers/virt-pci.c"
 	[ "$(grep -c '^	local_irq_.*(flags);$' "$1/arch/um/drivers/virt-pci.c")" = 2 ] || changed
-	# Who waits for a register gives its processor to the device, which may need it for the answer.
-	sed -i -e 's/^#include <irq_kern.h>/&\n\nint sched_yield(void);/' \
-		-e '/^static int um_pci_send_cmd/,/^}/s/^\t\tudelay(1);/\t\tsched_yield();\n&/' \
-		"$1/arch/um/drivers/virt-pci.c"
-	[ "$(grep -c 'sched_yield(' "$1/arch/um/drivers/virt-pci.c")" = 2 ] || changed
+	# Who waits for a register leaves its processor to the device, which may need it for the
+	# answer; the answer's signal ends the sleep. Writes that come back meanwhile are no wait.
+	sed -i -e 's/^#include <irq_kern.h>/&\n\nint sched_yield(void);\nint usleep(unsigned int);/' \
+		-e '/^static int um_pci_send_cmd/,/^}/s/^\t\tudelay(1);/\
+\t\tif (completed)\
+\t\t\tcontinue;\
+\t\tif (delay_count < 20)\
+\t\t\tsched_yield();\
+\t\telse\
+\t\t\tusleep(200);/' "$1/arch/um/drivers/virt-pci.c"
+	[ "$(grep -c 'usleep(' "$1/arch/um/drivers/virt-pci.c")" = 2 ] || changed
+	# What allocates or locks keeps a trace of its calls in the debug kernel. UML asks of every
+	# word of the stack whether it lies in a text, and keeps what a frame pointer leads to.
+	sed -i 's/^\twhile (((long) sp & (THREAD_SIZE-1)) != 0) {/&\
+\t\tif (IS_ENABLED(CONFIG_FRAME_POINTER) \&\& (unsigned long)sp != bp + sizeof(long)) {\
+\t\t\tsp++;\
+\t\t\tcontinue;\
+\t\t}/' "$1/arch/um/kernel/stacktrace.c"
+	[ "$(grep -c 'sizeof(long)) {$' "$1/arch/um/kernel/stacktrace.c")" = 2 ] || changed
 	# Every debug guest waits this long at its end; the scan that follows is done twice against
 	# what is not a leak.
 	change "$1/mm/kmemleak.c" 'MSECS_MIN_AGE		5000' 'MSECS_MIN_AGE		500'

@@ -105,8 +105,8 @@ fi
 # shellcheck disable=SC2054 # commas of the kernel's
 command=("$linux" "mem=$mem" root=/dev/root rootfstype=hostfs rootflags=/ ro
 	"init=$build/cosim/init" con=null con0=null,fd:1 con1=fd:0,fd:3 con2=null,fd:4 console=tty0
-	# A register read waits for the simulator; UML gives up after 40 ms otherwise.
-	virt_pci.max_delay_us=5000000
+	# A register read waits for the simulator; UML gives up after so many looks of 0.25 ms.
+	virt_pci.max_delay_us=100000
 	panic=-1 "MEA_RUN=$out" ${more[@]+"${more[@]}"})
 ulimit -c 0
 start=$(date +%s%N)

@@ -170,6 +170,9 @@ int vhost_serve(struct vhost *v)
 		take(v, q, &c);
 		size = v->ops->request(v->arg, c.out, c.out_size, c.in, c.in_size);
 		give_back(q, c.head, size);
+		/* Who reads a register sleeps. */
+		if (c.in)
+			call(q);
 		n++;
 	}
 	return n;

@@ -47,8 +47,7 @@ void vhost_want_kick(struct vhost *v, bool want);
 /* Swallows a kick. */
 void vhost_kicked(struct vhost *v);
 
-/* Answered requests that the guest has not been told of. It polls for what it reads,
- * so only the memory of its posted writes depends on being told. */
+/* Posted writes that the guest has not been told of: only their memory depends on it. */
 unsigned vhost_untold(const struct vhost *v);
 void vhost_tell(struct vhost *v);
 

@@ -23,11 +23,11 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define OUT	     "/run/out"
-#define WORDS	     256
-#define LEAKS	     "/sys/kernel/debug/kmemleak"
-#define UNLOAD_MS    2000
-#define LEAK_AGE_SEC 1 /* kmemleak does not report blocks of under 0.5 s; kernel.sh */
+#define OUT	    "/run/out"
+#define WORDS	    256
+#define LEAKS	    "/sys/kernel/debug/kmemleak"
+#define UNLOAD_MS   2000
+#define LEAK_AGE_US 600000 /* kmemleak does not report blocks of under 0.5 s; kernel.sh */
 
 static FILE *console;
 
@@ -207,7 +207,7 @@ static void report_leaks(void)
 
 	if (fd < 0)
 		return;
-	sleep(LEAK_AGE_SEC);
+	usleep(LEAK_AGE_US);
 	/* Once more, because a block may hide in a register the first time. */
 	for (int i = 0; i < 2; i++)
 		if (write(fd, "scan", 4) != 4)
