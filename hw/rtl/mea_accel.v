@@ -33,9 +33,11 @@ module mea_accel #(
 	parameter DW_TAPS = 3,
 	parameter DW_LINE = 512,
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
-	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each, and
-	// those of the depthwise unit in LUTs
+	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
 	parameter PACK = 0,
+	// 1: those of the depthwise unit, and the upper parts of a residual's where they need
+	// a second multiplier, in LUTs
+	parameter LUTS = PACK != 0 ? 1 : 0,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (
@@ -273,7 +275,8 @@ module mea_accel #(
 	mea_compute #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
-		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK)
+		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK),
+		.LUTS(PACK == 0 ? LUTS : 0)
 	) compute (
 		.clk(clk), .rst(erst), .head_valid(first[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
@@ -304,7 +307,7 @@ module mea_accel #(
 			);
 			mea_dw #(
 				.COLS(COLS), .LANES(LANES), .TAPS(DW_TAPS), .LINE(DW_LINE),
-				.LUTS(PACK != 0 ? 1 : 0),
+				.LUTS(LUTS),
 				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW)
 			) depthwise (
 				.clk(clk), .rst(erst), .head_valid(first[3]), .head(dw_cmd),

@@ -26,6 +26,8 @@ module mea_compute #(
 	parameter DW = 1,
 	// as in mea_array; anything but 0 also suits the requantiser to such multipliers
 	parameter PACK = 0,
+	// as in mea_join
+	parameter LUTS = 0,
 	parameter ACC_AW = $clog2(ACC_DEPTH),
 	parameter OSUBS = LANES / COLS
 ) (
@@ -319,7 +321,8 @@ module mea_compute #(
 	wire final_px = at_rq[0] && at_rq[3];
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
-	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0)) requantise (
+	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0),
+		.LUTS(LUTS)) requantise (
 		.clk(clk),
 		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index), .dw(dw_ready),
 		.out_dw(rq_dw),

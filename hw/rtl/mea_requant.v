@@ -21,7 +21,9 @@ module mea_requant #(
 	// 1: a third set of parameters, for the depthwise unit
 	parameter DW = 1,
 	// as in mea_mul
-	parameter WIDE = 0
+	parameter WIDE = 0,
+	// as in mea_join
+	parameter LUTS = 0
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -125,8 +127,8 @@ module mea_requant #(
 	wire [7:0] lo5   = d[5] ? mid_lo[23:16] : b[5] ? mid_lo[15:8] : mid_lo[7:0];
 	wire [7:0] hi5   = d[5] ? mid_hi[23:16] : b[5] ? mid_hi[15:8] : mid_hi[7:0];
 	wire [7:0] zr5   = b[5] ? res_zero[15:8] : res_zero[7:0];
-	wire signed [24:0] ma6 = {1'b0, b[6] ? ma[47:24] : ma[23:0]};
-	wire signed [24:0] mb6 = {1'b0, b[6] ? mb[47:24] : mb[23:0]};
+	wire [23:0] ma6 = b[6] ? ma[47:24] : ma[23:0];
+	wire [23:0] mb6 = b[6] ? mb[47:24] : mb[23:0];
 	wire [5:0] add_shift8 = b[8] ? add_shift[11:6] : add_shift[5:0];
 	wire [7:0] zero10 = b[10] ? out_zero[15:8] : out_zero[7:0];
 	wire [7:0] lo10   = b[10] ? lo[15:8] : lo[7:0];
@@ -151,7 +153,7 @@ module mea_requant #(
 			wire signed [9:0] delta5;
 			reg [7:0] mid6, mid7, mid8, mid9, mid10;
 			reg signed [8:0] dm6, dr6;
-			reg signed [33:0] pm7, pr7, s8;
+			wire signed [33:0] s8;
 
 			mea_mul #(.WIDE(WIDE)) multiply (
 				.clk(clk), .valid(v[1]), .parts_valid(v[2]), .a(s1), .b(mult1[30:0]),
@@ -161,6 +163,9 @@ module mea_requant #(
 				.y(s5));
 			mea_clamp clamp_mid (
 				.x(s5), .zero(zero5), .lo(lo5), .hi(hi5), .y(mid5), .delta(delta5));
+			mea_join #(.LUTS(LUTS)) join_residual (
+				.clk(clk), .valid(v[6]), .products_valid(v[7]), .x(dm6), .y(dr6),
+				.mx(ma6), .my(mb6), .sum(s8));
 			mea_round #(.WIDTH(34)) round_sum (
 				.clk(clk), .valid(v[8]), .half_way(v[9]), .x(s8),
 				.shift(add_shift8), .y(s10));
@@ -178,12 +183,6 @@ module mea_requant #(
 					dm6 <= delta5[8:0];
 					dr6 <= $signed({rw5[7], rw5}) - $signed({zr5[7], zr5});
 				end
-				if (v[6]) begin
-					pm7 <= dm6 * ma6;
-					pr7 <= dr6 * mb6;
-				end
-				if (v[7])
-					s8 <= pm7 + pr7;
 				{mid7, mid8, mid9, mid10} <= {mid6, mid7, mid8, mid9};
 				if (v[10])
 					out_word[g*8 +: 8] <= both10 ? out10 : mid10;

@@ -24,6 +24,7 @@ accumulators: nothing from the one before that|mea_acc.v|early   <= valid && add
 product: a part without its sign|mea_mul.v|{{14{lh[32]}}, lh, 17'd0}|{14'd0, lh, 17'd0}
 guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size|wire outside = {2'd0, last[31:0]} > {1'b0, size
 guard: direction not checked|mea_guard.v|wrong   <= !slot_right[s];|wrong   <= 1'b0;
+residual: the upper part of a factor a place short|mea_join.v|{up, 17'd0}|{up[16], up, 16'd0}
 residual: wrong zero point|mea_requant.v|zr5   = b[5] ? res_zero[15:8] : res_zero[7:0];|zr5   = b[5] ? mid_zero[15:8] : mid_zero[7:0];
 maximum: minimum|mea_acc.v|$signed(operand[7:0]) > $signed(old[7:0])|$signed(operand[7:0]) < $signed(old[7:0])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
