@@ -208,6 +208,7 @@ module mea_accel #(
 	wire [2:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
 	wire [2:0] dw_give, dw_take, dw_there;
 	wire [3:0] overflow;
+	reg  [3:0] overflowed;
 	mea_tokens tokens (
 		.clk(clk), .rst(erst),
 		.ld_give(ld_give), .ld_take(ld_take), .ld_there(ld_there),
@@ -362,7 +363,7 @@ module mea_accel #(
 	);
 	assign m_axi_bready = 1'b1;
 
-	assign all_done = f_done && (&empty) && load_idle && compute_idle && store_idle &&
+	assign all_done = f_done && overflowed == 4'd0 && (&empty) && load_idle && compute_idle && store_idle &&
 			  dw_idle;
 
 	// --- memories -----------------------------------------------------------------
@@ -454,6 +455,13 @@ module mea_accel #(
 			  !rd_req && !wr_req;
 
 	// --- faults ---------------------------------------------------------------------
+	// A give may hang on what the bus answers in this cycle, so one too many becomes a fault
+	// from here. The job does not end before.
+	reg [31:0] l_gave, c_gave, s_gave, d_gave;
+	always @(posedge clk) begin
+		overflowed <= erst ? 4'd0 : overflow;
+		{l_gave, c_gave, s_gave, d_gave} <= {ld_give_index, co_give_index, s_index, dw_give_index};
+	end
 	mea_fault faults (
 		.clk(clk),
 		.ar_fault(ar_fault), .ar_cause(ar_cause), .ar_load(!rd_fetch), .ar_slot(rd_slot),
@@ -466,8 +474,8 @@ module mea_accel #(
 		.f_illegal(f_illegal), .l_illegal(l_illegal), .c_illegal(c_illegal),
 		.s_illegal(s_illegal), .d_illegal(dw_illegal), .l_misaligned(l_misaligned), .s_misaligned(s_misaligned),
 		.f_index(cmd_index), .l_index(ld_index), .c_index(co_index), .s_index(st_index), .d_index(dw_index),
-		.overflow(overflow), .l_give_index(ld_give_index), .c_give_index(co_give_index),
-		.d_give_index(dw_give_index),
+		.overflow(overflowed), .l_give_index(l_gave), .c_give_index(c_gave),
+		.s_give_index(s_gave), .d_give_index(d_gave),
 		.fault(fault), .cause(fault_cause), .slot(fault_slot), .is_write(fault_write),
 		.queue(fault_queue), .offset(fault_offset), .cmd(fault_cmd)
 	);

@@ -47,6 +47,7 @@ module mea_fault (
 	input  wire [3:0]  overflow,
 	input  wire [31:0] l_give_index,
 	input  wire [31:0] c_give_index,
+	input  wire [31:0] s_give_index,
 	input  wire [31:0] d_give_index,
 
 	// a cycle later
@@ -137,7 +138,7 @@ module mea_fault (
 		end else if (overflow[2]) begin
 			cause_now = `MEA_FAULT_TOKEN;
 			queue_now = STORE;
-			cmd_now   = aw_index;
+			cmd_now   = s_give_index;
 		end else if (overflow[3]) begin
 			cause_now = `MEA_FAULT_TOKEN;
 			queue_now = DEPTHWISE;
