@@ -35,14 +35,10 @@ cat >"$work/synth.ys" <<-EOS
 	read_verilog -Ihw/isa $rtl/*.v
 	read_verilog -DMEA_FIT_AXI_DW=$dw $here/mea_fit.v
 	chparam -set $(sed 's/=/ /g; s/,/ -set /g' <<<"$params") mea_accel
-	read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v
-	hierarchy -check -top mea_fit
-	proc; flatten; opt_expr; opt_clean; wreduce; opt_clean
-	techmap -map $here/ecp5_mul.v
-	synth_ecp5 -top mea_fit -run coarse: -json $work/net.json
+	synth_ecp5 -top mea_fit -json $work/net.json
 EOS
 if [ ! -f "$work/net.json" ] ||
-	[ -n "$(find $rtl hw/isa "$here/mea_fit.v" "$here/ecp5_mul.v" "$here/configs" -newer "$work/net.json")" ]; then
+	[ -n "$(find $rtl hw/isa "$here/mea_fit.v" "$here/configs" -newer "$work/net.json")" ]; then
 	echo "place.sh: $config: synthesis" >&2
 	nice -n 5 yosys -q -l "$work/synth.log" "$work/synth.ys" >"$work/synth.out" 2>&1 ||
 		die "$(grep -m 1 ERROR "$work/synth.log"), see $work/synth.log"
@@ -51,7 +47,8 @@ echo "place.sh: $config on $board, seed $seed" >&2
 # The other placer fills the middle of the device, where the wires then do not suffice; the
 # other router does not end.
 nice -n 5 "$nextpnr" -q "--$device" --package "$package" --speed "$speed" --json "$work/net.json" \
-	--placer static --router router2 --freq "$mhz" --seed "$seed" --report "$work/report.json" --textcfg "$work/config" \
+	--placer static --router router2 --freq "$mhz" --seed "$seed" --report "$work/report.json" \
+	--textcfg "$work/config" \
 	--lpf-allow-unconstrained --timing-allow-fail -l "$work/place.log" 2>"$work/place.out" ||
 	die "$(grep -m 1 ERROR "$work/place.log" "$work/place.out"), see $work/place.log"
 
