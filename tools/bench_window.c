@@ -349,7 +349,8 @@ static void close_rig(struct rig *g)
 
 	if (g->s && g->path == PATH_CLOUD)
 		note_beside(g);
-	qsort(p->latency, p->n_latency, sizeof(*p->latency), by_size);
+	if (p->n_latency)
+		qsort(p->latency, p->n_latency, sizeof(*p->latency), by_size);
 	mea_close(g->s);
 	mea_cloud_close(g->cloud);
 	free(g->rgb);
