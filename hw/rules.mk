@@ -23,7 +23,7 @@ $(foreach c,$(FPGA_CONFIGS),$(eval SIM_PARAMS_$(c) := $(shell awk -v c=$(c) \
 	'$$1 == c && !n++ { gsub(/,/, " -G", $$3); print "-G" $$3 }' hw/fpga/configs)))
 # Not in `make check`: these, and 16x16 with the bus of 128 bits, with nine multipliers a lane too.
 SIM_MORE := 16x16w 16x16w9 $(FPGA_CONFIGS)
-SIM_PARAMS_4x4 := -GROWS=4 -GCOLS=4 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GDW_TAPS=1 -GLUTS=1
+SIM_PARAMS_4x4 := -GROWS=4 -GCOLS=4 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GDW_TAPS=1 -GDW_LUTS=1 -GJOIN_LUTS=1
 SIM_PARAMS_8x8 := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192
 # 8x8p: two products in a multiplier.
 SIM_PARAMS_8x8p := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GPACK=16

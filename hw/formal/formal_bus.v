@@ -30,7 +30,8 @@ module formal_bus #(
 );
 	localparam SLOTS = `MEA_SLOTS;
 	localparam BEAT = AXI_DW / 8;
-	localparam [2:0] IDLE = 3'd0, ABORT = 3'd3, RUN = 3'd2, RECORDING = 3'd6;
+	// as in mea_job
+	localparam [3:0] IDLE = 4'b0100, ABORT = 4'b0101, RUN = 4'b1000, RECORDING = 4'b0010;
 
 	wire ar, aw, w, w_last;
 	wire [AXI_AW-1:0] ar_addr, aw_addr;
@@ -63,7 +64,7 @@ module formal_bus #(
 	(* keep *) wire [SLOTS*52-1:0] f_page0, f_page1;
 	(* keep *) wire [SLOTS*27-1:0] f_size0, f_size1;
 	(* keep *) wire [SLOTS-1:0] f_read0, f_read1, f_write0, f_write1;
-	(* keep *) wire [2:0] f_job;
+	(* keep *) wire [3:0] f_job;
 	(* keep *) wire f_run, f_track_empty, f_store_idle;
 
 	// One reset, at power-on: a later one starts from a state that the first covers.

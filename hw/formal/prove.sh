@@ -30,6 +30,7 @@ prove() {
 	given) defines="-DMEA_FORMAL_TOP -DMEA_ENV=assume -DMEA_HOLDS=assume" ;;
 	esac
 	{
+		[ "$top" != mea_queue ] || defines="$defines -DMEA_FORMAL_QUEUE"
 		echo "read_verilog -formal $defines -Ihw/isa $RTL/*.v$([ "$top" = "${top#formal_}" ] || echo " $HERE/$top.v")"
 		[ "$params" = - ] || echo "chparam $(sed 's/\([A-Z_]*\)=\([0-9]*\)/ -set \1 \2/g' \
 			<<<"${params//,/ }") $top"
@@ -45,6 +46,8 @@ prove() {
 			for f in ${cuts//,/ }; do
 				case $f in
 				+*) continue ;;
+				# an instance inside another one
+				.*/*) f="*/c:${f#.}" f="${f%/*} %M */c:${f##*/} %i" ;;
 				.*) f="*/c:${f#.}" ;;
 				*) f="*/t:*$f*" ;;
 				esac

@@ -31,11 +31,12 @@ command -v "$nextpnr" >/dev/null || die "$nextpnr is not there"
 work=$out/$board/$config
 mkdir -p "$work"
 dw=$(grep -o 'AXI_DW=[0-9]*' <<<"$params" | cut -d= -f2)
+cols=$(grep -o 'COLS=[0-9]*' <<<"$params" | cut -d= -f2)
 cat >"$work/synth.ys" <<-EOS
 	read_verilog -Ihw/isa $rtl/*.v
 	read_verilog -DMEA_FIT_AXI_DW=$dw $here/mea_fit.v
 	chparam -set $(sed 's/=/ /g; s/,/ -set /g' <<<"$params") mea_accel
-	synth_ecp5 -top mea_fit -json $work/net.json
+	synth_ecp5 -nowidelut -top mea_fit -json $work/net.json
 EOS
 if [ ! -f "$work/net.json" ] ||
 	[ -n "$(find $rtl hw/isa "$here/mea_fit.v" "$here/configs" -newer "$work/net.json")" ]; then
@@ -44,10 +45,10 @@ if [ ! -f "$work/net.json" ] ||
 		die "$(grep -m 1 ERROR "$work/synth.log"), see $work/synth.log"
 fi
 echo "place.sh: $config on $board, seed $seed" >&2
-# The other placer fills the middle of the device, where the wires then do not suffice; the
-# other router does not end.
-nice -n 5 "$nextpnr" -q "--$device" --package "$package" --speed "$speed" --json "$work/net.json" \
-	--placer static --router router2 --freq "$mhz" --seed "$seed" --report "$work/report.json" \
+python3 "$here/floorplan.py" "$config" "$cols" "$work/net.json" "$work/placed.json"
+# The other router does not end.
+nice -n 5 "$nextpnr" -q "--$device" --package "$package" --speed "$speed" --json "$work/placed.json" \
+	--placer heap --router router2 --freq "$mhz" --seed "$seed" --report "$work/report.json" \
 	--textcfg "$work/config" \
 	--lpf-allow-unconstrained --timing-allow-fail -l "$work/place.log" 2>"$work/place.out" ||
 	die "$(grep -m 1 ERROR "$work/place.log" "$work/place.out"), see $work/place.log"

@@ -26,13 +26,15 @@ module mea_acc #(
 	input  wire                   rd_valid,
 	input  wire [AW-1:0]          rd_addr,
 
+	// one cycle ahead
+	input  wire                   next_first,
+	input  wire                   next_max,
+
 	// with the operand
 	input  wire                   valid,
 	input  wire [AW-1:0]          addr,
-	input  wire                   first,
 	input  wire                   final_pass,
 	input  wire                   pool,
-	input  wire                   max,
 	input  wire [COLS*PSUM_W-1:0] psum,
 	input  wire [COLS*8-1:0]      pool_act,
 
@@ -45,37 +47,46 @@ module mea_acc #(
 );
 	wire [COLS*32-1:0] stored;
 	reg  [COLS*32-1:0] sum, stored_q;
-	reg                early_valid, early, forward;
+	reg                early_valid, early, forward, greatest;
 	reg  [AW-1:0]      early_addr;
 	always @(posedge clk) begin
 		early_valid <= rd_valid;
 		early_addr  <= rd_addr;
-		// The pixel that is being summed is two, or one, before this one.
-		early   <= valid && addr == rd_addr;
-		forward <= valid && addr == early_addr;
+		// The pixel that is being summed is two, or one, before this one. The first
+		// of a block has none before it: its old content is 0.
+		early    <= valid && addr == rd_addr;
+		forward  <= valid && addr == early_addr && !next_first;
+		greatest <= next_max && !next_first;
 		if (early_valid)
-			stored_q <= early ? result : stored;
+			stored_q <= next_first ? {COLS*32{1'b0}} : early ? result : stored;
 	end
 
-	// Sum and maximum side by side; of the maximum only the low byte is chosen, since
+	// Sum and maximum side by side; of the maximum only the low byte is compared, since
 	// both its operands are int8.
 	integer c;
 	reg signed [31:0] operand, old, added;
-	reg signed [7:0]  greater;
+	reg signed [7:0]  act;
+	reg above;
 	always @* begin
 		sum = {COLS*32{1'b0}};
 		operand = 32'sd0;
 		old = 32'sd0;
 		added = 32'sd0;
-		greater = 8'sd0;
+		act = 8'sd0;
+		above = 1'b0;
 		for (c = 0; c < COLS; c = c + 1) begin
 			operand = pool ? {{24{pool_act[c*8+7]}}, pool_act[c*8 +: 8]}
 				       : {{(33-PSUM_W){psum[c*PSUM_W+PSUM_W-1]}},
 					  psum[c*PSUM_W +: PSUM_W-1]};
-			old = first ? 32'sd0 : forward ? result[c*32 +: 32] : stored_q[c*32 +: 32];
+			old = forward ? result[c*32 +: 32] : stored_q[c*32 +: 32];
 			added = old + operand;
-			greater = $signed(operand[7:0]) > $signed(old[7:0]) ? operand[7:0] : old[7:0];
-			sum[c*32 +: 32] = max && !first ? {{24{greater[7]}}, greater} : added;
+			// (Compared with what `old` is chosen from, so as not to wait for it.)
+			act = pool_act[c*8 +: 8];
+			above = forward ? act > $signed(result[c*32 +: 8])
+					: act > $signed(stored_q[c*32 +: 8]);
+			sum[c*32 +: 8]   = !greatest ? added[7:0] : above ? act : old[7:0];
+			sum[c*32+8 +: 24] = !greatest ? added[31:8] :
+					   {24{above ? act[7] : old[31]}};
 		end
 	end
 

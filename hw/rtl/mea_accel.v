@@ -15,7 +15,7 @@ module mea_accel #(
 	parameter AXI_DW = 64,
 	// address bits of the bus: 32 to 64
 	parameter AXI_AW = 40,
-	// beats of the longest burst, 8 to 256; 16 suits AXI3 ports
+	// beats of the longest burst, 8, 16, 32 .. 256; 16 suits AXI3 ports
 	parameter MAX_BURST = 16,
 	// activation scratchpad, words of max(ROWS, COLS) bytes
 	parameter ACT_WORDS = 16384,
@@ -35,9 +35,10 @@ module mea_accel #(
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
 	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
 	parameter PACK = 0,
-	// 1: those of the depthwise unit, and the upper parts of a residual's where they need
-	// a second multiplier, in LUTs
-	parameter LUTS = PACK != 0 ? 1 : 0,
+	// 1: made of LUTs: the depthwise unit's; the upper parts of a residual's, which need a
+	// second multiplier of 18 x 18 bits
+	parameter DW_LUTS = PACK != 0 ? 1 : 0,
+	parameter JOIN_LUTS = 0,
 	// what CLOCK_KHZ reports
 	parameter CLOCK_KHZ = 0
 ) (
@@ -108,9 +109,17 @@ module mea_accel #(
 	wire reset_request, reset_done, job_ready, job_start, job_end, bus_idle, want_scrub;
 	wire [31:0] job_fault, job_fault_offset, job_fault_cmd, job_cycles;
 	wire [31:0] cmd_offset, cmd_count, budget, tag, rec_offset;
-	wire [SLOTS*52-1:0] slot_page;
-	wire [SLOTS*27-1:0] slot_size;
-	wire [SLOTS-1:0] slot_read, slot_write;
+	// what the job's table says of the slot that a guard looks at
+	localparam SW = $clog2(SLOTS);
+	wire [SW-1:0] ar_slot, aw_slot;
+	wire [51:0] ar_page, aw_page;
+	wire [26:0] ar_size, aw_size;
+	wire ar_right, aw_right;
+`ifdef FORMAL
+	wire [SLOTS*52-1:0] f_page;
+	wire [SLOTS*27-1:0] f_size;
+	wire [SLOTS-1:0] f_read, f_write;
+`endif
 	wire rec_enable;
 	wire [3:0] rec_slot;
 
@@ -135,13 +144,18 @@ module mea_accel #(
 		.job_start(job_start), .job_end(job_end), .job_fault(job_fault),
 		.job_fault_offset(job_fault_offset), .job_fault_cmd(job_fault_cmd),
 		.job_cycles(job_cycles), .bus_idle(bus_idle),
-		.slot_page(slot_page), .slot_size(slot_size), .slot_read(slot_read),
-		.slot_write(slot_write), .cmd_offset(cmd_offset), .cmd_count(cmd_count),
+		.ar_slot(ar_slot), .ar_page(ar_page), .ar_size(ar_size), .ar_right(ar_right),
+		.aw_slot(aw_slot), .aw_page(aw_page), .aw_size(aw_size), .aw_right(aw_right),
+		.cmd_offset(cmd_offset), .cmd_count(cmd_count),
 		.budget(budget), .tag(tag), .rec_enable(rec_enable), .rec_slot(rec_slot),
 		.rec_offset(rec_offset), .scrub(want_scrub)
+`ifdef FORMAL
+		,
+		.f_page(f_page), .f_size(f_size), .f_read(f_read), .f_write(f_write)
+`endif
 	);
 
-	wire clear, running, may_write, busy, abort, scrub, all_done, rec_start, store_idle;
+	wire clear, hold, running, may_write, busy, abort, scrub, all_done, rec_start, store_idle;
 	wire [19:0] scrub_addr;
 	wire fault, fault_write;
 	wire [7:0] fault_cause;
@@ -153,7 +167,7 @@ module mea_accel #(
 		.clk(clk), .rst(rst), .job_ready(job_ready), .job_start(job_start),
 		.job_end(job_end), .reset_request(reset_request), .reset_done(reset_done),
 		.want_scrub(want_scrub), .budget(budget), .want_record(rec_enable),
-		.clear(clear), .running(running), .may_write(may_write), .busy(busy),
+		.clear(clear), .hold(hold), .running(running), .may_write(may_write), .busy(busy),
 		.abort(abort), .scrub(scrub),
 		.scrub_addr(scrub_addr), .all_done(all_done), .bus_idle(bus_idle),
 		.rec_start(rec_start),
@@ -165,7 +179,8 @@ module mea_accel #(
 	);
 	// Engines are held in reset while aborting; only the store engine goes on, to
 	// finish a burst whose address is already on the bus.
-	wire erst = rst || clear || abort;
+	// (Held by a reset too, from the cycle after it on.)
+	wire erst = hold;
 
 	// --- command fetch and queues -------------------------------------------------
 	wire f_req, f_ready, f_illegal, f_done, f_rvalid;
@@ -189,26 +204,30 @@ module mea_accel #(
 	wire [255:0] ld_cmd, st_cmd;
 	wire [511:0] co_cmd;
 	wire [31:0] ld_index, co_index, st_index;
+	/* verilator lint_off PINCONNECTEMPTY */
 	mea_queue #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) load_queue (
 		.clk(clk), .rst(erst), .push(push[0]), .din({cmd_index, cmd[255:0]}), .pop(ld_pop),
 		.valid(first[0]),
-		.dout({ld_index, ld_cmd}), .empty(empty[0]), .full(full[0])
+		.dout({ld_index, ld_cmd}), .empty(empty[0]), .full(full[0]), .level()
 	);
 	mea_queue #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) compute_queue (
 		.clk(clk), .rst(erst), .push(push[1]), .din({cmd_index, cmd}), .pop(co_pop),
 		.valid(first[1]),
-		.dout({co_index, co_cmd}), .empty(empty[1]), .full(full[1])
+		.dout({co_index, co_cmd}), .empty(empty[1]), .full(full[1]), .level()
 	);
 	mea_queue #(.WIDTH(32 + 256), .DEPTH(`MEA_QUEUE_DEPTH)) store_queue (
 		.clk(clk), .rst(erst), .push(push[2]), .din({cmd_index, cmd[255:0]}), .pop(st_pop),
 		.valid(first[2]),
-		.dout({st_index, st_cmd}), .empty(empty[2]), .full(full[2])
+		.dout({st_index, st_cmd}), .empty(empty[2]), .full(full[2]), .level()
 	);
+	/* verilator lint_on PINCONNECTEMPTY */
 
 	wire [2:0] ld_give, ld_take, ld_there, co_give, co_take, co_there, st_give, st_take, st_there;
 	wire [2:0] dw_give, dw_take, dw_there;
 	wire [3:0] overflow;
 	reg  [3:0] overflowed;
+	wire pending;
+	reg  r_wrong, r_wrong_load;
 	mea_tokens tokens (
 		.clk(clk), .rst(erst),
 		.ld_give(ld_give), .ld_take(ld_take), .ld_there(ld_there),
@@ -277,7 +296,7 @@ module mea_accel #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
 		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK),
-		.LUTS(PACK == 0 ? LUTS : 0)
+		.LUTS(PACK == 0 ? JOIN_LUTS : 0)
 	) compute (
 		.clk(clk), .rst(erst), .head_valid(first[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
@@ -301,14 +320,16 @@ module mea_accel #(
 		if (DW != 0) begin : g_dw
 			wire [511:0] dw_cmd;
 			wire dw_pop;
+			/* verilator lint_off PINCONNECTEMPTY */
 			mea_queue #(.WIDTH(32 + 512), .DEPTH(`MEA_QUEUE_DEPTH)) depthwise_queue (
 				.clk(clk), .rst(erst), .push(push[3]), .din({cmd_index, cmd}),
 				.pop(dw_pop), .valid(first[3]), .dout({dw_index, dw_cmd}),
-				.empty(empty[3]), .full(full[3])
+				.empty(empty[3]), .full(full[3]), .level()
 			);
+			/* verilator lint_on PINCONNECTEMPTY */
 			mea_dw #(
 				.COLS(COLS), .LANES(LANES), .TAPS(DW_TAPS), .LINE(DW_LINE),
-				.LUTS(LUTS),
+				.LUTS(DW_LUTS),
 				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW)
 			) depthwise (
 				.clk(clk), .rst(erst), .head_valid(first[3]), .head(dw_cmd),
@@ -322,7 +343,7 @@ module mea_accel #(
 				.sum_ready(dw_ready),
 				.par_wen(dw_par_wen), .par_index(dw_par_index),
 				.mid_zero(dw_mid_zero), .mid_lo(dw_mid_lo), .mid_hi(dw_mid_hi),
-				.out_wen(dw_out), .out_addr(dw_out_addr), .out_sub(dw_out_sub),
+				.out_next(dw_out), .out_addr(dw_out_addr), .out_sub(dw_out_sub),
 				.busy_mac(dw_mac)
 			);
 		end else begin : g_no_dw
@@ -363,7 +384,7 @@ module mea_accel #(
 	);
 	assign m_axi_bready = 1'b1;
 
-	assign all_done = f_done && overflowed == 4'd0 && (&empty) && load_idle && compute_idle && store_idle &&
+	assign all_done = f_done && overflowed == 4'd0 && !pending && !r_wrong && (&empty) && load_idle && compute_idle && store_idle &&
 			  dw_idle;
 
 	// --- memories -----------------------------------------------------------------
@@ -391,23 +412,29 @@ module mea_accel #(
 	);
 
 	// --- AXI master: reads ----------------------------------------------------------
-	wire track_empty, track_full, track_load, ar_fault, ar_ready;
+	wire track_empty, track_there, track_full, track_load, ar_fault, ar_ready;
 	wire [7:0] ar_cause, track_len;
-	// Who has asked keeps the guard until it answers.
-	reg  rd_kept, rd_fetch_q;
-	wire rd_fetch = rd_kept ? rd_fetch_q : f_req;
-	wire rd_req = (rd_fetch ? f_req : l_req) && running && !track_full;
+	// Who asks is chosen in a cycle of its own and keeps the guard until it answers.
+	reg  rd_asked, rd_fetch;
+	wire rd_req = rd_asked && running;
 	wire [3:0] rd_slot = rd_fetch ? 4'd0 : l_slot;
+	assign ar_slot = rd_slot[SW-1:0];
 	wire [32:0] rd_offset = rd_fetch ? f_offset : l_offset;
 	wire [8:0] rd_beats = rd_fetch ? 9'd64 / BEAT[8:0] : l_beats;
 	always @(posedge clk) begin
-		rd_kept    <= rd_req && !ar_ready && !ar_fault && !rst;
-		rd_fetch_q <= rd_fetch;
+		rd_asked <= (rd_asked ? !ar_ready && !ar_fault : (f_req || l_req) && !track_full) &&
+			    running && !rst;
+		if (!rd_asked)
+			rd_fetch <= f_req;
 	end
 
 	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(0)) read_guard (
-		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
-		.slot_right(slot_read), .req_valid(rd_req), .req_slot(rd_slot),
+		.clk(clk), .rst(rst), .slot_page(ar_page), .slot_size(ar_size),
+		.slot_right(ar_right),
+`ifdef FORMAL
+		.f_pages(f_page), .f_sizes(f_size), .f_rights(f_read),
+`endif
+		.req_valid(rd_req), .req_slot(rd_slot),
 		.req_offset(rd_offset), .req_beats(rd_beats), .req_ready(ar_ready),
 		.req_fault(ar_fault), .req_cause(ar_cause), .ax_valid(m_axi_arvalid),
 		.ax_addr(m_axi_araddr), .ax_len(m_axi_arlen), .ax_ready(m_axi_arready)
@@ -421,17 +448,17 @@ module mea_accel #(
 	wire r_pop, r_beat;
 	wire [8:0] rd_len = rd_beats - 9'd1;
 	/* verilator lint_off PINCONNECTEMPTY */
-	mea_fifo #(.WIDTH(9), .DEPTH(16)) track (
+	mea_queue #(.WIDTH(9), .DEPTH(16)) track (
 		.clk(clk), .rst(rst), .push(ar_ready), .din({!rd_fetch, rd_len[7:0]}), .pop(r_pop),
-		.dout({track_load, track_len}), .empty(track_empty), .full(track_full), .level()
+		.valid(track_there), .dout({track_load, track_len}), .empty(track_empty), .full(track_full), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
 	reg [7:0] r_count;
-	assign m_axi_rready = !track_empty && (!track_load || l_rready || !running);
+	assign m_axi_rready = track_there && (!track_load || l_rready || !running);
 	assign r_beat   = m_axi_rvalid && m_axi_rready;
 	assign r_pop    = r_beat && r_count == track_len;
 	assign f_rvalid = r_beat && !track_load && running;
-	assign l_rvalid = m_axi_rvalid && !track_empty && track_load && running;
+	assign l_rvalid = m_axi_rvalid && track_there && track_load && running;
 	always @(posedge clk)
 		if (rst || r_pop)
 			r_count <= 8'd0;
@@ -442,9 +469,14 @@ module mea_accel #(
 	wire aw_fault;
 	wire [7:0] aw_cause;
 	wire wr_req = s_req && may_write;
+	assign aw_slot = s_slot[SW-1:0];
 	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS), .WRITE(1)) write_guard (
-		.clk(clk), .rst(rst), .slot_page(slot_page), .slot_size(slot_size),
-		.slot_right(slot_write), .req_valid(wr_req), .req_slot(s_slot),
+		.clk(clk), .rst(rst), .slot_page(aw_page), .slot_size(aw_size),
+		.slot_right(aw_right),
+`ifdef FORMAL
+		.f_pages(f_page), .f_sizes(f_size), .f_rights(f_write),
+`endif
+		.req_valid(wr_req), .req_slot(s_slot),
 		.req_offset(s_offset), .req_beats(s_beats), .req_ready(s_ready),
 		.req_fault(aw_fault), .req_cause(aw_cause), .ax_valid(m_axi_awvalid),
 		.ax_addr(m_axi_awaddr), .ax_len(m_axi_awlen), .ax_ready(m_axi_awready)
@@ -455,21 +487,23 @@ module mea_accel #(
 			  !rd_req && !wr_req;
 
 	// --- faults ---------------------------------------------------------------------
-	// A give may hang on what the bus answers in this cycle, so one too many becomes a fault
-	// from here. The job does not end before.
+	// What hangs on the bus's answer in this cycle, an error or a token too many, becomes a
+	// fault from here. The job does not end before.
 	reg [31:0] l_gave, c_gave, s_gave, d_gave;
 	always @(posedge clk) begin
 		overflowed <= erst ? 4'd0 : overflow;
+		r_wrong      <= r_beat && m_axi_rresp[1] && !erst;
+		r_wrong_load <= track_load;
 		{l_gave, c_gave, s_gave, d_gave} <= {ld_give_index, co_give_index, s_index, dw_give_index};
 	end
 	mea_fault faults (
-		.clk(clk),
+		.clk(clk), .rst(erst), .pending(pending),
 		.ar_fault(ar_fault), .ar_cause(ar_cause), .ar_load(!rd_fetch), .ar_slot(rd_slot),
 		.ar_offset(rd_offset[31:0]), .ar_index(rd_fetch ? f_index : l_index),
 		.aw_fault(aw_fault), .aw_cause(aw_cause), .aw_slot(s_slot),
 		.aw_offset(s_offset[31:0]), .aw_index(s_index),
-		.r_error(r_beat && m_axi_rresp[1]), .r_load(track_load),
-		.r_index(track_load ? ld_give_index : f_recv_index),
+		.r_error(r_wrong), .r_load(r_wrong_load),
+		.r_index(r_wrong_load ? l_gave : f_recv_index),
 		.b_error(m_axi_bvalid && m_axi_bresp[1]),
 		.f_illegal(f_illegal), .l_illegal(l_illegal), .c_illegal(c_illegal),
 		.s_illegal(s_illegal), .d_illegal(dw_illegal), .l_misaligned(l_misaligned), .s_misaligned(s_misaligned),

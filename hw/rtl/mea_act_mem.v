@@ -4,7 +4,7 @@
 // each, split by the upper address bits so that software decides what lies apart.
 // Reads: input and residual never wait (the streamer keeps them out of one
 // bank), the depthwise unit takes what is left, then the store engine. Writes: results never wait, the
-// load engine does.
+// load engine does; neither writes while the memories are scrubbed.
 //
 // Input and residual come two cycles after their address: behind the choice of the
 // bank stands a register, since what comes out of a block RAM comes late in a cycle.
@@ -70,7 +70,7 @@ module mea_act_mem #(
 	assign dw_ready = !(in_ren && in_bank == dw_bank) && !(res_ren && res_bank == dw_bank);
 	assign st_ready = !(in_ren && in_bank == st_bank) && !(res_ren && res_bank == st_bank) &&
 			  !(dw_ren && dw_bank == st_bank);
-	assign ld_ready = !(out_wen && out_bank == ld_bank) && !scrub;
+	assign ld_ready = !(out_wen && out_bank == ld_bank);
 
 	reg [BW-1:0] in_sel, res_sel, dw_sel, st_sel;
 	reg in_read, res_read;

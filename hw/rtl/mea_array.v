@@ -33,8 +33,9 @@ module mea_array #(
 	input  wire [$clog2(ROWS)-2:0] sh_pair,
 	input  wire [2*COLS*8-1:0]    sh_data,
 
-	// a pixel enters: `swap` is one cycle ahead of its `en` and `act`
+	// a pixel enters: `swap` and `next_en` are one cycle ahead of its `en` and `act`
 	input  wire                   swap,
+	input  wire                   next_en,
 	input  wire                   en,
 	input  wire [ROWS*8-1:0]      act,
 
@@ -53,11 +54,12 @@ module mea_array #(
 		en_q   <= en_at;
 		swap_q <= swap_at;
 	end
-	// Some row multiplies; some row adds.
-	wire multiply = en_at != 0;
-	reg  add;
-	always @(posedge clk)
+	// Some row multiplies (en_at is not 0); some row adds.
+	reg multiply, add;
+	always @(posedge clk) begin
+		multiply <= next_en || en_at[ROWS-2:0] != 0;
 		add <= multiply;
+	end
 
 	// Row r sees its activation r cycles late.
 	wire [ROWS*8-1:0] act_at;

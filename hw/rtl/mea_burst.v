@@ -2,7 +2,8 @@
 //
 // Purpose: cuts rows of beats into bursts that neither exceed MAX_BURST nor cross
 // a 4 KiB page. Slot bases are page aligned, so the offset's low bits are the
-// address's.
+// address's; MAX_BURST is a power of two, so only the last MAX_BURST beats of a page
+// are near its end.
 `resetall
 `default_nettype none
 
@@ -12,15 +13,28 @@ module mea_burst #(
 ) (
 	input  wire [31:0] offset,
 	input  wire [25:0] beats_left,
-	output wire [8:0]  beats
+	output wire [8:0]  beats,
+	// it is the last one of the row
+	output wire        last
 );
 	localparam BEAT_LOG = $clog2(BEAT);
-	localparam PAGE_BEATS = 4096 / BEAT;
+	localparam MAX_LOG = $clog2(MAX_BURST);
 
-	wire [12:0] to_page = PAGE_BEATS[12:0] - {{(BEAT_LOG+1){1'b0}}, offset[11:BEAT_LOG]};
-	wire [12:0] cap = to_page < MAX_BURST[12:0] ? to_page : MAX_BURST[12:0];
+	wire near;
+	generate
+		if (BEAT_LOG + MAX_LOG < 12) begin : g_far
+			assign near = &offset[11:BEAT_LOG+MAX_LOG];
+		end else begin : g_page
+			assign near = 1'b1;
+		end
+	endgenerate
+	// beats_left is compared with what may be sent on both assumptions, near and not.
+	wire [8:0] past = {{(9-MAX_LOG){1'b0}}, offset[BEAT_LOG +: MAX_LOG]};
+	wire [9:0] sum  = {1'b0, beats_left[8:0]} + {1'b0, past};
+	wire few = beats_left[25:9] == 0;
 
-	assign beats = beats_left < {13'd0, cap} ? beats_left[8:0] : cap[8:0];
+	assign last  = few && (near ? sum <= MAX_BURST[9:0] : beats_left[8:0] <= MAX_BURST[8:0]);
+	assign beats = last ? beats_left[8:0] : near ? MAX_BURST[8:0] - past : MAX_BURST[8:0];
 endmodule
 
 `resetall

@@ -109,43 +109,45 @@ module mea_compute #(
 	reg         dec_at, load_at, stream_at, retire_at;
 
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
-	wire zero_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
-			  head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
-			  head[`MEA_F_CONV_OUT_H] == 0;
+	wire no_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
+			head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
+			head[`MEA_F_CONV_OUT_H] == 0;
+	wire seen, ready;
+	reg  zero_count;
+	always @(posedge clk)
+		zero_count <= no_count;
+	mea_head look (
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
+		.need(need), .there(token_there), .seen(seen), .ready(ready)
+	);
 	wire slot_free = !busy[dec_at];
-	wire tokens_ok = (need & ~token_there) == 3'b000;
-	wire accept = head_valid && slot_free && tokens_ok && !zero_count;
+	wire accept = ready && slot_free;
 
-	assign illegal    = head_valid && zero_count;
+	assign illegal    = seen && zero_count;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
-	assign wait_slot  = head_valid && !slot_free;
-	assign wait_token = head_valid && slot_free ? need & ~token_there : 3'b000;
+	assign wait_token = seen && slot_free ? need & ~token_there : 3'b000;
+	assign wait_slot  = head_valid && !accept && wait_token == 3'b000;
 
 	wire retire, load_done, stream_done;
+	// Which bank each concerns. (A bit at a variable place that is written would become
+	// a shifter.)
+	wire [1:0] at_dec    = {dec_at, !dec_at} & {2{accept}};
+	wire [1:0] at_load   = {load_at, !load_at} & {2{load_done}};
+	wire [1:0] at_stream = {stream_at, !stream_at} & {2{stream_done}};
+	wire [1:0] at_retire = {retire_at, !retire_at} & {2{retire}};
 	always @(posedge clk) begin
-		if (accept) begin
-			dec_at <= !dec_at;
-			busy[dec_at] <= 1'b1;
-			loaded[dec_at] <= 1'b0;
-			streamed[dec_at] <= 1'b0;
-			if (dec_at)
-				{index1, cmd1} <= {head_index, head};
-			else
-				{index0, cmd0} <= {head_index, head};
-		end
-		if (load_done) begin
-			loaded[load_at] <= 1'b1;
-			load_at <= !load_at;
-		end
-		if (stream_done) begin
-			streamed[stream_at] <= 1'b1;
-			stream_at <= !stream_at;
-		end
-		if (retire) begin
-			busy[retire_at] <= 1'b0;
-			retire_at <= !retire_at;
-		end
+		dec_at    <= dec_at ^ accept;
+		load_at   <= load_at ^ load_done;
+		stream_at <= stream_at ^ stream_done;
+		retire_at <= retire_at ^ retire;
+		busy      <= (busy | at_dec) & ~at_retire;
+		loaded    <= (loaded | at_load) & ~at_dec;
+		streamed  <= (streamed | at_stream) & ~at_dec;
+		if (at_dec[0])
+			{index0, cmd0} <= {head_index, head};
+		if (at_dec[1])
+			{index1, cmd1} <= {head_index, head};
 		if (rst) begin
 			busy <= 2'b00;
 			{dec_at, load_at, stream_at, retire_at} <= 4'b0000;
@@ -173,7 +175,7 @@ module mea_compute #(
 	);
 
 	wire dw_want;
-	wire q_valid, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_bank, q_res;
+	wire q_valid, q_read, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_bank, q_res;
 	wire [IN_AW-1:0] q_addr;
 	wire [3:0] q_sub;
 	wire [7:0] q_pad_value;
@@ -188,14 +190,14 @@ module mea_compute #(
 		.dw_want(dw_want),
 		.wait_weights(wait_weights), .wait_gap(wait_gap), .wait_bank(wait_bank),
 		.wait_dw(wait_dw), .issue_mac(issue_mac), .issue_pool(issue_pool),
-		.q_valid(q_valid), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),
+		.q_valid(q_valid), .q_read(q_read), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),
 		.q_pad(q_pad), .q_first(q_first), .q_final(q_final), .q_last(q_last),
 		.q_max(q_max), .q_bank(q_bank), .q_addr(q_addr), .q_sub(q_sub),
 		.q_pad_value(q_pad_value), .q_acc(q_acc), .q_res(q_res), .q_res_addr(res_addr)
 	);
 
 	// --- operand fetch ---------------------------------------------------------
-	assign in_ren    = q_valid && !q_stem && !q_pad;
+	assign in_ren    = q_read;
 	assign in_addr   = q_addr[ACT_AW-1:0];
 	assign res_ren   = q_res;
 	assign stem_ren  = q_valid && q_stem;
@@ -221,11 +223,12 @@ module mea_compute #(
 	mea_part #(.WORD(LANES), .PART(COLS)) pool_part (
 		.word(in_data), .sub(a_sub), .part(in_cols));
 
+	wire next_conv = a_valid && !a_pool && !rst;
 	reg b_conv, b_pool;
 	reg [ROWS*8-1:0] b_act;
 	reg [COLS*8-1:0] b_pool_act;
 	always @(posedge clk) begin
-		b_conv <= a_valid && !a_pool && !rst;
+		b_conv <= next_conv;
 		b_pool <= a_valid && a_pool && !rst;
 		if (a_valid && !a_pool)
 			b_act <= a_stem ? stem_data : a_pad ? {ROWS{a_pad_value}} : in_rows;
@@ -249,7 +252,7 @@ module mea_compute #(
 	wire [COLS*PSUM_W-1:0] psum;
 	mea_array #(.ROWS(ROWS), .COLS(COLS), .PSUM_W(PSUM_W), .PACK(PACK)) array (
 		.clk(clk), .sh_wen(m_wen), .sh_pair(m_pair), .sh_data(m_weights),
-		.swap(a_swap), .en(b_conv), .act(b_act), .psum(psum)
+		.swap(a_swap), .next_en(next_conv), .en(b_conv), .act(b_act), .psum(psum)
 	);
 
 	// Pooling takes as long as the array, so that results keep their order.
@@ -278,6 +281,7 @@ module mea_compute #(
 
 	// info stage k holds what was issued k + 2 cycles ago
 	wire [IW-1:0] at_read = info[(ROWS+1)*IW +: IW];
+	wire [IW-1:0] at_next = info[(ROWS+2)*IW +: IW];
 	wire [IW-1:0] at_acc  = info[(ROWS+3)*IW +: IW];
 	wire [IW-1:0] at_rq   = info[(ROWS+4)*IW +: IW];
 	wire [COLS*32-1:0] acc;
@@ -285,8 +289,9 @@ module mea_compute #(
 	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(ACC_DEPTH)) accumulators (
 		.clk(clk),
 		.rd_valid(at_read[0]), .rd_addr(at_read[IW-1 -: ACC_AW]),
-		.valid(at_acc[0]), .addr(at_acc[IW-1 -: ACC_AW]), .first(at_acc[2]),
-		.final_pass(at_acc[3]), .pool(at_acc[1]), .max(at_acc[6]),
+		.next_first(at_next[2]), .next_max(at_next[6]),
+		.valid(at_acc[0]), .addr(at_acc[IW-1 -: ACC_AW]),
+		.final_pass(at_acc[3]), .pool(at_acc[1]),
 		.psum(psum), .pool_act(pool_act), .result(acc),
 		.scrub(scrub), .scrub_addr(scrub_addr)
 	);
@@ -297,7 +302,7 @@ module mea_compute #(
 	wire [COLS*8-1:0] res_cols, res_word;
 	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
 		.word(res_data), .sub(res_sub), .part(res_cols));
-	wire res_pop, rq_bank, rq_dw;
+	wire res_pop;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
 		.clk(clk), .rst(rst),
@@ -318,14 +323,20 @@ module mea_compute #(
 		n_freed <= rst ? 5'd0 : n_freed + {4'd0, wait_dw} - {4'd0, freed[ROWS+5]};
 	end
 
-	wire final_px = at_rq[0] && at_rq[3];
+	// The requantiser is the array's in this cycle; whatever else there may be is the
+	// depthwise unit's.
+	wire final_next = at_acc[0] && at_acc[3];
+	reg  final_px;
+	always @(posedge clk)
+		final_px <= final_next && !rst;
+	wire out_next, out_next_dw, out_next_bank;
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
 	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0),
 		.LUTS(LUTS)) requantise (
 		.clk(clk),
-		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index), .dw(dw_ready),
-		.out_dw(rq_dw),
+		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
+		.next_dw(!final_next), .next_bank(at_acc[5]), .dw(!final_px),
 		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index), .par_data(wgt_data),
 		.mid_zero({dw_mid_zero, cmd1[`MEA_F_CONV_MID_ZERO], cmd0[`MEA_F_CONV_MID_ZERO]}),
 		.mid_lo({dw_mid_lo, cmd1[`MEA_F_CONV_MID_LO], cmd0[`MEA_F_CONV_MID_LO]}),
@@ -340,38 +351,49 @@ module mea_compute #(
 		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
 		.valid(requant), .bank(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
 		.res_pop(res_pop), .res_word(res_word),
-		.rst(rst), .out_valid(out_wen), .out_bank(rq_bank), .out_word(out_data)
+		.rst(rst), .out_next(out_next), .out_next_dw(out_next_dw),
+		.out_next_bank(out_next_bank), .out_valid(out_wen), .out_word(out_data)
 	);
 
 	// --- results -------------------------------------------------------------------
-	reg [19:0] out_at0, out_at1;
+	// A word's place is made while it takes the last stage of the requantiser.
+	reg [ACT_AW-1:0] out_at0, out_at1, out_at;
+	reg [OSUBS-1:0]  out_sub_q;
 	reg [10:0] last_q;
 	wire last_px = at_rq[0] && at_rq[4];
+	wire [19:0] head_out = head[`MEA_F_CONV_OUT_BASE];
+	wire [3:0] sub = out_next_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
+	wire [15:0] sub_onehot = 16'd1 << sub;
 	always @(posedge clk) begin
 		if (accept && !dec_at)
-			out_at0 <= head[`MEA_F_CONV_OUT_BASE];
-		else if (out_wen && !rq_dw && !rq_bank)
-			out_at0 <= out_at0 + 20'd1;
+			out_at0 <= head_out[ACT_AW-1:0];
+		else if (out_next && !out_next_dw && !out_next_bank)
+			out_at0 <= out_at0 + 1'b1;
 		if (accept && dec_at)
-			out_at1 <= head[`MEA_F_CONV_OUT_BASE];
-		else if (out_wen && !rq_dw && rq_bank)
-			out_at1 <= out_at1 + 20'd1;
+			out_at1 <= head_out[ACT_AW-1:0];
+		else if (out_next && !out_next_dw && out_next_bank)
+			out_at1 <= out_at1 + 1'b1;
+		out_at    <= out_next_dw ? dw_out_addr : out_next_bank ? out_at1 : out_at0;
+		out_sub_q <= out_next_dw ? dw_out_sub : sub_onehot[OSUBS-1:0];
 		last_q <= rst ? 11'd0 : {last_q[9:0], last_px};
 	end
-	wire [19:0] out_at = rq_bank ? out_at1 : out_at0;
-	wire [3:0] sub = rq_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
-	assign dw_out   = out_wen && rq_dw;
-	assign out_addr = rq_dw ? dw_out_addr : out_at[ACT_AW-1:0];
-	wire [15:0] sub_onehot = 16'd1 << sub;
-	assign out_sub  = rq_dw ? dw_out_sub : sub_onehot[OSUBS-1:0];
+	assign dw_out   = out_next && out_next_dw;
+	assign out_addr = out_at;
+	assign out_sub  = out_sub_q;
 	assign retire   = last_q[10];
 
 `ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
 	// Only tokens that are there are taken, and for a command that starts.
 	always @(posedge clk) begin
-		assert ((token_take & ~token_there) == 3'b000);
+		if (f_past)
+			assert ((token_take & ~token_there) == 3'b000);
 		assert (token_take == 3'b000 || head_pop);
-		assert (!head_pop || (head_valid && !illegal));
+		if (f_past)
+			assert (!head_pop || (head_valid && !illegal));
 	end
 `endif
 endmodule

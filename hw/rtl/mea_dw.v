@@ -68,8 +68,8 @@ module mea_dw #(
 	output reg  [2:0]          par_index,
 	output reg  [7:0]          mid_zero, mid_lo, mid_hi,
 
-	// a word of it leaves the requantiser, and where it goes
-	input  wire                out_wen,
+	// a word of it leaves the requantiser in the next cycle, and where it goes then
+	input  wire                out_next,
 	output wire [ACT_AW-1:0]   out_addr,
 	output wire [OSUBS-1:0]    out_sub,
 
@@ -84,20 +84,28 @@ module mea_dw #(
 	reg        walking;
 	reg [7:0]  pad_value;
 	reg [3:0]  in_sub, sx1, sy1;
-	reg [11:0] ow1, oh1, in_w, in_h, wrap_rows;
+	reg [11:0] ow1, oh1, in_w, in_h;
 	// address steps from row to row, and from the ring's last row to its first
 	reg [ACT_AW-1:0] in_row, row_back;
 	reg        wbank;
 
 	reg        s1, loading, retiring;
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
-	wire zero_count = head[`MEA_F_CONV_OUT_W] == 0 || head[`MEA_F_CONV_OUT_H] == 0;
 	wire [7:0] gap = head[`MEA_F_CONV_GAP];
-	wire accept = head_valid && !walking && !s1 && !loading && !zero_count &&
-		      (gap == 8'd0 || !retiring) &&
-		      (need & ~token_there) == 3'b000;
+	wire no_count = head[`MEA_F_CONV_OUT_W] == 0 || head[`MEA_F_CONV_OUT_H] == 0;
+	wire seen, ready;
+	reg  zero_count, alone;
+	always @(posedge clk) begin
+		zero_count <= no_count;
+		alone      <= gap != 8'd0;
+	end
+	mea_head look (
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
+		.need(need), .there(token_there), .seen(seen), .ready(ready)
+	);
+	wire accept = ready && !walking && !s1 && !loading && !(alone && retiring);
 
-	assign illegal    = head_valid && zero_count;
+	assign illegal    = seen && zero_count;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
 
@@ -120,15 +128,20 @@ module mea_dw #(
 	wire in_map = in_x && in_y;
 	wire [12:0] ix_next = ix + 13'd1, iy_next = iy + 13'd1;
 	wire [2:0] level;
-	// A column that is read now arrives behind the one that arrives now.
-	wire space  = !r2 || {1'b0, level} + {3'd0, s1} < DEPTH;
+	// A column that is read now arrives behind the one that arrives now, and behind one
+	// that was read when this was decided.
+	reg  room;
+	always @(posedge clk)
+		room <= {1'b0, level} + {3'd0, s1} + 4'd1 < DEPTH;
+	wire space  = !r2 || room;
 	wire step   = walking && space && (!in_map || act_ready);
 
 	assign act_ren  = walking && space && in_map;
 	assign act_addr = addr;
 
-	// The ring of rows ends with this one.
+	// The ring of rows ends with this one; the one before that does.
 	reg wrap;
+	reg [12:0] wrap_row;
 	wire [ACT_AW-1:0] row_next = row_addr + (wrap ? row_back : in_row);
 
 	wire [19:0] head_row  = head[`MEA_F_CONV_IN_ROW];
@@ -160,7 +173,6 @@ module mea_dw #(
 			oh1       <= head[`MEA_F_CONV_OUT_H] - 12'd1;
 			in_w      <= head[`MEA_F_CONV_IN_W];
 			in_h      <= head[`MEA_F_CONV_IN_H];
-			wrap_rows <= head[`MEA_F_CONV_WRAP_ROWS];
 			in_row    <= head_row[ACT_AW-1:0];
 			row_back  <= head_row[ACT_AW-1:0] - head_ring[ACT_AW-1:0];
 			wbank     <= !wbank;
@@ -172,6 +184,7 @@ module mea_dw #(
 			in_x      <= head_l == 8'd0 && head[`MEA_F_CONV_IN_W] != 0;
 			in_x_start <= head_l == 8'd0 && head[`MEA_F_CONV_IN_W] != 0;
 			in_y      <= head_t == 8'd0 && head[`MEA_F_CONV_IN_H] != 0;
+			wrap_row  <= {1'b0, head[`MEA_F_CONV_WRAP_ROWS]} - 13'd2;
 			wrap      <= 13'd1 - {5'd0, head_t} == {1'b0, head[`MEA_F_CONV_WRAP_ROWS]};
 			{xph, yph, xs, ys} <= 0;
 			{m1, m2, l1, l2, r1, r2, e1, e2} <= 0;
@@ -195,7 +208,7 @@ module mea_dw #(
 				{m1, m2, l1, l2} <= 0;
 				iy  <= iy_next;
 				in_y <= iy_next < {1'b0, in_h};
-				wrap <= iy_next + 13'd1 == {1'b0, wrap_rows};
+				wrap <= iy == wrap_row;
 				yph <= yph == sy1 ? 4'd0 : yph + 4'd1;
 				{r1, r2, e1, e2} <= {r0, r1, e0, e1};
 				if (r0)
@@ -226,13 +239,15 @@ module mea_dw #(
 		.ren(step), .raddr(px), .rdata({above1, above2})
 	);
 
-	wire columns_empty, columns_full, column_pop;
+	wire column_there, columns_empty, columns_full, column_pop;
 	wire [CW-1:0] column;
-	mea_fifo #(.WIDTH(CW), .DEPTH(DEPTH)) columns (
+	mea_queue #(.WIDTH(CW), .DEPTH(DEPTH)) columns (
 		.clk(clk), .rst(rst), .push(s1 && s1_push),
 		.din({s1_last, wbank, s1_mask, pixel, above1, above2}), .pop(column_pop),
-		.dout(column), .empty(columns_empty), .full(columns_full), .level(level)
+		.valid(column_there), .dout(column), .empty(columns_empty), .full(columns_full),
+		.level(level)
 	);
+	wire unused = &{columns_empty, columns_full};
 
 	// --- weights and parameters -----------------------------------------------------
 	// Weights are six words, two of each kernel column: rows 0 and 1, row 2. Then
@@ -267,7 +282,7 @@ module mea_dw #(
 		par_wen   <= got && pars && !rst;
 		par_index <= word[2:0] - 3'd6;
 		if (w_wen && w_index == 3'd5)
-			w_ok[w_bank] <= 1'b1;
+			w_ok <= w_ok | {w_bank, !w_bank};
 		if (got) begin
 			word <= word + 4'd1;
 			if (pars)
@@ -289,7 +304,7 @@ module mea_dw #(
 			w_addr  <= head_wgt[WGT_AW-1:0];
 			p_addr  <= head_par[WGT_AW-1:0];
 			w_bank  <= !wbank;
-			w_ok[!wbank] <= 1'b0;
+			w_ok    <= w_ok & {wbank, !wbank};
 			n_zero  <= head[`MEA_F_CONV_MID_ZERO];
 			n_lo    <= head[`MEA_F_CONV_MID_LO];
 			n_hi    <= head[`MEA_F_CONV_MID_HI];
@@ -300,7 +315,7 @@ module mea_dw #(
 		end
 		if (sum_ready && sum_last)
 			active <= 1'b0;
-		if (out_wen)
+		if (out_next)
 			out_at <= out_at + 1'b1;
 		if (retire)
 			retiring <= 1'b0;
@@ -326,7 +341,7 @@ module mea_dw #(
 	mea_dw_mac #(.COLS(COLS), .TAPS(TAPS), .LUTS(LUTS)) mac (
 		.clk(clk), .rst(rst), .w_wen(w_wen), .w_bank(w_bank), .w_index(w_index),
 		.w_data(wgt_data),
-		.valid(!columns_empty && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
+		.valid(column_there && w_ok[column[CW-2]]), .column(column[3*COLS*8-1:0]),
 		.mask(column[CW-3 -: 3]), .bank(column[CW-2]), .last(column[CW-1]),
 		.pop(column_pop), .sum_valid(mac_valid), .sum(sum), .sum_level(sum_level),
 		.sum_last(sum_last),
@@ -335,15 +350,17 @@ module mea_dw #(
 	assign sum_valid = mac_valid && active;
 
 `ifdef FORMAL
-	// Only tokens that are there are taken, and for a command that starts.
-	always @(posedge clk) begin
-		assert ((token_take & ~token_there) == 3'b000);
-		assert (token_take == 3'b000 || head_pop);
-		assert (!head_pop || (head_valid && !illegal));
-	end
-
 	reg f_past;
 	initial f_past = 1'b0;
+	// Only tokens that are there are taken, and for a command that starts.
+	always @(posedge clk) begin
+		if (f_past)
+			assert ((token_take & ~token_there) == 3'b000);
+		assert (token_take == 3'b000 || head_pop);
+		if (f_past)
+			assert (!head_pop || (head_valid && !illegal));
+	end
+
 	// Rows of the command that are in the line buffer, two and more alike.
 	reg [1:0] f_rows;
 	always @(posedge clk) begin
@@ -397,6 +414,7 @@ module mea_dw #(
 		if (f_past) begin
 			// No column is lost, however long the multipliers take.
 			assert ({1'b0, level} + {3'd0, s1 && s1_push} <= DEPTH);
+			assert (!room || {1'b0, level} + {3'd0, s1} < DEPTH);
 			// Columns are made of rows of this command only.
 			if (walking && r1)
 				assert (f_rows >= 2'd1);
@@ -418,7 +436,7 @@ module mea_dw #(
 				assert (px == f_col[LW-1:0] && ix == f_left + f_col && iy == f_top + f_row);
 				assert (ix_start == f_left);
 				assert (in_x == (ix < {1'b0, in_w}) && in_x_start == (ix_start < {1'b0, in_w}));
-				assert (in_y == (iy < {1'b0, in_h}) && wrap == (iy + 13'd1 == {1'b0, wrap_rows}));
+				assert (in_y == (iy < {1'b0, in_h}) && wrap == (iy == wrap_row + 13'd1));
 				assert (xph <= sx1 && yph <= sy1);
 				assert (ow1 != 12'hfff && oh1 != 12'hfff);
 			end

@@ -58,8 +58,10 @@ module mea_dw_mac #(
 	wire [2:0] now = NX == 3 ? pending : pending[2] ? 3'b100 : pending[1] ? 3'b010 : pending & 3'b001;
 	wire ky_last = NY == 3 || ky == 2'd2;
 	wire [4:0] level;
-	// Four stages may each be about to end an output.
-	wire room = level < DEPTH - 5;
+	// Five stages may each be about to end an output, and one more since it was decided.
+	reg  room;
+	always @(posedge clk)
+		room <= level < DEPTH - 7;
 	wire go   = valid && room && pending != 3'b000;
 	wire end_column = (pending & ~now) == 3'b000 && ky_last;
 
@@ -119,18 +121,15 @@ module mea_dw_mac #(
 	end
 
 	// --- products, and sums of what works in one cycle -----------------------------
-	function signed [15:0] times(input signed [7:0] a, input signed [7:0] b);
-		reg signed [15:0] wide;
+	// a times four bits of b, of which the highest may be a sign; added by hand, lest the
+	// tools spend a multiplier.
+	function signed [11:0] times(input signed [7:0] a, input [3:0] b, input sign);
+		reg signed [11:0] wide, top;
 		begin
-			wide = {{8{a[7]}}, a};
-			// Added by hand, lest the tools spend a multiplier.
-			if (LUTS != 0)
-				times = (((b[0] ? wide : 16'sd0) + (b[1] ? wide <<< 1 : 16'sd0)) +
-					 ((b[2] ? wide <<< 2 : 16'sd0) + (b[3] ? wide <<< 3 : 16'sd0))) +
-					(((b[4] ? wide <<< 4 : 16'sd0) + (b[5] ? wide <<< 5 : 16'sd0)) +
-					 ((b[6] ? wide <<< 6 : 16'sd0) - (b[7] ? wide <<< 7 : 16'sd0)));
-			else
-				times = a * b;
+			wide  = {{4{a[7]}}, a};
+			top   = b[3] ? wide <<< 3 : 12'sd0;
+			times = ((b[0] ? wide : 12'sd0) + (b[1] ? wide <<< 1 : 12'sd0)) +
+				((b[2] ? wide <<< 2 : 12'sd0) + (sign ? -top : top));
 		end
 	endfunction
 
@@ -141,22 +140,60 @@ module mea_dw_mac #(
 	// With one multiplier per lane: the row whose turn it is.
 	wire [COLS*8-1:0] c_row = c_now[a_ky*COLS*8 +: COLS*8];
 	wire [COLS*8-1:0] w_row = w_now[a_ky*COLS*8 +: COLS*8];
-	reg [NX*NY*COLS*16-1:0] m;
-	reg [NX*COLS*SW-1:0] p;
-	reg [2:0] m_now, b_now;
-	reg       m_valid, m_last, m_first, m_end, b_valid, b_last, b_first, b_end;
+	// The factors of product (j*NY + k)*COLS + i: of kernel column j, row k, lane i.
+	localparam PRODUCTS = NX*NY*COLS;
+	reg [PRODUCTS*8-1:0] c_of, w_of;
 	integer i, j, k;
+	always @*
+		for (i = 0; i < COLS; i = i + 1)
+			for (j = 0; j < NX; j = j + 1)
+				for (k = 0; k < NY; k = k + 1) begin
+					c_of[((j*NY+k)*COLS+i)*8 +: 8] = NY == 3 ?
+						c_now[(k*COLS+i)*8 +: 8] : c_row[i*8 +: 8];
+					w_of[((j*NY+k)*COLS+i)*8 +: 8] = NY == 3 ?
+						w_now[((j*3+k)*COLS+i)*8 +: 8] : w_row[i*8 +: 8];
+				end
+
+	// Two steps to a product: of LUTs, its halves and their sum; in a multiplier of the
+	// device, its own registers.
+	reg [PRODUCTS*16-1:0] m;
+	reg [NX*COLS*SW-1:0] p;
+	reg [2:0] h_now, m_now, b_now;
+	reg       h_valid, h_last, h_first, h_end;
+	reg       m_valid, m_last, m_first, m_end, b_valid, b_last, b_first, b_end;
+	integer n;
+	generate
+		if (LUTS != 0) begin : g_luts
+			reg [PRODUCTS*12-1:0] low_half, high_half;
+			always @(posedge clk)
+				for (n = 0; n < PRODUCTS; n = n + 1) begin
+					if (a_valid) begin
+						low_half[n*12 +: 12]  <= times(c_of[n*8 +: 8],
+							w_of[n*8 +: 4], 1'b0);
+						high_half[n*12 +: 12] <= times(c_of[n*8 +: 8],
+							w_of[n*8+4 +: 4], 1'b1);
+					end
+					if (h_valid)
+						m[n*16 +: 16] <= {high_half[n*12 +: 12], 4'd0} +
+							{{4{low_half[n*12+11]}}, low_half[n*12 +: 12]};
+				end
+		end else begin : g_multipliers
+			reg [PRODUCTS*16-1:0] product;
+			always @(posedge clk) begin
+				if (a_valid)
+					for (n = 0; n < PRODUCTS; n = n + 1)
+						product[n*16 +: 16] <= $signed(c_of[n*8 +: 8]) *
+							$signed(w_of[n*8 +: 8]);
+				if (h_valid)
+					m <= product;
+			end
+		end
+	endgenerate
 	always @(posedge clk) begin
-		m_valid <= a_valid && !rst;
-		{m_now, m_last, m_first, m_end} <= {a_now, a_last, a_first, a_end};
-		if (a_valid)
-			for (i = 0; i < COLS; i = i + 1)
-				for (j = 0; j < NX; j = j + 1)
-					for (k = 0; k < NY; k = k + 1)
-						m[((j*NY+k)*COLS+i)*16 +: 16] <= NY == 3 ?
-							times(c_now[(k*COLS+i)*8 +: 8],
-							      w_now[((j*3+k)*COLS+i)*8 +: 8]) :
-							times(c_row[i*8 +: 8], w_row[i*8 +: 8]);
+		h_valid <= a_valid && !rst;
+		{h_now, h_last, h_first, h_end} <= {a_now, a_last, a_first, a_end};
+		m_valid <= h_valid && !rst;
+		{m_now, m_last, m_first, m_end} <= {h_now, h_last, h_first, h_end};
 		b_valid <= m_valid && !rst;
 		{b_now, b_last, b_first, b_end} <= {m_now, m_last, m_first, m_end};
 		if (m_valid)
@@ -198,12 +235,12 @@ module mea_dw_mac #(
 	end
 
 	wire sums_empty, sums_full;
-	mea_fifo #(.WIDTH(COLS*SW + 1), .DEPTH(DEPTH)) sums (
+	mea_queue #(.WIDTH(COLS*SW + 1), .DEPTH(DEPTH)) sums (
 		.clk(clk), .rst(rst), .push(out_valid), .din({out_last, out}), .pop(sum_ready),
-		.dout({sum_last, sum}), .empty(sums_empty), .full(sums_full), .level(level)
+		.valid(sum_valid), .dout({sum_last, sum}), .empty(sums_empty), .full(sums_full),
+		.level(level)
 	);
-	wire unused = &{sums_full, c_row, w_row};
-	assign sum_valid = !sums_empty;
+	wire unused = &{sums_empty, sums_full, c_row, w_row};
 
 `ifdef FORMAL
 	reg f_past;
@@ -218,9 +255,10 @@ module mea_dw_mac #(
 	always @(posedge clk)
 		if (f_past) begin
 			// There is a place for whatever is on its way, so no sum is lost.
-			assert (level + {4'd0, a_valid} + {4'd0, m_valid} + {4'd0, b_valid} +
-				{4'd0, out_valid} < DEPTH);
+			assert (level + {4'd0, a_valid} + {4'd0, h_valid} + {4'd0, m_valid} +
+				{4'd0, b_valid} + {4'd0, out_valid} < DEPTH);
 			assert (!(out_valid && sums_full));
+			assert (!room || level < DEPTH - 6);
 			// Each kernel column works once on a column of pixels, the last first.
 			assert ((now & ~pending) == 3'b000);
 			assert (!go || now != 3'b000);
@@ -228,7 +266,7 @@ module mea_dw_mac #(
 			cover (level == DEPTH - 6);
 		end
 `endif
-	assign sum_level = level;
+	assign sum_level = level + {4'd0, sum_valid};
 endmodule
 
 `resetall

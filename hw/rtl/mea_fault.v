@@ -2,13 +2,16 @@
 //
 // Purpose: of all faults that a cycle may bring, the one that ends the job, and
 // everything that software is told about it. One chain of priorities decides the
-// cause and all that goes with it, so the report never mixes two faults.
+// cause and all that goes with it, so the report never mixes two faults. Its lower part,
+// what ends no job by itself, has a cycle of its own.
 `resetall
 `default_nettype none
 `include "mea_isa.vh"
 
 module mea_fault (
 	input  wire        clk,
+	// the engines are held in reset
+	input  wire        rst,
 
 	// refused by a guard; ar_load: the load engine asked, else the fetch
 	input  wire        ar_fault,
@@ -50,7 +53,10 @@ module mea_fault (
 	input  wire [31:0] s_give_index,
 	input  wire [31:0] d_give_index,
 
-	// a cycle later
+	// of what the engines refuse and of tokens, one is on its way
+	output reg         pending,
+
+	// a cycle later, two for what was pending
 	output reg         fault,
 	output reg  [7:0]  cause,
 	output reg  [3:0]  slot,
@@ -61,6 +67,28 @@ module mea_fault (
 	output reg  [31:0] cmd
 );
 	localparam [2:0] FETCH = 3'd0, LOAD = 3'd1, COMPUTE = 3'd2, STORE = 3'd3, DEPTHWISE = 3'd4;
+
+	wire misaligned = l_misaligned || s_misaligned;
+	wire illegal = f_illegal || l_illegal || c_illegal || s_illegal || d_illegal;
+	reg  [7:0]  p_cause;
+	reg  [2:0]  p_queue;
+	reg  [31:0] p_cmd;
+	always @(posedge clk) begin
+		pending <= (misaligned || illegal || overflow != 4'd0) && !rst;
+		p_cause <= misaligned ? `MEA_FAULT_ALIGN : illegal ? `MEA_FAULT_ILLEGAL : `MEA_FAULT_TOKEN;
+		if (misaligned)
+			{p_queue, p_cmd} <= l_misaligned ? {LOAD, l_index} : {STORE, s_index};
+		else if (illegal)
+			{p_queue, p_cmd} <= f_illegal ? {FETCH, f_index} :
+					    l_illegal ? {LOAD, l_index} :
+					    c_illegal ? {COMPUTE, c_index} :
+					    s_illegal ? {STORE, s_index} : {DEPTHWISE, d_index};
+		else
+			{p_queue, p_cmd} <= overflow[0] ? {LOAD, l_give_index} :
+					    overflow[1] ? {COMPUTE, c_give_index} :
+					    overflow[2] ? {STORE, s_give_index} :
+							  {DEPTHWISE, d_give_index};
+	end
 
 	reg        fault_now, is_write_now;
 	reg [7:0]  cause_now;
@@ -101,48 +129,10 @@ module mea_fault (
 			is_write_now = 1'b1;
 			queue_now    = STORE;
 			cmd_now      = aw_index;
-		end else if (l_misaligned) begin
-			cause_now = `MEA_FAULT_ALIGN;
-			queue_now = LOAD;
-			cmd_now   = l_index;
-		end else if (s_misaligned) begin
-			cause_now = `MEA_FAULT_ALIGN;
-			queue_now = STORE;
-			cmd_now   = s_index;
-		end else if (f_illegal) begin
-			cause_now = `MEA_FAULT_ILLEGAL;
-		end else if (l_illegal) begin
-			cause_now = `MEA_FAULT_ILLEGAL;
-			queue_now = LOAD;
-			cmd_now   = l_index;
-		end else if (c_illegal) begin
-			cause_now = `MEA_FAULT_ILLEGAL;
-			queue_now = COMPUTE;
-			cmd_now   = c_index;
-		end else if (s_illegal) begin
-			cause_now = `MEA_FAULT_ILLEGAL;
-			queue_now = STORE;
-			cmd_now   = s_index;
-		end else if (d_illegal) begin
-			cause_now = `MEA_FAULT_ILLEGAL;
-			queue_now = DEPTHWISE;
-			cmd_now   = d_index;
-		end else if (overflow[0]) begin
-			cause_now = `MEA_FAULT_TOKEN;
-			queue_now = LOAD;
-			cmd_now   = l_give_index;
-		end else if (overflow[1]) begin
-			cause_now = `MEA_FAULT_TOKEN;
-			queue_now = COMPUTE;
-			cmd_now   = c_give_index;
-		end else if (overflow[2]) begin
-			cause_now = `MEA_FAULT_TOKEN;
-			queue_now = STORE;
-			cmd_now   = s_give_index;
-		end else if (overflow[3]) begin
-			cause_now = `MEA_FAULT_TOKEN;
-			queue_now = DEPTHWISE;
-			cmd_now   = d_give_index;
+		end else if (pending) begin
+			cause_now = p_cause;
+			queue_now = p_queue;
+			cmd_now   = p_cmd;
 		end else begin
 			fault_now = 1'b0;
 		end

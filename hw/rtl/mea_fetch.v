@@ -29,7 +29,7 @@ module mea_fetch #(
 	// its beats; always accepted
 	input  wire           r_valid,
 	input  wire [BEAT*8-1:0] r_data,
-	// the command that they belong to
+	// the command that the beats of the cycle before belonged to
 	output wire [31:0]    recv_index,
 
 	// to the queues: load, compute, store, depthwise
@@ -49,34 +49,36 @@ module mea_fetch #(
 
 	// more: not all are asked for; all_sent: all are in a queue
 	reg         active, more, all_sent;
-	reg [31:0]  asked, sent, ask_left, send_left;
+	reg [31:0]  asked, received, sent, ask_left, send_left;
 	reg [2:0]   in_flight;
 	reg [BW-1:0] beat;
 	reg [511:0] word;
 	wire [2:0]  level;
-	wire        empty, buffer_full;
+	wire        there, none, buffer_full;
+	// all of `word` is a command
+	reg         whole;
 
-	wire whole = r_valid && beat == BEAT_LAST[BW-1:0];
 	wire pop   = |push;
 	wire [511:0] word_next = {r_data, word[511:BEAT*8]};
 
 	assign req_valid  = more && {1'b0, in_flight} + {1'b0, level} < ROOM;
 	assign req_offset = {1'b0, cmd_offset} + {asked[26:0], 6'd0};
 	assign req_index  = asked;
-	assign recv_index = sent + {29'd0, level};
+	assign recv_index = received;
 	assign done       = all_sent;
 
-	mea_fifo #(.WIDTH(512), .DEPTH(ROOM)) commands (
-		.clk(clk), .rst(rst), .push(whole), .din(word_next),
-		.pop(pop), .dout(cmd), .empty(empty), .full(buffer_full), .level(level)
+	mea_queue #(.WIDTH(512), .DEPTH(ROOM)) commands (
+		.clk(clk), .rst(rst), .push(whole), .din(word),
+		.pop(pop), .valid(there), .dout(cmd), .empty(none), .full(buffer_full),
+		.level(level)
 	);
-	wire unused = buffer_full;
+	wire unused = &{none, buffer_full};
 
 	wire [3:0] op = cmd[`MEA_F_CMD_OPCODE];
 	wire [3:0] to = {DW != 0 && op == `MEA_OP_DEPTHWISE, op == `MEA_OP_STORE || op == `MEA_OP_SNAP,
 			 op == `MEA_OP_CONV || op == `MEA_OP_POOL, op == `MEA_OP_LOAD};
-	assign push      = empty ? 4'b0000 : to & ~full;
-	assign illegal   = !empty && to == 4'b0000;
+	assign push      = there ? to & ~full : 4'b0000;
+	assign illegal   = there && to == 4'b0000;
 	assign cmd_index = sent;
 
 	always @(posedge clk) begin
@@ -99,13 +101,16 @@ module mea_fetch #(
 			all_sent  <= send_left == 32'd1;
 		end
 		in_flight <= in_flight + {2'd0, req_ready} - {2'd0, whole};
+		whole     <= r_valid && beat == BEAT_LAST[BW-1:0];
+		received  <= received + {31'd0, whole};
 		if (r_valid) begin
 			word <= word_next;
 			beat <= beat + 1'b1;
 		end
 		if (rst) begin
-			{active, more, all_sent} <= 3'b000;
+			{active, more, all_sent, whole} <= 4'b0000;
 			asked  <= 32'd0;
+			received <= 32'd0;
 			sent   <= 32'd0;
 			in_flight <= 3'd0;
 			beat   <= 0;

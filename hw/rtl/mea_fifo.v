@@ -19,28 +19,30 @@ module mea_fifo #(
 	input  wire [WIDTH-1:0] din,
 	input  wire             pop,
 	output wire [WIDTH-1:0] dout,
-	output wire             empty,
-	output wire             full,
-	output wire [AW:0]      level
+	output reg              empty,
+	output reg              full,
+	output reg  [AW:0]      level
 );
+	localparam ALMOST = DEPTH - 1;
 	reg [WIDTH-1:0] mem [0:DEPTH-1];
 	reg [AW:0] wp, rp;
+	wire put = push && !full;
+	wire got = pop && !empty;
 
-	assign level = wp - rp;
-	assign empty = wp == rp;
-	assign full  = level[AW];
-	assign dout  = mem[rp[AW-1:0]];
+	assign dout = mem[rp[AW-1:0]];
 
 	always @(posedge clk) begin
-		if (push && !full) begin
+		if (put)
 			mem[wp[AW-1:0]] <= din;
-			wp <= wp + 1'b1;
-		end
-		if (pop && !empty)
-			rp <= rp + 1'b1;
+		wp <= wp + {{AW{1'b0}}, put};
+		rp <= rp + {{AW{1'b0}}, got};
+		// What the pointers say, kept beside them: much is decided by it.
+		level <= level + {{AW{1'b0}}, put} - {{AW{1'b0}}, got};
+		empty <= !put && (empty || (got && level == 1));
+		full  <= !got && (full || (put && level == ALMOST[AW:0]));
 		if (rst) begin
-			wp <= 0;
-			rp <= 0;
+			{wp, rp, level} <= 0;
+			{empty, full} <= 2'b10;
 		end
 	end
 
@@ -63,7 +65,7 @@ module mea_fifo #(
 	wire [AW:0] f_ahead = f_at - rp;
 	always @(posedge clk) begin
 		if (f_past) begin
-			assert (level <= DEPTH);
+			assert (level <= DEPTH && level == wp - rp);
 			assert (empty == (level == 0));
 			assert (full == (level == DEPTH));
 			if (f_ahead < level)

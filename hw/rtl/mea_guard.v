@@ -7,7 +7,7 @@
 // the slot, that no sum wraps and that no 4 KiB page border is crossed. A burst
 // that fails is not issued: the fault is reported and the job ends.
 //
-// A request takes three cycles: its slot is looked up, the sums are made and compared,
+// A request takes three cycles: its slot is looked up, the rules are put to it,
 // the answer is given. All use the request as it was in the first, so what is issued is
 // what was checked, whatever the asker does meanwhile; one that wants an answer for its
 // request keeps it until then.
@@ -31,10 +31,17 @@ module mea_guard #(
 	input  wire               clk,
 	input  wire               rst,
 
-	// slot table: base in pages, size in 64-byte units (0: closed), rights
-	input  wire [SLOTS*52-1:0] slot_page,
-	input  wire [SLOTS*27-1:0] slot_size,
-	input  wire [SLOTS-1:0]   slot_right,
+	// what the table says of the slot in the lower bits of req_slot: base in pages, size
+	// in 64-byte units (0: closed), right
+	input  wire [51:0]        slot_page,
+	input  wire [26:0]        slot_size,
+	input  wire               slot_right,
+`ifdef FORMAL
+	// the whole table
+	input  wire [SLOTS*52-1:0] f_pages,
+	input  wire [SLOTS*27-1:0] f_sizes,
+	input  wire [SLOTS-1:0]   f_rights,
+`endif
 
 	// request: stays until it is taken in a cycle with ready or refused in one with
 	// fault
@@ -53,41 +60,16 @@ module mea_guard #(
 	output reg  [7:0]         ax_len,
 	input  wire               ax_ready
 );
-	localparam SW = $clog2(SLOTS);
 	localparam BEAT_LOG = $clog2(BEAT);
 	localparam W = (AXI_AW < 33 ? 33 : AXI_AW) + 2;
 
-	wire [SW-1:0]     s = req_slot[SW-1:0];
-	// A part-select at a multiple of 52 would become a multiplier and a shifter.
-	reg [51:0] page_s;
-	reg [26:0] size_s;
-	integer i;
-	always @* begin
-		page_s = slot_page[51:0];
-		size_s = slot_size[26:0];
-		for (i = 1; i < SLOTS; i = i + 1)
-			if (s == i[SW-1:0]) begin
-				page_s = slot_page[i*52 +: 52];
-				size_s = slot_size[i*27 +: 27];
-			end
-	end
-
-	wire [63:0]       base = {page_s, 12'd0};
 	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
-	wire high_base;
-	generate
-		if (AXI_AW < 64) begin : g_high
-			assign high_base = base[63:AXI_AW] != 0;
-		end else begin : g_full
-			assign high_base = 1'b0;
-		end
-	endgenerate
 
 	// --- first cycle: what the table says, and the end of the burst ----------------
 	reg               looked, judged;
-	reg [AXI_AW-13:0] page;
+	reg [51:0]        page;
 	reg [26:0]        size;
-	reg               closed, wrong;
+	reg               no_slot, wrong;
 	reg [32:0]        offset;
 	reg [8:0]         beats;
 	reg [13:0]        bytes_q;
@@ -95,10 +77,10 @@ module mea_guard #(
 	reg [33:0]        last;
 	always @(posedge clk)
 		if (!looked) begin
-			page    <= base[AXI_AW-1:12];
-			size    <= size_s;
-			closed  <= {28'd0, req_slot} >= SLOTS || size_s == 0 || high_base;
-			wrong   <= !slot_right[s];
+			page    <= slot_page;
+			size    <= slot_size;
+			no_slot <= {28'd0, req_slot} >= SLOTS;
+			wrong   <= !slot_right;
 			offset  <= req_offset;
 			beats   <= req_beats;
 			bytes_q <= bytes;
@@ -106,7 +88,16 @@ module mea_guard #(
 		end
 
 	// --- second cycle: the rules ------------------------------------------------------
-	wire [W-1:0] start = {{(W-AXI_AW){1'b0}}, page, 12'd0};
+	wire high_base;
+	generate
+		if (AXI_AW < 64) begin : g_high
+			assign high_base = page[51:AXI_AW-12] != 0;
+		end else begin : g_full
+			assign high_base = 1'b0;
+		end
+	endgenerate
+	wire closed = no_slot || size == 0 || high_base;
+	wire [W-1:0] start = {{(W-AXI_AW){1'b0}}, page[AXI_AW-13:0], 12'd0};
 	wire [W-1:0] addr_w = start + {{(W-33){1'b0}}, offset};
 	wire [W-1:0] addr_end = start + {{(W-34){1'b0}}, last};
 	// (A base is page aligned.)
@@ -166,10 +157,16 @@ module mea_guard #(
 	// The job's table does not change from a request to the end of its burst.
 	always @(posedge clk)
 		if (f_past && !$past(rst) && ($past(ax_valid) || $past(req_valid))) begin
-			`MEA_ENV ($stable(slot_page));
-			`MEA_ENV ($stable(slot_size));
-			`MEA_ENV ($stable(slot_right));
+			`MEA_ENV ($stable(f_pages));
+			`MEA_ENV ($stable(f_sizes));
+			`MEA_ENV ($stable(f_rights));
 		end
+	// And what is said of a slot stands there.
+	localparam SW = $clog2(SLOTS);
+	wire [SW-1:0] f_s = req_slot[SW-1:0];
+	always @(posedge clk)
+		`MEA_ENV (slot_page == f_pages[f_s*52 +: 52] && slot_size == f_sizes[f_s*27 +: 27] &&
+			  slot_right == f_rights[f_s]);
 
 	// The request that is looked at, and which slot the burst on the channel belongs to,
 	// kept beside the logic.
@@ -182,8 +179,8 @@ module mea_guard #(
 			f_slot <= f_asked;
 		f_kept <= req_valid && !rst && !answer;
 	end
-	wire [51:0] f_page_s = slot_page[f_asked[SW-1:0]*52 +: 52];
-	wire [26:0] f_size_s = slot_size[f_asked[SW-1:0]*27 +: 27];
+	wire [51:0] f_page_s = f_pages[f_asked[SW-1:0]*52 +: 52];
+	wire [26:0] f_size_s = f_sizes[f_asked[SW-1:0]*27 +: 27];
 	// What each cycle left is what the table says.
 	always @(posedge clk)
 		if (f_past) begin
@@ -192,8 +189,8 @@ module mea_guard #(
 				assert (f_kept);
 				assert (closed == (f_asked >= SLOTS || f_size_s == 0 || (AXI_AW < 64 &&
 						   {12'd0, f_page_s} >> (AXI_AW - 12) != 0)));
-				assert (size == f_size_s && wrong == !slot_right[f_asked[SW-1:0]]);
-				assert (page == f_page_s[AXI_AW-13:0]);
+				assert (size == f_size_s && wrong == !f_rights[f_asked[SW-1:0]]);
+				assert (no_slot == (f_asked >= SLOTS) && page == f_page_s);
 				assert (bytes_q == {5'd0, beats} * BEAT);
 				assert (last == {1'b0, offset} + bytes_q);
 			end
@@ -205,8 +202,8 @@ module mea_guard #(
 					outside ? `MEA_FAULT_BOUNDS : `MEA_FAULT_PAGE));
 			end
 		end
-	wire [63:0] f_base = {slot_page[f_slot[SW-1:0]*52 +: 52], 12'd0};
-	wire [32:0] f_size = {slot_size[f_slot[SW-1:0]*27 +: 27], 6'd0};
+	wire [63:0] f_base = {f_pages[f_slot[SW-1:0]*52 +: 52], 12'd0};
+	wire [32:0] f_size = {f_sizes[f_slot[SW-1:0]*27 +: 27], 6'd0};
 	// Plain unbounded arithmetic, deliberately not the expressions above.
 	wire [79:0] f_first = {16'd0, {(64-AXI_AW){1'b0}}, ax_addr};
 	wire [79:0] f_end = f_first + (({72'd0, ax_len} + 80'd1) * BEAT);
@@ -219,7 +216,7 @@ module mea_guard #(
 			`MEA_HOLDS (f_slot < SLOTS);
 			`MEA_HOLDS (f_first >= f_lo);
 			`MEA_HOLDS (f_end <= f_hi);
-			`MEA_HOLDS (slot_right[f_slot[SW-1:0]]);
+			`MEA_HOLDS (f_rights[f_slot[SW-1:0]]);
 			`MEA_HOLDS (f_first[79:12] == ((f_end - 80'd1) >> 12));
 		end
 `endif
@@ -243,7 +240,7 @@ module mea_guard #(
 	wire g_in    = g_to <= g_size && g_base + g_to <= g_top && beats != 0 &&
 		       beats <= 256;
 	wire g_page  = offset[32:12] == ((g_to - 80'd1) >> 12);
-	wire g_right = slot_right[f_asked[SW-1:0]];
+	wire g_right = f_rights[f_asked[SW-1:0]];
 	always @(posedge clk)
 		if (f_past && judged && req_valid && !rst && (!ax_valid || ax_ready)) begin
 			assert (req_ready != req_fault);

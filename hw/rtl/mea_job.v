@@ -28,15 +28,19 @@ module mea_job #(
 	input  wire        want_record,
 
 	// engines
+	// they forget all: between jobs, and between a fault and its record
 	output wire        clear,
+	// they stand still: then, and while what a fault left on the bus drains
+	output wire        hold,
 	output wire        running,
 	// commands or a record may write
 	output wire        may_write,
 	// a cycle that the job is charged for
 	output wire        busy,
 	output wire        abort,
-	output wire        scrub,
-	output wire [19:0] scrub_addr,
+	// zeroes the memories, a cycle behind the state: much hangs on it
+	output reg         scrub,
+	output reg  [19:0] scrub_addr,
 	input  wire        all_done,
 	// nothing is on the AXI master and the store engine owes nothing
 	input  wire        bus_idle,
@@ -57,9 +61,10 @@ module mea_job #(
 	output reg  [31:0] job_cycles
 );
 	localparam SCRUB_LAST = SCRUB_CYCLES - 1;
-	localparam [2:0] IDLE = 3'd0, SCRUB = 3'd1, RUN = 3'd2, ABORT = 3'd3, CLEAR = 3'd4,
-			 RECORD = 3'd5, RECORDING = 3'd6, END = 3'd7;
-	reg [2:0]  state;
+	// Bit 3 is `running`, bit 2 `hold`: the whole design hangs on these two.
+	localparam [3:0] IDLE = 4'b0100, SCRUB = 4'b0000, RUN = 4'b1000, ABORT = 4'b0101,
+			 CLEAR = 4'b0110, RECORD = 4'b0001, RECORDING = 4'b0010, END = 4'b0011;
+	reg [3:0]  state;
 	reg [19:0] count;
 	reg [7:0]  cause;
 	reg [3:0]  slot;
@@ -67,18 +72,29 @@ module mea_job #(
 	reg [2:0]  queue;
 	reg        rec_tried;
 
-	wire timeout = job_cycles >= (budget == 32'd0 ? 32'hffff_ffff : budget);
+	// The cycle before the one in which job_cycles reaches the budget, so that the
+	// comparison, 32 bits wide, may take a cycle.
+	reg [31:0] limit;
+	reg        longest, timeout;
+	always @(posedge clk) begin
+		limit   <= budget - 32'd1;
+		longest <= budget == 32'd0;
+		scrub      <= state == SCRUB;
+		scrub_addr <= count;
+		timeout <= (state == SCRUB || state == RUN) &&
+			   (longest ? job_cycles[31:1] == 31'h7fff_ffff : job_cycles >= limit);
+	end
 
 	assign job_start  = state == IDLE && job_ready && !reset_request;
 	assign job_end    = state == END;
 	assign reset_done = state == IDLE && reset_request;
-	assign clear      = state == CLEAR || job_start;
-	assign running    = state == RUN;
+	// (Nothing else has bit 2.)
+	assign clear      = state[2] && !state[0];
+	assign abort      = state[2] && state[0];
+	assign hold       = state[2];
+	assign running    = state[3];
 	assign may_write  = state == RUN || state == RECORDING;
 	assign busy       = state != IDLE && state != END;
-	assign abort      = state == ABORT;
-	assign scrub      = state == SCRUB;
-	assign scrub_addr = count;
 	assign rec_start  = state == RECORD;
 	assign job_fault  = {13'd0, queue, 3'd0, is_write, slot, cause};
 
@@ -154,6 +170,12 @@ module mea_job #(
 `endif
 	always @(posedge clk) begin
 		// What mea_regs relies on.
+		if (f_past)
+			assert (state == IDLE || state == SCRUB || state == RUN || state == ABORT ||
+				state == CLEAR || state == RECORD || state == RECORDING || state == END);
+		if (f_past)
+			assert (running == (state == RUN) && abort == (state == ABORT) &&
+				clear == (state == CLEAR || state == IDLE));
 		assert (!job_start || job_ready);
 		assert (!job_end || state == END);
 		assert (!reset_done || (reset_request && state == IDLE));
@@ -174,9 +196,17 @@ module mea_job #(
 				$stable(job_fault_cmd));
 		if (f_ok && $past(running) && $past(fault))
 			assert (state == ABORT && cause == $past(fault_cause));
+		// The bank of a job that runs keeps what software wrote.
+		`MEA_ENV (!f_ok || state == IDLE || $past(state) == END || $stable(budget));
+`ifndef MEA_FORMAL_TOP
 		// The watchdog: no job runs on past its budget.
+		if (f_ok && state != IDLE && $past(state) != END)
+			assert (limit == budget - 32'd1 && longest == (budget == 0));
+		if (f_ok && running && !timeout)
+			assert (job_cycles <= (longest ? 32'hffff_fffe : limit));
 		if (f_ok && running && $past(running) && $past(budget) != 0)
 			assert ($past(job_cycles) < $past(budget));
+`endif
 		if (f_past && $past(rst))
 			assert (state == IDLE);
 		if (f_past) begin

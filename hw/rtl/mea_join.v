@@ -21,32 +21,35 @@ module mea_join #(
 );
 	generate
 		if (LUTS != 0) begin : g_luts
-			// Added by hand, lest the tools spend a multiplier.
-			function signed [15:0] upper(input signed [8:0] a, input [6:0] b);
-				reg signed [15:0] wide;
+			// Added by hand, lest the tools spend a multiplier; three and four bits
+			// apart, so that the adders are shared out over the two steps.
+			function signed [12:0] times(input signed [8:0] a, input [3:0] b);
+				reg signed [12:0] wide;
 				begin
-					wide = {{7{a[8]}}, a};
-					upper = (((b[0] ? wide : 16'sd0) + (b[1] ? wide <<< 1 : 16'sd0)) +
-						 ((b[2] ? wide <<< 2 : 16'sd0) + (b[3] ? wide <<< 3 : 16'sd0))) +
-						(((b[4] ? wide <<< 4 : 16'sd0) + (b[5] ? wide <<< 5 : 16'sd0)) +
-						 (b[6] ? wide <<< 6 : 16'sd0));
+					wide = {{4{a[8]}}, a};
+					times = ((b[0] ? wide : 13'sd0) + (b[1] ? wide <<< 1 : 13'sd0)) +
+						((b[2] ? wide <<< 2 : 13'sd0) + (b[3] ? wide <<< 3 : 13'sd0));
 				end
 			endfunction
 			wire signed [17:0] mx_low = {1'b0, mx[16:0]};
 			wire signed [17:0] my_low = {1'b0, my[16:0]};
 			reg signed [26:0] lx, ly;
-			reg signed [15:0] ux, uy;
+			reg signed [12:0] ux, uy, tx, ty;
 			wire signed [27:0] low = lx + ly;
-			wire signed [16:0] up = ux + uy;
+			wire signed [13:0] up = ux + uy;
+			wire signed [13:0] top = tx + ty;
 			always @(posedge clk) begin
 				if (valid) begin
 					lx <= x * mx_low;
 					ly <= y * my_low;
-					ux <= upper(x, mx[23:17]);
-					uy <= upper(y, my[23:17]);
+					ux <= times(x, {1'b0, mx[19:17]});
+					uy <= times(y, {1'b0, my[19:17]});
+					tx <= times(x, mx[23:20]);
+					ty <= times(y, my[23:20]);
 				end
 				if (products_valid)
-					sum <= {{6{low[27]}}, low} + {up, 17'd0};
+					sum <= {{6{low[27]}}, low} + {{3{up[13]}}, up, 17'd0} +
+					       {top, 20'd0};
 			end
 		end else begin : g_multipliers
 			wire signed [24:0] mx_all = {1'b0, mx};

@@ -74,14 +74,23 @@ module mea_load #(
 	wire [26:0] bytes  = {7'd0, words} << (dest == ACT ? ACT_LOG : dest == WGT ? WGT_LOG : 3);
 	wire [26:0] beats  = (bytes + BEAT_UP[26:0]) >> BEAT_LOG;
 
-	wire busy, jobs_full, jobs_empty;
-	wire bad_count = dest_f == 2'd3 || words == 0 || rows == 0;
-	wire bad_align = offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
-	wire accept = head_valid && !busy && !jobs_full && !bad_count && !bad_align &&
-		      (need & ~token_there) == 3'b000;
+	wire no_count = dest_f == 2'd3 || words == 0 || rows == 0;
+	wire no_align = offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
+	wire seen, ready;
+	reg  bad_count, bad_align;
+	always @(posedge clk)
+		{bad_count, bad_align} <= {no_count, no_align};
+	mea_head look (
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop),
+		.wrong(no_count || no_align), .need(need), .there(token_there),
+		.seen(seen), .ready(ready)
+	);
 
-	assign illegal    = head_valid && bad_count;
-	assign misaligned = head_valid && !bad_count && bad_align;
+	wire busy, jobs_full, jobs_empty;
+	wire accept = ready && !busy && !jobs_full;
+
+	assign illegal    = seen && bad_count;
+	assign misaligned = seen && !bad_count && bad_align;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
 
@@ -205,11 +214,17 @@ module mea_load #(
 	end
 
 `ifdef FORMAL
+	reg f_past;
+	initial f_past = 1'b0;
+	always @(posedge clk)
+		f_past <= 1'b1;
 	// Only tokens that are there are taken, and for a command that starts.
 	always @(posedge clk) begin
-		assert ((token_take & ~token_there) == 3'b000);
+		if (f_past)
+			assert ((token_take & ~token_there) == 3'b000);
 		assert (token_take == 3'b000 || head_pop);
-		assert (!head_pop || (head_valid && !illegal && !misaligned));
+		if (f_past)
+			assert (!head_pop || (head_valid && !illegal && !misaligned));
 	end
 `endif
 endmodule

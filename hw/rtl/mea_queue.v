@@ -22,13 +22,14 @@ module mea_queue #(
 	output reg  [WIDTH-1:0] dout,
 	// nothing is in the queue, on its way to the register either
 	output wire             empty,
-	output wire             full
+	// no place is left behind the first
+	output wire             full,
+	// entries behind the first
+	output wire [$clog2(DEPTH):0] level
 );
 	wire [WIDTH-1:0] next;
 	wire none;
 	wire move = !none && (!valid || pop);
-	wire [$clog2(DEPTH):0] level;
-	wire unused = &level;
 
 	mea_fifo #(.WIDTH(WIDTH), .DEPTH(DEPTH)) behind (
 		.clk(clk), .rst(rst), .push(push), .din(din), .pop(move), .dout(next),
@@ -42,9 +43,9 @@ module mea_queue #(
 		valid <= !rst && (move || (valid && !pop));
 	end
 
-// Not inside another proof, where the FIFO may be cut out.
+// Not inside another proof, where the FIFO may be cut out and no f_ wire is tied.
 `ifdef FORMAL
-`ifndef MEA_FORMAL_TOP
+`ifdef MEA_FORMAL_QUEUE
 	localparam AW = $clog2(DEPTH);
 	reg f_past;
 	initial f_past = 1'b0;

@@ -60,10 +60,14 @@ module mea_regs #(
 	input  wire              bus_idle,
 
 	// the bank of the job that runs, or would run next
-	output wire [SLOTS*52-1:0] slot_page,
-	output wire [SLOTS*27-1:0] slot_size,
-	output wire [SLOTS-1:0]  slot_read,
-	output wire [SLOTS-1:0]  slot_write,
+	input  wire [$clog2(SLOTS)-1:0] ar_slot,
+	output wire [51:0]       ar_page,
+	output wire [26:0]       ar_size,
+	output wire              ar_right,
+	input  wire [$clog2(SLOTS)-1:0] aw_slot,
+	output wire [51:0]       aw_page,
+	output wire [26:0]       aw_size,
+	output wire              aw_right,
 	output wire [31:0]       cmd_offset,
 	output wire [31:0]       cmd_count,
 	output wire [31:0]       budget,
@@ -72,6 +76,14 @@ module mea_regs #(
 	output wire [3:0]        rec_slot,
 	output wire [31:0]       rec_offset,
 	output wire              scrub
+`ifdef FORMAL
+	,
+	// all of its table
+	output wire [SLOTS*52-1:0] f_page,
+	output wire [SLOTS*27-1:0] f_size,
+	output wire [SLOTS-1:0]  f_read,
+	output wire [SLOTS-1:0]  f_write
+`endif
 );
 	localparam LANES = ROWS > COLS ? ROWS : COLS;
 	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
@@ -79,18 +91,32 @@ module mea_regs #(
 	localparam [31:0] CONFIG4 = DW_LINE << 20 | DW_TAPS << 16 | ACT_BANKS << 8 | LATENCY;
 
 	// --- AXI4-Lite: one transfer of each kind at a time -----------------------
-	wire wr = s_axil_awvalid && s_axil_wvalid && !s_axil_bvalid;
-	wire rd = s_axil_arvalid && !s_axil_rvalid;
-	wire [11:0] wa = {s_axil_awaddr[11:2], 2'b00};
-	wire [11:0] ra = {s_axil_araddr[11:2], 2'b00};
-	wire [31:0] wd = s_axil_wdata;
-	// Registers are written whole; a partial write is ignored.
-	wire wr_all = wr && s_axil_wstrb == 4'hf;
+	// What the bus says is taken into registers. A write is done in the cycle after that
+	// and answered in the next; a read has a cycle to look into the banks (rd), and one
+	// to choose (rd_choose).
+	reg        wr, wr_all, rd, rd_choose;
+	reg [11:0] wa, ra;
+	reg [31:0] wd;
+	wire wr_take = s_axil_awvalid && s_axil_wvalid && s_axil_awready;
+	wire rd_take = s_axil_arvalid && s_axil_arready;
+	always @(posedge clk) begin
+		wr        <= wr_take && !rst;
+		// Registers are written whole; a partial write is ignored.
+		wr_all    <= wr_take && s_axil_wstrb == 4'hf && !rst;
+		rd        <= rd_take && !rst;
+		rd_choose <= rd && !rst;
+		if (wr_take) begin
+			wa <= {s_axil_awaddr[11:2], 2'b00};
+			wd <= s_axil_wdata;
+		end
+		if (rd_take)
+			ra <= {s_axil_araddr[11:2], 2'b00};
+	end
 
-	assign s_axil_awready = wr;
-	assign s_axil_wready  = wr;
+	assign s_axil_awready = s_axil_awvalid && s_axil_wvalid && !wr && !s_axil_bvalid;
+	assign s_axil_wready  = s_axil_awready;
 	assign s_axil_bresp   = 2'b00;
-	assign s_axil_arready = rd;
+	assign s_axil_arready = !rd && !rd_choose && !s_axil_rvalid;
 	assign s_axil_rresp   = 2'b00;
 
 	// --- job banks ----------------------------------------------------------------
@@ -109,39 +135,58 @@ module mea_regs #(
 	assign job_ready = state_run == `MEA_STATE_READY;
 	assign irq = (irq_status & irq_enable) != 2'b00;
 
-	wire [31:0] read0, read1;
-	wire [SLOTS*52-1:0] page0, page1;
-	wire [SLOTS*27-1:0] size0, size1;
-	wire [SLOTS-1:0] r0, r1, w0, w1;
+	wire [31:0] read0, read1, read_slot;
 	localparam FW = 1 + 5*32 + 5;
 	wire [FW-1:0] other0, other1;
 
-	mea_bank #(.SLOTS(SLOTS)) bank0 (
-		.clk(clk), .rst(rst), .wen(wr_bank0 && state0 == `MEA_STATE_EMPTY), .waddr(wb),
+	wire wen0 = wr_bank0 && state0 == `MEA_STATE_EMPTY;
+	wire wen1 = wr_bank1 && state1 == `MEA_STATE_EMPTY;
+	localparam [31:0] SLOT_END = SLOTS;
+	localparam SW = $clog2(SLOTS);
+	mea_slots #(.SLOTS(SLOTS)) slots (
+		.clk(clk), .rst(rst),
+		.wen((wen0 || wen1) && {28'd0, wb[7:4]} < SLOT_END), .wbank(wr_bank1),
+		.wslot(wb[4 +: SW]), .wreg(wb[3:0]), .wdata(wd),
+		.rbank(ra[9]), .rslot(ra[4 +: SW]), .rreg(ra[3:0]), .rdata(read_slot),
+		.run(run), .ar_slot(ar_slot), .ar_page(ar_page), .ar_size(ar_size),
+		.ar_right(ar_right), .aw_slot(aw_slot), .aw_page(aw_page), .aw_size(aw_size),
+		.aw_right(aw_right)
+`ifdef FORMAL
+		,
+		.f_page({page1, page0}), .f_size({size1, size0}), .f_read({r1, r0}),
+		.f_write({w1, w0})
+`endif
+	);
+`ifdef FORMAL
+	wire [SLOTS*52-1:0] page0, page1;
+	wire [SLOTS*27-1:0] size0, size1;
+	wire [SLOTS-1:0] r0, r1, w0, w1;
+	assign f_page  = run ? page1 : page0;
+	assign f_size  = run ? size1 : size0;
+	assign f_read  = run ? r1 : r0;
+	assign f_write = run ? w1 : w0;
+`endif
+
+	mea_bank bank0 (
+		.clk(clk), .wen(wen0), .waddr(wb),
 		.wdata(wd), .raddr(ra[7:0]), .rdata(read0), .state(state0),
 		.save(job_end && !run), .fault(job_fault), .fault_offset(job_fault_offset),
 		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
-		.slot_page(page0), .slot_size(size0), .slot_read(r0), .slot_write(w0),
 		.scrub(other0[FW-1]), .cmd_offset(other0[FW-2 -: 32]),
 		.cmd_count(other0[FW-34 -: 32]), .budget(other0[FW-66 -: 32]),
 		.rec_enable(other0[FW-98]), .rec_slot(other0[FW-99 -: 4]),
 		.rec_offset(other0[63:32]), .tag(other0[31:0])
 	);
-	mea_bank #(.SLOTS(SLOTS)) bank1 (
-		.clk(clk), .rst(rst), .wen(wr_bank1 && state1 == `MEA_STATE_EMPTY), .waddr(wb),
+	mea_bank bank1 (
+		.clk(clk), .wen(wen1), .waddr(wb),
 		.wdata(wd), .raddr(ra[7:0]), .rdata(read1), .state(state1),
 		.save(job_end && run), .fault(job_fault), .fault_offset(job_fault_offset),
 		.fault_cmd(job_fault_cmd), .cycles(job_cycles),
-		.slot_page(page1), .slot_size(size1), .slot_read(r1), .slot_write(w1),
 		.scrub(other1[FW-1]), .cmd_offset(other1[FW-2 -: 32]),
 		.cmd_count(other1[FW-34 -: 32]), .budget(other1[FW-66 -: 32]),
 		.rec_enable(other1[FW-98]), .rec_slot(other1[FW-99 -: 4]),
 		.rec_offset(other1[63:32]), .tag(other1[31:0])
 	);
-	assign slot_page  = run ? page1 : page0;
-	assign slot_size  = run ? size1 : size0;
-	assign slot_read  = run ? r1 : r0;
-	assign slot_write = run ? w1 : w0;
 	assign {scrub, cmd_offset, cmd_count, budget, rec_enable, rec_slot, rec_offset, tag} =
 		run ? other1 : other0;
 
@@ -196,7 +241,10 @@ module mea_regs #(
 	end
 
 	// --- reads --------------------------------------------------------------------
-	reg [31:0] value;
+	reg [31:0] value, slot_word;
+	always @(posedge clk)
+		slot_word <= read_slot;
+	wire of_slot = {28'd0, ra[7:4]} < SLOT_END;
 	always @* begin
 		case (ra)
 		`MEA_REG_ID:         value = `MEA_ID_VALUE;
@@ -211,8 +259,8 @@ module mea_regs #(
 					      state_run == `MEA_STATE_RUNNING};
 		`MEA_REG_IRQ_STATUS: value = {30'd0, irq_status};
 		`MEA_REG_IRQ_ENABLE: value = {30'd0, irq_enable};
-		default:             value = ra[11:8] == 4'd1 ? read0 :
-					     ra[11:8] == 4'd2 ? read1 : 32'd0;
+		default:             value = ra[11:8] != 4'd1 && ra[11:8] != 4'd2 ? 32'd0 :
+					     of_slot ? slot_word : ra[9] ? read1 : read0;
 		endcase
 	end
 
@@ -221,7 +269,7 @@ module mea_regs #(
 			s_axil_bvalid <= 1'b1;
 		else if (s_axil_bready)
 			s_axil_bvalid <= 1'b0;
-		if (rd) begin
+		if (rd_choose) begin
 			s_axil_rvalid <= 1'b1;
 			s_axil_rdata  <= value;
 		end else if (s_axil_rready) begin
@@ -314,6 +362,11 @@ module mea_regs #(
 
 	// AXI4-Lite answers stay until taken.
 	always @(posedge clk) begin
+		// One transfer of each kind at a time.
+		if (f_past) begin
+			assert ({1'b0, rd} + {1'b0, rd_choose} + {1'b0, s_axil_rvalid} <= 2'd1);
+			assert (!(wr && s_axil_bvalid) && (wr || !wr_all));
+		end
 		if (f_ok && $past(s_axil_bvalid) && !$past(s_axil_bready))
 			assert (s_axil_bvalid);
 		if (f_ok && $past(s_axil_rvalid) && !$past(s_axil_rready))

@@ -45,6 +45,10 @@ module mea_requant #(
 	input  wire [2*6-1:0]     add_shift,
 	input  wire [1:0]         residual,
 
+	// a cycle before stage 0: whose word that will be, if it has one
+	input  wire               next_dw,
+	input  wire               next_bank,
+
 	// stage 0: an accumulator word and its bank, or a word of the depthwise unit
 	input  wire               valid,
 	input  wire               dw,
@@ -56,99 +60,115 @@ module mea_requant #(
 	output wire               res_pop,
 	input  wire [COLS*8-1:0]  res_word,
 
+	// stage 10: whose word comes next
+	output wire               out_next,
+	output wire               out_next_dw,
+	output wire               out_next_bank,
+
 	// stage 11: the output word
 	output wire               out_valid,
-	output wire               out_dw,
-	output wire               out_bank,
 	output reg  [COLS*8-1:0]  out_word
 );
-	reg [2*COLS*32-1:0] bias, mult;
-	reg [2*COLS*6-1:0]  shift;
-
-	// A loop with constant places: a part-select at a variable one becomes a
-	// shifter over the whole register, and at a multiple of 6 or 24 a multiplier.
-	integer h, i;
-	always @(posedge clk)
-		if (par_wen) begin
-			for (h = 0; h < 4; h = h + 1)
-				if ({par_bank, par_index[0]} == h[1:0]) begin
-					if (par_index < 3'd2)
-						bias[h*COLS*16 +: COLS*16] <= par_data;
-					else if (par_index < 3'd4)
-						mult[h*COLS*16 +: COLS*16] <= par_data;
-				end
-			for (i = 0; i < 2*COLS; i = i + 1)
-				if (par_index == 3'd4 && par_bank == (i >= COLS))
-					shift[i*6 +: 6] <= par_data[(i % COLS)*8 +: 6];
-		end
-
-	wire [COLS*32-1:0] dw_bias, dw_mult;
-	wire [COLS*6-1:0]  dw_shift;
-	generate
-		if (DW != 0) begin : g_dw
-			reg [COLS*32-1:0] dw_bias_q, dw_mult_q;
-			reg [COLS*6-1:0]  dw_shift_q;
-			integer k;
-			always @(posedge clk)
-				if (dw_par_wen) begin
-					if (dw_par_index == 3'd0)
-						dw_bias_q[COLS*16-1:0] <= par_data;
-					if (dw_par_index == 3'd1)
-						dw_bias_q[COLS*32-1:COLS*16] <= par_data;
-					if (dw_par_index == 3'd2)
-						dw_mult_q[COLS*16-1:0] <= par_data;
-					if (dw_par_index == 3'd3)
-						dw_mult_q[COLS*32-1:COLS*16] <= par_data;
-					if (dw_par_index == 3'd4)
-						for (k = 0; k < COLS; k = k + 1)
-							dw_shift_q[k*6 +: 6] <= par_data[k*8 +: 6];
-				end
-			assign {dw_bias, dw_mult, dw_shift} = {dw_bias_q, dw_mult_q, dw_shift_q};
-		end else begin : g_none
-			wire unused = &{dw_par_wen, dw_par_index};
-			assign {dw_bias, dw_mult, dw_shift} = 0;
-		end
-	endgenerate
+	// A RAM for each word of parameters, its place the set.
+	(* ram_style = "distributed" *) reg [COLS*16-1:0] bias_low [0:3];
+	(* ram_style = "distributed" *) reg [COLS*16-1:0] bias_high [0:3];
+	(* ram_style = "distributed" *) reg [COLS*16-1:0] mult_low [0:3];
+	(* ram_style = "distributed" *) reg [COLS*16-1:0] mult_high [0:3];
+	(* ram_style = "distributed" *) reg [COLS*6-1:0]  shifts [0:3];
+	wire w_dw = DW != 0 && dw_par_wen;
+	wire w_en = par_wen || w_dw;
+	wire [1:0] w_set = {w_dw, par_bank && !w_dw};
+	wire [2:0] w_index = w_dw ? dw_par_index : par_index;
+	reg [COLS*6-1:0] w_shift;
+	integer i;
+	always @* begin
+		w_shift = {COLS*6{1'b0}};
+		for (i = 0; i < COLS; i = i + 1)
+			w_shift[i*6 +: 6] = par_data[i*8 +: 6];
+	end
+	always @(posedge clk) begin
+		if (w_en && w_index == 3'd0)
+			bias_low[w_set] <= par_data;
+		if (w_en && w_index == 3'd1)
+			bias_high[w_set] <= par_data;
+		if (w_en && w_index == 3'd2)
+			mult_low[w_set] <= par_data;
+		if (w_en && w_index == 3'd3)
+			mult_high[w_set] <= par_data;
+		if (w_en && w_index == 3'd4)
+			shifts[w_set] <= w_shift;
+	end
 
 	// bit s: stage s holds a pixel, of which bank, and of the depthwise unit
-	reg [11:1] v, b, d;
+	reg [11:1] v;
+	reg [10:1] b, d;
 	always @(posedge clk) begin
 		v <= rst ? 11'd0 : {v[10:1], valid};
-		b <= {b[10:1], bank};
-		d <= {d[10:1], DW != 0 && dw};
+		b <= {b[9:1], bank};
+		d <= {d[9:1], DW != 0 && dw};
 	end
-	assign out_valid = v[11];
-	assign out_bank  = b[11];
-	assign out_dw    = d[11];
-	assign res_pop   = v[5] && !d[5] && residual[b[5]];
+	assign out_next      = v[10];
+	assign out_next_bank = b[10];
+	assign out_next_dw   = d[10];
+	assign out_valid     = v[11];
+	assign res_pop       = v[5] && !d[5] && residual[b[5]];
 
-	// What the stages need of their commands.
-	wire [7:0] zero5 = d[5] ? mid_zero[23:16] : b[5] ? mid_zero[15:8] : mid_zero[7:0];
-	wire [7:0] lo5   = d[5] ? mid_lo[23:16] : b[5] ? mid_lo[15:8] : mid_lo[7:0];
-	wire [7:0] hi5   = d[5] ? mid_hi[23:16] : b[5] ? mid_hi[15:8] : mid_hi[7:0];
-	wire [7:0] zr5   = b[5] ? res_zero[15:8] : res_zero[7:0];
-	wire [23:0] ma6 = b[6] ? ma[47:24] : ma[23:0];
-	wire [23:0] mb6 = b[6] ? mb[47:24] : mb[23:0];
-	wire [5:0] add_shift8 = b[8] ? add_shift[11:6] : add_shift[5:0];
-	wire [7:0] zero10 = b[10] ? out_zero[15:8] : out_zero[7:0];
-	wire [7:0] lo10   = b[10] ? lo[15:8] : lo[7:0];
-	wire [7:0] hi10   = b[10] ? hi[15:8] : hi[7:0];
-	wire       both10 = !d[10] && residual[b[10]];
+	// What the stages need of their commands, chosen a stage before; of what mea_clamp
+	// needs, the bounds' distances from zero are made then, too.
+	wire [7:0] zero4 = d[4] ? mid_zero[23:16] : b[4] ? mid_zero[15:8] : mid_zero[7:0];
+	wire [7:0] lo4   = d[4] ? mid_lo[23:16] : b[4] ? mid_lo[15:8] : mid_lo[7:0];
+	wire [7:0] hi4   = d[4] ? mid_hi[23:16] : b[4] ? mid_hi[15:8] : mid_hi[7:0];
+	wire [7:0] zero9 = b[9] ? out_zero[15:8] : out_zero[7:0];
+	wire [7:0] lo9   = b[9] ? lo[15:8] : lo[7:0];
+	wire [7:0] hi9   = b[9] ? hi[15:8] : hi[7:0];
+	function signed [9:0] less(input [7:0] a, input [7:0] c);
+		less = $signed({{2{a[7]}}, a}) - $signed({{2{c[7]}}, c});
+	endfunction
+	reg signed [9:0] d_lo5, d_hi5, m_lo5, m_hi5, m_lo10, m_hi10;
+	reg [7:0]  zero5, lo5, hi5, zr5, zero10, lo10, hi10;
+	reg [23:0] ma6, mb6;
+	reg [5:0]  add_shift8;
+	reg        both10;
+	always @(posedge clk) begin
+		{zero5, lo5, hi5} <= {zero4, lo4, hi4};
+		d_lo5  <= less(lo4, zero4);
+		d_hi5  <= less(hi4, zero4);
+		m_lo5  <= less(zero4, lo4);
+		m_hi5  <= less(zero4, hi4) - 10'sd1;
+		zr5    <= b[4] ? res_zero[15:8] : res_zero[7:0];
+		ma6    <= b[5] ? ma[47:24] : ma[23:0];
+		mb6    <= b[5] ? mb[47:24] : mb[23:0];
+		add_shift8 <= b[7] ? add_shift[11:6] : add_shift[5:0];
+		{zero10, lo10, hi10} <= {zero9, lo9, hi9};
+		m_lo10 <= less(zero9, lo9);
+		m_hi10 <= less(zero9, hi9) - 10'sd1;
+		both10 <= !d[9] && residual[b[9]];
+	end
+
+	// Parameters are read a stage before they are used, too.
+	reg [COLS*32-1:0] biases0, mults1;
+	reg [COLS*6-1:0]  shifts3;
+	wire [1:0] set0 = {DW != 0 && next_dw, next_bank && !(DW != 0 && next_dw)};
+	wire [1:0] set1 = {DW != 0 && dw, bank && !(DW != 0 && dw)};
+	wire [1:0] set3 = {d[2], b[2] && !d[2]};
+	always @(posedge clk) begin
+		biases0 <= {bias_high[set0], bias_low[set0]};
+		mults1  <= {mult_high[set1], mult_low[set1]};
+		shifts3 <= shifts[set3];
+	end
 
 	genvar g;
 	generate
 		for (g = 0; g < COLS; g = g + 1) begin : g_lane
-			wire [31:0] bias0  = DW != 0 && dw ? dw_bias[g*32 +: 32] :
-					     bank ? bias[(COLS + g)*32 +: 32] : bias[g*32 +: 32];
-			wire [31:0] mult1  = d[1] ? dw_mult[g*32 +: 32] :
-					     b[1] ? mult[(COLS + g)*32 +: 32] : mult[g*32 +: 32];
-			wire [5:0]  shift3 = d[3] ? dw_shift[g*6 +: 6] :
-					     b[3] ? shift[(COLS + g)*6 +: 6] : shift[g*6 +: 6];
+			wire [31:0] bias0 = biases0[g*32 +: 32];
+			wire [31:0] mult1 = mults1[g*32 +: 32];
+			wire [5:0]  shift3 = shifts3[g*6 +: 6];
 			wire [7:0]  rw5 = res_word[g*8 +: 8];
 
 			reg signed [31:0] s1;
 			wire signed [63:0] s3;
 			wire signed [9:0]  s5, s10;
+			wire up5, up10;
 			wire [7:0] mid5, out10;
 			wire signed [9:0] delta5;
 			reg [7:0] mid6, mid7, mid8, mid9, mid10;
@@ -160,24 +180,26 @@ module mea_requant #(
 				.product(s3));
 			mea_round #(.WIDTH(64)) round_product (
 				.clk(clk), .valid(v[3]), .half_way(v[4]), .x(s3), .shift(shift3),
-				.y(s5));
+				.y(s5), .up(up5));
 			mea_clamp clamp_mid (
-				.x(s5), .zero(zero5), .lo(lo5), .hi(hi5), .y(mid5), .delta(delta5));
+				.x(s5), .up(up5), .zero(zero5), .lo(lo5), .hi(hi5),
+				.d_lo(d_lo5), .d_hi(d_hi5), .m_lo(m_lo5), .m_hi(m_hi5), .y(mid5), .delta(delta5));
 			mea_join #(.LUTS(LUTS)) join_residual (
 				.clk(clk), .valid(v[6]), .products_valid(v[7]), .x(dm6), .y(dr6),
 				.mx(ma6), .my(mb6), .sum(s8));
 			mea_round #(.WIDTH(34)) round_sum (
 				.clk(clk), .valid(v[8]), .half_way(v[9]), .x(s8),
-				.shift(add_shift8), .y(s10));
+				.shift(add_shift8), .y(s10), .up(up10));
 			/* verilator lint_off PINCONNECTEMPTY */
 			mea_clamp clamp_out (
-				.x(s10), .zero(zero10), .lo(lo10), .hi(hi10), .y(out10), .delta());
+				.x(s10), .up(up10), .zero(zero10), .lo(lo10), .hi(hi10),
+				.d_lo(10'sd0), .d_hi(10'sd0), .m_lo(m_lo10), .m_hi(m_hi10),
+				.y(out10), .delta());
 			/* verilator lint_on PINCONNECTEMPTY */
 
 			always @(posedge clk) begin
-				if (valid)
-					s1 <= (DW != 0 && dw ? {{12{dw_sum[g*20+19]}}, dw_sum[g*20 +: 20]} :
-					      acc[g*32 +: 32]) + bias0;
+				s1 <= (DW != 0 && dw ? {{12{dw_sum[g*20+19]}}, dw_sum[g*20 +: 20]} :
+				      acc[g*32 +: 32]) + bias0;
 				if (v[5]) begin
 					mid6 <= mid5;
 					dm6 <= delta5[8:0];

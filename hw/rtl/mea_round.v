@@ -2,7 +2,8 @@
 //
 // Purpose: round(x / 2^shift), ties to even, saturated to 10 bits: wide enough
 // that adding any int8 zero point and clamping to int8 still gives the exact
-// result. shift is 0 .. WIDTH - 1. Two registered steps.
+// result. shift is 0 .. WIDTH - 1. Two registered steps. What rounding adds stays
+// apart: it goes into the sum with the zero point as a carry.
 `resetall
 `default_nettype none
 
@@ -15,8 +16,9 @@ module mea_round #(
 	input  wire                    half_way,
 	input  wire signed [WIDTH-1:0] x,
 	input  wire [5:0]              shift,
-	// two cycles after x
-	output reg signed [9:0]        y
+	// two cycles after x: the result is y + up, at most 512
+	output reg signed [9:0]        y,
+	output reg                     up
 );
 	// A shifter of six steps, the widest first. It keeps, beside the value, the last
 	// bit shifted out (the half) and whether any before it was set. After the step
@@ -78,12 +80,12 @@ module mea_round #(
 			part = (part <<< (REST_W - 9 - (1 << j))) >>> (REST_W - 9 - (1 << j));
 		end
 	end
-	wire up = part_half && (part_rest || part[0]);
 
 	always @(posedge clk)
-		if (half_way)
-			y <= part_out ? (minus_q ? -10'sd512 : 10'sd511) :
-			     part[9:0] == 10'h1ff ? 10'sd511 : part[9:0] + {9'd0, up};
+		if (half_way) begin
+			y  <= part_out ? (minus_q ? -10'sd512 : 10'sd511) : part[9:0];
+			up <= !part_out && part_half && (part_rest || part[0]);
+		end
 endmodule
 
 `resetall

@@ -40,8 +40,9 @@ module mea_rows #(
 	assign req_beats  = beats_q;
 
 	wire [8:0] beats;
+	wire last;
 	mea_burst #(.BEAT(BEAT), .MAX_BURST(MAX_BURST)) burst (
-		.offset(at[31:0]), .beats_left(left), .beats(beats)
+		.offset(at[31:0]), .beats_left(left), .beats(beats), .last(last)
 	);
 
 	wire [32:0] row_next = row_at + {1'b0, pitch_q};
@@ -50,7 +51,7 @@ module mea_rows #(
 		cut <= active && !(cut && req_ready);
 		if (!cut) begin
 			beats_q <= beats;
-			row_end <= left == {17'd0, beats};
+			row_end <= last;
 		end
 		if (start) begin
 			active    <= 1'b1;

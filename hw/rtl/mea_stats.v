@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Purpose: the counters of a job and the record made of them. Each cycle of a
+// Purpose: the counters of a job and the record made of them, all a cycle behind what
+// they count, since that comes from everywhere. Each cycle of a
 // job belongs to exactly one class, so the classes sum to the cycles; the other
 // counters are the events that energy is computed from. A job is bounded by a
 // 32-bit cycle budget and no event counts more than four times a cycle, of which the
@@ -31,11 +32,24 @@ module mea_stats (
 	input  wire [31:0]   fault, fault_offset, fault_cmd, cycles,
 	output reg  [1023:0] record
 );
-	wire [9:0] once = {dw_mac, wr_burst, rd_burst, wr_beat, rd_beat, requant, acc_update, wgt_read,
-			   2'b00};
-	wire [2:0] reads  = {2'd0, act_reads[0]} + {2'd0, act_reads[1]} + {2'd0, act_reads[2]} +
-			    {2'd0, act_reads[3]};
-	wire [1:0] writes = {1'b0, act_writes[0]} + {1'b0, act_writes[1]};
+	reg [10:0] class_q;
+	reg [9:0]  once;
+	reg [2:0]  reads;
+	reg [1:0]  writes;
+	reg        clear_q, snap_q, final_q;
+	reg [15:0] layer;
+	reg [31:0] cycles_q;
+	always @(posedge clk) begin
+		class_q <= class_now;
+		once    <= {dw_mac, wr_burst, rd_burst, wr_beat, rd_beat, requant, acc_update, wgt_read,
+			    2'b00};
+		reads   <= {2'd0, act_reads[0]} + {2'd0, act_reads[1]} + {2'd0, act_reads[2]} +
+			   {2'd0, act_reads[3]};
+		writes  <= {1'b0, act_writes[0]} + {1'b0, act_writes[1]};
+		{clear_q, snap_q, final_q} <= {clear, snap, snap_final};
+		layer    <= snap_layer;
+		cycles_q <= cycles;
+	end
 	wire [21*32-1:0] all;
 
 	genvar g;
@@ -46,25 +60,25 @@ module mea_stats (
 			assign all[g*32 +: 32] = n;
 			if (g < 11) begin : g_class
 				always @(posedge clk)
-					if (clear)
+					if (clear_q)
 						n <= 32'd0;
-					else if (class_now[g])
+					else if (class_q[g])
 						n <= n + 32'd1;
 			end else if (g == 11) begin : g_reads
 				always @(posedge clk)
-					if (clear)
+					if (clear_q)
 						n <= 32'd0;
 					else if (reads != 3'd0)
 						n <= n + {29'd0, reads};
 			end else if (g == 12) begin : g_writes
 				always @(posedge clk)
-					if (clear)
+					if (clear_q)
 						n <= 32'd0;
 					else if (writes != 2'd0)
 						n <= n + {30'd0, writes};
 			end else begin : g_once
 				always @(posedge clk)
-					if (clear)
+					if (clear_q)
 						n <= 32'd0;
 					else if (once[g-11])
 						n <= n + 32'd1;
@@ -73,13 +87,13 @@ module mea_stats (
 	endgenerate
 
 	always @(posedge clk)
-		if (snap)
-			record <= {160'd0, all, cycles,
-				   snap_final ? fault_cmd : 32'd0,
-				   snap_final ? fault_offset : 32'd0,
-				   snap_final ? fault : 32'd0,
-				   snap_final ? tag : {16'd0, snap_layer},
-				   snap_final ? 32'h4d454152 : 32'h4d454153};
+		if (snap_q)
+			record <= {160'd0, all, cycles_q,
+				   final_q ? fault_cmd : 32'd0,
+				   final_q ? fault_offset : 32'd0,
+				   final_q ? fault : 32'd0,
+				   final_q ? tag : {16'd0, layer},
+				   final_q ? 32'h4d454152 : 32'h4d454153};
 endmodule
 
 `resetall

@@ -36,7 +36,7 @@ module mea_stream #(
 
 	// the weight loader's hand-over
 	input  wire               tile_ready,
-	// POOL has no tiles to wait for, but its parameters must be there
+	// POOL has no tiles to wait for; it waits until its parameters are there
 	input  wire               par_ready,
 	output wire               tile_take,
 
@@ -53,6 +53,8 @@ module mea_stream #(
 
 	// issue, registered
 	output reg                q_valid,
+	// a word of the scratchpad is read
+	output reg                q_read,
 	output reg                q_pool,
 	output reg                q_stem,
 	output reg                q_swap,
@@ -95,24 +97,33 @@ module mea_stream #(
 	reg [ACT_AW-1:0] res_addr;
 	reg        tile_first, tile_start, res_done;
 	reg [7:0]  since_issue;
+	// since_issue is GAP or more, made a cycle ahead; only asked before the first issue
+	reg        gap_over;
 	// What the counters say, made with them: whether a pixel may be issued hangs on it.
 	reg        last_x, last_y, last_kx, last_ky, last_kb, in_x, in_y;
 
+	// final_split, final_yield: of the final pass's tile, a residual may share a bank with
+	// the input; the depthwise unit may take the place
+	reg        last_tile, final_split, final_yield, par_ok;
+	wire next_last_kx = last_kx ? one_kx : kx + 8'd1 == kw1;
+	wire next_last_ky = !last_kx ? last_ky : last_ky ? one_ky : ky + 8'd1 == kh1;
+	wire next_last_kb = last_kx && last_ky ? kb + 12'd1 == kb1 : last_kb;
+
+	wire next_last_tile = next_last_kx && next_last_ky && next_last_kb;
+
 	wire last_px = last_x && last_y;
-	wire last_tile = last_kx && last_ky && last_kb;
 	wire final_px = is_final && last_tile;
 	wire in_map  = in_x && in_y;
 
 	wire want_res  = final_px && has_res;
-	wire same_bank = in_map && !is_stem &&
-			 addr[ACT_AW-1 -: BANK_AW] == res_addr[ACT_AW-1 -: BANK_AW];
+	wire same_bank = addr[ACT_AW-1 -: BANK_AW] == res_addr[ACT_AW-1 -: BANK_AW];
 
 	// --- may this cycle issue? -----------------------------------------------
 	wire running   = state == RUN;
-	wire gap_ok    = !(tile_first && tile_start) || since_issue >= gap;
-	wire weight_ok = is_pool ? !final_px || par_ready : !tile_start || tile_ready;
-	wire split     = want_res && same_bank && !res_done;
-	wire yield     = final_px && yields && dw_want;
+	wire gap_ok    = !(tile_first && tile_start) || gap_over;
+	wire weight_ok = is_pool ? par_ok : !tile_start || tile_ready;
+	wire split     = final_split && in_map && same_bank && !res_done;
+	wire yield     = final_yield && dw_want;
 	wire go        = running && gap_ok && weight_ok && !split && !yield;
 
 	assign tile_take    = go && tile_start && !is_pool;
@@ -185,6 +196,11 @@ module mea_stream #(
 			{one_kx, last_kx} <= {2{kw1 == 8'd0}};
 			{one_ky, last_ky} <= {2{kh1 == 8'd0}};
 			last_kb  <= kb1 == 12'd0;
+			last_tile <= kw1 == 8'd0 && kh1 == 8'd0 && kb1 == 12'd0;
+			final_split <= is_final && has_res && !is_stem &&
+				       kw1 == 8'd0 && kh1 == 8'd0 && kb1 == 12'd0;
+			final_yield <= is_final && yields &&
+				       kw1 == 8'd0 && kh1 == 8'd0 && kb1 == 12'd0;
 			in_x     <= $unsigned(ix_start) < {1'b0, in_w};
 			in_y     <= $unsigned(iy_start) < {1'b0, in_h};
 			res_addr <= res_base;
@@ -223,7 +239,10 @@ module mea_stream #(
 				last_y <= one_y;
 				tile_first <= 1'b0;
 				kx   <= last_kx ? 8'd0 : kx + 8'd1;
-				last_kx <= last_kx ? one_kx : kx + 8'd1 == kw1;
+				last_kx <= next_last_kx;
+				last_tile   <= next_last_tile;
+				final_split <= next_last_tile && is_final && has_res && !is_stem;
+				final_yield <= next_last_tile && is_final && yields;
 				tap_base <= tap_next;
 				addr     <= tap_next;
 				row_addr <= tap_next;
@@ -231,12 +250,12 @@ module mea_stream #(
 				iy0 <= iy0_next;
 				if (last_kx) begin
 					ky <= last_ky ? 8'd0 : ky + 8'd1;
-					last_ky <= last_ky ? one_ky : ky + 8'd1 == kh1;
+					last_ky <= next_last_ky;
 					ky_base <= last_ky ? kb_next : ky_next;
 				end
 				if (last_kx && last_ky) begin
 					kb  <= kb + 12'd1;
-					last_kb <= kb + 12'd1 == kb1;
+					last_kb <= next_last_kb;
 					sub <= last_sub ? 4'd0 : sub + 4'd1;
 					kb_base <= kb_next;
 				end
@@ -248,6 +267,8 @@ module mea_stream #(
 		end
 		endcase
 
+		par_ok   <= par_ready;
+		gap_over <= {1'b0, since_issue} + 9'd1 >= {1'b0, gap};
 		if (go)
 			since_issue <= 8'd1;
 		else if (since_issue != 8'hff)
@@ -261,6 +282,7 @@ module mea_stream #(
 
 	always @(posedge clk) begin
 		q_valid <= go && !rst;
+		q_read  <= go && in_map && !is_stem && !rst;
 		q_res   <= (go && want_res && !res_done) || wait_bank;
 		q_res_addr <= res_addr;
 		q_bank  <= bank_q;

@@ -43,17 +43,24 @@ module mea_tokens (
 	genvar g;
 	generate
 		for (g = 0; g < 12; g = g + 1) begin : g_pair
+			// `there`: not 0, kept beside it, since what the engines do hangs on it
 			reg [7:0] count;
+			reg there;
+			wire up   = give[g] && !take[g] && count != TOP;
+			wire down = take[g] && !give[g] && there;
 
-			assign some[g] = count != 8'd0;
+			assign some[g] = there;
 			assign over[g] = give[g] && !take[g] && count == TOP;
 			always @(posedge clk) begin
-				if (give[g] && !take[g] && count != TOP)
+				if (up)
 					count <= count + 8'd1;
-				else if (take[g] && !give[g] && count != 8'd0)
+				else if (down)
 					count <= count - 8'd1;
-				if (rst)
+				there <= up || (there && !(down && count == 8'd1));
+				if (rst) begin
 					count <= 8'd0;
+					there <= 1'b0;
+				end
 			end
 
 `ifdef FORMAL

@@ -18,29 +18,29 @@ rounding: half up instead of half even|mea_round.v|part_half && (part_rest \|\| 
 padding: zero instead of the zero point|mea_compute.v|a_pad ? {ROWS{a_pad_value}}|a_pad ? {ROWS{8'd0}}
 token order: the partners of compute swapped|mea_tokens.v|assign co_there = {some[10], some[7], some[0]};|assign co_there = {some[10], some[0], some[7]};
 swap tag: a cycle late|mea_compute.v|.swap(a_swap),|.swap(b_swap),
-accumulators: the first pass adds|mea_compute.v|.first(at_acc[2])|.first(1'b0)
-accumulators: nothing from the pixel before|mea_acc.v|forward <= valid && addr == early_addr;|forward <= 1'b0;
-accumulators: nothing from the one before that|mea_acc.v|early   <= valid && addr == rd_addr;|early   <= 1'b0;
+accumulators: the first pass adds|mea_compute.v|.next_first(at_next[2])|.next_first(1'b0)
+accumulators: nothing from the pixel before|mea_acc.v|forward  <= valid && addr == early_addr && !next_first;|forward  <= 1'b0;
+accumulators: nothing from the one before that|mea_acc.v|early    <= valid && addr == rd_addr;|early    <= 1'b0;
 product: a part without its sign|mea_mul.v|{{14{lh[32]}}, lh, 17'd0}|{14'd0, lh, 17'd0}
 guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size|wire outside = {2'd0, last[31:0]} > {1'b0, size
-guard: direction not checked|mea_guard.v|wrong   <= !slot_right[s];|wrong   <= 1'b0;
-residual: the upper part of a factor a place short|mea_join.v|{up, 17'd0}|{up[16], up, 16'd0}
-residual: wrong zero point|mea_requant.v|zr5   = b[5] ? res_zero[15:8] : res_zero[7:0];|zr5   = b[5] ? mid_zero[15:8] : mid_zero[7:0];
-maximum: minimum|mea_acc.v|$signed(operand[7:0]) > $signed(old[7:0])|$signed(operand[7:0]) < $signed(old[7:0])
+guard: direction not checked|mea_guard.v|wrong   <= !slot_right;|wrong   <= 1'b0;
+residual: the upper part of a factor a place short|mea_join.v|{{3{up[13]}}, up, 17'd0}|{{4{up[13]}}, up, 16'd0}
+residual: wrong zero point|mea_requant.v|zr5    <= b[4] ? res_zero[15:8] : res_zero[7:0];|zr5    <= b[4] ? mid_zero[15:8] : mid_zero[7:0];
+maximum: minimum|mea_acc.v|act > $signed(stored_q[c*32 +: 8])|act < $signed(stored_q[c*32 +: 8])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
 load: row pitch ignored|mea_load.v|row_to + j_pitch|row_to
 scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
-watchdog: never|mea_job.v|wire timeout =|wire timeout = 1'b0 \&\&
+watchdog: never|mea_job.v|timeout <= (state|timeout <= 1'b0 \&\& (state
 depthwise: padding reads what is there|mea_dw.v|s1_pad ? {COLS{pad_value}} : in_cols|in_cols
-depthwise: starts before its weights|mea_dw.v|.valid(!columns_empty && w_ok[column[CW-2]])|.valid(!columns_empty)
+depthwise: starts before its weights|mea_dw.v|.valid(column_there && w_ok[column[CW-2]])|.valid(column_there)
 depthwise: parameters too early|mea_dw.v|loading && (!pars \|\| !retiring)|loading
 depthwise: reads a bank that serves the array|mea_dw.v|(!in_map \|\| act_ready)|1'b1
 depthwise: the ring of rows does not wrap|mea_dw.v|wrap ? row_back : in_row|in_row
-depthwise: the ring ends a row late|mea_dw.v|iy_next + 13'd1 == {1'b0, wrap_rows}|iy_next == {1'b0, wrap_rows}
-depthwise: the next one does not wait|mea_dw.v|(gap == 8'd0 \|\| !retiring)|1'b1
-gap: ignored|mea_stream.v|since_issue >= gap;|1'b1;
+depthwise: the ring ends a row late|mea_dw.v|wrap <= iy == wrap_row;|wrap <= iy == wrap_row + 13'd1;
+depthwise: the next one does not wait|mea_dw.v|!(alone && retiring)|1'b1
+gap: ignored|mea_stream.v|{1'b0, since_issue} + 9'd1 >= {1'b0, gap};|1'b1;
 guard: page borders not checked|mea_guard.v|page_end > 15'd4096;|1'b0;
-queue: a push while it is full overwrites|mea_fifo.v|if (push && !full) begin|if (push) begin
+queue: a push while it is full overwrites|mea_fifo.v|put = push && !full;|put = push;
 tokens: the fault one token early|mea_tokens.v|&& count == TOP;|\&\& count >= TOP - 8'd1;
 M
 }

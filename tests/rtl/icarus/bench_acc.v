@@ -12,15 +12,16 @@ module bench_acc;
 	parameter COLS = 4, PSUM_W = 32;
 	localparam DEPTH = 16, AW = 4;
 `include "bench.vh"
-	reg rd_valid, valid, first, final_pass, pool, max, scrub;
+	reg rd_valid, valid, next_first, final_pass, pool, max, scrub;
 	reg [AW-1:0] rd_addr, addr, scrub_addr;
 	reg [COLS*PSUM_W-1:0] psum;
 	reg [COLS*8-1:0] pool_act;
 	wire [COLS*32-1:0] result;
 
 	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(DEPTH)) dut (
-		.clk(clk), .rd_valid(rd_valid), .rd_addr(rd_addr), .valid(valid), .addr(addr),
-		.first(first), .final_pass(final_pass), .pool(pool), .max(max), .psum(psum),
+		.clk(clk), .rd_valid(rd_valid), .rd_addr(rd_addr),
+		.next_first(next_first), .next_max(max), .valid(valid), .addr(addr),
+		.final_pass(final_pass), .pool(pool), .psum(psum),
 		.pool_act(pool_act), .result(result), .scrub(scrub), .scrub_addr(scrub_addr)
 	);
 
@@ -29,16 +30,17 @@ module bench_acc;
 	reg [DEPTH-1:0] open;
 	reg [COLS*32-1:0] expected;
 	reg signed [31:0] operand, old;
-	reg seen;
+	reg begun;
 	integer i, c, next;
 
-	// Pixel a in this cycle, the read of pixel b for the one after the next.
+	// Pixel a in this cycle, the read of pixel b for the one after the next; begins: the
+	// next is the first of its block.
 	task step(input go, input [AW-1:0] a, input is_first, input is_final, input ahead,
-		  input [AW-1:0] b);
+		  input [AW-1:0] b, input begins);
 		begin
 			valid = go;
 			addr = go ? a : {AW{1'bx}};
-			first = is_first;
+			next_first = begins;
 			final_pass = is_final;
 			rd_valid = ahead;
 			rd_addr = b;
@@ -69,26 +71,27 @@ module bench_acc;
 			open = {DEPTH{1'b0}};
 			at = $random(seed) & mask;
 			next = $random(seed) & mask;
-			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, at);
-			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, next);
+			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, at, 1'b0);
+			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, next, 1'b1);
 			for (i = 0; i < n; i = i + 1) begin
 				after = $random(seed) & mask;
 				f = $random(seed) % 4 == 0;
 				if (($random(seed) & 15) < pause) begin
-					step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, after);
+					step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, after, !open[next]);
 				end else begin
-					step(1'b1, at, !open[at], f, 1'b1, after);
+					begun = open[at];
 					open[at] = !f;
+					step(1'b1, at, !begun, f, 1'b1, after, !open[next]);
 				end
 				at = next;
 				next = after;
 			end
-			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0);
+			step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0, 1'b0);
 		end
 	endtask
 
 	initial begin
-		{valid, rd_valid, first, final_pass, pool, max, scrub} = 7'd0;
+		{valid, rd_valid, next_first, final_pass, pool, max, scrub} = 7'd0;
 		tick;
 		run(40, 4'd0, 0);
 		conclude("one pixel, cycle after cycle: the newest sum each time");
@@ -112,15 +115,15 @@ module bench_acc;
 		end
 		scrub = 1'b0;
 		open = {DEPTH{1'b1}};
-		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd0);
-		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd1);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd0, 1'b0);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd1, 1'b0);
 		for (next = 0; next < DEPTH; next = next + 1)
-			step(1'b1, next, 1'b0, 1'b0, 1'b1, next + 2);
+			step(1'b1, next, 1'b0, 1'b0, 1'b1, next + 2, 1'b0);
 		conclude("after a scrub every word is zero");
-		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd5);
-		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0);
-		step(1'b1, 4'd5, 1'b0, 1'b1, 1'b0, 4'd0);
-		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd6);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd5, 1'b0);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b0, 4'd0, 1'b0);
+		step(1'b1, 4'd5, 1'b0, 1'b1, 1'b0, 4'd0, 1'b0);
+		step(1'b0, 4'd0, 1'b0, 1'b0, 1'b1, 4'd6, 1'b0);
 		check(result === sum[5], "the last result stays until the next pixel");
 		done;
 	end

@@ -115,6 +115,8 @@ module bench_accel;
 			wvalid = 1'b0;
 			awaddr = 12'hxxx;
 			wdata = 32'hxxxxxxxx;
+			// done, answered
+			cycle;
 			cycle;
 		end
 	endtask
@@ -126,6 +128,8 @@ module bench_accel;
 			cycle;
 			arvalid = 1'b0;
 			araddr = 12'hxxx;
+			cycle;
+			cycle;
 		end
 	endtask
 

@@ -35,7 +35,7 @@ module bench_dw;
 	reg act_ready, wgt_ready, allow;
 	reg [10:0] leaving;
 	wire sum_ready = sum_valid && allow;
-	wire out_wen = leaving[10];
+	wire out_next = leaving[9];
 
 	mea_dw #(.COLS(COLS), .LANES(LANES), .TAPS(TAPS), .LUTS(LUTS), .LINE(LINE), .ACT_AW(ACT_AW),
 		 .WGT_AW(WGT_AW)) dut (
@@ -47,7 +47,7 @@ module bench_dw;
 		.act_addr(act_addr), .act_ready(act_ready), .act_data(act_data),
 		.sum_valid(sum_valid), .sum(sum), .sum_level(sum_level), .sum_ready(sum_ready),
 		.par_wen(par_wen), .par_index(par_index), .mid_zero(mid_zero), .mid_lo(mid_lo),
-		.mid_hi(mid_hi), .out_wen(out_wen), .out_addr(out_addr), .out_sub(out_sub),
+		.mid_hi(mid_hi), .out_next(out_next), .out_addr(out_addr), .out_sub(out_sub),
 		.busy_mac(busy_mac)
 	);
 
@@ -84,7 +84,7 @@ module bench_dw;
 			want(mid_zero === c_zero[x_of[got]], "its zero point");
 			got = got + 1;
 		end
-		if (!rst && out_wen) begin
+		if (!rst && out_next) begin
 			out_of = x_of[out_n];
 			want(out_addr === ((c_out[out_of] + out_n - c_first[out_of]) & 8'hff),
 			     "where a result goes");
@@ -201,7 +201,7 @@ module bench_dw;
 			settle;
 			want(head_pop === 1'b0 || head[`MEA_F_CMD_WAIT] == 3'd0, "starts without its tokens");
 			while (head_valid) begin
-				token_there = $random(seed);
+				token_there = token_there | $random(seed);
 				settle;
 				if (head_pop) begin
 					want((head[`MEA_F_CMD_WAIT] & ~token_there) === 3'd0 &&
@@ -252,7 +252,7 @@ module bench_dw;
 		conclude("50 with little but waiting");
 		head[`MEA_F_CONV_OUT_W] = 12'd0;
 		head_valid = 1'b1;
-		settle;
+		tick;
 		check(illegal === 1'b1 && head_pop === 1'b0, "no columns: illegal, and not begun");
 		done;
 	end

@@ -25,7 +25,8 @@ module bench_guard;
 	wire [AXI_AW-1:0] ax_addr;
 
 	mea_guard #(.BEAT(BEAT), .AXI_AW(AXI_AW), .SLOTS(SLOTS)) dut (
-		.clk(clk), .rst(rst), .slot_page(pages), .slot_size(sizes), .slot_right(rights),
+		.clk(clk), .rst(rst), .slot_page(pages[slot[2:0]*52 +: 52]),
+		.slot_size(sizes[slot[2:0]*27 +: 27]), .slot_right(rights[slot[2:0]]),
 		.req_valid(req), .req_slot(slot), .req_offset(offset), .req_beats(beats),
 		.req_ready(ready), .req_fault(fault), .req_cause(cause), .ax_valid(ax_valid),
 		.ax_addr(ax_addr), .ax_len(ax_len), .ax_ready(ax_ready)

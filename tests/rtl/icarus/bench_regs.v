@@ -14,7 +14,12 @@ module bench_regs;
 		begin
 			want(irq === 1'b0 && job_ready === 1'b0 && reset_request === 1'b0, "outputs");
 			want(bvalid === 1'b0 && rvalid === 1'b0, "no answers");
-			want(slot_read === 8'd0 && slot_write === 8'd0, "no rights");
+			for (s = 0; s < SLOTS; s = s + 1) begin
+				ar_slot = s;
+				aw_slot = s;
+				settle;
+				want(ar_right === 1'b0 && aw_right === 1'b0, "no rights");
+			end
 			conclude("after reset nothing is ready, raised or open, and none of it is X");
 			reads(`MEA_REG_ID, `MEA_ID_VALUE, "ID");
 			reads(`MEA_REG_VERSION, `MEA_VERSION_VALUE, "VERSION");
@@ -97,6 +102,8 @@ module bench_regs;
 			awvalid = 1'b1;
 			tick;
 			wdata = 32'h0bad_0bad;
+			want(awready === 1'b0 && wready === 1'b0, "not while one is done");
+			tick;
 			for (i = 0; i < 4; i = i + 1) begin
 				want(bvalid === 1'b1 && awready === 1'b0 && wready === 1'b0, "one at a time");
 				tick;
@@ -112,6 +119,10 @@ module bench_regs;
 			rready = 1'b0;
 			tick;
 			araddr = `MEA_REG_ID;
+			want(arready === 1'b0, "a read at a time");
+			tick;
+			want(arready === 1'b0, "a read at a time");
+			tick;
 			for (i = 0; i < 4; i = i + 1) begin
 				settle;
 				want(rvalid === 1'b1 && rdata === 32'h1234_5678 && arready === 1'b0,

@@ -13,17 +13,21 @@ module bench_round;
 	reg [5:0] shift;
 	reg signed [7:0] zero, lo, hi;
 	wire signed [9:0] y;
+	wire up;
 	wire signed [9:0] delta;
+	wire signed [9:0] d_lo = lo - zero, d_hi = hi - zero, m_lo = zero - lo, m_hi = zero - hi - 1;
 	wire [7:0] z;
 	reg valid, half_way;
 
 	mea_round #(.WIDTH(WIDTH)) dut (
-		.clk(clk), .valid(valid), .half_way(half_way), .x(x), .shift(shift), .y(y));
-	mea_clamp clamp (.x(y), .zero(zero), .lo(lo), .hi(hi), .y(z), .delta(delta));
+		.clk(clk), .valid(valid), .half_way(half_way), .x(x), .shift(shift), .y(y), .up(up));
+	mea_clamp clamp (.x(y), .up(up), .zero(zero), .lo(lo), .hi(hi),
+		.d_lo(d_lo), .d_hi(d_hi), .m_lo(m_lo), .m_hi(m_hi), .y(z), .delta(delta));
 
 	reg signed [63:0] value, floor;
 	reg [63:0] rest, half;
-	integer i, s, rounded, result;
+	reg signed [63:0] whole;
+	integer i, s, rounded, result, sum;
 
 	task try(input signed [63:0] v, input [5:0] by);
 		begin
@@ -31,11 +35,13 @@ module bench_round;
 			shift = by;
 			value = x;
 			floor = value >>> by;
+			whole = floor;
 			rest = value - (floor << by);
 			half = 64'd1 << (by - 1);
 			if (by != 0 && (rest > half || (rest == half && floor[0])))
 				floor = floor + 1;
-			rounded = floor > 511 ? 511 : floor < -512 ? -512 : floor;
+			// What does not fit saturates before it is rounded.
+			rounded = whole > 511 ? 511 : whole < -512 ? -512 : floor;
 			result = rounded + zero;
 			if (result > hi)
 				result = hi;
@@ -51,7 +57,8 @@ module bench_round;
 			tick;
 			half_way = 1'b0;
 			settle;
-			want(y === rounded[9:0], "round");
+			sum = y + $signed({1'b0, up});
+			want(sum === rounded, "round");
 			want(z === result[7:0], "clamp");
 			want(delta === result - zero, "distance from the zero point");
 		end

@@ -13,9 +13,10 @@
 	wire reset_request, job_ready, rec_enable, scrub;
 	reg reset_done, job_start, job_end, bus_idle;
 	reg [31:0] fault, fault_offset, fault_cmd, cycles;
-	wire [SLOTS*52-1:0] slot_page;
-	wire [SLOTS*27-1:0] slot_size;
-	wire [SLOTS-1:0] slot_read, slot_write;
+	reg [2:0] ar_slot, aw_slot;
+	wire [51:0] ar_page, aw_page;
+	wire [26:0] ar_size, aw_size;
+	wire ar_right, aw_right;
 	wire [31:0] cmd_offset, cmd_count, budget, tag, rec_offset;
 	wire [3:0] rec_slot;
 
@@ -33,8 +34,9 @@
 		.reset_request(reset_request), .reset_done(reset_done), .job_ready(job_ready),
 		.job_start(job_start), .job_end(job_end), .job_fault(fault),
 		.job_fault_offset(fault_offset), .job_fault_cmd(fault_cmd), .job_cycles(cycles),
-		.bus_idle(bus_idle), .slot_page(slot_page), .slot_size(slot_size),
-		.slot_read(slot_read), .slot_write(slot_write), .cmd_offset(cmd_offset),
+		.bus_idle(bus_idle), .ar_slot(ar_slot), .ar_page(ar_page), .ar_size(ar_size),
+		.ar_right(ar_right), .aw_slot(aw_slot), .aw_page(aw_page), .aw_size(aw_size),
+		.aw_right(aw_right), .cmd_offset(cmd_offset),
 		.cmd_count(cmd_count), .budget(budget), .tag(tag), .rec_enable(rec_enable),
 		.rec_slot(rec_slot), .rec_offset(rec_offset), .scrub(scrub)
 	);
@@ -62,7 +64,9 @@
 			wvalid = 1'b0;
 			awaddr = 12'hxxx;
 			wdata = 32'hxxxxxxxx;
-			want(bvalid === 1'b1 && bresp === 2'b00, "and answered in the next cycle");
+			want(bvalid === 1'b0, "not before it is done");
+			tick;
+			want(bvalid === 1'b1 && bresp === 2'b00, "and answered a cycle later");
 			tick;
 			want(bvalid === 1'b0, "once");
 		end
@@ -82,7 +86,10 @@
 			tick;
 			arvalid = 1'b0;
 			araddr = 12'hxxx;
-			want(rvalid === 1'b1 && rresp === 2'b00, "and answered in the next cycle");
+			want(rvalid === 1'b0, "not before it is read");
+			tick;
+			tick;
+			want(rvalid === 1'b1 && rresp === 2'b00, "and answered two cycles later");
 			got = rdata;
 			tick;
 			want(rvalid === 1'b0, "once");
@@ -156,16 +163,24 @@
 				reads(reg_of(bank, 4 * i), model[64*bank + i], "a bank's register");
 	endtask
 
+	function [51:0] page_of(input integer bank, input integer slot);
+		page_of = {model[64*bank + 4*slot + 1], model[64*bank + 4*slot][31:12]};
+	endfunction
+
 	// What the engines are shown is the bank's.
 	task shown(input integer bank);
 		begin
 			settle;
 			for (s = 0; s < SLOTS; s = s + 1) begin
-				want(slot_page[s*52 +: 52] === {model[64*bank + 4*s + 1],
-								model[64*bank + 4*s][31:12]}, "page");
-				want(slot_size[s*27 +: 27] === model[64*bank + 4*s + 2][26:0], "size");
-				want(slot_read[s] === model[64*bank + 4*s + 3][0], "read");
-				want(slot_write[s] === model[64*bank + 4*s + 3][1], "write");
+				ar_slot = s;
+				aw_slot = SLOTS - 1 - s;
+				#0;
+				want(ar_page === page_of(bank, s) && aw_page === page_of(bank, SLOTS - 1 - s),
+				     "page");
+				want(ar_size === model[64*bank + 4*s + 2][26:0] &&
+				     aw_size === model[64*bank + 4*(SLOTS - 1 - s) + 2][26:0], "size");
+				want(ar_right === model[64*bank + 4*s + 3][0], "read");
+				want(aw_right === model[64*bank + 4*(SLOTS - 1 - s) + 3][1], "write");
 			end
 			want(cmd_offset === model[64*bank + 32], "cmd_offset");
 			want(cmd_count === model[64*bank + 33], "cmd_count");
