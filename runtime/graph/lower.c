@@ -175,6 +175,23 @@ static int lower_core(struct mea_lower *l, const struct mea_closing *c)
 	}
 }
 
+/* The view of an earlier QuantizeLinear of q's operand with the same parameters (one for
+ * each user of the operand, as some quantisers write them), or none. */
+static struct mea_view quantised_before(const struct mea_lower *l, const struct mea_node *q,
+					float scale, int zero)
+{
+	for (const struct mea_node *n = l->g->nodes; n < q; n++) {
+		const struct mea_qtensor *t = l->net->tensors;
+
+		if (n->op != MEA_OP_QuantizeLinear || n->in[0] != q->in[0])
+			continue;
+		t += l->view[n->out].tensor;
+		if (t->scale == scale && t->zero_point == zero)
+			return l->view[n->out];
+	}
+	return (struct mea_view){-1, false};
+}
+
 /*
  * A QuantizeLinear: back over clamps and flattenings to a quantised value (a
  * change of scale) or to an operation.
@@ -191,6 +208,9 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	rc = mea_node_qparams(g, q, &scale, &zero);
 	if (rc)
 		return rc;
+	l->view[q->out] = quantised_before(l, q, scale, zero);
+	if (l->view[q->out].tensor >= 0)
+		return 0;
 	for (; l->view[v].tensor < 0 && g->values[v].producer >= 0; v = p->in[0]) {
 		p = &g->nodes[g->values[v].producer];
 		if (is_passing(g, p)) {
@@ -284,8 +304,30 @@ static int take_integer_inputs(struct mea_lower *l)
 	return 0;
 }
 
+/* Tensor t for another output of the network: t itself, or a copy where t is an end of the
+ * network already, since each end has a buffer of its own. name: the output's. */
+static int output_tensor(struct mea_lower *l, int t, const char *name)
+{
+	const struct mea_qnet *net = l->net;
+	struct mea_qtensor from = net->tensors[t];
+	bool taken = false;
+	int copy, rc;
+
+	for (int i = 0; i < net->n_inputs; i++)
+		taken |= net->inputs[i] == t;
+	for (int i = 0; i < net->n_outputs; i++)
+		taken |= net->outputs[i] == t;
+	if (!taken)
+		return t;
+	copy = mea_lower_tensor(l, name, from.c, from.h, from.w, from.scale, from.zero_point);
+	rc = copy < 0 ? copy : mea_lower_rescale(l, name, t, copy, -128, 127);
+	return rc < 0 ? rc : copy;
+}
+
 static int lower_ends(struct mea_lower *l)
 {
+	int t;
+
 	const struct mea_graph *g = l->g;
 
 	for (int i = 0; i < g->n_inputs; i++) {
@@ -305,7 +347,10 @@ static int lower_ends(struct mea_lower *l)
 			return mea_fail(MEA_EUNSUPPORTED,
 					"%s: output %s is not quantised, or flattened", g->source,
 					v->name);
-		l->net->outputs[l->net->n_outputs++] = view.tensor;
+		t = output_tensor(l, view.tensor, v->name);
+		if (t < 0)
+			return t;
+		l->net->outputs[l->net->n_outputs++] = t;
 	}
 	return 0;
 }
@@ -322,8 +367,10 @@ static int lower_all(struct mea_lower *l)
 		rc = lower_node(l, &l->g->nodes[i]);
 	if (!rc)
 		rc = lower_ends(l);
-	if (!rc)
-		rc = mea_lower_drop_unused(l->net);
+	if (rc)
+		return rc;
+	mea_lower_fuse_adds(l->net);
+	rc = mea_lower_drop_unused(l->net);
 	if (rc)
 		return rc;
 	rc = mea_qnet_check(l->net);

@@ -41,7 +41,10 @@ int mea_lower_requants(struct mea_qlayer *layer, int n);
 /* Layer that only changes scale and clamps: a 1x1 average. */
 int mea_lower_rescale(struct mea_lower *l, const char *name, int in, int out, int lo, int hi);
 
-/* Takes out the tensors that fusing left without a layer. */
+/* Makes a convolution that only an addition reads, and that addition, one residual
+ * convolution, in the addition's place. */
+void mea_lower_fuse_adds(struct mea_qnet *net);
+/* Takes out the tensors that no layer and no end of the network names any more. */
 int mea_lower_drop_unused(struct mea_qnet *net);
 
 /* The tensor that input i of n stands for, or an error that names n. */

@@ -95,16 +95,86 @@ int mea_lower_rescale(struct mea_lower *l, const char *name, int in, int out, in
 				      layer->shift);
 }
 
+/* How often tensor t is read; an output of the network counts. */
+static int readers(const struct mea_qnet *net, int t)
+{
+	int count = 0;
+
+	for (int i = 0; i < net->n_layers; i++)
+		count += (net->layers[i].in == t) + (net->layers[i].in2 == t);
+	for (int i = 0; i < net->n_outputs; i++)
+		count += net->outputs[i] == t;
+	return count;
+}
+
+/* The convolution before layer end that computes tensor t for one reader, or -1. */
+static int only_conv(const struct mea_qnet *net, int end, int t)
+{
+	for (int i = end - 1; i >= 0; i--) {
+		const struct mea_qlayer *q = &net->layers[i];
+
+		if (q->out == t)
+			return q->op == MEA_Q_CONV && q->in2 < 0 && readers(net, t) == 1 ? i : -1;
+	}
+	return -1;
+}
+
+/* Takes layer i out of the net without freeing what it owns, and returns it. */
+static struct mea_qlayer take_layer(struct mea_qnet *net, int i)
+{
+	struct mea_qlayer taken = net->layers[i];
+
+	net->n_layers--;
+	memmove(&net->layers[i], &net->layers[i + 1], (size_t)(net->n_layers - i) * sizeof(taken));
+	return taken;
+}
+
+void mea_lower_fuse_adds(struct mea_qnet *net)
+{
+	for (int i = 0; i < net->n_layers; i++) {
+		struct mea_qlayer add = net->layers[i], conv;
+		int a, b, at;
+
+		if (add.op != MEA_Q_ADD)
+			continue;
+		a = only_conv(net, i, add.in);
+		b = only_conv(net, i, add.in2);
+		if (a < 0 && b < 0)
+			continue;
+		/* The later one: the other addend is computed by then. */
+		at = a > b ? a : b;
+		conv = take_layer(net, at);
+		i--;
+		conv.out = add.out;
+		conv.in2 = at == a ? add.in2 : add.in;
+		conv.add_ma = at == a ? add.add_ma : add.add_mb;
+		conv.add_mb = at == a ? add.add_mb : add.add_ma;
+		conv.add_shift = add.add_shift;
+		conv.lo = add.lo;
+		conv.hi = add.hi;
+		free(add.name);
+		net->layers[i] = conv;
+	}
+}
+
 int mea_lower_drop_unused(struct mea_qnet *net)
 {
 	int *map = calloc((size_t)net->n_tensors + 1, sizeof(*map)), n = 0;
 
 	if (!map)
 		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+	/* Read but not written is no reason: mea_qnet_check() must see such a tensor. */
 	for (int i = 0; i < net->n_inputs; i++)
 		map[net->inputs[i]] = 1;
-	for (int i = 0; i < net->n_layers; i++)
-		map[net->layers[i].out] = 1;
+	for (int i = 0; i < net->n_outputs; i++)
+		map[net->outputs[i]] = 1;
+	for (int i = 0; i < net->n_layers; i++) {
+		const struct mea_qlayer *l = &net->layers[i];
+
+		map[l->in] = map[l->out] = 1;
+		if (l->in2 >= 0)
+			map[l->in2] = 1;
+	}
 	for (int i = 0; i < net->n_tensors; i++) {
 		if (!map[i]) {
 			free(net->tensors[i].name);

@@ -92,58 +92,6 @@ int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c)
 
 /* --- additions ------------------------------------------------------------- */
 
-/* Operations that read value, seen through DequantizeLinear and the like; each
- * graph output counts too. Deep chains count as several. */
-static int readers(const struct mea_graph *g, int value, int depth)
-{
-	int count = 0;
-
-	if (depth > 8)
-		return 2;
-	for (int i = 0; i < g->n_outputs; i++)
-		count += g->outputs[i] == value;
-	for (int i = 0; i < g->n_nodes && count < 2; i++) {
-		const struct mea_node *n = &g->nodes[i];
-
-		for (int j = 0; j < n->n_in; j++) {
-			if (n->in[j] != value)
-				continue;
-			if (n->op == MEA_OP_DequantizeLinear || n->op == MEA_OP_Flatten ||
-			    n->op == MEA_OP_Identity)
-				count += readers(g, n->out, depth + 1);
-			else
-				count++;
-		}
-	}
-	return count;
-}
-
-/* The convolution that computes tensor t for one reader only, or -1. value: the
- * Add's operand. */
-static int only_conv(const struct mea_lower *l, int value, int t)
-{
-	const struct mea_graph *g = l->g;
-
-	/* Back over every QuantizeLinear that stands for t. */
-	while (l->view[value].tensor == t) {
-		const struct mea_node *n;
-
-		if (g->values[value].producer < 0)
-			return -1;
-		n = &g->nodes[g->values[value].producer];
-		if (n->op == MEA_OP_QuantizeLinear && readers(g, value, 0) != 1)
-			return -1;
-		value = n->in[0];
-	}
-	for (int i = l->net->n_layers - 1; i >= 0; i--) {
-		const struct mea_qlayer *q = &l->net->layers[i];
-
-		if (q->out == t)
-			return q->op == MEA_Q_CONV && q->in2 < 0 ? i : -1;
-	}
-	return -1;
-}
-
 /* The last line of qnet.h's CONV: r is added to what layer q computes. */
 static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid, int r,
 			const struct mea_closing *c)
@@ -156,7 +104,6 @@ static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid
 	if (rc)
 		return mea_fail_in(rc, "%s: node %.100s", l->g->source, c->core->name);
 	q->in2 = r;
-	q->out = c->out;
 	q->lo = c->lo;
 	q->hi = c->hi;
 	return 0;
@@ -165,7 +112,7 @@ static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
-	int a = spatial_input(l, n, 0), b = a < 0 ? a : spatial_input(l, n, 1), ca, cb, i;
+	int a = spatial_input(l, n, 0), b = a < 0 ? a : spatial_input(l, n, 1), i;
 	const struct mea_qtensor *t = l->net->tensors;
 
 	if (b < 0)
@@ -173,19 +120,6 @@ int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 	if (t[a].c != t[b].c || t[a].h != t[b].h || t[a].w != t[b].w)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
 				     "an Add that broadcasts has no integer form");
-	ca = only_conv(l, n->in[0], a);
-	cb = only_conv(l, n->in[1], b);
-	if (ca >= 0 || cb >= 0) {
-		struct mea_qlayer conv;
-
-		/* The later one: the earlier is computed by then. */
-		i = ca > cb ? ca : cb;
-		conv = l->net->layers[i];
-		for (; i + 1 < l->net->n_layers; i++)
-			l->net->layers[i] = l->net->layers[i + 1];
-		l->net->layers[i] = conv;
-		return set_residual(l, &l->net->layers[i], ca > cb ? a : b, ca > cb ? b : a, c);
-	}
 	i = mea_lower_layer(l, MEA_Q_ADD, n->name, a, c->out);
 	if (i < 0)
 		return i;

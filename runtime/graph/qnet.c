@@ -339,6 +339,25 @@ static int check_ends(const struct mea_qnet *net, const int *index, int n, const
 	return 0;
 }
 
+/* A layer of its own fills each output. */
+static int check_outputs(const struct mea_qnet *net, const bool *have)
+{
+	for (int i = 0; i < net->n_outputs; i++) {
+		int t = net->outputs[i];
+
+		if (!have[t])
+			return mea_fail(MEA_EINVAL, "network output %d is never computed", i);
+		for (int k = 0; k < net->n_inputs; k++)
+			if (net->inputs[k] == t)
+				return mea_fail(MEA_EINVAL, "network output %d is input %d", i, k);
+		for (int k = 0; k < i; k++)
+			if (net->outputs[k] == t)
+				return mea_fail(MEA_EINVAL,
+						"network outputs %d and %d are one tensor", k, i);
+	}
+	return 0;
+}
+
 int mea_qnet_check(const struct mea_qnet *net)
 {
 	bool *have;
@@ -369,9 +388,8 @@ int mea_qnet_check(const struct mea_qnet *net)
 		else
 			have[l->out] = true;
 	}
-	for (int i = 0; !rc && i < net->n_outputs; i++)
-		if (!have[net->outputs[i]])
-			rc = mea_fail(MEA_EINVAL, "network output %d is never computed", i);
+	if (!rc)
+		rc = check_outputs(net, have);
 	free(have);
 	return rc;
 }

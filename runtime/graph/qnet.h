@@ -82,8 +82,10 @@ struct mea_qnet {
 /* Frees net and all it owns; NULL is fine. */
 void mea_qnet_free(struct mea_qnet *net);
 
-/* Checks shapes, ranges and order of every layer, and that no accumulator can
- * leave 32 bits. Returns 0 or a negative error whose message names the layer. */
+/* Checks shapes, ranges and order of every layer, that each tensor that is read has one
+ * writer (a layer or an input of the network), that outputs are tensors of their own, and
+ * that no accumulator can leave 32 bits. Returns 0 or a negative error whose message names the
+ * layer. */
 int mea_qnet_check(const struct mea_qnet *net);
 
 /* Multiply-accumulates of one inference of the layer, padded taps included

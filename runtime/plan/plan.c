@@ -146,10 +146,6 @@ static int check_net(const struct mea_hw *hw, const struct mea_qnet *net)
 		if (why)
 			return mea_fail(MEA_EUNSUPPORTED, "layer %s: %s", net->layers[i].name, why);
 	}
-	for (int i = 0; i < net->n_outputs; i++)
-		for (int k = 0; k < net->n_inputs; k++)
-			if (net->inputs[k] == net->outputs[i])
-				return mea_fail(MEA_EUNSUPPORTED, "an input is also an output");
 	return 0;
 }
 

@@ -158,6 +158,8 @@ Test(qnet, check_rejects)
 	REJECTS("input", net->inputs[0] = 7);
 	REJECTS("output", net->n_outputs = 5);
 	REJECTS("never computed", net->outputs[0] = 2);
+	REJECTS("output 0 is input 0", net->outputs[0] = 0);
+	REJECTS("one tensor", net->n_outputs = 2, net->outputs[1] = 1);
 	REJECTS("before it is computed", l->in = 2);
 	REJECTS("computed twice", l->out = 0);
 	REJECTS("index", l->in = -1);

@@ -2,6 +2,7 @@
 /* QDQ graphs as other tools write them, lowered to qnet. */
 #include "graph_build.h"
 
+#include "backend/ref/ref.h"
 #include "graph/lower.h"
 #include "graph/quantize.h"
 
@@ -273,6 +274,30 @@ Test(quant_lower, a_convolution_that_others_read_is_not_fused)
 		cr_assert_eq(net->layers[net->n_layers - 1].op, MEA_Q_ADD, "case %d", how);
 		mea_qnet_free(net);
 	}
+}
+
+/* Each output has a buffer of its own, which one layer fills. */
+Test(quant_lower, one_tensor_as_two_outputs_is_copied)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int8_t x[48], first[64], second[64];
+	int a;
+
+	srand(1);
+	a = qdq(g, "aq", qconv(g, "c", image(g), 4), 0.1f, 3, MEA_I8);
+	mea_graph_add_output(g, a);
+	net = lowered(g, a);
+	cr_assert_eq(net->n_outputs, 2);
+	cr_assert_neq(net->outputs[0], net->outputs[1]);
+	cr_assert_eq(net->n_layers, 2);
+	cr_assert(net->layers[1].in == net->outputs[0] && net->layers[1].out == net->outputs[1]);
+	for (int i = 0; i < 48; i++)
+		x[i] = (int8_t)(i * 5 - 128);
+	cr_assert_eq(mea_ref_layer(net, &net->layers[0], x, NULL, first), 0);
+	cr_assert_eq(mea_ref_layer(net, &net->layers[1], first, NULL, second), 0);
+	cr_assert_arr_eq(second, first, 64);
+	mea_qnet_free(net);
 }
 
 Test(quant_lower, concat_brings_its_inputs_to_one_scale)

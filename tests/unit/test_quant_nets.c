@@ -374,3 +374,154 @@ Test(quant_nets, dead_channels_and_large_biases_keep_their_value)
 	mea_graph_free(q);
 	mea_graph_free(g);
 }
+
+/* --- a QuantizeLinear of its own for each user ------------------------------- */
+
+/* Gives input j of node user a copy of pair q, dq, with its scale times factor. */
+static void dedicate(struct mea_graph *g, int user, int j, int q, int dq, float factor)
+{
+	struct mea_shape scalar = {0};
+	struct mea_attrs qa = g->nodes[q].a, dqa = g->nodes[dq].a;
+	float scale = factor * *(const float *)mea_node_in(g, &g->nodes[q], 1)->data;
+	int in[3] = {g->nodes[q].in[0], -1, g->nodes[q].in[2]};
+	char name[64];
+
+	in[1] = mea_graph_add_const(g, "scale", MEA_F32, &scalar, &scale);
+	snprintf(name, sizeof(name), "own_q_%d_%d", user, j);
+	in[0] = node(g, MEA_OP_QuantizeLinear, name, in, 3, &qa);
+	snprintf(name, sizeof(name), "own_dq_%d_%d", user, j);
+	g->nodes[user].in[j] = node(g, MEA_OP_DequantizeLinear, name, in, 3, &dqa);
+}
+
+/* Each further user of a dequantised activation gets a pair of its own, as ONNX Runtime's
+ * DedicatedQDQPair makes them. Returns how many. */
+static int dedicate_all(struct mea_graph *g, float factor)
+{
+	int made = 0, n = g->n_nodes;
+
+	for (int d = 0; d < n; d++) {
+		int q = g->values[g->nodes[d].in[0]].producer, users = 0;
+
+		if (g->nodes[d].op != MEA_OP_DequantizeLinear || q < 0)
+			continue;
+		for (int u = 0; u < n; u++) {
+			for (int j = 0; j < g->nodes[u].n_in; j++) {
+				if (g->nodes[u].in[j] != g->nodes[d].out || users++ == 0)
+					continue;
+				dedicate(g, u, j, q, d, factor);
+				made++;
+			}
+		}
+	}
+	cr_assert_eq(mea_graph_sort(g), 0, "%s", mea_errmsg());
+	return made;
+}
+
+/* The last output's bytes, by the reference. */
+static int8_t *by_ref(const struct mea_qnet *net, const int8_t *x, size_t *size)
+{
+	const struct mea_qtensor *t = net->tensors;
+	int last = net->outputs[net->n_outputs - 1];
+	int8_t **at = calloc((size_t)net->n_tensors, sizeof(*at)), *y;
+
+	for (int i = 0; i < net->n_tensors; i++)
+		at[i] = malloc((size_t)t[i].c * t[i].h * t[i].w);
+	*size = (size_t)t[last].c * t[last].h * t[last].w;
+	memcpy(at[net->inputs[0]], x,
+	       (size_t)t[net->inputs[0]].c * t[net->inputs[0]].h * t[net->inputs[0]].w);
+	for (int i = 0; i < net->n_layers; i++) {
+		const struct mea_qlayer *l = &net->layers[i];
+
+		cr_assert_eq(mea_ref_layer(net, l, at[l->in], l->in2 < 0 ? NULL : at[l->in2],
+					   at[l->out]),
+			     0);
+	}
+	y = at[last];
+	at[last] = NULL;
+	for (int i = 0; i < net->n_tensors; i++)
+		free(at[i]);
+	free(at);
+	return y;
+}
+
+static void same_answer(const struct mea_graph *shared, const struct mea_graph *own, int seed)
+{
+	struct mea_qnet *a, *b;
+	size_t na, nb;
+	int8_t x[5 * 12 * 12], *ya, *yb;
+
+	cr_assert_eq(mea_qnet_from_graph(shared, &a), 0, "seed %d: %s", seed, mea_errmsg());
+	cr_assert_eq(mea_qnet_from_graph(own, &b), 0, "seed %d: %s", seed, mea_errmsg());
+	cr_assert_eq(b->n_layers, a->n_layers, "seed %d: %d layers, not %d", seed, b->n_layers,
+		     a->n_layers);
+	for (size_t i = 0; i < sizeof(x); i++)
+		x[i] = (int8_t)(rand() % 256 - 128);
+	ya = by_ref(a, x, &na);
+	yb = by_ref(b, x, &nb);
+	cr_assert(na == nb && !memcmp(ya, yb, na), "seed %d: another answer", seed);
+	free(ya);
+	free(yb);
+	mea_qnet_free(a);
+	mea_qnet_free(b);
+}
+
+Test(quant_nets, a_quantiser_for_each_user_changes_nothing)
+{
+	int made = 0;
+
+	for (int seed = 0; seed < 100; seed++) {
+		struct mea_graph *g = random_net(seed), *q = quantised(g, (enum mea_calib_method)0),
+				 *own;
+
+		cr_assert_eq(mea_graph_clone(q, &own), 0);
+		made += dedicate_all(own, 1);
+		same_answer(q, own, seed);
+		mea_graph_free(own);
+		mea_graph_free(q);
+		mea_graph_free(g);
+	}
+	cr_assert(made > 100, "%d pairs were copied", made);
+}
+
+/* With another scale each pair is a tensor of its own; the QDQ graph says its values. */
+Test(quant_nets, two_scales_of_one_result_are_two_tensors)
+{
+	int made = 0;
+
+	for (int seed = 0; seed < 100; seed++) {
+		struct mea_graph *g = random_net(seed), *q = quantised(g, (enum mea_calib_method)0);
+		float *x = malloc(sizeof(*x) * mea_shape_count(&g->values[g->inputs[0]].shape));
+		const void *in[1] = {x};
+		struct mea_qnet *net;
+		struct mea_eval *e;
+		int8_t *qx, *y, *want;
+		size_t n;
+
+		/* The image is quantised once. */
+		made += dedicate_all(q, 1.25f);
+		if (mea_qnet_from_graph(q, &net)) {
+			cr_assert(strstr(mea_errmsg(), "in two different ways"), "seed %d: %s",
+				  seed, mea_errmsg());
+			goto next;
+		}
+		random_image(g, x);
+		cr_assert_eq(mea_eval_new(q, &e), 0);
+		cr_assert_eq(mea_eval_run(e, in), 0);
+		qx = expected(q, e, &net->tensors[net->inputs[0]]);
+		want = expected(q, e, &net->tensors[net->outputs[net->n_outputs - 1]]);
+		y = by_ref(net, qx, &n);
+		for (size_t i = 0; i < n; i++)
+			cr_assert(abs(y[i] - want[i]) <= 3, "seed %d: logit %zu is %d, not %d",
+				  seed, i, y[i], want[i]);
+		mea_eval_free(e);
+		mea_qnet_free(net);
+		free(qx);
+		free(want);
+		free(y);
+	next:
+		free(x);
+		mea_graph_free(q);
+		mea_graph_free(g);
+	}
+	cr_assert(made > 100, "%d pairs were copied", made);
+}

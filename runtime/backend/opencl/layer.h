@@ -24,7 +24,6 @@ enum {
 	MEA_CL_MAXPOOL,
 	MEA_CL_ADD,
 	MEA_CL_CONCAT,
-	MEA_CL_COPY, /* a whole tensor, border and all */
 };
 
 /* Where a tensor's memory is: scratch, then inputs, then outputs. */
@@ -44,7 +43,6 @@ struct mea_cl_layer {
 	int in_h, in_w, in_zero;
 	int in_c, in2_c;	  /* CONCAT: channels without those that fill up the block */
 	int out_h, out_w, blocks; /* blocks of channels of out */
-	int bytes;		  /* of out, border included */
 	int border_t, border_b, border_l, border_r, border_value;
 	int kh, kw, sh, sw, pt, pl;
 	/* CONV: a kernel row of kw * in.pix bytes in chunks of chunk bytes; the last

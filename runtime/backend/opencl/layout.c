@@ -180,7 +180,7 @@ int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensor
 		goto out;
 	}
 	lives(net, tensors, life);
-	for (int i = net->n_outputs - 1; i >= 0; i--)
+	for (int i = 0; i < net->n_outputs; i++)
 		views[net->outputs[i]].space = MEA_CL_OUT + i;
 	for (int i = 0; i < net->n_inputs; i++)
 		views[net->inputs[i]].space = MEA_CL_IN + i;

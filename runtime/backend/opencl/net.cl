@@ -49,10 +49,8 @@ static void work(const global struct mea_cl_layer *l, const struct spaces *s, by
 	case MEA_CL_CONCAT:
 		concat(l, s, from, to);
 		break;
-	default:
-		copy(l, s);
 	}
-	if (!from && l->op != MEA_CL_COPY)
+	if (!from)
 		border(l, s);
 }
 

@@ -120,12 +120,3 @@ static void concat(const global struct mea_cl_layer *l, const struct spaces *s, 
 		}
 	}
 }
-
-static void copy(const global struct mea_cl_layer *l, const struct spaces *s)
-{
-	bytes_in x = s->p[l->in.space] + l->in.start;
-	bytes_out y = s->p[l->out.space] + l->out.start;
-
-	for (int i = 0; i < l->bytes; i += 16)
-		STORE_BYTES(y + i, LOAD_BYTES(x + i));
-}

@@ -139,7 +139,6 @@ static void set_border(const struct mea_cl_layout *t, struct mea_cl_layer *o)
 	o->border_l = t->left;
 	o->border_r = t->right;
 	o->border_value = t->border;
-	o->bytes = t->bytes;
 }
 
 static int pack_op(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
@@ -193,23 +192,6 @@ static int pack_layer(struct mea_cl_packer *k, const struct mea_qlayer *l, struc
 	return rc ? mea_fail_in(rc, "layer %s", l->name) : 0;
 }
 
-/* A tensor may be an output twice, or an input handed through. */
-static void pack_copies(struct mea_cl_packer *k)
-{
-	for (int i = 0; i < k->net->n_outputs; i++) {
-		int t = k->net->outputs[i];
-		struct mea_cl_layer *o = &k->p->layers[k->p->n_layers];
-
-		if (k->views[t].space == MEA_CL_OUT + i)
-			continue;
-		*o = (struct mea_cl_layer){.op = MEA_CL_COPY, .units = 1, .share = 1};
-		o->in = o->out = k->views[t];
-		o->out.space = MEA_CL_OUT + i;
-		o->bytes = k->p->tensors[t].bytes / MEA_CL_BLOCK * MEA_CL_BLOCK;
-		k->p->n_layers++;
-	}
-}
-
 void mea_cl_pack_free(struct mea_cl_pack *p)
 {
 	if (!p)
@@ -231,7 +213,7 @@ int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
 	if (!p)
 		return mea_fail(MEA_ENOMEM, "out of memory preparing a network");
 	p->tensors = calloc(net->n_tensors, sizeof(*p->tensors));
-	p->layers = calloc((size_t)net->n_layers + net->n_outputs, sizeof(*p->layers));
+	p->layers = calloc((size_t)net->n_layers + 1, sizeof(*p->layers));
 	k.views = calloc(net->n_tensors, sizeof(*k.views));
 	if (!p->tensors || !p->layers || !k.views) {
 		mea_fail(MEA_ENOMEM, "out of memory preparing a network");
@@ -246,8 +228,6 @@ int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
 		rc = pack_layer(&k, &net->layers[p->n_layers], &p->layers[p->n_layers]);
 		p->macs += mea_qlayer_macs(net, &net->layers[p->n_layers]);
 	}
-	if (!rc)
-		pack_copies(&k);
 out:
 	free(k.views);
 	if (rc)

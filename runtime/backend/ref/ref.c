@@ -198,7 +198,7 @@ static int place(struct ref_exec *e, struct mea_buf *const *in, struct mea_buf *
 	return 0;
 }
 
-static int compute(struct ref_exec *e, struct mea_buf *const *out, int8_t **at)
+static int compute(const struct ref_exec *e, int8_t **at)
 {
 	const struct mea_qnet *net = e->base.net;
 
@@ -209,13 +209,6 @@ static int compute(struct ref_exec *e, struct mea_buf *const *out, int8_t **at)
 
 		if (rc)
 			return rc;
-	}
-	/* A tensor may be an output twice, or an input handed through. */
-	for (int i = 0; i < net->n_outputs; i++) {
-		int t = net->outputs[i];
-
-		if (at[t] != data_of(out[i]))
-			memcpy(data_of(out[i]), at[t], tensor_size(&net->tensors[t]));
 	}
 	return 0;
 }
@@ -244,7 +237,7 @@ static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct m
 	}
 	rc = place(e, in, out, at);
 	if (!rc)
-		rc = compute(e, out, at);
+		rc = compute(e, at);
 	if (rc)
 		goto out;
 	j->base.ops = base->ops;
