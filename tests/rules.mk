@@ -3,6 +3,7 @@
 #
 #   make check        all but what is below; about 15 minutes on two cores
 #   make check-san    the same C tests under ASan and UBSan
+#   make check-onnx   ONNX Runtime opens what mea ships and writes, and agrees
 #   make check-imagenet  whole networks of 224 x 224 on the RTL, about ten minutes
 #   make check-slow   long random runs, mutants, proofs, synthesis, fuzzing
 
@@ -120,6 +121,17 @@ lint: $(B)/onnx/onnx.pb-c.h
 	$(Q)$(foreach c,$(LINT_CONFIGS),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
 
+# --- others' judgement -------------------------------------------------------------
+# The newest ONNX Runtime and ONNX of Python's package index, in an environment of their own.
+ONNX_PYTHON := build/onnx-python/bin/python
+$(ONNX_PYTHON):
+	python3 -m venv build/onnx-python
+	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy
+
+.PHONY: check-onnx
+check-onnx: $(B)/mea $(ONNX_PYTHON)
+	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
+
 # --- bench -----------------------------------------------------------------------
 # cpu_*.c are parts of cpu.c.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))
@@ -136,15 +148,11 @@ bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
 
 # The OpenCL backend against oneDNN and, with BENCH_ORT=1, ONNX Runtime.
 BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c)))
-BENCH_PYTHON := $(if $(BENCH_ORT),build/bench-python/bin/python)
+BENCH_PYTHON := $(if $(BENCH_ORT),$(ONNX_PYTHON))
 BENCH_SECONDS ?= 4
 $(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -ldnnl -lgomp
-
-build/bench-python/bin/python:
-	python3 -m venv build/bench-python
-	build/bench-python/bin/pip install --quiet onnxruntime==1.16.3 numpy==1.26.4
 
 .PHONY: bench-cpu
 bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -20,6 +20,9 @@ cloud="haproxy nginx-light"
 mpi="pkg-config libopenmpi-dev openmpi-bin"
 # What training is compared with, and models/import-torchvision.py.
 torch="python3-torch python3-torchvision python3-onnx"
+
+# A Python environment for the newest ONNX Runtime.
+onnx="python3-venv"
 
 # The kernel module, for the headers of Debian's 6.12 kernel.
 kmod="gcc libc6-dev linux-headers-6.12-amd64"
@@ -39,6 +42,7 @@ for group in "$@"; do
 	lint) want="$want $lint" ;;
 	mpi) want="$want $mpi" ;;
 	torch) want="$want $torch" ;;
+	onnx) want="$want $onnx" ;;
 	kmod) want="$want $kmod" ;;
 	cosim) want="$want $cosim" ;;
 	dt) want="$want $dt" ;;

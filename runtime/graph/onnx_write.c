@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <float.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,14 +105,39 @@ static void put_extra(struct mea_wire *w, const struct mea_graph *g, const struc
 	}
 }
 
-static void put_node(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n)
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* The name to write node n under: its own, or its own with a number where a node before has it,
+ * since some readers refuse two nodes of one name. used: the names so far, a tree of tsearch().
+ * The text belongs to the tree; NULL: out of memory. */
+static const char *node_name(const struct mea_node *n, void **used)
+{
+	size_t room = strlen(n->name) + 16;
+	char *text = malloc(room), **at;
+
+	if (!text)
+		return NULL;
+	strcpy(text, n->name);
+	for (int i = 2; tfind(text, used, by_text); i++)
+		snprintf(text, room, "%s_%d", n->name, i);
+	at = tsearch(text, used, by_text);
+	if (!at)
+		free(text);
+	return at ? *at : NULL;
+}
+
+static void put_node(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n,
+		     const char *name)
 {
 	mea_wire_open(w, "node");
 	for (int i = 0; i < n->n_in; i++)
 		mea_wire_string(w, "input", n->in[i] < 0 ? "" : g->values[n->in[i]].name);
 	put_extra(w, g, n, 1);
 	mea_wire_string(w, "output", g->values[n->out].name);
-	mea_wire_string(w, "name", n->name);
+	mea_wire_string(w, "name", name);
 	mea_wire_string(w, "op_type", mea_op_name(n->op));
 	mea_onnx_put_attrs(w, n);
 	mea_wire_close(w);
@@ -120,10 +146,17 @@ static void put_node(struct mea_wire *w, const struct mea_graph *g, const struct
 static void put_graph(struct mea_wire *w, const struct mea_graph *g)
 {
 	bool open = open_batch(g);
+	void *used = NULL;
 
 	mea_wire_open(w, "graph");
-	for (int i = 0; i < g->n_nodes; i++)
-		put_node(w, g, &g->nodes[i]);
+	for (int i = 0; i < g->n_nodes && !w->failed; i++) {
+		const char *name = node_name(&g->nodes[i], &used);
+
+		w->failed |= !name;
+		if (name)
+			put_node(w, g, &g->nodes[i], name);
+	}
+	tdestroy(used, free);
 	mea_wire_string(w, "name", "mea");
 	for (int i = 0; i < g->n_nodes; i++)
 		put_extra(w, g, &g->nodes[i], 0);

@@ -2,6 +2,8 @@
 /* What is written can be read again and means the same. */
 #include "graph_build.h"
 
+#include <glob.h>
+
 #include "graph/eval.h"
 
 static struct mea_graph *again(const struct mea_graph *g)
@@ -130,6 +132,53 @@ Test(onnx_write, writing_is_deterministic_and_a_fixed_point)
 	free(b);
 	mea_graph_free(g);
 	mea_graph_free(r);
+}
+
+/* ONNX Runtime refuses a model with two nodes of one name. */
+static void names_differ(const struct mea_graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++)
+		for (int k = 0; k < i; k++)
+			cr_assert_str_neq(g->nodes[i].name, g->nodes[k].name, "nodes %d and %d: %s",
+					  k, i, g->nodes[i].name);
+}
+
+Test(onnx_write, no_two_nodes_have_one_name)
+{
+	static const char *const names[] = {"a", "a", "a_2", "a", "a_3", "b"};
+	struct mea_graph *g = new_graph(), *r;
+	int y = input(g, "x", shape_of(1, 4));
+
+	for (int i = 0; i < 6; i++) {
+		y = unary(g, MEA_OP_Relu, (char[]){(char)('p' + i), 0}, y);
+		free(g->nodes[i].name);
+		g->nodes[i].name = strdup(names[i]);
+	}
+	finish(g, y);
+	r = again(g);
+	cr_assert_eq(r->n_nodes, 6);
+	names_differ(r);
+	cr_assert_str_eq(r->nodes[0].name, "a");
+	cr_assert_str_eq(r->nodes[1].name, "a_2");
+	cr_assert_str_eq(r->nodes[5].name, "b");
+	mea_graph_free(r);
+	mea_graph_free(g);
+}
+
+Test(onnx_write, no_two_nodes_of_a_shipped_file_have_one_name)
+{
+	glob_t found;
+
+	cr_assert_eq(glob("models/*/*.onnx", 0, NULL, &found), 0);
+	cr_assert(found.gl_pathc >= 16, "%zu files in models", found.gl_pathc);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct mea_graph *g;
+
+		cr_assert_eq(mea_graph_load(found.gl_pathv[i], NULL, &g), 0, "%s", mea_errmsg());
+		names_differ(g);
+		mea_graph_free(g);
+	}
+	globfree(&found);
 }
 
 Test(onnx_write, an_open_batch_stays_open)
