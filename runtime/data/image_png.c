@@ -22,6 +22,9 @@ int mea_image_load_png(const char *path, struct mea_image *out)
 		return rc;
 	}
 	png.format = PNG_FORMAT_RGB;
+	/* Without a colour chunk 16 bits are sRGB as 8 bits are, not linear light: so the
+	 * tools read them that wrote the training images. */
+	png.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
 	/* Damage to the picture is an error of libpng's, to a colour profile or a text
 	 * a warning only, and such files are common. */
 	if (!png_image_finish_read(&png, &black, out->rgb, 0, NULL)) {

@@ -333,6 +333,59 @@ Test(data, png_and_jpeg)
 	}
 }
 
+/* A 16 x 16 PNG without a colour chunk, whose samples count up, each 1 or 2 equal bytes. */
+static void put_ramp(const char *name, int type, int channels, int depth)
+{
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+	png_infop info = png_create_info_struct(png);
+	FILE *f = fopen(in_dir(name), "wb");
+	int bytes = depth / 8;
+
+	cr_assert(f && png && info);
+	png_init_io(png, f);
+	png_set_IHDR(png, info, 16, 16, depth, type, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_BASE,
+		     PNG_FILTER_TYPE_BASE);
+	png_write_info(png, info);
+	for (int y = 0; y < 16; y++) {
+		uint8_t row[16 * 4 * 2];
+
+		for (int i = 0; i < 16 * channels * bytes; i++)
+			row[i] = (uint8_t)(y * 16 + i / bytes / channels);
+		/* Opaque, where there is alpha. */
+		for (int i = 0; !(channels & 1) && i < 16 * bytes; i++)
+			row[(i / bytes * channels + channels - 1) * bytes + i % bytes] = 255;
+		png_write_row(png, row);
+	}
+	png_write_end(png, NULL);
+	png_destroy_write_struct(&png, &info);
+	fclose(f);
+}
+
+/* The right value is the sample's upper byte: what OpenCV, Pillow and ImageMagick read. */
+Test(data, png_of_16_bits_is_as_bright_as_of_8)
+{
+	static const struct {
+		int type, channels;
+	} kinds[] = {{PNG_COLOR_TYPE_GRAY, 1},
+		     {PNG_COLOR_TYPE_GRAY_ALPHA, 2},
+		     {PNG_COLOR_TYPE_RGB, 3},
+		     {PNG_COLOR_TYPE_RGB_ALPHA, 4}};
+
+	for (size_t k = 0; k < 4; k++) {
+		for (int depth = 8; depth <= 16; depth += 8) {
+			struct mea_image img;
+
+			put_ramp("ramp.png", kinds[k].type, kinds[k].channels, depth);
+			cr_assert_eq(mea_image_load(in_dir("ramp.png"), &img), 0, "%s",
+				     mea_errmsg());
+			for (int i = 0; i < 256 * 3; i++)
+				cr_assert_eq(img.rgb[i], i / 3, "%d channels, %d bits: %d at %d",
+					     kinds[k].channels, depth, img.rgb[i], i / 3);
+			mea_image_free(&img);
+		}
+	}
+}
+
 Test(data, folder_of_images)
 {
 	struct mea_data *d;
