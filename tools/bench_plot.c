@@ -23,6 +23,49 @@ struct plot {
 	FILE *f;
 };
 
+/* --- texts of strangers ------------------------------------------------------------------- */
+
+/* Writes text as one line of nothing but itself: a bundle's name, say, must not end the line or
+ * the block of data that it stands in. */
+static void put_line(FILE *f, const char *text, const char *twice)
+{
+	for (const char *c = text; *c; c++) {
+		if (strchr(twice, *c))
+			putc(*c, f);
+		putc((unsigned char)*c < ' ' || *c == 127 ? ' ' : *c, f);
+	}
+}
+
+/* Writes text as a gnuplot string: in single quotes nothing is substituted or escaped, and a
+ * single quote is written twice. */
+static void put_string(FILE *f, const char *text)
+{
+	putc('\'', f);
+	put_line(f, text, "'");
+	putc('\'', f);
+}
+
+/* The same as a string variable, which `plot` then names. */
+static void put_variable(FILE *f, const char *name, const char *text)
+{
+	fprintf(f, "%s = ", name);
+	put_string(f, text);
+	putc('\n', f);
+}
+
+/* Writes text as a field of a data block: in double quotes, of which it may hold none. */
+static void put_field(FILE *f, const char *text, bool break_words)
+{
+	putc('"', f);
+	for (const char *c = text; *c; c++) {
+		if (break_words && (*c == ' ' || *c == '_'))
+			fputs("\\n", f);
+		else
+			putc((unsigned char)*c < ' ' || strchr("\"\\\177", *c) ? ' ' : *c, f);
+	}
+	putc('"', f);
+}
+
 /* --- gnuplot --------------------------------------------------------------------------- */
 
 static int begin(struct plot *p, const char *name, const char *title)
@@ -36,15 +79,17 @@ static int begin(struct plot *p, const char *name, const char *title)
 	fprintf(p->f,
 		"# gnuplot %s.gp, in its folder, makes the pictures again.\n"
 		"set encoding utf8\nset grid\nset key outside below\nset bmargin 7\nset datafile "
-		"missing '-'\n"
-		"set title \"%s\" noenhanced\n",
-		name, title);
+		"missing '-'\nset title ",
+		name);
+	put_string(p->f, title);
+	fputs(" noenhanced\n", p->f);
 	return 0;
 }
 
+/* In a locale of its own: the scripts are UTF-8, whatever the user's locale is. */
 static int run_gnuplot(const char *dir, const char *script)
 {
-	char sh[] = "sh", c[] = "-c", in[] = "cd \"$1\" && exec gnuplot \"$2\"";
+	char sh[] = "sh", c[] = "-c", in[] = "cd -- \"$1\" && LC_ALL=C.UTF-8 exec gnuplot \"$2\"";
 	char folder[512], file[64], *argv[] = {sh, c, in, sh, folder, file, NULL};
 	int status, err;
 	pid_t pid;
@@ -70,9 +115,10 @@ static int end(struct plot *p, const char *name, const char *what)
 	char script[64];
 
 	fprintf(p->f,
-		"set terminal svg size 900,560 dynamic background 'white'\nset output '%s.svg'\n"
+		"set terminal svg noenhanced size 900,560 dynamic background 'white'\nset output "
+		"'%s.svg'\n"
 		"plot %s\n"
-		"set terminal pngcairo size 900,560\nset output '%s.png'\nplot %s\n",
+		"set terminal pngcairo noenhanced size 900,560\nset output '%s.png'\nplot %s\n",
 		name, what, name, what);
 	if (ferror(p->f) | fclose(p->f))
 		return mea_fail(MEA_EIO, "%s/%s.gp: cannot be written", p->dir, name);
@@ -101,10 +147,7 @@ static double part_mj(const json_t *parts, int k)
 
 static void parts_row(FILE *f, const char *name, const json_t *parts, bool any[PARTS])
 {
-	putc('"', f);
-	for (const char *c = name; *c; c++)
-		fputs(*c == ' ' || *c == '_' ? "\\n" : (const char[]){*c, 0}, f);
-	putc('"', f);
+	put_field(f, name, true);
 	for (int k = 0; k < PARTS; k++) {
 		any[k] |= !isnan(part_mj(parts, k));
 		data_real(f, part_mj(parts, k));
@@ -182,7 +225,7 @@ static bool known(const json_t *sweep, const struct curve *c)
 static int plot_curve(struct plot *p, const struct curve *c)
 {
 	const char *data = read_text(p->report, "data"), *slash = strrchr(data, '/');
-	char title[256], what[1200];
+	char title[256], what[1200], variable[32];
 	json_t *m, *s;
 	size_t i, k, n;
 	int rc;
@@ -204,11 +247,11 @@ static int plot_curve(struct plot *p, const struct curve *c)
 		fputc('\n', p->f);
 	}
 	fputs("EOD\n", p->f);
-	n = (size_t)snprintf(
-		what, sizeof(what),
-		"$ours using 1:2 with linespoints pt 7 title \"%.60s here\" noenhanced, "
-		"$ours using 1:3 with points pt 6 ps 2 title 'Pareto front'",
-		read_text(p->report, "bundle"));
+	snprintf(title, sizeof(title), "%.60s here", read_text(p->report, "bundle"));
+	put_variable(p->f, "ours", title);
+	n = (size_t)snprintf(what, sizeof(what),
+			     "$ours using 1:2 with linespoints pt 7 title ours, "
+			     "$ours using 1:3 with points pt 6 ps 2 title 'Pareto front'");
 	json_array_foreach(json_object_get(p->beside, "sweeps"), i, s)
 	{
 		bool any = false;
@@ -224,13 +267,14 @@ static int plot_curve(struct plot *p, const struct curve *c)
 			fputc('\n', p->f);
 		}
 		fputs("EOD\n", p->f);
+		snprintf(title, sizeof(title), "%.40s: %.40s, %.40s", read_text(p->beside, "name"),
+			 read_text(s, "network"), read_text(s, "data"));
+		snprintf(variable, sizeof(variable), "others%zu", i);
+		put_variable(p->f, variable, title);
 		if (any && n < sizeof(what))
-			n += (size_t)snprintf(
-				what + n, sizeof(what) - n,
-				", $others%zu using 1:2 with linespoints dt 2 pt 4 title "
-				"\"%.40s: %.40s, %.40s\" noenhanced",
-				i, read_text(p->beside, "name"), read_text(s, "network"),
-				read_text(s, "data"));
+			n += (size_t)snprintf(what + n, sizeof(what) - n,
+					      ", $%s using 1:2 with linespoints dt 2 pt 4 title %s",
+					      variable, variable);
 	}
 	fprintf(p->f, "set xlabel '%s'\nset ylabel 'accuracy (%%)'\n", c->label);
 	return end(p, c->file, what);
@@ -253,7 +297,7 @@ static int plot_thresholds(struct plot *p, const json_t *others)
 	const json_t *ours = json_object_get(p->report, "sweep");
 	const json_t *cloud = json_object_get(json_object_get(p->report, "totals"), "cloud_only");
 	double images = read_real(others, "images");
-	char title[256], what[512];
+	char title[256];
 	json_t *m;
 	size_t i;
 	int rc;
@@ -283,12 +327,14 @@ static int plot_thresholds(struct plot *p, const json_t *others)
 	      "set boxwidth 0.9\nset xlabel 'threshold, nats (share sent here / there)'\n"
 	      "set ylabel 'J'\nset yrange [0:*]\nset xtics rotate by -20\n",
 	      p->f);
-	snprintf(what, sizeof(what),
-		 "$bars using 2:xtic(1) title \"%.60s here: %.30s and %.30s\" noenhanced, "
-		 "$bars using 3 title \"%.40s: GPU and Wi-Fi\" noenhanced",
+	snprintf(title, sizeof(title), "%.60s here: %.30s and %.30s",
 		 read_text(p->report, "bundle"), read_text(p->report, "accelerator_model"),
-		 read_text(p->report, "radio_model"), read_text(p->beside, "name"));
-	return end(p, "energy-by-threshold", what);
+		 read_text(p->report, "radio_model"));
+	put_variable(p->f, "ours", title);
+	snprintf(title, sizeof(title), "%.40s: GPU and Wi-Fi", read_text(p->beside, "name"));
+	put_variable(p->f, "others", title);
+	return end(p, "energy-by-threshold",
+		   "$bars using 2:xtic(1) title ours, $bars using 3 title others");
 }
 
 int bench_plot(const json_t *report, const json_t *beside, const char *dir)
