@@ -144,7 +144,7 @@ $(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea.a
 
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
-	@$(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
+	@MEA_SIM_DIR=$(SIM_DIR) $(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
 
 # The OpenCL backend against oneDNN and, with BENCH_ORT=1, ONNX Runtime.
 BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c)))

@@ -10,6 +10,8 @@
 # has a time limit (TEST_LIMIT seconds, 900). TAP_LOG: a file that gets the TAP of all.
 # Exit status: 0 if nothing failed.
 set -u
+# Programs of tests look for simulators beside themselves, where none are.
+export MEA_SIM_DIR=${MEA_SIM_DIR:-build/hw/sim}
 passed=0 failed=0 skipped=0
 limit=${TEST_LIMIT:-900}
 out=$(mktemp -d)

@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,30 +16,45 @@ struct mea_sim {
 	struct mea_shim *shim;
 };
 
-/* Where a simulator may be: beside the program that was built or installed with
- * it, or under the current directory. */
+/* The folder, with its slash, of the shared library that this code is in, or of the program
+ * where it is a part of that. True: of a library. */
+static bool own_folder(char folder[PATH_MAX])
+{
+	struct link_map *map = NULL;
+	char file[PATH_MAX];
+	Dl_info info;
+	bool library;
+
+	if (!dladdr1((void *)(uintptr_t)own_folder, &info, (void **)&map, RTLD_DL_LINKMAP))
+		map = NULL;
+	library = map && *map->l_name;
+	snprintf(file, sizeof(file), "%s", library ? map->l_name : "/proc/self/exe");
+	/* Links go: an installed library's is a link beside it, a program's may be anywhere. */
+	if (!realpath(file, folder))
+		*folder = 0;
+	folder[strrchr(folder, '/') ? strrchr(folder, '/') - folder + 1 : 0] = 0;
+	return library;
+}
+
+/* Where a simulator is: where `make` or `make install` puts it, seen from the library or the
+ * program. Never below the current directory, which may be a stranger's: it is code. */
 static int find(const char *name, char *path, size_t size)
 {
-	static const char *const places[] = {"%shw/sim/libmea_sim_%s.so",
-					     "%s../lib/mea/libmea_sim_%s.so",
-					     "%s../hw/sim/libmea_sim_%s.so"};
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
+	static const char *const places[] = {"hw/sim", "../hw/sim", "mea", "../lib/mea"};
+	char folder[PATH_MAX];
+	bool library = own_folder(folder);
 
-	exe[n < 0 ? 0 : n] = 0;
-	slash = strrchr(exe, '/');
-	if (slash)
-		slash[1] = 0;
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		/* The formats are the constants above. */
-		int len = snprintf(path, size, places[i], exe, name);
+	for (size_t i = 0; *folder && i < sizeof(places) / sizeof(places[0]); i++) {
+		int len;
 
+		/* Beside bin/program is no bin/mea/. */
+		if (i >= 2 && library != (i == 2))
+			continue;
+		len = snprintf(path, size, "%s%s/libmea_sim_%s.so", folder, places[i], name);
 		if (len > 0 && (size_t)len < size && !access(path, R_OK))
 			return 0;
 	}
-	snprintf(path, size, "build/hw/sim/libmea_sim_%s.so", name);
-	return access(path, R_OK);
+	return -1;
 }
 
 int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options *opt,
@@ -56,8 +72,10 @@ int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options
 	if (dir) {
 		snprintf(path, sizeof(path), "%s/libmea_sim_%s.so", dir, name);
 	} else if (find(name, path, sizeof(path))) {
-		snprintf(error, size, "simulator %s is not built; make sim CONFIG=%s does it", name,
-			 name);
+		snprintf(error, size,
+			 "simulator %s is neither built (make sim CONFIG=%s) nor installed, and "
+			 "MEA_SIM_DIR names no folder",
+			 name, name);
 		goto fail;
 	}
 	s->object = dlopen(path, RTLD_NOW | RTLD_LOCAL);

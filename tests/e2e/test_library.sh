@@ -57,4 +57,46 @@ ok "a program builds" ${CC:-gcc} -Wall -Wextra -Werror $flags -o "$T/user" "$T/u
 ok "and runs" sh -c "$T/user models/glyphs >$T/out"
 ok "ten answers" grep -Eq '^3ff [0-9A-Z] (main|extension) 10$' "$T/out"
 ok "and says what is wrong" sh -c "! $T/user /nonexistent 2>$T/err && grep -q '/nonexistent/bundle.json' $T/err"
+# --- where simulators are looked for -----------------------------------------------
+# Each place gets a library of its own that says where it was loaded.
+unset MEA_SIM_DIR
+cat >"$T/fake.c" <<'C'
+#include <stdio.h>
+__attribute__((constructor)) static void loaded(void)
+{
+	fprintf(stderr, "loaded " PLACE "\n");
+}
+C
+fake() {
+	mkdir -p "$1" && ${CC:-gcc} -shared -fPIC -DPLACE="\"$2\"" -o "$1/libmea_sim_16x16.so" "$T/fake.c"
+}
+case $dir in */san) preload=$(${CC:-gcc} -print-file-name=libasan.so) ;; *) preload= ;; esac
+cp "$dir/libmea.so" "$T/lib.real" && mkdir -p "$T/p/lib" "$T/p/bin" "$T/elsewhere"
+cp "$T/lib.real" "$T/p/lib/libmea.so.0"
+sed 's/"ref"/"accel"/' "$T/user.c" >"$T/accel.c"
+ok "a program on backend accel" ${CC:-gcc} -Wall $flags -Wl,-rpath,"$T/p/lib" -o "$T/elsewhere/accel" "$T/accel.c" -lmea
+rm "$T/libmea.so.0"
+models=$PWD/models/glyphs
+# finds PLACE DIRECTORY: the program, run from there, loads the simulator of that place; "" for none.
+finds() {
+	(cd "$2" && LD_PRELOAD=$preload "$T/elsewhere/accel" "$models") >"$T/out" 2>"$T/err"
+	[ "$(sed -n 's/^loaded //p' "$T/err")" = "$1" ] || {
+		cat "$T/err"
+		return 1
+	}
+}
+fake "$T/stranger/build/hw/sim" stranger
+fake "$T/stranger/hw/sim" stranger
+fake "$T/stranger/mea" stranger
+fake "$T/stranger" stranger
+ok "nothing below the current directory is loaded" finds "" "$T/stranger"
+ok "and the message says where to get one" err_says "simulator 16x16 is neither built"
+fake "$T/p/lib/mea" prefix
+ok "installed, beside the library" finds prefix "$T/stranger"
+fake "$T/named" named
+export MEA_SIM_DIR=$T/named
+ok "MEA_SIM_DIR" finds named "$T/stranger"
+unset MEA_SIM_DIR
+mkdir -p "$T/stranger/bin" && cp "$MEA" "$T/p/bin/mea"
+ok "installed, from the program" sh -c "cd $T/stranger && ! $T/p/bin/mea run $models --limit 1 --backend accel 2>$T/err; grep -q '^loaded prefix' $T/err"
 done_testing
