@@ -4,6 +4,7 @@
 #include "files.h"
 
 #include "error.h"
+#include "meanet/bundle_edit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -231,20 +232,31 @@ static bool better(const struct mean *a, const struct mean *b, enum goal goal, d
 
 static int write_choice(struct bench *b, double threshold, const struct mean *m)
 {
-	json_t *t = json_object_get(b->b->json, "thresholds"), *chosen = bench_mean_json(m);
+	json_t *t, *chosen = bench_mean_json(m);
+	struct mea_bundle_edit *e;
 	char data[256];
+	int rc = mea_bundle_edit_begin(b->b->dir, &e);
 
+	if (rc) {
+		json_decref(chosen);
+		return rc;
+	}
 	images_name(&b->images, data, sizeof(data));
+	t = json_object_get(e->doc, "thresholds");
 	if (!t) {
 		t = json_object();
-		json_object_set_new(b->b->json, "thresholds", t);
+		json_object_set_new(e->doc, "thresholds", t);
 	}
 	json_object_set_new(chosen, "target", tool_text(b->target));
 	json_object_set_new(chosen, "data", tool_text(data));
 	json_object_set_new(t, "entropy", json_real(threshold));
 	json_object_set_new(t, "chosen", chosen);
 	b->threshold = b->b->threshold = threshold;
-	return mea_bundle_save(b->b, NULL);
+	rc = mea_bundle_edit_same(e, b->b);
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
+	return rc;
 }
 
 int bench_check(const struct bench *b)

@@ -5,6 +5,7 @@
 
 #include "cloud/oip.h"
 #include "error.h"
+#include "meanet/bundle_edit.h"
 #include "meanet/float_model.h"
 
 #include <errno.h>
@@ -227,43 +228,28 @@ static void set_thresholds(const struct args *a, json_t *doc)
 		set(t, "entropy", json_real(a->threshold));
 }
 
-/* Copies a network in and enters it; a new float file makes the int8 one stale. */
-static int set_net(const struct args *a, json_t *files, enum mea_net net)
+/* Copies the networks beside the old ones and enters them. */
+static int set_files(const struct args *a, struct mea_bundle_edit *e)
 {
-	char name[32], sha[MEA_SHA256_HEX], *path;
-	int rc;
-
-	if (!a->net[net])
-		return 0;
-	snprintf(name, sizeof(name), "%s.onnx", mea_net_name(net));
-	if (asprintf(&path, "%s/%s", a->dir, name) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	rc = file_copy(a->net[net], path);
-	if (!rc)
-		rc = mea_sha256_file(path, sha);
-	if (!rc)
-		set(files, mea_net_name(net),
-		    json_pack("{s:{s:s, s:s}}", "float", "file", name, "sha256", sha));
-	free(path);
-	return rc;
-}
-
-static int set_files(const struct args *a, json_t *doc)
-{
-	json_t *files = json_object_get(doc, "files");
 	int rc = 0;
 
-	if (!files) {
-		files = json_object();
-		set(doc, "files", files);
+	for (int net = 0; net < MEA_NETS && !rc; net++) {
+		const char *path;
+
+		if (!a->net[net])
+			continue;
+		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &path);
+		if (!rc)
+			rc = file_copy(a->net[net], path);
+		if (!rc)
+			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
 	}
-	for (int net = 0; net < MEA_NETS && !rc; net++)
-		rc = set_net(a, files, (enum mea_net)net);
 	return rc;
 }
 
-static int fill(const struct args *a, json_t *doc)
+static int fill(const struct args *a, struct mea_bundle_edit *e)
 {
+	json_t *doc = e->doc;
 	const struct {
 		const char *key, *value;
 	} texts[] = {{"name", a->name},
@@ -285,22 +271,7 @@ static int fill(const struct args *a, json_t *doc)
 		rc = set_hard(doc, a->hard);
 	if (!rc)
 		set_thresholds(a, doc);
-	return rc ? rc : set_files(a, doc);
-}
-
-/* The document that is there, or an empty one. */
-static int open_document(const struct args *a, json_t **doc)
-{
-	struct mea_bundle *b;
-	int rc = mea_bundle_load(a->dir, &b);
-
-	if (rc == MEA_ENOENT)
-		*doc = json_object();
-	else if (!rc)
-		*doc = json_incref(b->json);
-	if (!rc)
-		mea_bundle_free(b);
-	return rc == MEA_ENOENT ? 0 : rc;
+	return rc ? rc : set_files(a, e);
 }
 
 /* The cloud model must be what a client of this bundle will look for. */
@@ -342,30 +313,30 @@ int tool_bundle(int argc, char **argv)
 		NULL};
 	struct mea_float_model *m = NULL;
 	struct mea_bundle *b = NULL;
+	struct mea_bundle_edit *e = NULL;
 	struct args a = {0};
-	json_t *doc = NULL;
 	int rc;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
 	rc = folder_make(a.dir);
 	if (!rc)
-		rc = open_document(&a, &doc);
+		rc = mea_bundle_edit_begin(a.dir, &e);
 	if (!rc)
-		rc = fill(&a, doc);
+		rc = fill(&a, e);
 	if (!rc)
-		rc = mea_bundle_from_json(a.dir, json_incref(doc), &b);
-	/* The networks must fit the description before it is written. */
+		rc = mea_bundle_edit_check(e, &b);
+	/* The networks must fit the description before they take their places. */
 	if (!rc)
 		rc = mea_float_load(b, &m);
 	if (!rc)
 		rc = check_cloud(b);
 	if (!rc)
-		rc = mea_bundle_save(b, NULL);
+		rc = mea_bundle_edit_commit(e);
 	if (!rc)
 		printf("%s: %s, %d classes, %d of them hard, images of %d x %d\n", a.dir, b->name,
 		       b->n_classes, b->n_hard, b->width, b->height);
 	mea_float_free(m);
 	mea_bundle_free(b);
-	json_decref(doc);
+	mea_bundle_edit_end(e);
 	return rc ? tool_fail() : TOOL_OK;
 }

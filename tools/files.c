@@ -20,7 +20,7 @@ static int copy_bytes(FILE *in, FILE *out, const char *from, const char *to)
 	return ferror(in) ? mea_fail(MEA_EIO, "%s: cannot be read", from) : 0;
 }
 
-static bool same_file(const char *a, const char *b)
+bool file_same(const char *a, const char *b)
 {
 	struct stat x, y;
 
@@ -33,7 +33,7 @@ int file_copy(const char *from, const char *to)
 	char *part = NULL;
 	int rc = 0;
 
-	if (same_file(from, to))
+	if (file_same(from, to))
 		return 0;
 	if (asprintf(&part, "%s.tmp", to) < 0)
 		return mea_fail(MEA_ENOMEM, "out of memory");

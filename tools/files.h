@@ -11,6 +11,9 @@
  * a file onto itself does nothing. */
 int file_copy(const char *from, const char *to);
 
+/* Whether both paths lead to one file or folder. */
+bool file_same(const char *a, const char *b);
+
 /* Makes a folder unless it is there. */
 int folder_make(const char *dir);
 

@@ -144,32 +144,55 @@ out:
 
 /* --- a bundle ------------------------------------------------------------------ */
 
-/* The new bundle is whole: the float networks go with it. */
-static int copy_floats(const struct mea_bundle *b, const char *dir)
+/* The new bundle is whole: description and float networks go with it. */
+static int copy_floats(const struct mea_bundle *b, struct mea_bundle_edit *e)
 {
 	int rc = 0;
 
+	json_decref(e->doc);
+	e->doc = json_deep_copy(b->json);
+	if (!e->doc)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	json_object_del(e->doc, "files");
 	for (int net = 0; net < MEA_NETS && !rc; net++) {
-		char *from, *to;
+		const char *to;
+		char *from;
 
 		if (!b->files[net][MEA_FLOAT].name)
 			continue;
 		rc = mea_bundle_path(b, (enum mea_net)net, MEA_FLOAT, &from);
-		if (rc)
-			break;
-		if (asprintf(&to, "%s/%s", dir, b->files[net][MEA_FLOAT].name) < 0) {
-			free(from);
-			return mea_fail(MEA_ENOMEM, "out of memory");
-		}
-		rc = file_copy(from, to);
+		if (!rc)
+			rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &to);
+		if (!rc)
+			rc = file_copy(from, to);
+		if (!rc)
+			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
 		free(from);
-		free(to);
 	}
+	return rc;
+}
+
+/* What was calibrated goes into the bundle in folder q->out. */
+static int write_bundle(const struct quantize *q, const struct mea_bundle *b,
+			struct mea_graph *const nets[MEA_NETS])
+{
+	struct mea_bundle_edit *e;
+	int rc = mea_bundle_edit_begin(q->out, &e);
+
+	if (rc)
+		return rc;
+	rc = file_same(q->out, q->what) ? mea_bundle_edit_same(e, b) : copy_floats(b, e);
+	if (!rc)
+		rc = mea_quantized_enter(e, nets);
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
 	return rc;
 }
 
 static int quantize_bundle(struct quantize *q)
 {
+	struct mea_graph *nets[MEA_NETS] = {NULL};
 	struct mea_bundle *b;
 	int rc = mea_bundle_load(q->what, &b);
 
@@ -185,15 +208,14 @@ static int quantize_bundle(struct quantize *q)
 	if (!rc)
 		rc = folder_make(q->out);
 	if (!rc)
-		rc = copy_floats(b, q->out);
-	if (!rc)
-		rc = mea_quantize_bundle(b, q->out, quantize_next, q, &q->method);
+		rc = mea_quantize_bundle(b, quantize_next, q, &q->method, nets);
 	progress_end(&q->progress);
 	if (!rc)
-		rc = mea_bundle_save(b, q->out);
+		rc = write_bundle(q, b, nets);
 	if (!rc)
 		printf("%s: quantised with %zu images of %s\n", q->out, q->images.count,
 		       images_title(&q->images));
+	mea_quantized_free(nets);
 	mea_bundle_free(b);
 	return rc || !q->check ? rc : quantize_check(q);
 }

@@ -128,15 +128,28 @@ static void print_table(const struct check *c)
 
 static int save(struct check *c, const char *data)
 {
-	struct mea_bundle *b = c->int8->bundle;
-	int rc = 0;
+	struct mea_bundle_edit *e;
+	json_t *all;
+	int rc;
 
 	if (!c->figures[0].images)
 		return 0;
-	for (int v = 0; v < MEA_VARIANTS && !rc; v++)
-		rc = mea_bundle_set_accuracy(b, (enum mea_variant)v,
-					     mea_figures_json(&c->figures[v], data));
-	return rc ? rc : mea_bundle_save(b, NULL);
+	rc = mea_bundle_edit_begin(c->int8->bundle->dir, &e);
+	if (rc)
+		return rc;
+	rc = mea_bundle_edit_same(e, c->int8->bundle);
+	all = json_object_get(e->doc, "accuracy");
+	if (!all) {
+		all = json_object();
+		json_object_set_new(e->doc, "accuracy", all);
+	}
+	for (int v = 0; v < MEA_VARIANTS; v++)
+		json_object_set_new(all, mea_variant_name((enum mea_variant)v),
+				    mea_figures_json(&c->figures[v], data));
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
+	return rc;
 }
 
 static int open_check(struct quantize *q, struct check *c)

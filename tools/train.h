@@ -57,9 +57,6 @@ int train_new(struct train *t);
 int train_quantize(const struct train *t, const struct mea_set *const *sets, int n);
 int train_init(struct train *t);
 
-/* The bundle's document in folder t->out: that which is there, or an empty one. */
-int train_open_document(const struct train *t, json_t **doc);
-int train_save_document(const struct train *t, json_t *doc);
 /* Sets doc.training.STAGE: how a network was made. */
 void train_note(const struct train *t, json_t *doc, double temperature);
 

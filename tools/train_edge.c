@@ -112,12 +112,20 @@ static int calibrate(const struct train *t, struct edge *e)
 
 static int write_bundle(const struct train *t, struct edge *e)
 {
-	json_t *doc = e->b->json, *hard = json_array(), *precision = json_array();
-	int rc = mea_tmodel_enter(&e->extension, t->out, MEA_NET_EXTENSION, doc);
+	json_t *doc, *hard, *precision;
+	struct mea_bundle_edit *edit;
+	int rc = mea_bundle_edit_begin(t->out, &edit);
 
+	if (rc)
+		return rc;
+	rc = mea_bundle_edit_same(edit, e->b);
+	if (!rc)
+		rc = mea_tmodel_enter(&e->extension, edit, MEA_NET_EXTENSION);
 	if (!rc && t->stage == STAGE_JOINT)
-		rc = mea_tmodel_enter(&e->main, t->out, MEA_NET_MAIN, doc);
-
+		rc = mea_tmodel_enter(&e->main, edit, MEA_NET_MAIN);
+	doc = edit->doc;
+	hard = json_array();
+	precision = json_array();
 	for (int i = 0; i < e->n_hard; i++)
 		json_array_append_new(hard, json_integer(e->hard[i]));
 	for (int i = 0; i < t->set->classes; i++)
@@ -132,7 +140,10 @@ static int write_bundle(const struct train *t, struct edge *e)
 					      (e->correct + e->wrong) / 2));
 	train_note(t, doc, e->temperature);
 	json_object_set_new(json_object_get(doc, "training"), "precision", precision);
-	return rc ? rc : train_save_document(t, doc);
+	if (!rc)
+		rc = mea_bundle_edit_commit(edit);
+	mea_bundle_edit_end(edit);
+	return rc;
 }
 
 static int fit_extension(struct train *t, struct edge *e)

@@ -46,13 +46,13 @@ static json_t *document(const struct train *t, int hard)
 	return doc;
 }
 
-static int enter(const struct train *t, enum mea_net net, struct mea_graph *g, json_t *doc)
+static int enter(struct mea_bundle_edit *e, enum mea_net net, struct mea_graph *g)
 {
 	struct mea_tmodel m = {0};
 	int rc = mea_tmodel_new(g, mean, std, &m);
 
 	if (!rc)
-		rc = mea_tmodel_enter(&m, t->out, net, doc);
+		rc = mea_tmodel_enter(&m, e, net);
 	mea_tmodel_free(&m);
 	return rc;
 }
@@ -67,24 +67,29 @@ int train_init(struct train *t)
 				    .concat = t->concat,
 				    .no_adaptive = t->no_adaptive,
 				    .seed = t->recipe.seed};
+	struct mea_bundle_edit *e;
 	struct mea_graph *g;
-	json_t *doc;
 	int rc;
 
 	if (hard > t->classes)
 		return mea_fail(MEA_EINVAL, "--hard: %d of %d classes", hard, t->classes);
-	doc = document(t, hard);
-	if (!doc)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	rc = mea_net_main(t->net, &task, &g);
+	rc = mea_bundle_edit_begin(t->out, &e);
+	if (rc)
+		return rc;
+	json_decref(e->doc);
+	e->doc = document(t, hard);
+	if (!e->doc)
+		rc = mea_fail(MEA_ENOMEM, "out of memory");
 	if (!rc)
-		rc = enter(t, MEA_NET_MAIN, g, doc);
+		rc = mea_net_main(t->net, &task, &g);
+	if (!rc)
+		rc = enter(e, MEA_NET_MAIN, g);
 	if (!rc)
 		rc = mea_net_extension(t->net, &task, &g);
 	if (!rc)
-		rc = enter(t, MEA_NET_EXTENSION, g, doc);
+		rc = enter(e, MEA_NET_EXTENSION, g);
 	if (!rc)
-		rc = train_save_document(t, doc);
-	json_decref(doc);
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
 	return rc;
 }

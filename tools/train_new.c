@@ -129,12 +129,18 @@ static int fit(struct train *t, struct update *u)
 
 static int finish(const struct train *t, struct update *u)
 {
-	int rc = mea_tmodel_enter(&u->extension, t->out, MEA_NET_EXTENSION, u->b->json);
+	struct mea_bundle_edit *e;
+	int rc = mea_bundle_edit_begin(t->out, &e);
 
 	if (rc)
 		return rc;
-	json_object_del(u->b->json, "accuracy");
-	rc = train_save_document(t, u->b->json);
+	rc = mea_bundle_edit_same(e, u->b);
+	if (!rc)
+		rc = mea_tmodel_enter(&u->extension, e, MEA_NET_EXTENSION);
+	json_object_del(e->doc, "accuracy");
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
 	if (rc)
 		return rc;
 	printf("extension, held-out images of hard classes   before    after\n");

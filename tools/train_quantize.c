@@ -57,6 +57,8 @@ int train_quantize(const struct train *t, const struct mea_set *const *sets, int
 {
 	static const struct mea_quantize_options options;
 	struct examples e = {.progress = {.what = "calibrating"}};
+	struct mea_graph *nets[MEA_NETS] = {NULL};
+	struct mea_bundle_edit *edit = NULL;
 	struct mea_bundle *b = NULL;
 	int rc;
 
@@ -66,10 +68,18 @@ int train_quantize(const struct train *t, const struct mea_set *const *sets, int
 	if (!rc)
 		rc = mea_bundle_load(t->out, &b);
 	if (!rc)
-		rc = mea_quantize_bundle(b, t->out, next_image, &e, &options);
+		rc = mea_quantize_bundle(b, next_image, &e, &options, nets);
 	progress_end(&e.progress);
 	if (!rc)
-		rc = mea_bundle_save(b, NULL);
+		rc = mea_bundle_edit_begin(t->out, &edit);
+	if (!rc)
+		rc = mea_bundle_edit_same(edit, b);
+	if (!rc)
+		rc = mea_quantized_enter(edit, nets);
+	if (!rc)
+		rc = mea_bundle_edit_commit(edit);
+	mea_bundle_edit_end(edit);
+	mea_quantized_free(nets);
 	mea_bundle_free(b);
 	for (int i = 0; i < SETS_MAX; i++)
 		free(e.kept[i].index);

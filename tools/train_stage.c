@@ -74,32 +74,6 @@ int train_fit(struct train *t, struct mea_fit *f)
 
 /* --- the document --------------------------------------------------------------------- */
 
-int train_open_document(const struct train *t, json_t **doc)
-{
-	struct mea_bundle *b;
-	int rc = mea_bundle_load(t->out, &b);
-
-	if (rc == MEA_ENOENT)
-		*doc = json_object();
-	else if (!rc)
-		*doc = json_incref(b->json);
-	if (!rc)
-		mea_bundle_free(b);
-	return rc == MEA_ENOENT ? 0 : rc;
-}
-
-int train_save_document(const struct train *t, json_t *doc)
-{
-	struct mea_bundle *b;
-	int rc = mea_bundle_from_json(t->out, json_incref(doc), &b);
-
-	if (!rc) {
-		rc = mea_bundle_save(b, NULL);
-		mea_bundle_free(b);
-	}
-	return rc;
-}
-
 /* As it was written: 0.2 and not the nearest float's 0.200000003. */
 static json_t *number(float f)
 {
@@ -249,26 +223,25 @@ static int calibrate(const struct train *t, struct mea_tmodel *m, double *temper
 static int finish_whole(struct train *t, struct mea_tmodel *m)
 {
 	enum mea_net net = t->stage == STAGE_MAIN ? MEA_NET_MAIN : MEA_NET_CLOUD;
+	struct mea_bundle_edit *e = NULL;
 	double temperature;
-	json_t *doc = NULL;
 	int rc = blend(t, m);
 
 	if (!rc)
 		rc = calibrate(t, m, &temperature);
 	if (!rc)
-		rc = train_open_document(t, &doc);
+		rc = mea_bundle_edit_begin(t->out, &e);
 	if (rc)
 		return rc;
 	if (net == MEA_NET_MAIN) {
-		describe(t, doc);
-		drop_extension(doc);
+		describe(t, e->doc);
+		drop_extension(e->doc);
 	}
-	rc = mea_tmodel_enter(m, t->out, net, doc);
-	train_note(t, doc, temperature);
-	/* A cloud's network may come first; the bundle begins with main. */
-	if (!rc && json_object_get(doc, "format"))
-		rc = train_save_document(t, doc);
-	json_decref(doc);
+	rc = mea_tmodel_enter(m, e, net);
+	train_note(t, e->doc, temperature);
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
 	return rc ? rc : train_quantize(t, (const struct mea_set *const[]){t->set}, 1);
 }
 

@@ -58,15 +58,8 @@ void mea_bundle_free(struct mea_bundle *b);
  */
 int mea_bundle_path(const struct mea_bundle *b, enum mea_net net, enum mea_variant v, char **path);
 
-/* Enters file `name` of folder dir (NULL: the bundle's own) with its SHA-256. */
-int mea_bundle_set_file(struct mea_bundle *b, const char *dir, enum mea_net net, enum mea_variant v,
-			const char *name);
-
-/* Sets accuracy.VARIANT to a new object; takes the reference. */
-int mea_bundle_set_accuracy(struct mea_bundle *b, enum mea_variant v, json_t *figures);
-
-/* Writes bundle.json to folder dir (NULL: the bundle's own), whole or not at all. */
-int mea_bundle_save(const struct mea_bundle *b, const char *dir);
+/* Writes bundle.json, whole or not at all. (bundle_edit.h is for changes.) */
+int mea_bundle_save(const struct mea_bundle *b);
 
 /* SHA-256 of a file in hexadecimal. */
 int mea_sha256_file(const char *path, char hex[MEA_SHA256_HEX]);

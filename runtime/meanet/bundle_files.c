@@ -44,58 +44,15 @@ int mea_bundle_path(const struct mea_bundle *b, enum mea_net net, enum mea_varia
 	return rc;
 }
 
-/* The object under key, made if it is missing; borrowed. */
-static json_t *object_at(json_t *o, const char *key)
-{
-	json_t *v = json_object_get(o, key);
-
-	if (!v && json_object_set_new(o, key, json_object()) == 0)
-		v = json_object_get(o, key);
-	return v;
-}
-
-int mea_bundle_set_file(struct mea_bundle *b, const char *dir, enum mea_net net, enum mea_variant v,
-			const char *name)
-{
-	struct mea_bundle_file f = {0};
-	json_t *o = object_at(object_at(b->json, "files"), mea_net_name(net));
-	char *path;
-	int rc = join(dir ? dir : b->dir, name, &path);
-
-	if (!rc)
-		rc = mea_sha256_file(path, f.sha256);
-	free(path);
-	if (rc)
-		return rc;
-	f.name = strdup(name);
-	if (!f.name ||
-	    json_object_set_new(o, mea_variant_name(v),
-				json_pack("{s:s, s:s}", "file", name, "sha256", f.sha256))) {
-		free(f.name);
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", name);
-	}
-	free(b->files[net][v].name);
-	b->files[net][v] = f;
-	return 0;
-}
-
-int mea_bundle_set_accuracy(struct mea_bundle *b, enum mea_variant v, json_t *figures)
-{
-	if (json_object_set_new(object_at(b->json, "accuracy"), mea_variant_name(v), figures))
-		return mea_fail(MEA_ENOMEM, "%s: accuracy.%s: out of memory", b->dir,
-				mea_variant_name(v));
-	return 0;
-}
-
-int mea_bundle_save(const struct mea_bundle *b, const char *dir)
+int mea_bundle_save(const struct mea_bundle *b)
 {
 	char *path = NULL, *part = NULL;
-	int rc = join(dir ? dir : b->dir, "bundle.json", &path);
+	int rc = join(b->dir, "bundle.json", &path);
 	FILE *f;
 	bool bad;
 
 	if (!rc)
-		rc = join(dir ? dir : b->dir, "bundle.json.tmp", &part);
+		rc = join(b->dir, "bundle.json.tmp", &part);
 	if (rc)
 		goto out;
 	f = fopen(part, "w");

@@ -74,20 +74,6 @@ static int fix_inputs(const struct mea_graph *main_int8, const struct mea_float_
 	return rc;
 }
 
-static int write_net(struct mea_bundle *b, const char *dir, enum mea_net net,
-		     const struct mea_graph *g)
-{
-	char name[32], *path;
-	int rc;
-
-	snprintf(name, sizeof(name), "%s.int8.onnx", mea_net_name(net));
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return mea_fail(MEA_ENOMEM, "%s/%s: out of memory", dir, name);
-	rc = mea_graph_write(g, path);
-	free(path);
-	return rc ? rc : mea_bundle_set_file(b, dir, net, MEA_INT8, name);
-}
-
 /* Whether any example reaches the extension. */
 static int find_hard(struct examples *e, float *const *in, bool *found)
 {
@@ -125,36 +111,56 @@ out:
 	return rc;
 }
 
-int mea_quantize_bundle(struct mea_bundle *b, const char *dir, mea_next_image next, void *ctx,
-			const struct mea_quantize_options *opt)
+int mea_quantize_bundle(const struct mea_bundle *b, mea_next_image next, void *ctx,
+			const struct mea_quantize_options *opt, struct mea_graph *nets[MEA_NETS])
 {
-	struct mea_graph *main = NULL, *extension = NULL;
 	struct examples e = {.next = next, .ctx = ctx, .first = true};
 	int rc = mea_float_load(b, &e.model);
 
+	memset(nets, 0, sizeof(*nets) * MEA_NETS);
 	if (rc)
 		return rc;
 	e.pixels = (size_t)b->width * (size_t)b->height;
 	e.rgb = malloc(e.pixels * 3);
-	if (!e.rgb) {
+	if (!e.rgb)
 		rc = mea_fail(MEA_ENOMEM, "out of memory");
-		goto out;
-	}
-	rc = mea_quantize(e.model->main, next_main, &e, opt, &main);
+	if (!rc)
+		rc = mea_quantize(e.model->main, next_main, &e, opt, &nets[MEA_NET_MAIN]);
 	if (!rc && e.model->extension) {
 		const struct mea_graph *g = e.model->main;
 
 		e.features = mea_shape_count(&g->values[g->outputs[MEA_OUT_FEATURES]].shape);
-		rc = quantize_extension(&e, main, opt, &extension);
+		rc = quantize_extension(&e, nets[MEA_NET_MAIN], opt, &nets[MEA_NET_EXTENSION]);
 	}
-	if (!rc)
-		rc = write_net(b, dir, MEA_NET_MAIN, main);
-	if (!rc && extension)
-		rc = write_net(b, dir, MEA_NET_EXTENSION, extension);
-out:
-	mea_graph_free(main);
-	mea_graph_free(extension);
+	if (rc)
+		mea_quantized_free(nets);
 	mea_float_free(e.model);
 	free(e.rgb);
 	return rc;
+}
+
+int mea_quantized_enter(struct mea_bundle_edit *e, struct mea_graph *const nets[MEA_NETS])
+{
+	int rc = 0;
+
+	for (int net = 0; net < MEA_NETS && !rc; net++) {
+		const char *path;
+
+		if (!nets[net])
+			continue;
+		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_INT8, &path);
+		if (!rc)
+			rc = mea_graph_write(nets[net], path);
+		if (!rc)
+			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_INT8);
+	}
+	return rc;
+}
+
+void mea_quantized_free(struct mea_graph *nets[MEA_NETS])
+{
+	for (int net = 0; net < MEA_NETS; net++) {
+		mea_graph_free(nets[net]);
+		nets[net] = NULL;
+	}
 }

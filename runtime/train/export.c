@@ -182,27 +182,12 @@ int mea_tmodel_read(const char *path, const float mean[3], const float std[3], s
 
 /* --- the bundle -------------------------------------------------------------------------- */
 
-int mea_tmodel_enter(const struct mea_tmodel *m, const char *dir, enum mea_net net, json_t *doc)
+int mea_tmodel_enter(const struct mea_tmodel *m, struct mea_bundle_edit *e, enum mea_net net)
 {
-	json_t *files = json_object_get(doc, "files");
-	char name[32], sha[MEA_SHA256_HEX], *path;
-	int rc;
+	const char *path;
+	int rc = mea_bundle_edit_path(e, net, MEA_FLOAT, &path);
 
-	snprintf(name, sizeof(name), "%s.onnx", mea_net_name(net));
-	if (asprintf(&path, "%s/%s", dir, name) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	rc = mea_tmodel_write(m, net == MEA_NET_CLOUD, path);
 	if (!rc)
-		rc = mea_sha256_file(path, sha);
-	free(path);
-	if (rc)
-		return rc;
-	if (!files) {
-		files = json_object();
-		json_object_set_new(doc, "files", files);
-	}
-	if (json_object_set_new(files, mea_net_name(net),
-				json_pack("{s:{s:s, s:s}}", "float", "file", name, "sha256", sha)))
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	return 0;
+		rc = mea_tmodel_write(m, net == MEA_NET_CLOUD, path);
+	return rc ? rc : mea_bundle_edit_enter(e, net, MEA_FLOAT);
 }

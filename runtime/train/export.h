@@ -3,7 +3,7 @@
 #ifndef MEA_TRAIN_EXPORT_H
 #define MEA_TRAIN_EXPORT_H
 
-#include "meanet/bundle.h"
+#include "meanet/bundle_edit.h"
 #include "train/fit.h"
 
 /* Divides output 0, which a Gemm must compute, by t, in the Gemm's weights. Accuracy stays,
@@ -21,8 +21,7 @@ int mea_tmodel_write(const struct mea_tmodel *m, bool bytes, const char *path);
 int mea_tmodel_read(const char *path, const float mean[3], const float std[3],
 		    struct mea_tmodel *m);
 
-/* Writes m into folder dir as NET.onnx and into doc, its bundle.json, in which an int8 network of
- * older weights is dropped. */
-int mea_tmodel_enter(const struct mea_tmodel *m, const char *dir, enum mea_net net, json_t *doc);
+/* Makes m network net of the bundle that is being changed. */
+int mea_tmodel_enter(const struct mea_tmodel *m, struct mea_bundle_edit *e, enum mea_net net);
 
 #endif

@@ -54,6 +54,43 @@ ok "--threshold" fails 2 "--threshold: '-1'" bundle "$T/x" --threshold=-1
 ok "one mu" fails 2 "go together" bundle "$T/x" --mu-correct 1
 ok "no parent" fails 1 "$T/no/x" bundle "$T/no/x"
 
+# A refused command leaves the bundle as it was, to the last byte.
+printf '\062\001x' | cat $G/main.onnx - >"$T/other.onnx" # the same network with a doc_string
+cp -r $G "$T/kept"
+tar -C "$T/kept" -cf "$T/kept.tar" --sort=name --mtime=@0 .
+refused() {
+	"$MEA" bundle "$T/kept" "$@" 2>"$T/err" && return 1
+	cat "$T/err"
+	tar -C "$T/kept" -cf - --sort=name --mtime=@0 . | cmp - "$T/kept.tar"
+}
+ok "refused: cloud as main" refused --main $G/cloud.onnx
+ok "refused: a second file missing" refused --main "$T/other.onnx" --cloud "$T/none"
+ok "refused: hard classes" refused --main "$T/other.onnx" --hard 1,2,99
+ok "refused: no classes" refused --main "$T/other.onnx" --classes /dev/null
+ok "refused: main as cloud" refused --cloud $G/main.onnx
+ok "refused: no ONNX" refused --extension "$T/d/test.bin"
+ok "the other main is taken" run 0 bundle "$T/kept" --main "$T/other.onnx"
+ok "and is there" cmp "$T/other.onnx" "$T/kept/main.onnx"
+ok "nothing lies beside" sh -c "! ls $T/kept | grep -v '^bundle.json$\|onnx$'"
+
+# Several at once: each is told of the others or waits for them, and the bundle is whole after all.
+for i in 1 2 3 4; do
+	"$MEA" quantize "$T/kept" --limit $((8 * i)) >"$T/q$i" 2>&1 &
+	"$MEA" bundle "$T/kept" --description "by $i" >"$T/d$i" 2>&1 &
+done
+wait
+ok "all described it" sh -c "[ \$(grep -l '36 classes' $T/d? | wc -l) = 4 ]"
+ok "all quantised it" sh -c "[ \$(grep -l 'quantised with' $T/q? | wc -l) = 4 ]"
+ok "every file is what bundle.json says" sh -c "
+	$MEA info $T/kept --json | jq -e '[.files[].intact] | length == 5 and all' >/dev/null"
+ok "it runs" run 0 run "$T/kept" --backend ref --limit 5
+"$MEA" quantize "$T/kept" --data "$T/d" --limit 64 >"$T/q1" 2>&1 &
+"$MEA" bundle "$T/kept" --main $G/main.onnx >/dev/null
+wait
+ok "main changed meanwhile: told, or before it" sh -c "
+	grep -q 'has changed network main meanwhile' $T/q1 || grep -q 'quantised with' $T/q1"
+ok "and the bundle is whole" run 0 info "$T/kept"
+
 # Broken bundles: every command says what is wrong with which file.
 broken() {
 	rm -rf "$T/k"

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "error.h"
-#include "meanet/bundle.h"
+#include "meanet/bundle_edit.h"
 
 #include <ftw.h>
 #include <math.h>
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/mea-bundle-XXXXXX";
@@ -205,28 +206,131 @@ Test(bundle, every_truncation_is_an_error)
 	}
 }
 
-Test(bundle, saving_keeps_what_it_does_not_know)
+/* Writes text where e wants the network's file, and enters it. */
+static void stage(struct mea_bundle_edit *e, enum mea_net net, enum mea_variant v, const char *text)
 {
+	const char *file;
+	FILE *f;
+
+	cr_assert_eq(mea_bundle_edit_path(e, net, v, &file), 0);
+	f = fopen(file, "w");
+	cr_assert(f && fputs(text, f) >= 0 && !fclose(f));
+	cr_assert_eq(mea_bundle_edit_enter(e, net, v), 0, "%s", mea_errmsg());
+}
+
+/* The text of a file in the test's folder, "" when there is none. */
+static const char *text_of(const char *name)
+{
+	static char text[4096];
+	char file[128];
+	FILE *f;
+	size_t n;
+
+	snprintf(file, sizeof(file), "%s/%s", dir, name);
+	f = fopen(file, "r");
+	n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	text[n] = 0;
+	if (f)
+		fclose(f);
+	return text;
+}
+
+Test(bundle, a_change_keeps_what_it_does_not_know)
+{
+	struct mea_bundle_edit *e;
 	struct mea_bundle *b;
 	json_t *j;
 
 	put("bundle.json", good);
-	cr_assert_eq(mea_bundle_load(dir, &b), 0);
-	put("m8.onnx", "abc");
-	cr_assert_eq(mea_bundle_set_file(b, NULL, MEA_NET_MAIN, MEA_INT8, "m8.onnx"), 0);
-	cr_assert_eq(mea_bundle_set_file(b, NULL, MEA_NET_MAIN, MEA_INT8, "m8.onnx"), 0);
-	cr_expect_eq(mea_bundle_set_file(b, NULL, MEA_NET_MAIN, MEA_INT8, "nope"), MEA_ENOENT);
-	cr_assert_eq(mea_bundle_set_accuracy(b, MEA_INT8, json_pack("{s:f}", "main", 0.1)), 0);
-	cr_assert_eq(mea_bundle_save(b, NULL), 0, "%s", mea_errmsg());
-	cr_expect_eq(mea_bundle_save(b, "/nonexistent"), MEA_EIO);
-	mea_bundle_free(b);
+	cr_assert_eq(mea_bundle_edit_begin(dir, &e), 0, "%s", mea_errmsg());
+	stage(e, MEA_NET_MAIN, MEA_INT8, "abc");
+	cr_assert_eq(mea_bundle_edit_commit(e), 0, "%s", mea_errmsg());
+	mea_bundle_edit_end(e);
+	cr_assert_str_eq(text_of("main.int8.onnx"), "abc");
+	cr_assert_str_eq(text_of("main.int8.onnx.new"), "");
 
 	cr_assert_eq(mea_bundle_load(dir, &b), 0, "%s", mea_errmsg());
-	cr_expect_str_eq(b->files[MEA_NET_MAIN][MEA_INT8].name, "m8.onnx");
+	cr_expect_str_eq(b->files[MEA_NET_MAIN][MEA_INT8].name, "main.int8.onnx");
 	cr_expect_str_eq(b->files[MEA_NET_MAIN][MEA_INT8].sha256, ABC);
+	cr_expect_str_eq(b->files[MEA_NET_MAIN][MEA_FLOAT].name, "m.onnx");
 	cr_expect(b->mean[0] == 0.5071f);
 	j = json_object_get(b->json, "accuracy");
 	cr_expect_eq(json_real_value(json_object_get(json_object_get(j, "float"), "main")), 90.5);
 	cr_expect(json_is_true(json_object_get(json_object_get(b->json, "mine"), "kept")));
+	mea_bundle_free(b);
+	cr_assert_eq(mea_bundle_edit_begin("/nonexistent", &e), MEA_ENOENT);
+}
+
+/* Refused, or given up: files and description are what they were. */
+Test(bundle, a_refused_change_changes_nothing)
+{
+	struct mea_bundle_edit *e;
+
+	put("bundle.json", good);
+	put("main.onnx", "old");
+	for (int how = 0; how < 2; how++) {
+		cr_assert_eq(mea_bundle_edit_begin(dir, &e), 0, "%s", mea_errmsg());
+		stage(e, MEA_NET_MAIN, MEA_FLOAT, "new");
+		if (how) {
+			json_object_del(e->doc, "classes");
+			cr_assert_eq(mea_bundle_edit_commit(e), MEA_EINVAL);
+		}
+		mea_bundle_edit_end(e);
+		cr_assert_str_eq(text_of("main.onnx"), "old");
+		cr_assert_str_eq(text_of("main.onnx.new"), "");
+		cr_assert_str_eq(text_of("bundle.json"), good);
+	}
+}
+
+/* What was made from another main than the bundle has now is not entered. */
+Test(bundle, a_network_that_changed_meanwhile_is_seen)
+{
+	struct mea_bundle_edit *e;
+	struct mea_bundle *b;
+
+	put("bundle.json", good);
+	cr_assert_eq(mea_bundle_load(dir, &b), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_bundle_edit_begin(dir, &e), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_bundle_edit_same(e, b), 0, "%s", mea_errmsg());
+	stage(e, MEA_NET_MAIN, MEA_FLOAT, "another");
+	cr_assert_eq(mea_bundle_edit_commit(e), 0, "%s", mea_errmsg());
+	mea_bundle_edit_end(e);
+	cr_assert_eq(mea_bundle_edit_begin(dir, &e), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_bundle_edit_same(e, b), MEA_EINVAL);
+	cr_assert(strstr(mea_errmsg(), "network main"), "%s", mea_errmsg());
+	mea_bundle_edit_end(e);
+	mea_bundle_free(b);
+}
+
+/* A second program waits until the first is done, and sees its result. */
+Test(bundle, changes_follow_each_other, .timeout = 60)
+{
+	struct mea_bundle_edit *e;
+	struct mea_bundle *b;
+	int status;
+	pid_t pid;
+
+	put("bundle.json", good);
+	cr_assert_eq(mea_bundle_edit_begin(dir, &e), 0, "%s", mea_errmsg());
+	pid = fork();
+	if (pid == 0) {
+		struct mea_bundle_edit *other;
+		bool ok;
+
+		/* The child has the parent's lock as well, until it closes it. */
+		close(e->lock);
+		ok = !mea_bundle_edit_begin(dir, &other) &&
+		     json_is_true(json_object_get(other->doc, "first")) &&
+		     !json_object_set_new(other->doc, "second", json_true()) &&
+		     !mea_bundle_edit_commit(other);
+		_exit(!ok);
+	}
+	json_object_set_new(e->doc, "first", json_true());
+	cr_assert_eq(mea_bundle_edit_commit(e), 0, "%s", mea_errmsg());
+	mea_bundle_edit_end(e);
+	cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status));
+	cr_assert_eq(mea_bundle_load(dir, &b), 0, "%s", mea_errmsg());
+	cr_assert(json_is_true(json_object_get(b->json, "first")));
+	cr_assert(json_is_true(json_object_get(b->json, "second")));
 	mea_bundle_free(b);
 }
