@@ -7,6 +7,7 @@
 
 static _Thread_local void (*sink)(const char *text, void *ctx);
 static _Thread_local void *sink_ctx;
+static _Thread_local bool muted;
 
 void mea_note_to(void (*note)(const char *text, void *ctx), void *ctx)
 {
@@ -14,12 +15,17 @@ void mea_note_to(void (*note)(const char *text, void *ctx), void *ctx)
 	sink_ctx = ctx;
 }
 
+void mea_note_mute(bool mute)
+{
+	muted = mute;
+}
+
 void mea_note(const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 
-	if (!sink)
+	if (!sink || muted)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);

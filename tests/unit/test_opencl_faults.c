@@ -9,10 +9,12 @@
 
 #include "../rtl/lib/random_net.h"
 #include "backend/opencl/opencl.h"
+#include "backend/opencl/trial.h"
 #include "error.h"
 #include "note.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +89,62 @@ static void fails(int code, const char *text)
 	cr_expect_eq(mea_backend_opencl.open("", &backend), code, "%s", mea_errmsg());
 	cr_expect(strstr(mea_errmsg(), text), "%s", mea_errmsg());
 	cr_expect_null(backend);
+}
+
+/* --- the trial in a child process ------------------------------------------------------ */
+
+static int trial_of(void *ctx)
+{
+	const char *how = ctx;
+
+	mea_note("a note");
+	printf("unwritten");
+	if (!strcmp(how, "aborts")) {
+		fprintf(stderr, "first line\nLLVM ERROR: \x1b[31mbroken\n");
+		abort();
+	}
+	if (!strcmp(how, "exits"))
+		exit(1);
+	if (!strcmp(how, "hangs"))
+		pause();
+	if (!strcmp(how, "fails"))
+		return mea_fail(MEA_ENODEV, "no device\nin two lines");
+	return 0;
+}
+
+static void trial(const char *how, int code, const char *message)
+{
+	notes[0] = 0;
+	cr_expect_eq(mea_cl_trial(trial_of, (void *)(uintptr_t)how, 500), code, "%s: %s", how,
+		     mea_errmsg());
+	if (code)
+		cr_expect_str_eq(mea_errmsg(), message, "%s: %s", how, mea_errmsg());
+	cr_expect_str_eq(notes, "a note\n", "%s: %s", how, notes);
+}
+
+/* Whatever the driver does to the child, this process goes on and writes what it wrote once. */
+Test(opencl_faults, a_driver_that_ends_the_process_ends_a_child)
+{
+	char text[100];
+	FILE *out;
+
+	snprintf(text, sizeof(text), "%s/out", folder);
+	out = freopen(text, "w", stdout);
+	cr_assert(out);
+	printf("once");
+	trial("starts", 0, "");
+	trial("fails", MEA_ENODEV, "no device\nin two lines");
+	trial("aborts", MEA_EDEVICE, "the driver died (Aborted): LLVM ERROR:  [31mbroken");
+	trial("exits", MEA_EDEVICE, "the driver ended the process: unwritten");
+	trial("hangs", MEA_ETIMEDOUT, "the driver did not start within 500 ms");
+	signal(SIGCHLD, SIG_IGN);
+	trial("starts", 0, "");
+	signal(SIGCHLD, SIG_DFL);
+	fflush(stdout);
+	out = fopen(text, "r");
+	cr_assert(out && fgets(text, sizeof(text), out));
+	cr_expect_str_eq(text, "once");
+	fclose(out);
 }
 
 /* --- opening ------------------------------------------------------------------------- */

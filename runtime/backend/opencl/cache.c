@@ -8,12 +8,14 @@
 #include <nettle/sha2.h>
 
 #include <errno.h>
+#include <ftw.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "note.h"
@@ -34,19 +36,27 @@ void mea_cl_cache_key(const char *const *texts, int n, char key[MEA_CL_KEY])
 		snprintf(key + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* The folder, with the file `key` in it; false when there is no home for one. */
-static bool path_of(const char *key, char path[PATH_ROOM])
+/* A folder below the user's for caches; false when there is no home for one. */
+static bool folder_of(const char *what, char path[PATH_ROOM])
 {
 	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	int n;
 
 	if (xdg && *xdg == '/')
-		n = snprintf(path, PATH_ROOM, "%s/mea/opencl/%s", xdg, key);
+		n = snprintf(path, PATH_ROOM, "%s/%s", xdg, what);
 	else if (home && *home)
-		n = snprintf(path, PATH_ROOM, "%s/.cache/mea/opencl/%s", home, key);
+		n = snprintf(path, PATH_ROOM, "%s/.cache/%s", home, what);
 	else
 		return false;
-	return n > 0 && n < PATH_ROOM - 32;
+	return n > 0 && n < PATH_ROOM - 128;
+}
+
+static bool path_of(const char *key, char path[PATH_ROOM])
+{
+	if (!folder_of("mea/opencl/", path))
+		return false;
+	strcat(path, key);
+	return true;
 }
 
 static void digest_of(const uint8_t *bytes, size_t size, uint8_t digest[SHA256_DIGEST_SIZE])
@@ -146,46 +156,99 @@ void mea_cl_cache_put(const char *key, const unsigned char *bytes, size_t size)
 
 /* --- pocl's own cache -------------------------------------------------------------- */
 
-static bool writable(const char *folder)
+/* pocl trusts what lies there: a file cut by a power failure ends the process. So mea gives it
+ * folders of its own, numbered; when one turns out to be broken, the next is used. Another
+ * process may be using the old one, which stays. */
+#define FOLDERS_MAX 100
+#define ROOM_NEEDED (8u << 20) /* bytes; the kernels take half of one MiB */
+
+static char pocl_base[PATH_ROOM]; /* the folder of those; "": the user chose one */
+static int pocl_number;
+
+/* Kernels are files that are loaded as code. */
+static bool usable(const char *folder)
 {
 	char path[PATH_ROOM + 32];
+	struct statvfs fs;
 
 	snprintf(path, sizeof(path), "%s/", folder);
-	return !make_folders(path) && !access(folder, W_OK | X_OK);
+	return !make_folders(path) && !access(folder, W_OK | X_OK) && !statvfs(folder, &fs) &&
+	       !(fs.f_flag & ST_NOEXEC) && (uint64_t)fs.f_bavail * fs.f_frsize >= ROOM_NEEDED;
 }
 
-/* Where pocl keeps kernels; false when it would not know. */
-static bool pocl_folder(char path[PATH_ROOM])
+static void use_folder(int number)
 {
-	const char *own = getenv("POCL_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-	int n;
+	char path[PATH_ROOM + 16];
 
-	if (own && *own)
-		n = snprintf(path, PATH_ROOM, "%s", own);
-	else if (xdg && *xdg)
-		n = snprintf(path, PATH_ROOM, "%s/pocl/kcache", xdg);
-	else if (home && *home)
-		n = snprintf(path, PATH_ROOM, "%s/.cache/pocl/kcache", home);
-	else
-		return false;
-	return n > 0 && n < PATH_ROOM;
+	pocl_number = number;
+	snprintf(path, sizeof(path), "%s/%d", pocl_base, number);
+	setenv("POCL_CACHE_DIR", path, 1);
+}
+
+/* The highest number that there is, or 0. */
+static int newest(void)
+{
+	char path[PATH_ROOM + 16];
+	int n = FOLDERS_MAX;
+
+	do
+		snprintf(path, sizeof(path), "%s/%d", pocl_base, --n);
+	while (n && access(path, F_OK));
+	return n;
+}
+
+/* Makes a folder for temporary files that nobody else can have put anything into. */
+static bool temporary(char path[PATH_ROOM])
+{
+	const char *tmp = getenv("TMPDIR");
+	struct stat st;
+
+	snprintf(path, PATH_ROOM, "%.4000s/mea-pocl-%d", tmp && *tmp ? tmp : "/tmp", (int)getuid());
+	return (!mkdir(path, 0700) || errno == EEXIST) && !lstat(path, &st) &&
+	       S_ISDIR(st.st_mode) && st.st_uid == getuid() && usable(path);
 }
 
 void mea_cl_cache_pocl(void)
 {
-	const char *tmp = getenv("TMPDIR");
-	char path[PATH_ROOM], other[PATH_ROOM];
-	struct stat st;
+	const char *chosen = getenv("POCL_CACHE_DIR");
+	char path[PATH_ROOM] = "";
 
-	if (!pocl_folder(path) || writable(path))
+	if (chosen && *chosen) {
+		if (usable(chosen))
+			return;
+		snprintf(path, sizeof(path), "%s", chosen);
+	} else if (folder_of("mea/pocl", path) && usable(path)) {
+		strcpy(pocl_base, path);
+		use_folder(newest());
 		return;
-	snprintf(other, sizeof(other), "%.4000s/mea-pocl-%d", tmp && *tmp ? tmp : "/tmp",
-		 (int)getuid());
-	/* In a folder that all may write to, someone else may have been there first. */
-	if ((mkdir(other, 0700) && errno != EEXIST) || lstat(other, &st) || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != getuid())
+	}
+	if (!temporary(pocl_base)) {
+		*pocl_base = 0;
 		return;
-	setenv("POCL_CACHE_DIR", other, 1);
-	mea_note("pocl cannot keep kernels in %.200s; it uses %.200s", path, other);
+	}
+	use_folder(newest());
+	mea_note("pocl cannot keep kernels in %.200s; it uses %.200s", *path ? path : "a home",
+		 pocl_base);
+}
+
+bool mea_cl_cache_pocl_anew(void)
+{
+	if (!*pocl_base || pocl_number + 1 >= FOLDERS_MAX)
+		return false;
+	use_folder(pocl_number + 1);
+	return true;
+}
+
+static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+void mea_cl_cache_pocl_back(void)
+{
+	nftw(getenv("POCL_CACHE_DIR"), drop, 8, FTW_DEPTH | FTW_PHYS);
+	use_folder(pocl_number - 1);
 }

@@ -3,6 +3,7 @@
 #ifndef MEA_OPENCL_CACHE_H
 #define MEA_OPENCL_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* A file's name without folder, from the texts that decide what a kernel is. */
@@ -17,9 +18,15 @@ unsigned char *mea_cl_cache_get(const char *key, size_t *size);
 void mea_cl_cache_put(const char *key, const unsigned char *bytes, size_t size);
 
 /*
- * pocl shows no device at all when it cannot write to its own cache. Where that is so,
- * points it to a folder for temporary files, with a note; before the first OpenCL call.
+ * Points pocl to a folder for its kernels, before the first OpenCL call: that of
+ * POCL_CACHE_DIR, or one of mea's below the user's cache folder. Where neither can be
+ * used (read-only, full, noexec), one for temporary files, with a note.
  */
 void mea_cl_cache_pocl(void);
+
+/* Points pocl to an empty folder instead; false where the user chose it. */
+bool mea_cl_cache_pocl_anew(void);
+/* Undoes that, when it did not help. */
+void mea_cl_cache_pocl_back(void);
 
 #endif

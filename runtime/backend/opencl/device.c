@@ -245,17 +245,23 @@ static int enter(struct mea_cl_device *d, int threads)
 
 /* --- opening ----------------------------------------------------------------------- */
 
+/* The process that started the driver. */
+static pid_t first_process;
+
+bool mea_cl_in_use(void)
+{
+	return first_process;
+}
+
 /*
  * A driver's threads do not survive a fork(), and it does not know: its calls
  * would wait for ever in the child.
  */
 static int check_process(void)
 {
-	static pid_t first;
-
-	if (!first)
-		first = getpid();
-	if (first == getpid())
+	if (!first_process)
+		first_process = getpid();
+	if (first_process == getpid())
 		return 0;
 	return mea_fail(MEA_ENODEV, "OpenCL was in use before this process was forked");
 }

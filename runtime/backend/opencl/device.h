@@ -35,6 +35,9 @@ struct mea_cl_wish {
 };
 int mea_cl_wish_parse(const char *text, struct mea_cl_wish *out);
 
+/* Whether this process, or the one that it was forked from, has started a driver. */
+bool mea_cl_in_use(void);
+
 /* Finds the device, its context and queue. MEA_ENODEV: none. */
 int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d);
 void mea_cl_device_close(struct mea_cl_device *d);

@@ -7,8 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/opencl/trial.h"
 #include "error.h"
 #include "note.h"
+
+/* A small board compiles for a minute. */
+#define TRIAL_LIMIT_MS 300000
 
 static void opencl_close(struct mea_backend *b)
 {
@@ -44,16 +48,21 @@ static int choose_path(struct mea_opencl *o, enum mea_cl_path most)
 	}
 }
 
-int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backend **out)
+/* What to open. */
+struct wanted {
+	struct mea_cl_wish wish;
+	enum mea_cl_path most;
+};
+
+static int open_here(const struct wanted *w, struct mea_backend **out)
 {
 	struct mea_opencl *o = calloc(1, sizeof(*o));
-	struct mea_cl_wish wish;
 	pthread_condattr_t attr;
 	int rc;
 
 	*out = NULL;
 	if (!o)
-		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
+		return mea_fail(MEA_ENOMEM, "out of memory");
 	o->b.ops = &mea_backend_opencl;
 	o->pid = getpid();
 	pthread_mutex_init(&o->lock, NULL);
@@ -61,18 +70,64 @@ int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backen
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&o->ended, &attr);
 	pthread_condattr_destroy(&attr);
-	rc = mea_cl_wish_parse(device ? device : "", &wish);
+	rc = mea_cl_device_open(&w->wish, &o->d);
 	if (!rc)
-		rc = mea_cl_device_open(&wish, &o->d);
-	if (!rc)
-		rc = choose_path(o, most);
-	if (rc) {
-		mea_fail_in(rc, "opencl");
+		rc = choose_path(o, w->most);
+	if (rc)
 		opencl_close(&o->b);
+	else
+		*out = &o->b;
+	return rc;
+}
+
+/* In a child process, which ends with it. */
+static int open_and_leave(void *ctx)
+{
+	struct mea_backend *b;
+
+	return open_here(ctx, &b);
+}
+
+/* Whether the driver starts, builds and computes right, without risk for this process. */
+static int try_first(struct wanted *w)
+{
+	const char *folder;
+	int rc;
+
+	mea_cl_cache_pocl();
+	rc = mea_cl_trial(open_and_leave, w, TRIAL_LIMIT_MS);
+	if (rc != MEA_EDEVICE || !mea_cl_cache_pocl_anew())
 		return rc;
+	mea_note("opencl: %s; trying again without the kernels that it has kept", mea_errmsg());
+	folder = getenv("POCL_CACHE_DIR");
+	rc = mea_cl_trial(open_and_leave, w, TRIAL_LIMIT_MS);
+	if (rc)
+		mea_cl_cache_pocl_back();
+	else
+		mea_note("opencl: kernels are kept in %s from now on", folder);
+	return rc;
+}
+
+int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backend **out)
+{
+	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
+	struct wanted w = {.most = most};
+	int rc = mea_cl_wish_parse(device ? device : "", &w.wish);
+	bool tried = false;
+
+	*out = NULL;
+	pthread_mutex_lock(&first);
+	if (!rc && !mea_cl_in_use()) {
+		rc = try_first(&w);
+		tried = true;
 	}
-	*out = &o->b;
-	return 0;
+	/* Its notes would be the child's again. */
+	mea_note_mute(tried);
+	if (!rc)
+		rc = open_here(&w, out);
+	mea_note_mute(false);
+	pthread_mutex_unlock(&first);
+	return rc ? mea_fail_in(rc, "opencl") : 0;
 }
 
 static int opencl_open(const char *device, struct mea_backend **out)

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "backend/opencl/trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "note.h"
+
+#define RECORD_MAX 1200 /* a note or a message */
+
+/* What the child sends: records that end with a 0. "n" and a note; "r", a code, a space and a
+ * message, last. */
+struct trial {
+	int pipe; /* the end that is read */
+	int said; /* a file with the child's standard output and error */
+	pid_t pid;
+	bool done; /* the result has come */
+	int result;
+	char message[RECORD_MAX];
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* --- the child ----------------------------------------------------------------------- */
+
+static int child_pipe;
+
+static void send_record(const char *text)
+{
+	size_t left = strlen(text) + 1;
+
+	while (left) {
+		ssize_t n = write(child_pipe, text, left);
+
+		if (n < 0 && errno != EINTR)
+			return;
+		text += n > 0 ? n : 0;
+		left -= n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void send_note(const char *text, void *ctx)
+{
+	char record[RECORD_MAX];
+
+	(void)ctx;
+	snprintf(record, sizeof(record), "n%s", text);
+	send_record(record);
+}
+
+static void child(int (*open)(void *ctx), void *ctx, int to, int said)
+{
+	char record[RECORD_MAX];
+	int rc;
+
+	/* What the driver starts, a linker for example, ends with it. */
+	setpgid(0, 0);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+	signal(SIGABRT, SIG_DFL);
+	/* exit(), which a driver may call, would write out what the parent has in its buffers. */
+	__fpurge(stdout);
+	dup2(said, STDOUT_FILENO);
+	dup2(said, STDERR_FILENO);
+	child_pipe = to;
+	mea_note_to(send_note, NULL);
+	rc = open(ctx);
+	snprintf(record, sizeof(record), "r%d %s", rc, rc ? mea_errmsg() : "");
+	send_record(record);
+	_exit(0);
+}
+
+/* --- the parent ---------------------------------------------------------------------- */
+
+static void take_record(struct trial *t, const char *text)
+{
+	char *message;
+
+	if (*text == 'n') {
+		mea_note("%s", text + 1);
+	} else if (*text == 'r') {
+		t->result = (int)strtol(text + 1, &message, 10);
+		t->done = true;
+		snprintf(t->message, sizeof(t->message), "%s", message + (*message == ' '));
+	}
+}
+
+/* Takes records until the child has ended or the time is over. True: in time. */
+static bool listen(struct trial *t, int limit_ms)
+{
+	int64_t end = now_ms() + limit_ms;
+	char text[2 * RECORD_MAX];
+	size_t have = 0;
+
+	for (;;) {
+		struct pollfd p = {.fd = t->pipe, .events = POLLIN};
+		int64_t left = end - now_ms();
+		char *stop;
+		ssize_t n;
+
+		if (left <= 0)
+			return false;
+		if (poll(&p, 1, (int)left) <= 0)
+			continue;
+		n = read(t->pipe, text + have, sizeof(text) - have);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return true;
+		have += (size_t)n;
+		while ((stop = memchr(text, 0, have))) {
+			take_record(t, text);
+			have -= (size_t)(stop + 1 - text);
+			memmove(text, stop + 1, have);
+		}
+		/* No record is as long. */
+		if (have == sizeof(text))
+			have = 0;
+	}
+}
+
+/* The last line that the child wrote, which a driver's reason tends to be. */
+static void last_words(int fd, char *line, size_t size)
+{
+	char text[4096], *start = text;
+	off_t end = lseek(fd, 0, SEEK_END);
+	ssize_t n = pread(fd, text, sizeof(text) - 1,
+			  end >= (off_t)sizeof(text) ? end - (off_t)sizeof(text) + 1 : 0);
+
+	text[n > 0 ? n : 0] = 0;
+	while (n > 0 && (unsigned char)text[n - 1] <= ' ')
+		text[--n] = 0;
+	if (strrchr(text, '\n'))
+		start = strrchr(text, '\n') + 1;
+	for (char *c = start; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 127)
+			*c = ' ';
+	snprintf(line, size, "%s%.250s", *start ? ": " : "", start);
+}
+
+static int verdict(struct trial *t, bool in_time, int limit_ms)
+{
+	char words[300];
+	int status = 0;
+
+	/* Who ignores SIGCHLD has no status; the result says enough. */
+	if (waitpid(t->pid, &status, 0) < 0)
+		status = 0;
+	if (t->done)
+		return t->result ? mea_fail(t->result, "%s", t->message) : 0;
+	last_words(t->said, words, sizeof(words));
+	if (!in_time)
+		return mea_fail(MEA_ETIMEDOUT, "the driver did not start within %d ms%s", limit_ms,
+				words);
+	if (WIFSIGNALED(status))
+		return mea_fail(MEA_EDEVICE, "the driver died (%s)%s", strsignal(WTERMSIG(status)),
+				words);
+	return mea_fail(MEA_EDEVICE, "the driver ended the process%s", words);
+}
+
+int mea_cl_trial(int (*open)(void *ctx), void *ctx, int limit_ms)
+{
+	struct trial t = {.said = memfd_create("mea-opencl", MFD_CLOEXEC)};
+	int ends[2], rc;
+	bool in_time;
+
+	if (t.said < 0 || pipe2(ends, O_CLOEXEC)) {
+		rc = mea_fail(MEA_EIO, "no pipe to a child process: %s", strerror(errno));
+		goto out;
+	}
+	t.pipe = ends[0];
+	t.pid = fork();
+	if (t.pid == 0)
+		child(open, ctx, ends[1], t.said);
+	close(ends[1]);
+	if (t.pid < 0) {
+		rc = mea_fail(MEA_EIO, "no child process to try the driver in: %s",
+			      strerror(errno));
+	} else {
+		in_time = listen(&t, limit_ms);
+		if (!in_time && kill(-t.pid, SIGKILL))
+			kill(t.pid, SIGKILL);
+		rc = verdict(&t, in_time, limit_ms);
+	}
+	close(ends[0]);
+out:
+	if (t.said >= 0)
+		close(t.said);
+	return rc;
+}
