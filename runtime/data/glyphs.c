@@ -382,14 +382,21 @@ int mea_glyph_draw(uint64_t seed, enum mea_glyphs_split split, uint32_t index,
 	random_pair(r, complex ? 40 : 80, complex ? 110 : 255, &ink, &paper);
 	paint_background(&cv, paper, complex ? 40 : 20);
 	clutter = complex ? rnd(r, 2, 5) : rnd(r, 0, 2);
-	for (int i = 0; i < clutter; i++)
-		random_stroke(&cv, near_colour(r, paper, complex ? 130 : 80), rnd(r, 128, 360),
-			      rnd(r, 128, 256));
+	/* Numbers are drawn one a statement: arguments of a call have no order in C. */
+	for (int i = 0; i < clutter; i++) {
+		int opacity = rnd(r, 128, 256);
+		int half = rnd(r, 128, 360);
+
+		random_stroke(&cv, near_colour(r, paper, complex ? 130 : 80), half, opacity);
+	}
 	n = outline_segments(label, r, segs);
 	stroke(&cv, segs, n, rnd(r, 140, 400), ink, 256);
 	/* A scratch across the letter itself. */
-	if (complex)
-		random_stroke(&cv, near_colour(r, paper, 70), rnd(r, 160, 360), 256);
+	if (complex) {
+		int half = rnd(r, 160, 360);
+
+		random_stroke(&cv, near_colour(r, paper, 70), half, 256);
+	}
 	if (rnd(r, 0, 3) == 0)
 		blur(&cv);
 	finish(&cv, complex ? rnd(r, 28, 56) : rnd(r, 3, 18), rgb);
