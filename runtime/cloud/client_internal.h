@@ -25,8 +25,9 @@ enum endpoint_state {
 enum probe_step { PROBE_READY, PROBE_SERVER, PROBE_MODEL };
 
 struct endpoint {
-	char *base;  /* "http://host:port" */
-	char *model; /* "/v2/models/NAME" */
+	char *base;    /* "http://host:port" */
+	char *model;   /* "/v2/models/NAME" */
+	bool loopback; /* base is this machine, to which no proxy has a way */
 	enum endpoint_state state;
 	struct mea_oip_target target; /* valid once up */
 	bool binary, png;	      /* announces binary tensors, PNG bodies */

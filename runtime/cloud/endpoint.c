@@ -9,9 +9,11 @@
 #include "error.h"
 #include "meanet/session.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define MAX_FAILURES   3
 #define LOOK_LIMIT_MS  2000
@@ -41,6 +43,32 @@ static int parse_model(const struct mea_cloud *c, CURLU *u, const char *url, cha
 	}
 	curl_free(path);
 	return rc || *model ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+}
+
+/* Whether u's host is this machine: localhost, 127.0.0.0/8 or ::1. */
+static bool is_loopback(CURLU *u)
+{
+	struct in_addr four;
+	struct in6_addr six;
+	char *host = NULL, *end;
+	bool yes;
+
+	if (curl_url_get(u, CURLUPART_HOST, &host, 0))
+		return false;
+	end = host + strlen(host);
+	if (*host == '[' && end[-1] == ']') {
+		end[-1] = 0;
+		yes = inet_pton(AF_INET6, host + 1, &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
+	} else if (inet_pton(AF_INET, host, &four) == 1) {
+		yes = ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
+	} else {
+		if (end > host && end[-1] == '.')
+			*--end = 0;
+		yes = !strcasecmp(host, "localhost") ||
+		      (end - host > 10 && !strcasecmp(end - 10, ".localhost"));
+	}
+	curl_free(host);
+	return yes;
 }
 
 /* u without its path and query. */
@@ -73,6 +101,7 @@ static int parse_url(struct mea_cloud *c, const char *url, struct endpoint *e)
 			      url);
 	if (!rc)
 		rc = parse_model(c, u, url, &e->model);
+	e->loopback = !rc && is_loopback(u);
 	if (!rc)
 		rc = parse_base(u, url, &e->base);
 	if (!rc && strlen(e->base) + strlen(e->model) > 900)

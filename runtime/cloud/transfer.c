@@ -162,6 +162,8 @@ static int go(struct mea_cloud *c, struct transfer *t, const char *path, const c
 	t->error[0] = 0;
 	snprintf(url, sizeof(url), "%s%s%s", e->base, path, tail);
 	curl_easy_setopt(t->easy, CURLOPT_URL, url);
+	/* "": none, whatever http_proxy says; NULL: what it says. */
+	curl_easy_setopt(t->easy, CURLOPT_PROXY, e->loopback ? "" : NULL);
 	curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	/* The thread watches the deadline itself; this is for a thread that is late. */
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)limit_ms + 1);
