@@ -18,6 +18,12 @@
  * load of a cloud that is slow. An answer earns a tenth of one. */
 #define HEDGE_EARNED 0.1
 #define HEDGES_MAX   3.0
+/* A link that carries two images a second answers two when two are under way, and none when
+ * twenty are: all of them are late. So calls under way are bounded by a window, which an answer
+ * with most of its time left opens and a late one halves (additive increase, multiplicative
+ * decrease, as TCP has it: RFC 5681). */
+#define WINDOW_START 4.0
+#define WINDOW_MAX   64.0
 
 /* --- the end of a call ---------------------------------------------------------------- */
 
@@ -61,6 +67,51 @@ static void set_failure(struct call *call, const char *missed, const char *base,
 		 text);
 }
 
+/* --- the window ------------------------------------------------------------------------ */
+
+static void window_answered(struct mea_cloud *c, const struct call *call)
+{
+	double ms = mea_now_ms() - call->sent, share = ms / (call->deadline - call->begun);
+
+	c->answer_ms += (c->answer_ms > 0 ? 0.2 : 1) * (ms - c->answer_ms);
+	if (share < 0.25)
+		c->window += 1;
+	else if (share < 0.5)
+		c->window += 1 / c->window;
+	else if (share > 0.75)
+		c->window -= 0.5;
+	c->window = fmax(1, fmin(c->window, WINDOW_MAX));
+}
+
+/* A call, whose message says so, had no answer in time: one takes as long as this at least. With
+ * others beside it the link may be too full; alone, it is its servers that fail. */
+static void late(struct mea_cloud *c, struct call *call)
+{
+	struct endpoint *told = NULL;
+
+	if (call->late)
+		return;
+	call->late = true;
+	for (int i = 0; i < TRIES_MAX && c->window <= 1; i++) {
+		struct endpoint *e = call->tries[i] ? call->tries[i]->endpoint : NULL;
+
+		if (e && e != told)
+			mea_endpoint_bad(c, e, call->a.text);
+		told = e ? e : told;
+	}
+	c->window = fmax(1, c->window / 2);
+	c->answer_ms = fmax(c->answer_ms, mea_now_ms() - call->sent);
+}
+
+static int under_way(const struct mea_cloud *c)
+{
+	int n = 0;
+
+	for (const struct call *call = c->calls; call; call = call->next)
+		n += trying(call);
+	return n;
+}
+
 /* --- trying ---------------------------------------------------------------------------- */
 
 /* Sends the image to a server; false when there is none, or no time. */
@@ -75,31 +126,62 @@ static bool try(struct mea_cloud *c, struct call *call)
 		set_failure(call, "not reachable", e->base, mea_errmsg());
 		return false;
 	}
-	call->n_tries++;
+	if (!call->n_tries++)
+		call->sent = mea_now_ms();
 	call->last = e;
 	e->outstanding++;
 	return true;
 }
 
-static void start_asked(struct mea_cloud *c)
+static void take_asked(struct mea_cloud *c)
 {
-	struct call *list;
+	struct call *list, **end;
 
 	pthread_mutex_lock(&c->lock);
 	list = c->asked;
 	c->asked = NULL;
 	c->asked_end = &c->asked;
 	pthread_mutex_unlock(&c->lock);
-	while (list) {
-		struct call *call = list;
+	for (end = &c->calls; *end; end = &(*end)->next)
+		;
+	*end = list;
+}
 
-		list = call->next;
-		call->next = c->calls;
-		c->calls = call;
-		set_failure(call, "not reachable", NULL, "no server can be asked");
-		if (!try(c, call))
-			finish(c, call);
+/* Sends the calls that wait, the oldest first, while the window has room. Who would be late behind
+ * those before is told so at once. Returns the time until that is so of one that goes on waiting,
+ * in ms. */
+static double start_waiting(struct mea_cloud *c)
+{
+	int going = under_way(c), waiting = 0;
+	double now = mea_now_ms(), next = 1e9;
+	struct call *after;
+
+	for (struct call *call = c->calls; call; call = after) {
+		double spare;
+
+		after = call->next;
+		if (call->n_tries)
+			continue;
+		if (going < (int)c->window) {
+			set_failure(call, "not reachable", NULL, "no server can be asked");
+			if (try(c, call))
+				going++;
+			else
+				finish(c, call);
+			continue;
+		}
+		waiting++;
+		spare = call->deadline - now - c->answer_ms * (1 + waiting / c->window);
+		if (spare > 0) {
+			next = fmin(next, spare);
+			continue;
+		}
+		set_failure(call, "link is full", NULL,
+			    "as many images are under way as are answered in time");
+		finish(c, call);
+		waiting--;
 	}
+	return next;
 }
 
 /* --- answers --------------------------------------------------------------------------- */
@@ -165,6 +247,7 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 	if (!missed) {
 		mea_endpoint_good(e);
 		mea_transfer_link(c, t, mea_now_ms() - call->begun);
+		window_answered(c, call);
 		c->hedges = fmin(c->hedges + HEDGE_EARNED, HEDGES_MAX);
 		call->a.error = 0;
 		call->a.missed = NULL;
@@ -174,7 +257,9 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 		return;
 	}
 	set_failure(call, missed, e->base, mea_errmsg());
-	if (next != NEXT_LONGER)
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		late(c, call);
+	else if (next != NEXT_LONGER)
 		mea_endpoint_bad(c, e, mea_errmsg());
 	end_try(c, call, i);
 	if (!trying(call) && (next == NEXT_NONE || !try(c, call)))
@@ -207,9 +292,8 @@ static void expire(struct mea_cloud *c, struct call *call)
 {
 	set_failure(call, "late", call->last ? call->last->base : NULL,
 		    "no answer within the deadline");
-	for (int i = 0; i < TRIES_MAX; i++)
-		if (call->tries[i])
-			mea_endpoint_bad(c, call->tries[i]->endpoint, call->a.text);
+	if (call->n_tries)
+		late(c, call);
 	finish(c, call);
 }
 
@@ -263,15 +347,16 @@ static void *run(void *arg)
 	while (!stopping(c)) {
 		double wait;
 
-		start_asked(c);
+		take_asked(c);
 		wait = mea_endpoints_look(c);
 		curl_multi_perform(c->multi, &running);
 		read_messages(c);
 		wait = fmin(wait, watch_calls(c));
+		wait = fmin(wait, start_waiting(c));
 		/* Returns at once when something was started since. */
 		curl_multi_poll(c->multi, NULL, 0, (int)fmin(ceil(wait), 1000), NULL);
 	}
-	start_asked(c);
+	take_asked(c);
 	while (c->calls) {
 		set_failure(c->calls, "closed", NULL, "the client was closed");
 		finish(c, c->calls);
@@ -345,6 +430,7 @@ int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 	c->asked_end = &c->asked;
 	c->missed = "not reachable";
 	c->hedges = HEDGES_MAX;
+	c->window = WINDOW_START;
 	rc = copy_options(c, opt);
 	if (!rc)
 		rc = mea_endpoints_parse(c);

@@ -43,11 +43,12 @@ struct endpoint {
 /* An image that is asked about. */
 struct call {
 	struct call *next;
-	double begun, deadline; /* ms */
+	double begun, sent, deadline; /* ms; sent: the first try */
 	mea_cloud_done done;
 	void *ctx;
 	struct transfer *tries[TRIES_MAX]; /* under way; NULL when over */
 	int n_tries;
+	bool late;		     /* has been counted as such */
 	const struct endpoint *last; /* that was tried */
 	struct mea_cloud_answer a;
 	uint8_t item[];
@@ -76,7 +77,9 @@ struct mea_cloud {
 	struct call *calls;
 	struct transfer *spare; /* handles for the next transfers */
 	float *logits;
-	double hedges; /* second tries that may still be spent while the first runs */
+	double hedges;	  /* second tries that may still be spent while the first runs */
+	double window;	  /* calls that may be under way at once: see client.c */
+	double answer_ms; /* that an answered call took, about; 0: none was answered */
 
 	pthread_t thread;
 	bool runs;

@@ -29,6 +29,7 @@ struct mea_served {
 	pthread_cond_t work;
 	struct mea_served_job *head, *tail;
 	struct mea_served_stats stats;
+	double item_ns; /* what an item of a batch takes, about */
 	bool stop;
 };
 
@@ -196,21 +197,49 @@ static void finish(struct mea_served *m, struct mea_served_job *job, int rc, uin
 	job->done(job);
 }
 
-/* Ends the jobs whose deadline is over: nobody waits for their answers. Returns the rest. */
-static struct mea_served_job *drop_expired(struct mea_served *m, struct mea_served_job *list)
+/* Batches take longer than the mean now and then, and the answer has a way to go. */
+#define MARGIN	  1.3
+#define MARGIN_NS 1e6
+
+/* Why a job of a batch of so many items is not computed; NULL when it makes its deadline. */
+static const char *hopeless(struct mea_served *m, const struct mea_served_job *job, int items,
+			    uint64_t now)
+{
+	double ends = (double)now + MARGIN_NS;
+
+	if (!job->deadline_ns)
+		return NULL;
+	if (now >= job->deadline_ns)
+		return "the request's timeout ran out in the queue";
+	pthread_mutex_lock(&m->lock);
+	ends += MARGIN * items * m->item_ns;
+	/* Where nothing is computed, nothing is measured: the estimate must not stay for ever. */
+	if (ends >= (double)job->deadline_ns)
+		m->item_ns *= 0.99;
+	pthread_mutex_unlock(&m->lock);
+	return ends < (double)job->deadline_ns
+		       ? NULL
+		       : "the request's timeout leaves no time to compute it";
+}
+
+/* Ends the jobs that would be late: nobody waits for their answers, and others do. Returns the
+ * rest. */
+static struct mea_served_job *drop_hopeless(struct mea_served *m, struct mea_served_job *list)
 {
 	struct mea_served_job *rest = NULL, **end = &rest;
 	uint64_t now = mea_cloud_now_ns();
+	int items = 0;
 
+	for (const struct mea_served_job *j = list; j; j = j->next)
+		items += j->req.items;
 	while (list) {
 		struct mea_served_job *job = list;
+		const char *why = hopeless(m, job, items, now);
 
 		list = job->next;
-		if (job->deadline_ns && now >= job->deadline_ns) {
-			finish(m, job,
-			       mea_fail(MEA_ETIMEDOUT,
-					"the request's timeout ran out in the queue"),
-			       now);
+		if (why) {
+			items -= job->req.items;
+			finish(m, job, mea_fail(MEA_ETIMEDOUT, "%s", why), now);
 			continue;
 		}
 		*end = job;
@@ -258,7 +287,7 @@ static void compute(struct worker *w, struct mea_served_job *list)
 {
 	struct mea_served *m = w->m;
 	const void *in[MEA_IO_MAX];
-	uint64_t begun = mea_cloud_now_ns();
+	uint64_t begun = mea_cloud_now_ns(), took;
 	int items = 0, at = 0, rc;
 
 	for (const struct mea_served_job *j = list; j; j = j->next)
@@ -266,9 +295,12 @@ static void compute(struct worker *w, struct mea_served_job *list)
 	gather(w, list, in);
 	rc = m->opt.ops->run(w->infer, items, in, w->out);
 	pthread_mutex_lock(&m->lock);
+	took = mea_cloud_now_ns() - begun;
 	m->stats.executions += rc == 0;
-	add(&m->stats.compute, mea_cloud_now_ns() - begun);
-	add(&m->stats.batch[items], mea_cloud_now_ns() - begun);
+	add(&m->stats.compute, took);
+	add(&m->stats.batch[items], took);
+	if (!rc)
+		m->item_ns += 0.1 * ((double)took / items - m->item_ns);
 	pthread_mutex_unlock(&m->lock);
 	while (list) {
 		struct mea_served_job *job = list;
@@ -286,7 +318,7 @@ static void *work(void *arg)
 	struct mea_served_job *list;
 
 	while ((list = take_batch(w->m))) {
-		list = drop_expired(w->m, list);
+		list = drop_hopeless(w->m, list);
 		if (list)
 			compute(w, list);
 	}

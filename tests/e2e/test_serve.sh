@@ -192,8 +192,9 @@ for _ in $(seq 50); do
 done
 NOTIFY_SOCKET=$T/notify serve $G
 kill -HUP $server
-for _ in $(seq 50); do
-	grep -q RELOADING "$T/told" && break
+# Ready again after the reload, or the end comes before it.
+for _ in $(seq 200); do
+	[ "$(grep -c READY "$T/told")" -ge 2 ] && break
 	sleep 0.1
 done
 kill $server
