@@ -37,8 +37,8 @@ struct mea_sim_bus {
 
 /*
  * Loads configuration name from dir (NULL: MEA_SIM_DIR, or else where `make` or
- * `make install` puts it, seen from libmea.so or the program) and resets it. Returns 0, or -1 with a
- * sentence in error[size].
+ * `make install` puts it, seen from libmea.so or the program) and resets it. Returns 0, or -1 with
+ * a sentence in error[size].
  */
 int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options *opt,
 		 struct mea_sim **out, char *error, size_t size);
