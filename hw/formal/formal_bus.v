@@ -13,10 +13,10 @@
 `include "mea_isa.vh"
 
 module formal_bus #(
-	parameter AXI_DW = 64,
-	parameter AXI_AW = 40,
+	parameter integer AXI_DW = 64,
+	parameter integer AXI_AW = 40,
 	// 1: the store engine is real too
-	parameter STORE = 0
+	parameter integer STORE = 0
 ) (
 	input wire clk,
 	input wire rst,
@@ -28,8 +28,8 @@ module formal_bus #(
 	input wire [AXI_DW-1:0] m_rdata,
 	input wire [1:0] m_rresp, m_bresp
 );
-	localparam SLOTS = `MEA_SLOTS;
-	localparam BEAT = AXI_DW / 8;
+	localparam integer SLOTS = `MEA_SLOTS;
+	localparam integer BEAT = AXI_DW / 8;
 	// as in mea_job
 	localparam [3:0] IDLE = 4'b0100, ABORT = 4'b0101, RUN = 4'b1000, RECORDING = 4'b0010;
 

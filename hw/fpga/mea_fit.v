@@ -16,9 +16,9 @@ module mea_fit (
 	input  wire take,
 	output wire dout
 );
-	localparam DW = `MEA_FIT_AXI_DW, AW = 40;
-	localparam IN = 1 + (12 + 1 + 32 + 4 + 1 + 1 + 12 + 1 + 1) + (1 + DW + 2 + 1) + (1 + 1 + 2 + 1);
-	localparam OUT = 1 + (1 + 1 + 2 + 1 + 1 + 32 + 2 + 1) + 2 * (AW + 8 + 3 + 2 + 1) + 1 +
+	localparam integer DW = `MEA_FIT_AXI_DW, AW = 40;
+	localparam integer IN = 1 + (12 + 1 + 32 + 4 + 1 + 1 + 12 + 1 + 1) + (1 + DW + 2 + 1) + (1 + 1 + 2 + 1);
+	localparam integer OUT = 1 + (1 + 1 + 2 + 1 + 1 + 32 + 2 + 1) + 2 * (AW + 8 + 3 + 2 + 1) + 1 +
 			 (DW + DW / 8 + 1 + 1) + 1;
 	reg  [IN-1:0]  in;
 	reg  [OUT-1:0] out;

@@ -14,11 +14,11 @@
 `default_nettype none
 
 module mea_acc #(
-	parameter COLS = 16,
-	parameter PSUM_W = 32,
+	parameter integer COLS = 16,
+	parameter integer PSUM_W = 32,
 	// pixels, a power of two
-	parameter DEPTH = 1024,
-	parameter AW = $clog2(DEPTH)
+	parameter integer DEPTH = 1024,
+	parameter integer AW = $clog2(DEPTH)
 ) (
 	input  wire                   clk,
 

@@ -9,38 +9,38 @@
 
 module mea_accel #(
 	// array: 4, 8, 16 or 32, independent
-	parameter ROWS = 16,
-	parameter COLS = 16,
+	parameter integer ROWS = 16,
+	parameter integer COLS = 16,
 	// data bits of the bus: 64 or 128
-	parameter AXI_DW = 64,
+	parameter integer AXI_DW = 64,
 	// address bits of the bus: 32 to 64
-	parameter AXI_AW = 40,
+	parameter integer AXI_AW = 40,
 	// beats of the longest burst, 8, 16, 32 .. 256; 16 suits AXI3 ports
-	parameter MAX_BURST = 16,
+	parameter integer MAX_BURST = 16,
 	// activation scratchpad, words of max(ROWS, COLS) bytes
-	parameter ACT_WORDS = 16384,
-	parameter ACT_BANKS = 4,
+	parameter integer ACT_WORDS = 16384,
+	parameter integer ACT_BANKS = 4,
 	// weight memory, words of 2 x COLS bytes
-	parameter WGT_WORDS = 4096,
+	parameter integer WGT_WORDS = 4096,
 	// output pixels of one command
-	parameter ACC_DEPTH = 1024,
+	parameter integer ACC_DEPTH = 1024,
 	// stem memory, 8-byte words, ROWS copies
-	parameter STEM_WORDS = 512,
+	parameter integer STEM_WORDS = 512,
 	// bits of a partial sum in the array, 18 + log2(ROWS) to 32
-	parameter PSUM_W = 32,
+	parameter integer PSUM_W = 32,
 	// depthwise unit: multipliers per lane (0: none, 1, 3 or 9) and columns of the
 	// widest padded map it takes, a power of two
-	parameter DW_TAPS = 3,
-	parameter DW_LINE = 512,
+	parameter integer DW_TAPS = 3,
+	parameter integer DW_LINE = 512,
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
 	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
-	parameter PACK = 0,
+	parameter integer PACK = 0,
 	// 1: made of LUTs: the depthwise unit's; the upper parts of a residual's, which need a
 	// second multiplier of 18 x 18 bits
-	parameter DW_LUTS = PACK != 0 ? 1 : 0,
-	parameter JOIN_LUTS = 0,
+	parameter integer DW_LUTS = PACK != 0 ? 1 : 0,
+	parameter integer JOIN_LUTS = 0,
 	// what CLOCK_KHZ reports
-	parameter CLOCK_KHZ = 0
+	parameter integer CLOCK_KHZ = 0
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -90,27 +90,27 @@ module mea_accel #(
 	input  wire                m_axi_bvalid,
 	output wire                m_axi_bready
 );
-	localparam LANES = ROWS > COLS ? ROWS : COLS;
-	localparam BEAT = AXI_DW / 8;
+	localparam integer LANES = ROWS > COLS ? ROWS : COLS;
+	localparam integer BEAT = AXI_DW / 8;
 	localparam [2:0] BEAT_SIZE = BEAT == 8 ? 3'd3 : 3'd4;
-	localparam SLOTS = `MEA_SLOTS;
-	localparam ACT_AW = $clog2(ACT_WORDS);
-	localparam ACT_BANK_AW = $clog2(ACT_BANKS);
-	localparam WGT_AW = $clog2(WGT_WORDS);
-	localparam ACC_AW = $clog2(ACC_DEPTH);
-	localparam STEM_AW = $clog2(STEM_WORDS);
-	localparam STEM_BAW = STEM_AW + 3;
-	localparam BANK_WORDS = ACT_WORDS / ACT_BANKS;
-	localparam SCRUB_A = BANK_WORDS > WGT_WORDS ? BANK_WORDS : WGT_WORDS;
-	localparam SCRUB_B = ACC_DEPTH > STEM_WORDS ? ACC_DEPTH : STEM_WORDS;
-	localparam SCRUB_CYCLES = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
+	localparam integer SLOTS = `MEA_SLOTS;
+	localparam integer ACT_AW = $clog2(ACT_WORDS);
+	localparam integer ACT_BANK_AW = $clog2(ACT_BANKS);
+	localparam integer WGT_AW = $clog2(WGT_WORDS);
+	localparam integer ACC_AW = $clog2(ACC_DEPTH);
+	localparam integer STEM_AW = $clog2(STEM_WORDS);
+	localparam integer STEM_BAW = STEM_AW + 3;
+	localparam integer BANK_WORDS = ACT_WORDS / ACT_BANKS;
+	localparam integer SCRUB_A = BANK_WORDS > WGT_WORDS ? BANK_WORDS : WGT_WORDS;
+	localparam integer SCRUB_B = ACC_DEPTH > STEM_WORDS ? ACC_DEPTH : STEM_WORDS;
+	localparam integer SCRUB_CYCLES = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
 
 	// --- registers and job -----------------------------------------------------
 	wire reset_request, reset_done, job_ready, job_start, job_end, bus_idle, want_scrub;
 	wire [31:0] job_fault, job_fault_offset, job_fault_cmd, job_cycles;
 	wire [31:0] cmd_offset, cmd_count, budget, tag, rec_offset;
 	// what the job's table says of the slot that a guard looks at
-	localparam SW = $clog2(SLOTS);
+	localparam integer SW = $clog2(SLOTS);
 	wire [SW-1:0] ar_slot, aw_slot;
 	wire [51:0] ar_page, aw_page;
 	wire [26:0] ar_size, aw_size;
@@ -188,7 +188,7 @@ module mea_accel #(
 	wire [31:0] f_index, f_recv_index, cmd_index;
 	// first: a queue shows its first command; empty: it has none
 	wire [3:0] push, full, first, empty;
-	localparam DW = DW_TAPS != 0 ? 1 : 0;
+	localparam integer DW = DW_TAPS != 0 ? 1 : 0;
 	wire [511:0] cmd;
 
 	mea_fetch #(.BEAT(BEAT), .DW(DW)) fetch (

@@ -14,15 +14,15 @@
 
 module mea_act_mem #(
 	// bytes of a word
-	parameter LANES = 16,
+	parameter integer LANES = 16,
 	// array columns: the part of a word that one result covers
-	parameter COLS = 16,
+	parameter integer COLS = 16,
 	// words in all, a power of two
-	parameter WORDS = 16384,
+	parameter integer WORDS = 16384,
 	// banks, a power of two of at least 2
-	parameter BANKS = 4,
-	parameter AW = $clog2(WORDS),
-	parameter SUBS = LANES / COLS
+	parameter integer BANKS = 4,
+	parameter integer AW = $clog2(WORDS),
+	parameter integer SUBS = LANES / COLS
 ) (
 	input  wire               clk,
 
@@ -57,8 +57,8 @@ module mea_act_mem #(
 	input  wire               scrub,
 	input  wire [AW-1:0]      scrub_addr
 );
-	localparam BW = $clog2(BANKS);
-	localparam LOW = AW - BW;
+	localparam integer BW = $clog2(BANKS);
+	localparam integer LOW = AW - BW;
 
 	wire [BW-1:0] in_bank  = in_addr[AW-1 -: BW];
 	wire [BW-1:0] res_bank = res_addr[AW-1 -: BW];

@@ -16,15 +16,15 @@
 
 module mea_array #(
 	// rows: input channels of a tile
-	parameter ROWS = 16,
+	parameter integer ROWS = 16,
 	// columns: output channels of a tile
-	parameter COLS = 16,
+	parameter integer COLS = 16,
 	// bits of a partial sum inside the array; 16 + log2(ROWS) is enough, 32
 	// simulates fastest
-	parameter PSUM_W = 32,
+	parameter integer PSUM_W = 32,
 	// two products in one multiplier: the place of the second, 16 (DSP48E1) or 18
 	// (DSP48E2); 0: a multiplier for each
-	parameter PACK = 0
+	parameter integer PACK = 0
 ) (
 	input  wire                   clk,
 
@@ -114,8 +114,8 @@ module mea_array #(
 								 products[(r*COLS+c)*16 +: 16]};
 		end else begin : g_packed
 			for (g = 0; g < ROWS * COLS / 2; g = g + 1) begin : g_pair
-				localparam R = 2 * g / COLS;
-				localparam AT = 2 * g * PSUM_W;
+				localparam integer R = 2 * g / COLS;
+				localparam integer AT = 2 * g * PSUM_W;
 				reg  [16:0] weights;
 				wire [16:0] factor;
 				wire signed [15:0] low, high;

@@ -8,8 +8,8 @@
 `default_nettype none
 
 module mea_burst #(
-	parameter BEAT = 8,
-	parameter MAX_BURST = 16
+	parameter integer BEAT = 8,
+	parameter integer MAX_BURST = 16
 ) (
 	input  wire [31:0] offset,
 	input  wire [25:0] beats_left,
@@ -17,8 +17,8 @@ module mea_burst #(
 	// it is the last one of the row
 	output wire        last
 );
-	localparam BEAT_LOG = $clog2(BEAT);
-	localparam MAX_LOG = $clog2(MAX_BURST);
+	localparam integer BEAT_LOG = $clog2(BEAT);
+	localparam integer MAX_LOG = $clog2(MAX_BURST);
 
 	wire near;
 	generate

@@ -13,23 +13,23 @@
 `include "mea_isa.vh"
 
 module mea_compute #(
-	parameter ROWS = 16,
-	parameter COLS = 16,
-	parameter LANES = 16,
-	parameter PSUM_W = 32,
-	parameter ACT_AW = 14,
-	parameter ACT_BANK_AW = 2,
-	parameter WGT_AW = 12,
-	parameter ACC_DEPTH = 1024,
-	parameter STEM_BAW = 12,
+	parameter integer ROWS = 16,
+	parameter integer COLS = 16,
+	parameter integer LANES = 16,
+	parameter integer PSUM_W = 32,
+	parameter integer ACT_AW = 14,
+	parameter integer ACT_BANK_AW = 2,
+	parameter integer WGT_AW = 12,
+	parameter integer ACC_DEPTH = 1024,
+	parameter integer STEM_BAW = 12,
 	// 1: the depthwise unit's sums go through the requantiser too
-	parameter DW = 1,
+	parameter integer DW = 1,
 	// as in mea_array; anything but 0 also suits the requantiser to such multipliers
-	parameter PACK = 0,
+	parameter integer PACK = 0,
 	// as in mea_join
-	parameter LUTS = 0,
-	parameter ACC_AW = $clog2(ACC_DEPTH),
-	parameter OSUBS = LANES / COLS
+	parameter integer LUTS = 0,
+	parameter integer ACC_AW = $clog2(ACC_DEPTH),
+	parameter integer OSUBS = LANES / COLS
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -204,7 +204,7 @@ module mea_compute #(
 	assign stem_base = q_addr[STEM_BAW-1:0];
 
 	// m_: the memory is read; a_: its data are there.
-	localparam AW_ALL = 7 + 4 + 8;
+	localparam integer AW_ALL = 7 + 4 + 8;
 	reg [AW_ALL-1:0] m_all, a_all;
 	always @(posedge clk) begin
 		m_all <= {q_valid && !rst, q_swap && !rst, q_res && !rst, q_pool, q_stem, q_pad, q_bank,
@@ -272,8 +272,8 @@ module mea_compute #(
 	end
 
 	// --- what each later stage knows of its pixel ---------------------------------
-	localparam IW = ACC_AW + 7;
-	localparam STAGES = ROWS + 5;
+	localparam integer IW = ACC_AW + 7;
+	localparam integer STAGES = ROWS + 5;
 	reg  [STAGES*IW-1:0] info;
 	wire [IW-1:0] info_in = {q_acc, q_max, q_bank, q_last, q_final, q_first, q_pool, q_valid};
 	always @(posedge clk)

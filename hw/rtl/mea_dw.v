@@ -16,17 +16,17 @@
 `include "mea_isa.vh"
 
 module mea_dw #(
-	parameter COLS = 16,
-	parameter LANES = 16,
+	parameter integer COLS = 16,
+	parameter integer LANES = 16,
 	// multipliers per lane: 1, 3 (a column of the kernel a cycle) or 9
-	parameter TAPS = 3,
+	parameter integer TAPS = 3,
 	// as in mea_dw_mac
-	parameter LUTS = 0,
+	parameter integer LUTS = 0,
 	// columns of the widest padded map, a power of two
-	parameter LINE = 128,
-	parameter ACT_AW = 14,
-	parameter WGT_AW = 12,
-	parameter OSUBS = LANES / COLS
+	parameter integer LINE = 128,
+	parameter integer ACT_AW = 14,
+	parameter integer WGT_AW = 12,
+	parameter integer OSUBS = LANES / COLS
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -76,9 +76,9 @@ module mea_dw #(
 	// the multipliers worked
 	output wire                busy_mac
 );
-	localparam LW = $clog2(LINE);
+	localparam integer LW = $clog2(LINE);
 	localparam DEPTH = 4;
-	localparam CW = 3*COLS*8 + 5;
+	localparam integer CW = 3*COLS*8 + 5;
 
 	// --- the command that walks ------------------------------------------------
 	reg        walking;

@@ -10,11 +10,11 @@
 `default_nettype none
 
 module mea_dw_mac #(
-	parameter COLS = 16,
+	parameter integer COLS = 16,
 	// multipliers per lane: 1, 3 or 9
-	parameter TAPS = 3,
+	parameter integer TAPS = 3,
 	// 1: made of LUTs
-	parameter LUTS = 0
+	parameter integer LUTS = 0
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -46,8 +46,8 @@ module mea_dw_mac #(
 );
 	localparam DEPTH = 16;
 	// kernel columns and rows that work in one cycle
-	localparam NX = TAPS == 9 ? 3 : 1;
-	localparam NY = TAPS == 1 ? 1 : 3;
+	localparam integer NX = TAPS == 9 ? 3 : 1;
+	localparam integer NY = TAPS == 1 ? 1 : 3;
 	localparam SW = 20;
 
 	// --- which kernel columns, which rows -------------------------------------
@@ -141,7 +141,7 @@ module mea_dw_mac #(
 	wire [COLS*8-1:0] c_row = c_now[a_ky*COLS*8 +: COLS*8];
 	wire [COLS*8-1:0] w_row = w_now[a_ky*COLS*8 +: COLS*8];
 	// The factors of product (j*NY + k)*COLS + i: of kernel column j, row k, lane i.
-	localparam PRODUCTS = NX*NY*COLS;
+	localparam integer PRODUCTS = NX*NY*COLS;
 	reg [PRODUCTS*8-1:0] c_of, w_of;
 	integer i, j, k;
 	always @*
@@ -211,7 +211,7 @@ module mea_dw_mac #(
 	// being worked on, where a kernel column takes three cycles.
 	reg [COLS*SW-1:0] one, two, row, out;
 	reg out_valid, out_last;
-	localparam P1 = (NX == 3 ? 1 : 0) * COLS * SW, P2 = (NX - 1) * COLS * SW;
+	localparam integer P1 = (NX == 3 ? 1 : 0) * COLS * SW, P2 = (NX - 1) * COLS * SW;
 	integer c;
 	always @(posedge clk) begin
 		out_valid <= b_valid && b_now[2] && b_end && !rst;

@@ -8,9 +8,9 @@
 `include "mea_isa.vh"
 
 module mea_fetch #(
-	parameter BEAT = 8,
+	parameter integer BEAT = 8,
 	// 0: there is no depthwise queue
-	parameter DW = 1
+	parameter integer DW = 1
 ) (
 	input  wire           clk,
 	input  wire           rst,
@@ -43,9 +43,9 @@ module mea_fetch #(
 	output wire           done
 );
 	localparam ROOM = 4;
-	localparam BEATS = 64 / BEAT;
-	localparam BEAT_LAST = BEATS - 1;
-	localparam BW = $clog2(BEATS);
+	localparam integer BEATS = 64 / BEAT;
+	localparam integer BEAT_LAST = BEATS - 1;
+	localparam integer BW = $clog2(BEATS);
 
 	// more: not all are asked for; all_sent: all are in a queue
 	reg         active, more, all_sent;

@@ -8,10 +8,10 @@
 
 module mea_fifo #(
 	// bits of an entry
-	parameter WIDTH = 8,
+	parameter integer WIDTH = 8,
 	// entries, a power of two
-	parameter DEPTH = 8,
-	parameter AW = $clog2(DEPTH)
+	parameter integer DEPTH = 8,
+	parameter integer AW = $clog2(DEPTH)
 ) (
 	input  wire             clk,
 	input  wire             rst,
@@ -23,7 +23,7 @@ module mea_fifo #(
 	output reg              full,
 	output reg  [AW:0]      level
 );
-	localparam ALMOST = DEPTH - 1;
+	localparam integer ALMOST = DEPTH - 1;
 	reg [WIDTH-1:0] mem [0:DEPTH-1];
 	reg [AW:0] wp, rp;
 	wire put = push && !full;

@@ -20,13 +20,13 @@
 
 module mea_guard #(
 	// bytes of a beat
-	parameter BEAT = 8,
+	parameter integer BEAT = 8,
 	// address bits of the bus, 32 to 64
-	parameter AXI_AW = 40,
+	parameter integer AXI_AW = 40,
 	// slots
-	parameter SLOTS = 8,
+	parameter integer SLOTS = 8,
 	// 1: this channel writes
-	parameter WRITE = 0
+	parameter integer WRITE = 0
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -60,8 +60,8 @@ module mea_guard #(
 	output reg  [7:0]         ax_len,
 	input  wire               ax_ready
 );
-	localparam BEAT_LOG = $clog2(BEAT);
-	localparam W = (AXI_AW < 33 ? 33 : AXI_AW) + 2;
+	localparam integer BEAT_LOG = $clog2(BEAT);
+	localparam integer W = (AXI_AW < 33 ? 33 : AXI_AW) + 2;
 
 	wire [13:0]       bytes = {5'd0, req_beats} << BEAT_LOG;
 
@@ -162,7 +162,7 @@ module mea_guard #(
 			`MEA_ENV ($stable(f_rights));
 		end
 	// And what is said of a slot stands there.
-	localparam SW = $clog2(SLOTS);
+	localparam integer SW = $clog2(SLOTS);
 	wire [SW-1:0] f_s = req_slot[SW-1:0];
 	always @(posedge clk)
 		`MEA_ENV (slot_page == f_pages[f_s*52 +: 52] && slot_size == f_sizes[f_s*27 +: 27] &&

@@ -13,7 +13,7 @@
 
 module mea_job #(
 	// cycles that zeroing the largest memory takes
-	parameter SCRUB_CYCLES = 4096
+	parameter integer SCRUB_CYCLES = 4096
 ) (
 	input  wire        clk,
 	input  wire        rst,
@@ -60,7 +60,7 @@ module mea_job #(
 	output reg  [31:0] job_fault_cmd,
 	output reg  [31:0] job_cycles
 );
-	localparam SCRUB_LAST = SCRUB_CYCLES - 1;
+	localparam integer SCRUB_LAST = SCRUB_CYCLES - 1;
 	// Bit 3 is `running`, bit 2 `hold`: the whole design hangs on these two.
 	localparam [3:0] IDLE = 4'b0100, SCRUB = 4'b0000, RUN = 4'b1000, ABORT = 4'b0101,
 			 CLEAR = 4'b0110, RECORD = 4'b0001, RECORDING = 4'b0010, END = 4'b0011;

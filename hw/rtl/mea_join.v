@@ -8,7 +8,7 @@
 
 module mea_join #(
 	// 1: the products with the upper seven bits of mx and my are made of LUTs
-	parameter LUTS = 0
+	parameter integer LUTS = 0
 ) (
 	input  wire               clk,
 	// x, y, mx, my are there; the products are, a cycle later

@@ -9,13 +9,13 @@
 `include "mea_isa.vh"
 
 module mea_load #(
-	parameter BEAT = 8,
-	parameter MAX_BURST = 16,
-	parameter LANES = 16,
-	parameter COLS = 16,
-	parameter ACT_AW = 14,
-	parameter WGT_AW = 12,
-	parameter STEM_AW = 9
+	parameter integer BEAT = 8,
+	parameter integer MAX_BURST = 16,
+	parameter integer LANES = 16,
+	parameter integer COLS = 16,
+	parameter integer ACT_AW = 14,
+	parameter integer WGT_AW = 12,
+	parameter integer STEM_AW = 9
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -57,10 +57,10 @@ module mea_load #(
 	output wire [STEM_AW-1:0]  stem_addr,
 	output wire [63:0]         stem_data
 );
-	localparam BEAT_LOG = $clog2(BEAT);
-	localparam BEAT_UP = BEAT - 1;
-	localparam ACT_LOG = $clog2(LANES);
-	localparam WGT_LOG = $clog2(2*COLS);
+	localparam integer BEAT_LOG = $clog2(BEAT);
+	localparam integer BEAT_UP = BEAT - 1;
+	localparam integer ACT_LOG = $clog2(LANES);
+	localparam integer WGT_LOG = $clog2(2*COLS);
 	localparam [31:0] ACT = `MEA_DEST_ACT, WGT = `MEA_DEST_WGT, STEM = `MEA_DEST_STEM;
 
 	// --- request side -----------------------------------------------------
@@ -114,7 +114,7 @@ module mea_load #(
 	// --- data side -----------------------------------------------------------
 	// What the data side needs to know of a command, in the order of the requests; the
 	// one that it works on lies in registers, counted down.
-	localparam JW = 32 + 3 + 20 + 20 + 16 + 20 + 2;
+	localparam integer JW = 32 + 3 + 20 + 20 + 16 + 20 + 2;
 	wire [19:0] words1 = words - 20'd1;
 	wire [15:0] rows1 = rows - 16'd1;
 	wire [JW-1:0] job_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
@@ -150,9 +150,9 @@ module mea_load #(
 	wire wide_wgt  = 2*COLS >= BEAT;
 	wire wide_stem = BEAT <= 8;
 	wire wide = j_dest == ACT ? wide_act : j_dest == WGT ? wide_wgt : wide_stem;
-	localparam ACT_LAST  = LANES >= BEAT ? LANES / BEAT - 1 : BEAT / LANES - 1;
-	localparam WGT_LAST  = 2*COLS >= BEAT ? 2*COLS / BEAT - 1 : BEAT / (2*COLS) - 1;
-	localparam STEM_LAST = BEAT / 8 - 1;
+	localparam integer ACT_LAST  = LANES >= BEAT ? LANES / BEAT - 1 : BEAT / LANES - 1;
+	localparam integer WGT_LAST  = 2*COLS >= BEAT ? 2*COLS / BEAT - 1 : BEAT / (2*COLS) - 1;
+	localparam integer STEM_LAST = BEAT / 8 - 1;
 	wire [5:0] part_last = j_dest == ACT ? ACT_LAST[5:0] : j_dest == WGT ? WGT_LAST[5:0]
 									     : STEM_LAST[5:0];
 

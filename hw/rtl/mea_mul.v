@@ -9,7 +9,7 @@
 
 module mea_mul #(
 	// 0: multipliers of 18 x 18 bits; 1: of 25 x 18
-	parameter WIDE = 0
+	parameter integer WIDE = 0
 ) (
 	input  wire               clk,
 	// a and b are there; the parts are, a cycle later
@@ -21,7 +21,7 @@ module mea_mul #(
 	output reg signed [63:0]  product
 );
 	// Lower part of b.
-	localparam CUT = WIDE != 0 ? 24 : 17;
+	localparam integer CUT = WIDE != 0 ? 24 : 17;
 
 	wire signed [17:0]  a_lo = {1'b0, a[16:0]};
 	wire signed [14:0]  a_hi = a[31:17];

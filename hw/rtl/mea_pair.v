@@ -10,7 +10,7 @@
 
 module mea_pair #(
 	// at least 16: act * w_low has 16 bits
-	parameter OFFSET = 16
+	parameter integer OFFSET = 16
 ) (
 	// the factor, less the copies of w_low's sign, from the two weights
 	input  wire [7:0]         w_low, w_high,

@@ -8,8 +8,8 @@
 
 module mea_part #(
 	// bytes of the word, PART times a power of two
-	parameter WORD = 16,
-	parameter PART = 8
+	parameter integer WORD = 16,
+	parameter integer PART = 8
 ) (
 	input  wire [WORD*8-1:0] word,
 	input  wire [3:0]        sub,
@@ -20,7 +20,7 @@ module mea_part #(
 			wire unused = &sub;
 			assign part = word;
 		end else begin : g_pick
-			localparam SW = $clog2(WORD / PART);
+			localparam integer SW = $clog2(WORD / PART);
 			assign part = word[sub[SW-1:0]*PART*8 +: PART*8];
 		end
 	endgenerate

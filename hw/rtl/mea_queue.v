@@ -7,9 +7,9 @@
 
 module mea_queue #(
 	// bits of an entry
-	parameter WIDTH = 8,
+	parameter integer WIDTH = 8,
 	// entries behind the first, a power of two
-	parameter DEPTH = 8
+	parameter integer DEPTH = 8
 ) (
 	input  wire             clk,
 	input  wire             rst,
@@ -46,7 +46,7 @@ module mea_queue #(
 // Not inside another proof, where the FIFO may be cut out and no f_ wire is tied.
 `ifdef FORMAL
 `ifdef MEA_FORMAL_QUEUE
-	localparam AW = $clog2(DEPTH);
+	localparam integer AW = $clog2(DEPTH);
 	reg f_past;
 	initial f_past = 1'b0;
 	always @(posedge clk) begin

@@ -11,10 +11,10 @@
 
 module mea_ram #(
 	// bits of a word
-	parameter WIDTH = 8,
+	parameter integer WIDTH = 8,
 	// number of words, a power of two
-	parameter DEPTH = 16,
-	parameter AW = $clog2(DEPTH)
+	parameter integer DEPTH = 16,
+	parameter integer AW = $clog2(DEPTH)
 ) (
 	input  wire             clk,
 	input  wire             wen,

@@ -9,20 +9,20 @@
 `include "mea_isa.vh"
 
 module mea_regs #(
-	parameter ROWS = 16,
-	parameter COLS = 16,
-	parameter BEAT = 8,
-	parameter MAX_BURST = 16,
-	parameter ACT_WORDS = 16384,
-	parameter ACT_BANKS = 4,
-	parameter WGT_WORDS = 4096,
-	parameter ACC_DEPTH = 1024,
-	parameter STEM_WORDS = 512,
-	parameter LATENCY = 29,
-	parameter DW_TAPS = 3,
-	parameter DW_LINE = 128,
-	parameter CLOCK_KHZ = 0,
-	parameter SLOTS = `MEA_SLOTS
+	parameter integer ROWS = 16,
+	parameter integer COLS = 16,
+	parameter integer BEAT = 8,
+	parameter integer MAX_BURST = 16,
+	parameter integer ACT_WORDS = 16384,
+	parameter integer ACT_BANKS = 4,
+	parameter integer WGT_WORDS = 4096,
+	parameter integer ACC_DEPTH = 1024,
+	parameter integer STEM_WORDS = 512,
+	parameter integer LATENCY = 29,
+	parameter integer DW_TAPS = 3,
+	parameter integer DW_LINE = 128,
+	parameter integer CLOCK_KHZ = 0,
+	parameter integer SLOTS = `MEA_SLOTS
 ) (
 	input  wire              clk,
 	input  wire              rst,
@@ -85,7 +85,7 @@ module mea_regs #(
 	output wire [SLOTS-1:0]  f_write
 `endif
 );
-	localparam LANES = ROWS > COLS ? ROWS : COLS;
+	localparam integer LANES = ROWS > COLS ? ROWS : COLS;
 	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
 	localparam [31:0] CONFIG3 = STEM_WORDS << 16 | ACC_DEPTH;
 	localparam [31:0] CONFIG4 = DW_LINE << 20 | DW_TAPS << 16 | ACT_BANKS << 8 | LATENCY;
@@ -136,13 +136,13 @@ module mea_regs #(
 	assign irq = (irq_status & irq_enable) != 2'b00;
 
 	wire [31:0] read0, read1, read_slot;
-	localparam FW = 1 + 5*32 + 5;
+	localparam integer FW = 1 + 5*32 + 5;
 	wire [FW-1:0] other0, other1;
 
 	wire wen0 = wr_bank0 && state0 == `MEA_STATE_EMPTY;
 	wire wen1 = wr_bank1 && state1 == `MEA_STATE_EMPTY;
 	localparam [31:0] SLOT_END = SLOTS;
-	localparam SW = $clog2(SLOTS);
+	localparam integer SW = $clog2(SLOTS);
 	mea_slots #(.SLOTS(SLOTS)) slots (
 		.clk(clk), .rst(rst),
 		.wen((wen0 || wen1) && {28'd0, wb[7:4]} < SLOT_END), .wbank(wr_bank1),

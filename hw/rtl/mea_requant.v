@@ -17,13 +17,13 @@
 `default_nettype none
 
 module mea_requant #(
-	parameter COLS = 16,
+	parameter integer COLS = 16,
 	// 1: a third set of parameters, for the depthwise unit
-	parameter DW = 1,
+	parameter integer DW = 1,
 	// as in mea_mul
-	parameter WIDE = 0,
+	parameter integer WIDE = 0,
 	// as in mea_join
-	parameter LUTS = 0
+	parameter integer LUTS = 0
 ) (
 	input  wire               clk,
 	input  wire               rst,

@@ -8,7 +8,7 @@
 `default_nettype none
 
 module mea_round #(
-	parameter WIDTH = 64
+	parameter integer WIDTH = 64
 ) (
 	input  wire                    clk,
 	// x is there; it is half way

@@ -7,8 +7,8 @@
 `default_nettype none
 
 module mea_rows #(
-	parameter BEAT = 8,
-	parameter MAX_BURST = 16
+	parameter integer BEAT = 8,
+	parameter integer MAX_BURST = 16
 ) (
 	input  wire        clk,
 	input  wire        rst,
@@ -25,7 +25,7 @@ module mea_rows #(
 	output wire [8:0]  req_beats,
 	input  wire        req_ready
 );
-	localparam BEAT_LOG = $clog2(BEAT);
+	localparam integer BEAT_LOG = $clog2(BEAT);
 
 	reg        active, cut, row_end;
 	reg [8:0]  beats_q;

@@ -10,8 +10,8 @@
 
 module mea_slots #(
 	// slots of a table
-	parameter SLOTS = 8,
-	parameter SW = $clog2(SLOTS)
+	parameter integer SLOTS = 8,
+	parameter integer SW = $clog2(SLOTS)
 ) (
 	input  wire          clk,
 	input  wire          rst,

@@ -9,12 +9,12 @@
 `default_nettype none
 
 module mea_stem #(
-	parameter ROWS = 16,
+	parameter integer ROWS = 16,
 	// 8-byte words, a power of two
-	parameter WORDS = 512,
-	parameter AW = $clog2(WORDS),
+	parameter integer WORDS = 512,
+	parameter integer AW = $clog2(WORDS),
 	// address bits of its bytes
-	parameter BAW = AW + 3
+	parameter integer BAW = AW + 3
 ) (
 	input  wire                clk,
 

@@ -9,10 +9,10 @@
 `include "mea_isa.vh"
 
 module mea_store #(
-	parameter BEAT = 8,
-	parameter MAX_BURST = 16,
-	parameter LANES = 16,
-	parameter ACT_AW = 14
+	parameter integer BEAT = 8,
+	parameter integer MAX_BURST = 16,
+	parameter integer LANES = 16,
+	parameter integer ACT_AW = 14
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -64,12 +64,12 @@ module mea_store #(
 
 	output wire               beat_event
 );
-	localparam BEAT_LOG = $clog2(BEAT);
-	localparam BEAT_UP = BEAT - 1;
-	localparam LANE_LOG = $clog2(LANES);
-	localparam REC_BEATS = `MEA_RECORD_BYTES / BEAT;
+	localparam integer BEAT_LOG = $clog2(BEAT);
+	localparam integer BEAT_UP = BEAT - 1;
+	localparam integer LANE_LOG = $clog2(LANES);
+	localparam integer REC_BEATS = `MEA_RECORD_BYTES / BEAT;
 	// words per beat, or beats per word
-	localparam PART_LAST = LANES < BEAT ? BEAT / LANES - 1 : LANES / BEAT - 1;
+	localparam integer PART_LAST = LANES < BEAT ? BEAT / LANES - 1 : LANES / BEAT - 1;
 
 	// --- command ------------------------------------------------------------
 	wire [2:0]  need  = head[`MEA_F_CMD_WAIT];

@@ -15,15 +15,15 @@
 `include "mea_isa.vh"
 
 module mea_stream #(
-	parameter ROWS = 16,
-	parameter LANES = 16,
+	parameter integer ROWS = 16,
+	parameter integer LANES = 16,
 	// address bits of the activation scratchpad and how many of them choose the bank
-	parameter ACT_AW = 14,
-	parameter BANK_AW = 2,
+	parameter integer ACT_AW = 14,
+	parameter integer BANK_AW = 2,
 	// address bits of the accumulators
-	parameter ACC_AW = 10,
+	parameter integer ACC_AW = 10,
 	// address bits of any input: the scratchpad's words or the stem's bytes
-	parameter IN_AW = 20
+	parameter integer IN_AW = 20
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -71,7 +71,7 @@ module mea_stream #(
 	output reg                q_res,
 	output reg  [ACT_AW-1:0]  q_res_addr
 );
-	localparam SUB_LAST = LANES / ROWS - 1;
+	localparam integer SUB_LAST = LANES / ROWS - 1;
 
 	// --- the command's registers ---------------------------------------
 	localparam [1:0] IDLE = 2'd0, SETUP = 2'd1, RUN = 2'd2;

@@ -18,12 +18,12 @@
 `include "mea_isa.vh"
 
 module mea_wload #(
-	parameter ROWS = 16,
-	parameter COLS = 16,
+	parameter integer ROWS = 16,
+	parameter integer COLS = 16,
 	// address bits of the weight memory
-	parameter WGT_AW = 12,
+	parameter integer WGT_AW = 12,
 	// address bits of the stem memory's bytes
-	parameter STEM_BAW = 12
+	parameter integer STEM_BAW = 12
 ) (
 	input  wire                    clk,
 	input  wire                    rst,
@@ -50,10 +50,10 @@ module mea_wload #(
 	output reg                     tile_ready,
 	input  wire                    tile_take
 );
-	localparam HALF = ROWS / 2;
-	localparam LAST_FULL = ROWS - 1;
-	localparam LAST_HALF = HALF - 1;
-	localparam CW = $clog2(ROWS);
+	localparam integer HALF = ROWS / 2;
+	localparam integer LAST_FULL = ROWS - 1;
+	localparam integer LAST_HALF = HALF - 1;
+	localparam integer CW = $clog2(ROWS);
 	localparam [2:0] GET = 3'd0, COUNT = 3'd1, COUNT2 = 3'd2, CHOOSE = 3'd3, TILE = 3'd4,
 			 PARAM = 3'd5;
 	reg [2:0]  state;

@@ -7,8 +7,8 @@
 `default_nettype none
 
 module mea_word #(
-	parameter BEAT = 8,
-	parameter WORD = 16
+	parameter integer BEAT = 8,
+	parameter integer WORD = 16
 ) (
 	input  wire [BEAT*8-1:0] beat,
 	input  wire [5:0]        part,

@@ -4,13 +4,25 @@
 // register that no reset touches start as X, and the bus drives X wherever it says
 // nothing. One job loads, convolves and stores; nothing that the accelerator shows as
 // valid may have an X in it, and what it stores must be the convolution.
+//
+// SIZED: parameters as literals no wider than their value, which is how LiteX writes
+// them.
 // run:
+// run: -DSIZED
+// run: -DSIZED -DPACK=5'd16
 `default_nettype none
 `include "mea_isa.vh"
 
 module bench_accel;
 `include "bench.vh"
-	localparam PIXELS = 6, BASE = 32'h10000;
+	localparam PIXELS = 6, AW = 40, ACT_WORDS = 64, BANKS = 4, WGT_WORDS = 32, ACC_DEPTH = 16;
+	localparam STEM_WORDS = 16, BURST = 16, TAPS = 3, LINE = 64, PSUM_W = 20;
+`ifndef PACK
+`define PACK 1'd0
+`endif
+	// Words in the memories: the end of each.
+	localparam OUT_AT = ACT_WORDS - PIXELS, WGT_AT = WGT_WORDS - 7;
+	localparam BASE = 32'h10000;
 	localparam IN = 32'h1000, WEIGHTS = 32'h1100, OUT = 32'h2000, RECORD = 32'h3000;
 	reg [11:0] awaddr, araddr;
 	reg awvalid, wvalid, arvalid;
@@ -18,7 +30,7 @@ module bench_accel;
 	wire awready, wready, bvalid, arready, rvalid, irq;
 	wire [1:0] bresp, rresp;
 	wire [31:0] rdata;
-	wire [39:0] m_araddr, m_awaddr;
+	wire [AW-1:0] m_araddr, m_awaddr;
 	wire [7:0] m_arlen, m_awlen, m_wstrb;
 	wire [2:0] m_arsize, m_awsize;
 	wire [1:0] m_arburst, m_awburst;
@@ -28,8 +40,17 @@ module bench_accel;
 	reg [63:0] m_rdata;
 
 	mea_accel #(
-		.ROWS(4), .COLS(4), .AXI_DW(64), .ACT_WORDS(64), .WGT_WORDS(32), .ACC_DEPTH(16),
-		.STEM_WORDS(16)
+`ifdef SIZED
+		.ROWS(3'd4), .COLS(3'd4), .AXI_DW(7'd64), .AXI_AW(6'd40), .ACT_WORDS(7'd64),
+		.ACT_BANKS(3'd4), .WGT_WORDS(6'd32), .ACC_DEPTH(5'd16), .STEM_WORDS(5'd16),
+		.PSUM_W(5'd20), .MAX_BURST(5'd16), .DW_TAPS(2'd3), .DW_LINE(7'd64), .PACK(`PACK),
+		.DW_LUTS(1'd1), .JOIN_LUTS(1'd1), .CLOCK_KHZ(10'd1000)
+`else
+		.ROWS(4), .COLS(4), .AXI_DW(64), .AXI_AW(AW), .ACT_WORDS(ACT_WORDS),
+		.ACT_BANKS(BANKS), .WGT_WORDS(WGT_WORDS), .ACC_DEPTH(ACC_DEPTH),
+		.STEM_WORDS(STEM_WORDS), .PSUM_W(PSUM_W), .MAX_BURST(BURST), .DW_TAPS(TAPS),
+		.DW_LINE(LINE), .CLOCK_KHZ(1000)
+`endif
 	) dut (
 		.clk(clk), .rst(rst), .irq(irq), .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid),
 		.s_axil_awready(awready), .s_axil_wdata(wdata), .s_axil_wstrb(4'hf),
@@ -121,15 +142,36 @@ module bench_accel;
 		end
 	endtask
 
-	task read(input [7:0] r_bank);
+	task read(input [11:0] a);
 		begin
-			araddr = `MEA_JOB_BANK0 + r_bank;
+			araddr = a;
 			arvalid = 1'b1;
 			cycle;
 			arvalid = 1'b0;
 			araddr = 12'hxxx;
 			cycle;
 			cycle;
+			want(rvalid === 1'b1, "a read is answered");
+			cycle;
+		end
+	endtask
+
+	task reads(input [11:0] a, input [31:0] v);
+		begin
+			read(a);
+			want(rdata === v, "a register");
+		end
+	endtask
+
+	// What the accelerator says of itself.
+	task configuration;
+		begin
+			reads(`MEA_REG_CONFIG0, BURST << 24 | 8 << 16 | 4 << 8 | 4);
+			reads(`MEA_REG_CONFIG1, ACT_WORDS);
+			reads(`MEA_REG_CONFIG2, WGT_WORDS);
+			reads(`MEA_REG_CONFIG3, STEM_WORDS << 16 | ACC_DEPTH);
+			reads(`MEA_REG_CONFIG4, LINE << 20 | TAPS << 16 | BANKS << 8 | 4 + 17);
+			reads(`MEA_REG_CLOCK_KHZ, 1000);
 		end
 	endtask
 
@@ -163,7 +205,7 @@ module bench_accel;
 		begin
 			move(`MEA_OP_LOAD, 4'd1, 2'b00, 2'b00, 32'd0, PIXELS, 20'd0);
 			put_command(0);
-			move(`MEA_OP_LOAD, 4'd1, 2'b00, 2'b01, WEIGHTS - IN, 20'd7, 20'd0);
+			move(`MEA_OP_LOAD, 4'd1, 2'b00, 2'b01, WEIGHTS - IN, 20'd7, WGT_AT);
 			cmd[`MEA_F_LOAD_DEST] = `MEA_DEST_WGT;
 			put_command(1);
 			cmd = 512'd0;
@@ -184,12 +226,13 @@ module bench_accel;
 			cmd[`MEA_F_CONV_OUT_H] = 12'd1;
 			cmd[`MEA_F_CONV_KW] = 8'd1;
 			cmd[`MEA_F_CONV_KH] = 8'd1;
-			cmd[`MEA_F_CONV_OUT_BASE] = 20'd16;
-			cmd[`MEA_F_CONV_PAR_ADDR] = 20'd2;
+			cmd[`MEA_F_CONV_OUT_BASE] = OUT_AT;
+			cmd[`MEA_F_CONV_WGT_ADDR] = WGT_AT;
+			cmd[`MEA_F_CONV_PAR_ADDR] = WGT_AT + 2;
 			cmd[`MEA_F_CONV_MID_LO] = 8'h80;
 			cmd[`MEA_F_CONV_MID_HI] = 8'h7f;
 			put_command(2);
-			move(`MEA_OP_STORE, 4'd2, 2'b10, 2'b00, 32'd0, PIXELS, 20'd16);
+			move(`MEA_OP_STORE, 4'd2, 2'b10, 2'b00, 32'd0, PIXELS, OUT_AT);
 			put_command(3);
 			for (i = 0; i < 4 * PIXELS; i = i + 1)
 				mem[IN + i] = $random(seed);
@@ -245,10 +288,12 @@ module bench_accel;
 			cycle;
 		want(m_arvalid === 1'b0 && m_awvalid === 1'b0 && m_wvalid === 1'b0, "silent");
 		conclude("silent after reset");
+		configuration;
+		conclude("the registers hold the parameters");
 		job;
 		check(irq === 1'b1, "the job ends");
 		conclude("nothing valid is X on its way");
-		read(`MEA_BANK_FAULT);
+		read(`MEA_JOB_BANK0 + `MEA_BANK_FAULT);
 		check(rdata === 32'd0, "without a fault");
 		compare;
 		conclude("the convolution is stored");
