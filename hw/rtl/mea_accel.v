@@ -7,6 +7,7 @@
 `default_nettype none
 `include "mea_isa.vh"
 
+// mea_params refuses every value of a parameter that its comment does not name.
 module mea_accel #(
 	// array: 4, 8, 16 or 32, independent
 	parameter integer ROWS = 16,
@@ -15,31 +16,32 @@ module mea_accel #(
 	parameter integer AXI_DW = 64,
 	// address bits of the bus: 32 to 64
 	parameter integer AXI_AW = 40,
-	// beats of the longest burst, 8, 16, 32 .. 256; 16 suits AXI3 ports
+	// beats of the longest burst, 8, 16, 32 .. 128; 16 suits AXI3 ports
 	parameter integer MAX_BURST = 16,
-	// activation scratchpad, words of max(ROWS, COLS) bytes
+	// activation scratchpad, words of max(ROWS, COLS) bytes: 2 x ACT_BANKS .. 2^20, a power
+	// of two like all memories' words; banks: 2, 4 .. 128
 	parameter integer ACT_WORDS = 16384,
 	parameter integer ACT_BANKS = 4,
-	// weight memory, words of 2 x COLS bytes
+	// weight memory, words of 2 x COLS bytes: 32 .. 2^20
 	parameter integer WGT_WORDS = 4096,
-	// output pixels of one command
+	// output pixels of one command: 2 .. 32768
 	parameter integer ACC_DEPTH = 1024,
-	// stem memory, 8-byte words, ROWS copies
+	// stem memory, 8-byte words, ROWS copies: 2 .. 32768
 	parameter integer STEM_WORDS = 512,
 	// bits of a partial sum in the array, 18 + log2(ROWS) to 32
 	parameter integer PSUM_W = 32,
 	// depthwise unit: multipliers per lane (0: none, 1, 3 or 9) and columns of the
-	// widest padded map it takes, a power of two
+	// widest padded map it takes: 4, 8 .. 2048
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 512,
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
 	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
 	parameter integer PACK = 0,
-	// 1: made of LUTs: the depthwise unit's; the upper parts of a residual's, which need a
-	// second multiplier of 18 x 18 bits
+	// 0 or 1: made of LUTs: the depthwise unit's; the upper parts of a residual's, which need
+	// a second multiplier of 18 x 18 bits (without effect with PACK)
 	parameter integer DW_LUTS = PACK != 0 ? 1 : 0,
 	parameter integer JOIN_LUTS = 0,
-	// what CLOCK_KHZ reports
+	// what CLOCK_KHZ reports, not negative
 	parameter integer CLOCK_KHZ = 0
 ) (
 	input  wire                clk,
@@ -91,7 +93,7 @@ module mea_accel #(
 	output wire                m_axi_bready
 );
 	localparam integer LANES = ROWS > COLS ? ROWS : COLS;
-	localparam integer BEAT = AXI_DW / 8;
+	localparam integer BEAT = AXI_DW == 128 ? 16 : 8;
 	localparam [2:0] BEAT_SIZE = BEAT == 8 ? 3'd3 : 3'd4;
 	localparam integer SLOTS = `MEA_SLOTS;
 	localparam integer ACT_AW = $clog2(ACT_WORDS);
@@ -100,10 +102,18 @@ module mea_accel #(
 	localparam integer ACC_AW = $clog2(ACC_DEPTH);
 	localparam integer STEM_AW = $clog2(STEM_WORDS);
 	localparam integer STEM_BAW = STEM_AW + 3;
-	localparam integer BANK_WORDS = ACT_WORDS / ACT_BANKS;
+	localparam integer BANK_WORDS = ACT_WORDS >> ACT_BANK_AW;
 	localparam integer SCRUB_A = BANK_WORDS > WGT_WORDS ? BANK_WORDS : WGT_WORDS;
 	localparam integer SCRUB_B = ACC_DEPTH > STEM_WORDS ? ACC_DEPTH : STEM_WORDS;
 	localparam integer SCRUB_CYCLES = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
+
+	mea_params #(
+		.ROWS(ROWS), .COLS(COLS), .AXI_DW(AXI_DW), .AXI_AW(AXI_AW), .MAX_BURST(MAX_BURST),
+		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
+		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .PSUM_W(PSUM_W),
+		.DW_TAPS(DW_TAPS), .DW_LINE(DW_LINE), .PACK(PACK), .DW_LUTS(DW_LUTS),
+		.JOIN_LUTS(JOIN_LUTS), .CLOCK_KHZ(CLOCK_KHZ)
+	) legal ();
 
 	// --- registers and job -----------------------------------------------------
 	wire reset_request, reset_done, job_ready, job_start, job_end, bus_idle, want_scrub;

@@ -85,7 +85,7 @@ module mea_regs #(
 	output wire [SLOTS-1:0]  f_write
 `endif
 );
-	localparam integer LANES = ROWS > COLS ? ROWS : COLS;
+	// (mea_params lets no value pass that its field could not hold.)
 	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
 	localparam [31:0] CONFIG3 = STEM_WORDS << 16 | ACC_DEPTH;
 	localparam [31:0] CONFIG4 = DW_LINE << 20 | DW_TAPS << 16 | ACT_BANKS << 8 | LATENCY;
@@ -278,13 +278,6 @@ module mea_regs #(
 		if (rst) begin
 			s_axil_bvalid <= 1'b0;
 			s_axil_rvalid <= 1'b0;
-		end
-	end
-
-	initial begin
-		if (LANES > 32 || ACT_WORDS > (1 << 20) || WGT_WORDS > (1 << 20)) begin
-			$display("mea_regs: memory beyond the command fields (instance %m)");
-			$finish;
 		end
 	end
 

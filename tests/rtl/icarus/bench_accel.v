@@ -6,17 +6,28 @@
 // valid may have an X in it, and what it stores must be the convolution.
 //
 // SIZED: parameters as literals no wider than their value, which is how LiteX writes
-// them.
+// them. LEAST, MOST: the smallest and the largest that mea_params lets pass.
 // run:
 // run: -DSIZED
 // run: -DSIZED -DPACK=5'd16
+// run: -DLEAST
+// run: -DMOST
 `default_nettype none
 `include "mea_isa.vh"
 
 module bench_accel;
 `include "bench.vh"
+`ifdef LEAST
+	localparam PIXELS = 2, AW = 32, ACT_WORDS = 4, BANKS = 2, WGT_WORDS = 32, ACC_DEPTH = 2;
+	localparam STEM_WORDS = 2, BURST = 8, TAPS = 1, LINE = 4, PSUM_W = 20;
+`elsif MOST
+	localparam PIXELS = 6, AW = 64, ACT_WORDS = 1 << 20, BANKS = 128, WGT_WORDS = 1 << 20;
+	localparam ACC_DEPTH = 32768, STEM_WORDS = 32768, BURST = 128, TAPS = 9, LINE = 2048;
+	localparam PSUM_W = 32;
+`else
 	localparam PIXELS = 6, AW = 40, ACT_WORDS = 64, BANKS = 4, WGT_WORDS = 32, ACC_DEPTH = 16;
 	localparam STEM_WORDS = 16, BURST = 16, TAPS = 3, LINE = 64, PSUM_W = 20;
+`endif
 `ifndef PACK
 `define PACK 1'd0
 `endif
