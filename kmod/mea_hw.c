@@ -5,6 +5,7 @@
 #include <linux/interrupt.h>
 #include <linux/iopoll.h>
 #include <linux/reset.h>
+#include <drm/drm_print.h>
 
 #include "mea.h"
 
