@@ -56,6 +56,7 @@ struct mea_usage {
 
 struct mea_file {
 	struct drm_sched_entity entity;
+	struct mutex push_lock;	/* fences get their numbers in the order of the queue */
 	struct mea_usage *usage;
 	u64 client;
 };

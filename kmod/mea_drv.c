@@ -44,6 +44,7 @@ static int mea_open(struct drm_device *drm, struct drm_file *file)
 	if (!mfile->usage)
 		goto err_file;
 	kref_init(&mfile->usage->ref);
+	mutex_init(&mfile->push_lock);
 	mfile->client = atomic64_inc_return(&mea_clients);
 	ret = drm_sched_entity_init(&mfile->entity, DRM_SCHED_PRIORITY_NORMAL, &sched, 1, NULL);
 	if (ret)

@@ -366,7 +366,7 @@ static int mea_job_implicit(struct mea_job *job)
 	return 0;
 }
 
-static int mea_job_push(struct mea_job *job, struct drm_syncobj *out_sync)
+static int mea_job_push(struct mea_job *job, struct mea_file *mfile, struct drm_syncobj *out_sync)
 {
 	struct drm_gem_object *bo[DRM_MEA_MAX_SLOTS];
 	unsigned int i, n = job->bo_count;
@@ -381,6 +381,7 @@ static int mea_job_push(struct mea_job *job, struct drm_syncobj *out_sync)
 		goto out_unlock;
 
 	/* Nothing may fail from here on. */
+	mutex_lock(&mfile->push_lock);
 	drm_sched_job_arm(&job->base);
 	for (i = 0; i < job->bo_count; i++)
 		dma_resv_add_fence(job->bo[i]->resv, &job->base.s_fence->finished,
@@ -392,6 +393,7 @@ static int mea_job_push(struct mea_job *job, struct drm_syncobj *out_sync)
 	for (i = 0; i < n; i++)
 		drm_gem_object_get(bo[i]);
 	drm_sched_entity_push_job(&job->base);
+	mutex_unlock(&mfile->push_lock);
 	drm_gem_unlock_reservations(bo, n, &ctx);
 	for (i = 0; i < n; i++)
 		drm_gem_object_put(bo[i]);
@@ -438,7 +440,7 @@ int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 	}
 	ret = mea_job_in_syncs(job, file, args);
 	if (!ret)
-		ret = mea_job_push(job, out_sync);
+		ret = mea_job_push(job, file->driver_priv, out_sync);
 	if (ret)
 		mea_free_job(&job->base);
 out_sync:

@@ -3,8 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -349,4 +353,120 @@ TEST(crossed_buffers)
 	expect_eq(sync_result(other, b.job.s.out_sync, WAIT_MS), 0);
 	copy_drop(&a);
 	copy_drop(&b);
+}
+
+/* --- two threads of one file ------------------------------------------------------------------ */
+
+#define RACES	400
+#define STEP_NS 1000
+
+static struct copy first, second; /* of fd, by one thread each */
+static sem_t go, gone;
+static long delay_ns; /* of the second; negative to end it */
+
+/* At once when its delay is over, whatever the first does then. */
+static void *submit_second(void *result)
+{
+	struct sched_param urgent = {.sched_priority = 1};
+
+	pthread_setschedparam(pthread_self(), SCHED_FIFO, &urgent);
+	for (;;) {
+		struct timespec t = {0};
+
+		sem_wait(&go);
+		if (delay_ns < 0)
+			return result;
+		t.tv_nsec = delay_ns;
+		nanosleep(&t, NULL);
+		*(int *)result += job_submit(fd, &second.job) != 0;
+		sem_post(&gone);
+	}
+}
+
+/* Whatever could start before has ended when an empty job of a third file has, twice: what it
+ * frees may start then. */
+static void let_pass(struct copy *empty)
+{
+	for (int i = 0; i < 2; i++) {
+		require_eq(job_submit(empty->cmd.fd, &empty->job), 0);
+		require_eq(sync_result(empty->cmd.fd, empty->job.s.out_sync, WAIT_MS), 0);
+	}
+}
+
+/* One round: what reader reads of both is there, or reader waits. Returns whether the second
+ * was before the first. */
+static bool race(struct copy *reader, struct copy *empty, uint32_t sync)
+{
+	bool before;
+	int fence;
+
+	/* A timeline's fence is signalled once. */
+	close(gate);
+	gate = gate_open();
+	fence = gate_fence(gate);
+	require_eq(sync_from_file(fd, sync, fence), 0);
+	close(fence);
+	sem_post(&go);
+	require_eq(job_submit(fd, &first.job), 0);
+	sem_wait(&gone);
+	require_eq(job_submit(other, &reader->job), 0);
+	let_pass(empty);
+	require_eq(sync_wait(other, reader->job.s.out_sync, 0), -ETIME,
+		   "it reads what the first writes, and that waits for the gate");
+	before = sync_wait(fd, second.job.s.out_sync, 0) == 0;
+	gate_signal(gate);
+	require_eq(sync_result(other, reader->job.s.out_sync, WAIT_MS), 0);
+	require_eq(sync_result(fd, second.job.s.out_sync, WAIT_MS), 0);
+	return before;
+}
+
+static void make_empty(int file, struct copy *c)
+{
+	require_eq(copy_make(file, c, BYTES, 0), 0);
+	c->job.s.cmd_count = 0;
+}
+
+/* The fences of a file's jobs have numbers, of which waiters keep the last alone: so jobs are
+ * queued in this order, though the second thread comes in the middle of the first's submit. */
+TEST(fences_of_two_threads_are_in_order)
+{
+	int third = client_open(0), refused = 0;
+	long step = 64 * STEP_NS;
+	bool was_before = true;
+	struct copy reader, empty;
+	pthread_t thread;
+	uint32_t sync;
+
+	make_empty(fd, &first);
+	make_empty(fd, &second);
+	make_empty(other, &reader);
+	make_empty(third, &empty);
+	for (unsigned i = 3; i < DRM_MEA_MAX_SLOTS; i++) {
+		struct bo more;
+
+		require_eq(bo_make(fd, PAGE, &more), 0);
+		job_slot(&first.job, i, &more, DRM_MEA_SLOT_WRITE);
+	}
+	share(&reader, 1, &first.dst);
+	share(&reader, 2, &second.dst);
+	reader.job.slot[2].flags = DRM_MEA_SLOT_READ;
+	sync = sync_new(fd);
+	job_wait_for(&first.job, sync);
+	sem_init(&go, 0, 0);
+	sem_init(&gone, 0, 0);
+	require_eq(pthread_create(&thread, NULL, submit_second, &refused), 0);
+	/* It comes now a little before, now a little after what may not be interrupted. */
+	for (unsigned i = 0; i < RACES; i++) {
+		bool before = race(&reader, &empty, sync);
+
+		if (before != was_before && step > STEP_NS)
+			step /= 2;
+		was_before = before;
+		delay_ns += before ? step : delay_ns > step ? -step : -delay_ns;
+	}
+	delay_ns = -1;
+	sem_post(&go);
+	pthread_join(thread, NULL);
+	expect_eq(refused, 0);
+	close(third);
 }
