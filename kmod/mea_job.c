@@ -335,17 +335,24 @@ static struct mea_job *mea_job_create(struct mea_device *mdev, struct drm_file *
 	ret = mea_job_slots(job, file, args);
 	if (ret)
 		goto err;
-	if (pm_runtime_resume_and_get(mdev->drm.dev) < 0) {
-		/* Its reset failed. The next job tries again. */
-		pm_runtime_set_suspended(mdev->drm.dev);
-		ret = -EIO;
-		goto err;
-	}
-	job->pm_held = true;
 	return job;
 err:
 	mea_job_destroy(job);
 	return ERR_PTR(ret);
+}
+
+/* Wakes the device, which stays awake as long as the job lives. */
+static int mea_job_wake(struct mea_job *job)
+{
+	struct device *dev = job->mdev->drm.dev;
+
+	if (pm_runtime_resume_and_get(dev) < 0) {
+		/* Its reset failed. The next job tries again. */
+		pm_runtime_set_suspended(dev);
+		return -EIO;
+	}
+	job->pm_held = true;
+	return 0;
 }
 
 /* Waits for what others do to the buffers, and shows them what this job does. */
@@ -404,31 +411,41 @@ out_unlock:
 	return ret;
 }
 
+/*
+ * The device's part of a submit. User memory was read before: a page fault that is never
+ * answered (userfaultfd, FUSE) would hold up the removal of the device for ever.
+ */
+static int mea_job_submit(struct mea_job *job, struct mea_file *mfile,
+			  struct drm_syncobj *out_sync)
+{
+	struct mea_device *mdev = job->mdev;
+	int ret, idx;
+
+	if (!drm_dev_enter(&mdev->drm, &idx))
+		return -ENODEV;
+	ret = READ_ONCE(mdev->wedged) ? -EIO : mea_job_wake(job);
+	if (!ret)
+		ret = mea_job_push(job, mfile, out_sync);
+	drm_dev_exit(idx);
+	return ret;
+}
+
 int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 {
-	struct mea_device *mdev = to_mea(drm);
 	struct drm_mea_submit *args = data;
 	struct drm_syncobj *out_sync = NULL;
 	struct mea_job *job;
-	int ret, idx;
+	int ret;
 
 	ret = mea_check_args(args);
 	if (ret)
 		return ret;
-	if (!drm_dev_enter(drm, &idx))
-		return -ENODEV;
-	if (READ_ONCE(mdev->wedged)) {
-		ret = -EIO;
-		goto out_exit;
-	}
 	if (args->out_sync) {
 		out_sync = drm_syncobj_find(file, args->out_sync);
-		if (!out_sync) {
-			ret = -ENOENT;
-			goto out_exit;
-		}
+		if (!out_sync)
+			return -ENOENT;
 	}
-	job = mea_job_create(mdev, file, args);
+	job = mea_job_create(to_mea(drm), file, args);
 	if (IS_ERR(job)) {
 		ret = PTR_ERR(job);
 		goto out_sync;
@@ -440,13 +457,11 @@ int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 	}
 	ret = mea_job_in_syncs(job, file, args);
 	if (!ret)
-		ret = mea_job_push(job, file->driver_priv, out_sync);
+		ret = mea_job_submit(job, file->driver_priv, out_sync);
 	if (ret)
 		mea_free_job(&job->base);
 out_sync:
 	if (out_sync)
 		drm_syncobj_put(out_sync);
-out_exit:
-	drm_dev_exit(idx);
 	return ret;
 }

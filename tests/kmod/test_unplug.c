@@ -6,12 +6,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sync_file.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -212,6 +215,107 @@ TEST(sync_file_outlives_the_device)
 	expect(!strcmp(fence.obj_name, "mea"), "%s", fence.obj_name);
 	close(h.file);
 }
+
+/* --- a page that comes when the test lets it ------------------------------------------------- */
+
+/* Calls of the driver that need it, and what they say when it has come, all zeros; DRM's core
+ * reads the argument itself, and looks for the device after that. */
+static const struct call {
+	const char *name;
+	unsigned long request;
+	enum { ARGUMENT, SLOTS, IN_SYNCS } page;
+	int result;
+} calls[] = {
+	{"slots of SUBMIT", DRM_IOCTL_MEA_SUBMIT, SLOTS, -EINVAL},
+	{"syncobjs of SUBMIT", DRM_IOCTL_MEA_SUBMIT, IN_SYNCS, -ENOENT},
+	{"SUBMIT", DRM_IOCTL_MEA_SUBMIT, ARGUMENT, -ENODEV},
+	{"BO_CREATE", DRM_IOCTL_MEA_BO_CREATE, ARGUMENT, -ENODEV},
+	{"INFO", DRM_IOCTL_MEA_INFO, ARGUMENT, -ENODEV},
+};
+
+struct waiting {
+	const struct call *call;
+	struct held h;
+	void *page;
+	int faults, result;
+};
+
+static void *call_driver(void *arg)
+{
+	struct waiting *w = arg;
+	struct job *job = &w->h.c.job;
+
+	job->s.slots = (uintptr_t)(w->call->page == SLOTS ? w->page : job->slot);
+	job->s.in_syncs = (uintptr_t)w->page;
+	job->s.in_sync_count = w->call->page == IN_SYNCS;
+	w->result = client_ioctl(w->h.fd, w->call->request,
+				 w->call->page == ARGUMENT ? w->page : &job->s);
+	return NULL;
+}
+
+static void make_page(struct waiting *w)
+{
+	struct uffdio_register area = {.mode = UFFDIO_REGISTER_MODE_MISSING};
+	struct uffdio_api api = {.api = UFFD_API};
+
+	w->faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	require(w->faults >= 0 && !ioctl(w->faults, UFFDIO_API, &api), "no userfaultfd");
+	w->page = mmap(NULL, PAGE, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	area.range.start = (uintptr_t)w->page;
+	area.range.len = PAGE;
+	require_eq(ioctl(w->faults, UFFDIO_REGISTER, &area), 0);
+}
+
+static void let_page_come(struct waiting *w)
+{
+	struct uffdio_zeropage zero = {.range = {(uintptr_t)w->page, PAGE}};
+
+	require_eq(ioctl(w->faults, UFFDIO_ZEROPAGE, &zero), 0);
+}
+
+/* Whoever makes the kernel wait for his memory does not hold the driver up. */
+static void unbind_during(const struct call *call)
+{
+	struct waiting w = {.call = call};
+	struct uffd_msg fault;
+	bool ended = false;
+	pthread_t thread;
+	int status = -1;
+	pid_t pid;
+
+	hold(&w.h);
+	make_page(&w);
+	require_eq(pthread_create(&thread, NULL, call_driver, &w), 0);
+	require_eq(read(w.faults, &fault, sizeof(fault)), sizeof(fault));
+	pid = fork();
+	if (!pid)
+		_exit(!driver_unbind());
+	for (int ms = 0; !ended && ms < WAIT_MS / 4; ms++) {
+		ended = waitpid(pid, &status, WNOHANG) == pid;
+		usleep(1000);
+	}
+	expect(ended, "%s: unbind waits for the page", call->name);
+	let_page_come(&w);
+	pthread_join(thread, NULL);
+	if (!ended)
+		waitpid(pid, &status, 0);
+	expect_eq(status, 0, "unbind");
+	expect_eq(w.result, call->result, "%s", call->name);
+	expect_gone(&w.h);
+	let_go(&w.h, 2);
+	close(w.faults);
+	munmap(w.page, PAGE);
+	require(driver_bind());
+}
+
+TEST(page_that_never_comes)
+{
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		unbind_during(&calls[i]);
+	expect_works();
+}
+
+/* --- the module, and power ------------------------------------------------------------------- */
 
 static int remove_module(void)
 {
