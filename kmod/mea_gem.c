@@ -108,8 +108,12 @@ int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *fil
 		ret = PTR_ERR(bo);
 		goto out_exit;
 	}
-	/* Zeroed by the DMA API, so no other client's data show through. */
-	bo->vaddr = dma_alloc_wc(drm->dev, size, &bo->dma, GFP_KERNEL | __GFP_NOWARN);
+	/*
+	 * Zeroed by the DMA API, so no other client's data show through. What there is not
+	 * is an error, and nobody is killed for it.
+	 */
+	bo->vaddr = dma_alloc_wc(drm->dev, size, &bo->dma,
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	ret = bo->vaddr ? 0 : -ENOMEM;
 	if (!ret)
 		ret = drm_gem_create_mmap_offset(&bo->base);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -92,6 +94,77 @@ TEST(many_until_memory_is_out)
 	}
 	expect(made[0] > 12, "%u", made[0]);
 	expect(made[1] + 4 >= made[0], "%u buffers, then %u", made[0], made[1]);
+}
+
+#define CGROUPS "/sys/fs/cgroup/"
+#define CGROUP	CGROUPS "bo/"
+#define LIMIT	(16u << 20)
+
+static long long cgroup_says(const char *file, const char *key)
+{
+	char path[64], text[4096];
+	const char *at;
+
+	snprintf(path, sizeof(path), CGROUP "%s", file);
+	require(read_file(path, text, sizeof(text)));
+	at = strstr(text, key);
+	require(at != NULL, "%s lacks %s", path, key);
+	return atoll(at + strlen(key));
+}
+
+static int make_buffers(int file, uint64_t size, unsigned *made, unsigned most)
+{
+	int rc = 0;
+
+	for (*made = 0; !rc && *made < most; *made += !rc) {
+		struct drm_mea_bo_create c = {.size = size};
+
+		rc = client_ioctl(file, DRM_IOCTL_MEA_BO_CREATE, &c);
+	}
+	return rc;
+}
+
+/* In the cgroup: buffers until there is no more memory; how many MiB. They are so small that
+ * the kernel would rather kill somebody than have no memory for one. Where there is none, a
+ * system call for anything else may be the death, so there is none. */
+static int fill_cgroup(void)
+{
+	unsigned first, made;
+	char self[16];
+	int file;
+
+	snprintf(self, sizeof(self), "%d", getpid());
+	require(write_file(CGROUP "cgroup.procs", self));
+	file = client_open(0);
+	require_eq(make_buffers(file, 1 << 20, &first, 4), 0);
+	require(cgroup_says("memory.current", "") > 4 << 20);
+	require_eq(make_buffers(file, 8 * PAGE, &made, ~0u), -ENOMEM);
+	return (int)(first + (made * 8 * PAGE >> 20));
+}
+
+/* Buffers count against the limit of their client's cgroup, and the first one beyond it is an
+ * error, not somebody's death. */
+TEST(cgroup_pays_for_its_buffers)
+{
+	char limit[16];
+	int status;
+	pid_t pid;
+
+	require_eq(mount("none", CGROUPS, "cgroup2", 0, NULL), 0);
+	require(write_file(CGROUPS "cgroup.subtree_control", "+memory"));
+	require_eq(mkdir(CGROUP, 0755), 0);
+	snprintf(limit, sizeof(limit), "%u", LIMIT);
+	require(write_file(CGROUP "memory.max", limit));
+	pid = fork();
+	if (!pid)
+		_exit(fill_cgroup());
+	waitpid(pid, &status, 0);
+	require(WIFEXITED(status), "0x%x", status);
+	expect(WEXITSTATUS(status) >= 10 && WEXITSTATUS(status) < 16, "%d MiB of 16",
+	       WEXITSTATUS(status));
+	expect_eq(cgroup_says("memory.events", "oom_kill "), 0);
+	require_eq(rmdir(CGROUP), 0);
+	require_eq(umount(CGROUPS), 0);
 }
 
 TEST(mappings)
