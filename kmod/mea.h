@@ -2,6 +2,7 @@
 #ifndef __MEA_H__
 #define __MEA_H__
 
+#include <linux/completion.h>
 #include <linux/dma-fence.h>
 #include <linux/io.h>
 #include <linux/kref.h>
@@ -30,6 +31,10 @@ struct mea_device {
 	unsigned int timeout_ms;
 
 	struct drm_gpu_scheduler sched;
+
+	struct mutex bo_lock;	/* protects bos */
+	struct list_head bos;	/* buffers whose memory the DMA API knows */
+	struct completion retired;	/* the device is gone, and bos is empty */
 
 	/*
 	 * Protects all below and the order of register accesses. Taken in
@@ -84,9 +89,13 @@ struct mea_job {
 
 struct mea_bo {
 	struct drm_gem_object base;
+	struct list_head node;	/* in mea_device.bos */
 	void *vaddr;		/* NULL for an imported one */
 	dma_addr_t dma;
 	struct sg_table *sgt;	/* imported */
+	atomic_t pins;		/* attachments of other devices */
+	bool shared;		/* was mapped through a dma-buf */
+	void *relic;		/* what such a mapping shows when the device is gone */
 };
 
 #define to_mea_bo(obj) container_of(obj, struct mea_bo, base)
@@ -99,7 +108,9 @@ void mea_usage_put(struct mea_usage *usage);
 extern const struct dev_pm_ops mea_pm_ops;
 
 /* mea_gem.c */
+void mea_gem_retire(struct mea_device *mdev);
 int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *file);
+struct drm_gem_object *mea_gem_import(struct drm_device *drm, struct dma_buf *buf);
 struct drm_gem_object *mea_gem_import_sg_table(struct drm_device *drm,
 					       struct dma_buf_attachment *attach,
 					       struct sg_table *sgt);

@@ -112,6 +112,7 @@ static const struct drm_driver mea_driver = {
 	.driver_features = DRIVER_COMPUTE_ACCEL | DRIVER_GEM | DRIVER_SYNCOBJ,
 	.open = mea_open,
 	.postclose = mea_postclose,
+	.gem_prime_import = mea_gem_import,
 	.gem_prime_import_sg_table = mea_gem_import_sg_table,
 	.show_fdinfo = mea_show_fdinfo,
 	.ioctls = mea_ioctls,
@@ -157,6 +158,11 @@ struct mea_device *mea_device_init(struct device *dev, void __iomem *regs, int i
 	ret = drmm_mutex_init(&mdev->drm, &mdev->hw_lock);
 	if (ret)
 		return ERR_PTR(ret);
+	ret = drmm_mutex_init(&mdev->drm, &mdev->bo_lock);
+	if (ret)
+		return ERR_PTR(ret);
+	INIT_LIST_HEAD(&mdev->bos);
+	init_completion(&mdev->retired);
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(40));
 	if (ret)
 		return ERR_PTR(ret);
@@ -216,6 +222,8 @@ void mea_device_remove(struct mea_device *mdev)
 	if (mdev->loose)
 		drm_dev_get(&mdev->drm);	/* for good, like its buffers */
 	mutex_unlock(&mdev->hw_lock);
+	/* Jobs that are still queued will not start. The device uses no buffer any more. */
+	mea_gem_retire(mdev);
 	pm_runtime_dont_use_autosuspend(dev);
 	pm_runtime_put_noidle(dev);
 }

@@ -15,7 +15,7 @@ kmod-objects: $(KMOD_SRCS)
 
 # The kernel's own checks: checkpatch --strict, sparse, W=1; and the length that the driver
 # keeps to.
-KMOD_LINES := 1500
+KMOD_LINES := 1700
 .PHONY: lint-kmod
 lint-kmod: cosim-kernel-fast
 	@for f in $(wildcard kmod/*.[ch] kmod/uapi/*.h); do \

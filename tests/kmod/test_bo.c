@@ -181,6 +181,9 @@ TEST(mappings)
 	expect(end == MAP_FAILED && errno == EINVAL, "an offset inside is no object's");
 	expect(mmap(NULL, 5 * PAGE, 3, MAP_SHARED, fd, (off_t)c.mmap_offset) == MAP_FAILED);
 	expect(mmap(NULL, PAGE, 3, MAP_SHARED, fd, 0) == MAP_FAILED);
+	expect(mmap(NULL, 4 * PAGE, 3, MAP_PRIVATE, fd, (off_t)c.mmap_offset) == MAP_FAILED &&
+		       errno == EINVAL,
+	       "copies of its pages");
 	expect(mmap(NULL, PAGE, 3, MAP_SHARED, other, (off_t)c.mmap_offset) == MAP_FAILED &&
 		       errno == EACCES,
 	       "another file's");

@@ -6,10 +6,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -344,4 +346,57 @@ TEST(probe_fails)
 	require_eq(copy_make(fd, &job, PAGE, 0), 0);
 	expect_eq(copy_run(&job, 1), 0);
 	copy_drop(&job);
+}
+
+/* --- unbind ------------------------------------------------------------------------------------
+ */
+
+static struct bo view;
+static unsigned lost;
+
+static void before_unbind(void)
+{
+	opened = client_open(5000);
+	require_eq(copy_make(opened, &job, PAGE, 0), 0);
+	require_eq(copy_run(&job, ++seed), 0);
+	require_eq(bo_map_prime(opened, job.dst.handle, PAGE, &view), 0);
+}
+
+static int do_unbind(void)
+{
+	int rc, file = open("/sys/bus/pci/drivers/mea/unbind", O_WRONLY | O_CLOEXEC);
+
+	if (file < 0)
+		return -errno;
+	rc = write(file, "0000:00:00.0", 12) == 12 ? 0 : -errno;
+	close(file);
+	return rc;
+}
+
+/* Without memory for a copy, a result is lost; whoever reads it gets that signal. */
+static void read_result(int rc)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(!bo_filled(&view, seed));
+	waitpid(pid, &status, 0);
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS)
+		lost++;
+	else
+		expect_eq(status, 0, "a wrong result");
+	munmap(view.map, view.size);
+	copy_drop(&job);
+	close(opened);
+	if (!rc)
+		require(driver_bind());
+}
+
+TEST(unbind_fails)
+{
+	close(fd);
+	walk(&(struct walk){"unbind", before_unbind, do_unbind, read_result});
+	expect(lost > 0, "none of them was for the copy");
+	fd = client_open(5000);
 }

@@ -45,6 +45,15 @@ static const struct way {
 	{"PCI remove and rescan", pci_remove, pci_rescan},
 };
 
+/* No memory and no mapping of the device is left when the driver has gone. */
+static void take_away(const struct way *way)
+{
+	int errors = dma_errors();
+
+	require(way->away(), "%s", way->name);
+	expect_eq(dma_errors(), errors, "%s: DMA API", way->name);
+}
+
 void check_clean(void)
 {
 	if (client_open(0) < 0) {
@@ -57,13 +66,16 @@ void check_clean(void)
 /* --- what is held --------------------------------------------------------------------------- */
 
 struct held {
-	int fd, dmabuf, file;
+	int fd, dmabuf, file, foreign;
 	struct copy c, slow;
 	struct bo view; /* of c.dst, through its dma-buf */
 };
 
 static void hold(struct held *h)
 {
+	static const unsigned order[] = {0};
+	uint32_t imported;
+
 	h->fd = client_open(5000);
 	require(h->fd >= 0, "no device");
 	require_eq(copy_make(h->fd, &h->c, BYTES, 0), 0);
@@ -72,6 +84,8 @@ static void hold(struct held *h)
 	require_eq(bo_map_prime(h->fd, h->c.dst.handle, BYTES, &h->view), 0);
 	require_eq(drmPrimeHandleToFD(h->fd, h->c.dst.handle, DRM_CLOEXEC | DRM_RDWR, &h->dmabuf),
 		   0);
+	h->foreign = foreign_dmabuf(order, 1);
+	require_eq(drmPrimeFDToHandle(h->fd, h->foreign, &imported), 0);
 	/* One on the device, one in the second bank, three in the queue. */
 	for (int i = 0; i < 5; i++)
 		require_eq(job_submit(h->fd, &h->slow.job), 0);
@@ -100,6 +114,22 @@ static bool can_read(const uint8_t *at)
 	return true;
 }
 
+/* Nobody is let in any more: maps dma-buf, or has another device map it. */
+static void expect_refused(int dmabuf)
+{
+	int other = foreign_open();
+	uint32_t handle;
+
+	require(other >= 0, "no vgem");
+	errno = 0;
+	expect(mmap(NULL, PAGE, 3, MAP_SHARED, dmabuf, 0) == MAP_FAILED);
+	expect_eq(errno, ENODEV);
+	errno = 0;
+	expect(drmPrimeFDToHandle(other, dmabuf, &handle));
+	expect_eq(errno, ENODEV);
+	close(other);
+}
+
 static void expect_gone(struct held *h)
 {
 	struct drm_mea_info info;
@@ -113,8 +143,11 @@ static void expect_gone(struct held *h)
 	expect_eq(bo_make(h->fd, PAGE, &bo), -ENODEV);
 	expect(!can_read(h->c.dst.map), "a mapping of the device file");
 	expect(bo_filled(&h->view, 11), "a mapping of the dma-buf stays, with what is in it");
-	h->view.map[0] ^= 1;
+	bo_fill(&h->view, 12);
+	expect(bo_filled(&h->view, 12));
+	bo_fill(&h->view, 11);
 	expect(mmap(NULL, PAGE, 3, MAP_SHARED, h->fd, 1ll << 32) == MAP_FAILED);
+	expect_refused(h->dmabuf);
 }
 
 static void let_go(struct held *h, unsigned order)
@@ -126,6 +159,7 @@ static void let_go(struct held *h, unsigned order)
 			break;
 		case 1:
 			close(h->dmabuf);
+			close(h->foreign);
 			break;
 		case 2:
 			munmap(h->view.map, BYTES);
@@ -159,7 +193,7 @@ TEST(away_with_all_held)
 	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
 		for (unsigned i = 0; i < ROUNDS; i++) {
 			hold(&h);
-			require(ways[w].away(), "%s", ways[w].name);
+			take_away(&ways[w]);
 			expect_gone(&h);
 			expect(client_open(0) < 0, "no node is left");
 			let_go(&h, i);
@@ -177,7 +211,7 @@ TEST(back_with_all_held)
 	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
 		for (unsigned i = 0; i < ROUNDS; i++, n++) {
 			hold(&h[n]);
-			require(ways[w].away());
+			take_away(&ways[w]);
 			require(ways[w].back());
 			expect_works();
 			expect_gone(&h[n]);
@@ -214,6 +248,67 @@ TEST(sync_file_outlives_the_device)
 	expect_eq(fence.status, -ENODEV);
 	expect(!strcmp(fence.obj_name, "mea"), "%s", fence.obj_name);
 	close(h.file);
+}
+
+/* What was written before is there, and what others write now is elsewhere. */
+TEST(data_outlive_the_device)
+{
+	struct bo fresh[64];
+	struct held h;
+	int file, status;
+	pid_t pid;
+
+	hold(&h);
+	take_away(&ways[0]);
+	/* Before anybody has touched it. */
+	pid = fork();
+	if (!pid)
+		_exit(!bo_filled(&h.view, 11));
+	waitpid(pid, &status, 0);
+	expect_eq(status, 0, "another process");
+	require(driver_bind());
+	file = client_open(5000);
+	for (unsigned i = 0; i < 64; i++) {
+		require_eq(bo_make(file, BYTES, &fresh[i]), 0);
+		bo_fill(&fresh[i], i);
+	}
+	expect(bo_filled(&h.view, 11));
+	bo_fill(&h.view, 99);
+	for (unsigned i = 0; i < 64; i++)
+		expect(bo_filled(&fresh[i], i), "buffer %u", i);
+	close(file);
+	bo_fill(&h.view, 11);
+	expect_gone(&h);
+	let_go(&h, 0);
+}
+
+/* In every moment of it: whoever reads finds the memory, waits, or finds the copy. */
+TEST(data_read_while_the_device_goes)
+{
+	volatile bool *stop = mmap(NULL, PAGE, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct held h;
+	int status;
+	pid_t pid;
+
+	for (unsigned i = 0; i < 2 * ROUNDS; i++) {
+		hold(&h);
+		*stop = false;
+		pid = fork();
+		if (!pid) {
+			while (!*stop)
+				if (!bo_filled(&h.view, 11))
+					_exit(1);
+			_exit(0);
+		}
+		take_away(&ways[0]);
+		*stop = true;
+		waitpid(pid, &status, 0);
+		expect_eq(status, 0, "the reader");
+		expect_gone(&h);
+		let_go(&h, i);
+		require(driver_bind());
+	}
+	expect_works();
 }
 
 /* --- a page that comes when the test lets it ------------------------------------------------- */
@@ -398,6 +493,29 @@ TEST(runtime_power)
 	require(driver_unbind() && driver_bind());
 	expect_works();
 	require(write_file("/sys/bus/pci/devices/0000:00:00.0/power/control", "on"));
+}
+
+/* Nobody can take from another device what it has mapped: the memory stays where it is. The
+ * DMA API's checks say so once, and nothing more after it. */
+TEST(kept_for_another_device)
+{
+	int other = foreign_open(), errors = dma_errors();
+	uint32_t handle;
+	struct held h;
+
+	hold(&h);
+	require_eq(drmPrimeFDToHandle(other, h.dmabuf, &handle), 0);
+	require(driver_unbind());
+	expect_gone(&h);
+	if (access("/sys/kernel/debug/dma-api", F_OK) == 0)
+		expect_eq(dma_errors(), errors + 1);
+	require(driver_bind());
+	expect_works();
+	expect_eq(drmCloseBufferHandle(other, handle), 0);
+	expect_gone(&h);
+	let_go(&h, 3);
+	close(other);
+	expect_works();
 }
 
 /* The last one: the device does not come back. */

@@ -96,12 +96,16 @@ bool ready_to_read(int dmabuf);
 bool ready_to_write(int dmabuf);
 /* A dma-buf of another exporter, n pages in this order; -1 with errno. */
 int foreign_dmabuf(const unsigned *order, unsigned n);
+/* Another driver that imports dma-bufs: vgem. */
+int foreign_open(void);
 
 /* --- the machine --- */
 int side(const char *command); /* side channel: 0 for "ok" */
 long long side_counter(const char *name);
 bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t size);
+/* What the kernel's checks of the DMA API have found since it started; 0 without them. */
+int dma_errors(void);
 /* Whether it is a platform device (tests/kmod/bridge), not a PCI function. */
 bool on_platform(void);
 /* Binds the device to the driver, or unbinds it; with timeout_ms a limit of jobs. */

@@ -152,6 +152,11 @@ int foreign_dmabuf(const unsigned *order, unsigned n)
 	return dmabuf;
 }
 
+int foreign_open(void)
+{
+	return open("/dev/dri/renderD128", O_RDWR | O_CLOEXEC);
+}
+
 /* --- the machine ------------------------------------------------------------------------- */
 
 int side(const char *command)
@@ -197,6 +202,14 @@ bool read_file(const char *path, char *text, size_t size)
 		close(fd);
 	text[n > 0 ? n : 0] = 0;
 	return n > 0;
+}
+
+int dma_errors(void)
+{
+	char text[16];
+
+	return read_file("/sys/kernel/debug/dma-api/error_count", text, sizeof(text)) ? atoi(text)
+										      : 0;
 }
 
 bool on_platform(void)
