@@ -63,6 +63,7 @@ CFLAGS ?= $(OPT) -g
 MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Werror -fPIC -fvisibility=hidden -MMD -MP \
 	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem /usr/include/libdrm \
+	$(if $(filter runtime/%,$<),,-Itools) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined)
 
@@ -105,12 +106,12 @@ install: build-all
 	ln -sf libmea.so.0 $(DESTDIR)$(PREFIX)/lib/libmea.so
 	install -m 644 runtime/include/mea.h $(DESTDIR)$(PREFIX)/include/
 	install $(wildcard build/hw/sim/libmea_sim_*.so $(B)/libmea_mpi.so) $(DESTDIR)$(PREFIX)/lib/mea/
-	install -m 644 runtime/energy/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
+	install -m 644 tools/bench/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
 	install -m 644 models/meanet-paper.json $(DESTDIR)$(PREFIX)/share/mea/
 	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
 	test ! -f tools/mea.1 || install -D -m 644 tools/mea.1 $(DESTDIR)$(PREFIX)/share/man/man1/mea.1
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's,/usr/local/,$(PREFIX)/,' tools/mea-serve.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/mea-serve.service
+	sed 's,/usr/local/,$(PREFIX)/,' tools/serve/mea-serve.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/mea-serve.service
 	test ! -f tools/mea.bash-completion || install -D -m 644 tools/mea.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
 

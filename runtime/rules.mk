@@ -2,10 +2,9 @@
 # libmea: every C file under runtime/, plus the ONNX message code that
 # protoc-c makes from the onnx.proto of libonnx-dev.
 
-RUNTIME_SRCS := $(sort $(filter-out runtime/train/%, \
-	$(wildcard runtime/*.c runtime/*/*.c runtime/*/*/*.c))) hw/sim/sim.c
+RUNTIME_SRCS := $(sort $(wildcard runtime/*/*.c runtime/*/*/*.c)) hw/sim/sim.c
 RUNTIME_OBJS := $(RUNTIME_SRCS:%.c=$(B)/%.o) $(B)/onnx/onnx.pb-c.o
-RUNTIME_LIBS := -ldrm -lprotobuf-c -ljansson -lnettle -lpng -ljpeg -lcurl -lmicrohttpd -lgnutls -lm -lpthread -ldl
+RUNTIME_LIBS := -ldrm -lprotobuf-c -ljansson -lnettle -lpng -lcurl -lm -lpthread -ldl
 
 ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 
@@ -18,8 +17,6 @@ $(B)/onnx/onnx.pb-c.c $(B)/onnx/onnx.pb-c.h &: $(ONNX_PROTO)
 $(B)/onnx/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CFLAGS) -std=c11 -fPIC -fvisibility=hidden -I$(B) -c -o $@ $<
-
-$(B)/runtime/energy/model.o: runtime/energy/models.json
 
 # The kernels are a part of this object.
 $(B)/runtime/backend/opencl/source.o: $(wildcard runtime/backend/opencl/*.cl) runtime/backend/opencl/layer.h
@@ -36,4 +33,3 @@ $(B)/libmea.so: $(RUNTIME_OBJS)
 	$(Q)$(CC) -shared -Wl,-soname,libmea.so.0 $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
 
 ALL_TARGETS += $(B)/libmea.a $(B)/libmea.so
-include runtime/train/train.mk

@@ -12,19 +12,19 @@
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
-$(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea.a
+$(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # These compare random networks with the reference.
 RANDOM_NET_TESTS := $(filter $(B)/tests/unit/test_opencl%,$(UNIT_BINS)) $(B)/tests/unit/test_split
-$(RANDOM_NET_TESTS): %: %.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
+$(RANDOM_NET_TESTS): %: %.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
-$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 .SECONDARY: $(UNIT_SRCS:%.c=$(B)/%.o)
 
@@ -32,17 +32,17 @@ $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea.a
 RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
-$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea.a
+$(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
-$(ONNX_BINS): %: %.o $(B)/libmea.a
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+$(ONNX_BINS): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # tests/e2e/*.sh: the mea command as a user calls it; helper reads JSON, writes images.
-$(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea.a
+$(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
@@ -117,7 +117,7 @@ lint: $(B)/onnx/onnx.pb-c.h
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=tests/cppcheck.txt -j2 -D__x86_64__ -Ihw -Ihw/isa \
-		-I$(B) -Iruntime -Iruntime/include $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
+		-I$(B) -Iruntime -Iruntime/include -Itools $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
 	$(Q)$(foreach c,$(LINT_CONFIGS),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
 
@@ -135,12 +135,12 @@ check-onnx: $(B)/mea $(ONNX_PYTHON)
 # --- bench -----------------------------------------------------------------------
 # cpu_*.c are parts of cpu.c.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))
-$(B)/tests/bench/train%: $(B)/tests/bench/train%.o $(B)/libmea_train.a $(B)/libmea.a
+$(B)/tests/bench/train%: $(B)/tests/bench/train%.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS)
-$(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea.a
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+$(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
@@ -150,17 +150,17 @@ bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
 BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c)))
 BENCH_PYTHON := $(if $(BENCH_ORT),$(ONNX_PYTHON))
 BENCH_SECONDS ?= 4
-$(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea.a
+$(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS) -ldnnl -lgomp
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS) -ldnnl -lgomp
 
 .PHONY: bench-cpu
 bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON)
 	@BENCH_PYTHON=$(BENCH_PYTHON) $(B)/tests/bench/cpu $(BENCH_SECONDS)
 
-$(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea.a
+$(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # The model loader under libFuzzer with ASan and UBSan: `make fuzz-onnx` runs it for
 # FUZZ_SECONDS from the corpus in build/fuzz/onnx, which starts from the ONNX node
@@ -169,13 +169,14 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_SEEDS ?= /usr/share/libonnx-testdata/data/node
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c runtime/error.c $(wildcard runtime/graph/*.c runtime/backend/ref/*.c)
+FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c runtime/base/error.c \
+	$(wildcard runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_plan quant_range)
 FUZZ_ONNX_OBJS := $(FUZZ_ONNX_SRCS:%.c=build/fuzz/%.o) build/fuzz/onnx.pb-c.o
 
 build/fuzz/%.o: %.c | $(B)/onnx/onnx.pb-c.h
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  FUZZCC  $<")
-	$(Q)$(FUZZ_CC) -std=c11 -D_GNU_SOURCE $(FUZZ_FLAGS) -I$(B) -Iruntime -Iruntime/include -MMD -MP -c -o $@ $<
+	$(Q)$(FUZZ_CC) -std=c11 -D_GNU_SOURCE $(FUZZ_FLAGS) -I$(B) -Iruntime -Iruntime/include -Itools -MMD -MP -c -o $@ $<
 
 build/fuzz/onnx.pb-c.o: $(B)/onnx/onnx.pb-c.c
 	@mkdir -p $(@D)

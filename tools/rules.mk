@@ -1,14 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-# The `mea` command: one file per subcommand, one table in tools/mea.c.
+# The `mea` command: a folder for each program, one table in tools/main.c.
 
-TOOL_SRCS := $(sort $(wildcard tools/*.c))
+# What libraries' parts of the tools need beside RUNTIME_LIBS.
+TOOLS_LIBS := -ljpeg -lmicrohttpd -lgnutls -lsystemd
+ROOMS := mea images quantize run bench serve
+TOOLS_SRCS := $(sort $(wildcard $(ROOMS:%=tools/%/*.c)))
+TOOLS_OBJS := $(TOOLS_SRCS:%.c=$(B)/%.o)
+TRAIN_TOOL_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/train/train*.c tools/train/eval*.c)))
 # Where libmea_mpi.so is, built or installed.
 PLUGIN_PATH := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/mea'
-TOOL_OBJS := $(TOOL_SRCS:%.c=$(B)/%.o)
 
-$(B)/mea: $(TOOL_OBJS) $(B)/libmea_train.a $(B)/libmea.a
+$(B)/tools/bench/model.o: tools/bench/models.json
+$(TOOLS_OBJS): | $(B)/onnx/onnx.pb-c.h
+
+# For tests, which need a part here and there.
+$(B)/libmea_tools.a: $(TOOLS_OBJS)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/mea: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $(B)/libmea_train.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) $(PLUGIN_PATH) -o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS) -lsystemd
+	$(Q)$(CC) $(MEA_LDFLAGS) $(PLUGIN_PATH) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
-ALL_TARGETS += $(if $(TOOL_SRCS),$(B)/mea)
+ALL_TARGETS += $(B)/mea
+include tools/train/train.mk
 include tools/cosim/cosim.mk

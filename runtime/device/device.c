@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static const struct mea_device_ops *const devices[] = {&mea_device_drm, &mea_device_sim};
 

@@ -24,7 +24,7 @@
 #include <xf86drm.h>
 
 #include "../kmod/uapi/mea_accel.h"
-#include "error.h"
+#include "base/error.h"
 
 #define PAGE	    4096u
 #define ARENA_BYTES (1u << 20)

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "sim/mea_sim.h"
 
 #define QUEUE_MAX    64

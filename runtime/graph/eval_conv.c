@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define TILE	    32 /* output pixels per panel, or one line's part */
 #define SCRATCH_MAX (UINT64_C(1) << 30)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "graph/hot.h"
 
 /* --- with two operands ----------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* A fresh rows x cols copy of from's transpose, or of from itself. */
 static float *copy_matrix(const float *from, int64_t rows, int64_t cols, bool transposed)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static void copy_all(const struct mea_tensor *x, const struct mea_tensor *y)
 {

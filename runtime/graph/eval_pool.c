@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "graph/shape.h"
 
 /* One window along one axis: taps from .. to of the kernel lie inside the input,

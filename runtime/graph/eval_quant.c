@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* For element i, the index of its scale: elements of one channel lie together in
  * runs of inner, channels of them follow each other. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define TENSOR_MAX    (UINT64_C(1) << 30)
 #define FOLD_WORK_MAX (UINT64_C(1) << 31)

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* A quantised parameter of the graph, channel by channel. */
 struct param {

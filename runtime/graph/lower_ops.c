@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* View of input i of n that must keep its pixels apart. */
 static int spatial_input(const struct mea_lower *l, const struct mea_node *n, int i)

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define SIDE_MAX   65536 /* strides, dilations, pads */
 #define KERNEL_MAX 32767

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* Fewest and most inputs of each operation, and the first opset in which it means
  * what mea computes. */

@@ -7,7 +7,7 @@
  */
 #include "graph/onnx_io.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #define DEPTH_MAX 32
 

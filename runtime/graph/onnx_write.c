@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define IR_VERSION 7 /* the one of opset 13 */
 #define OPSET	   13

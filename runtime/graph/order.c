@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 void mea_graph_replace(struct mea_graph *g, int from, int to)
 {

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* More channels than that are left alone: a small file can name any number. */
 #define CHANNELS_MAX 65536

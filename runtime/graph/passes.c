@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in)
 {

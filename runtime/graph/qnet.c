@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* A side, a channel count or a kernel beyond this is a damaged file. */
 #define DIM_MAX	   65536

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static int want_rank(const struct mea_value *v, int lo, int hi)
 {

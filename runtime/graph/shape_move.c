@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static int infer_flatten(const struct mea_value *x, const struct mea_node *n, struct mea_shape *out)
 {

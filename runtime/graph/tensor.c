@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static const struct {
 	const char *name;

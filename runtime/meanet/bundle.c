@@ -2,7 +2,7 @@
 /* Reads bundle.json. Each function checks one part and names the field. */
 #include "bundle.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <math.h>

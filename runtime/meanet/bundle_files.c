@@ -2,7 +2,7 @@
 /* The files that a bundle names, and writing its description. */
 #include "bundle.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <stdbool.h>

@@ -2,8 +2,8 @@
 #include "engine.h"
 
 #include "backend/split/split.h"
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model.h"
 
-#include "error.h"
+#include "base/error.h"
 #include "graph/lower.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include "session.h"
 
-#include "error.h"
+#include "base/error.h"
 #include "meanet/exits.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* The public interface of a session, and its queues. */
 #include "session.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #include <errno.h>
 #include <stdio.h>

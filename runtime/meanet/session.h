@@ -10,7 +10,7 @@
 #include <pthread.h>
 
 #include "backend/registry.h"
-#include "cloud/client.h"
+#include "offload/client.h"
 #include "meanet/engine.h"
 #include "meanet/publish.h"
 #include "mea.h"

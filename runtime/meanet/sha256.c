@@ -2,7 +2,7 @@
 /* SHA-256 of a file, by nettle. */
 #include "bundle.h"
 
-#include "error.h"
+#include "base/error.h"
 
 #include <nettle/sha2.h>
 

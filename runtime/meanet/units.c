@@ -6,8 +6,8 @@
  */
 #include "session.h"
 
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "error.h"
+#include "base/error.h"
 
 static bool overlap(const struct access *a, int64_t base, int64_t size)
 {

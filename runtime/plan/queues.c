@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* Loads that stand in the load queue ahead of the compute command that needs
  * them: one less than the queue holds, so that fetch never blocks on it. */

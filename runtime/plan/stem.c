@@ -4,7 +4,7 @@
  * or the ring is so large that the first piece would be waited for. */
 #include "plan/emit.h"
 
-#include "error.h"
+#include "base/error.h"
 
 /* Bytes that the first command may wait for, rather than be short. */
 #define FIRST_PIECE 1024

@@ -6,7 +6,7 @@
  */
 #include "plan/emit.h"
 
-#include "error.h"
+#include "base/error.h"
 
 int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
 		 bool write)

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "error.h"
+#include "base/error.h"
 
 bool mea_is_output(const struct mea_qnet *net, int t)
 {

@@ -7,9 +7,9 @@
  * asks a model of a few microseconds, served in this process, about one image at a time, and
  * fetches NGINX-URL between two of them with a plain libcurl handle on a warm connection.
  */
-#include "cloud/client.h"
-#include "cloud/server.h"
-#include "error.h"
+#include "offload/client.h"
+#include "serve/server.h"
+#include "base/error.h"
 #include "graph/graph.h"
 #include "meanet/session.h"
 

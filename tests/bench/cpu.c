@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "meanet/model.h"
 
 #define CONTENDERS 4

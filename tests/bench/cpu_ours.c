@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "backend/opencl/opencl.h"
-#include "error.h"
+#include "base/error.h"
 
 #define SHIFT 37 /* from one image to the next in the random bytes */
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "backend/accel/accel.h"
-#include "error.h"
+#include "base/error.h"
 #include "graph/graph.h"
 #include "graph/lower.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests and measurements of runtime/cloud that are not part of `make check`.
+# Tests and measurements of the offload that are not part of `make check`.
 #
 #   make check-cloud faults in network namespaces with the strict limit of 20 ms; HAProxy
 #   make check-interop the public Triton client; KServe and MLServer as clouds (needs python3 and its packages)
@@ -7,8 +7,8 @@
 #   make fuzz-http   the request and response parsers under libFuzzer, FUZZ_SECONDS each
 
 # The parsers, with the sanitizers of the fuzzing build.
-FUZZ_HTTP_SRCS := runtime/cloud/oip_json.c runtime/cloud/oip_request.c runtime/cloud/oip_response.c \
-	runtime/cloud/oip_image.c runtime/cloud/oip_png.c runtime/cloud/path.c runtime/graph/tensor.c runtime/error.c
+FUZZ_HTTP_SRCS := $(patsubst %,runtime/offload/%.c,oip_json oip_image oip_png) \
+	$(patsubst %,tools/serve/%.c,oip_request oip_response path request_png) runtime/graph/tensor.c runtime/base/error.c
 FUZZ_HTTP_OBJS := $(FUZZ_HTTP_SRCS:%.c=build/fuzz/%.o)
 
 build/fuzz/fuzz_http_%: build/fuzz/tests/fuzz/fuzz_http_%.o $(FUZZ_HTTP_OBJS)
@@ -27,9 +27,9 @@ fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response
 # tests/cloud/*.c: programs of these tests.
 CLOUD_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/cloud/*.c)))
 $(CLOUD_BINS): EXTRA_CFLAGS += -I.
-$(CLOUD_BINS): %: %.o $(B)/libmea.a
+$(CLOUD_BINS): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # A busy machine may be late: in `make check` the limit is generous, and the long part left out.
 CHECK_SCRIPTS += tests/cloud/faults.sh

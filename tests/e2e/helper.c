@@ -10,7 +10,7 @@
  *                                    in FILE, which wraps after RANGE microjoules
  *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
  */
-#include "data/glyphs.h"
+#include "images/glyphs.h"
 #include "graph/graph.h"
 #include "mea.h"
 #include "meanet/model.h"

@@ -66,7 +66,7 @@ ok "host by a stated power" run 0 bench $G $fast --host-power 2 --json
 ok "is modelled" q '[.paths[].energy.host | .source == "modelled" and .mj > 0] | all'
 ok "static power and clock of another table" sh -c "
 	jq '.accelerators.mine = .accelerators[\"asic-45nm\"] | .accelerators.mine.static_mw = 50' \
-		runtime/energy/models.json >$T/mine.json
+		tools/bench/models.json >$T/mine.json
 	$MEA bench $G $fast --models $T/mine.json --accelerator mine --clock 50 --json >$T/out"
 ok "idle = static power x cycles / clock" q '.paths[0] | .energy.idle.mj / (50 * .cycles / 50e6) - 1 | fabs < 1e-8'
 

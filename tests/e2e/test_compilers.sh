@@ -7,7 +7,7 @@
 cat >"$T/sum.c" <<'C'
 #include <inttypes.h>
 #include <stdio.h>
-#include "data/glyphs.h"
+#include "images/glyphs.h"
 
 int main(void)
 {
@@ -27,8 +27,8 @@ C
 draws() {
 	runner=$1
 	shift
-	"$@" -std=c11 -D_GNU_SOURCE -Iruntime -Iruntime/include -o "$T/sum" "$T/sum.c" \
-		runtime/data/glyphs.c runtime/data/glyph_outlines.c && $runner "$T/sum"
+	"$@" -std=c11 -D_GNU_SOURCE -Iruntime -Iruntime/include -Itools -o "$T/sum" "$T/sum.c" \
+		tools/images/glyphs.c tools/images/glyph_outlines.c && $runner "$T/sum"
 }
 # same RUNNER COMPILER...
 same() {

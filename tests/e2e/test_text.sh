@@ -34,7 +34,7 @@ for name in "${names[@]}"; do
 	jq --arg n "$name" '.name = $n | .sweeps[].network = $n | .sweeps[].data = $n' \
 		models/meanet-paper.json >"$T/beside.json"
 	jq --arg n "$name" '.accelerators[$n] = .accelerators["asic-45nm"]' \
-		runtime/energy/models.json >"$T/models.json"
+		tools/bench/models.json >"$T/models.json"
 	ok "name $i" run 0 bench "$T/b" --backend ref --window 0.05 --limit 8 --sysfs "$T/none" --cloud "$url/v2/models/glyphs" \
 		--sweep --plot "$plots" --beside "$T/beside.json" --models "$T/models.json" --accelerator "$name"
 	ok "runs nothing" test ! -e "$T/ran" -a ! -e "$plots/ran"

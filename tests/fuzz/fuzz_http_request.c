@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* An infer request's path and body, from a stranger. The first two bytes choose the model,
  * where the JSON ends, and whether it is a PNG as well. */
-#include "cloud/exchange.h"
+#include "serve/exchange.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a server that is not ours may say: model metadata, and the answer to an image. The first
  * two bytes choose which, and where the JSON ends. */
-#include "cloud/oip.h"
+#include "offload/oip.h"
 
 #include <math.h>
 #include <stdlib.h>

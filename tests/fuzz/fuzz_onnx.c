@@ -10,11 +10,11 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "error.h"
+#include "base/error.h"
 #include "graph/eval.h"
 #include "graph/graph.h"
 #include "graph/lower.h"
-#include "graph/quantize.h"
+#include "quantize/quantize.h"
 
 #define WORK_MAX   2000000 /* steps of one run */
 #define TENSOR_MAX (4u << 20)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "graph/graph.h"
-#include "graph/quantize.h"
+#include "quantize/quantize.h"
 #include "mea.h"
 
 static void check(int rc)

@@ -10,7 +10,7 @@
 
 #include "backend/ref/ref.h"
 #include "graph/lower.h"
-#include "graph/quantize.h"
+#include "quantize/quantize.h"
 #include "node_data.h"
 
 #define TOLERANCE 0.02

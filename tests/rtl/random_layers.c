@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "device/device.h"
-#include "error.h"
+#include "base/error.h"
 #include "lib/random_net.h"
 
 /* Networks between two openings of the device with new bus behaviour. */

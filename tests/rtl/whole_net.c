@@ -16,7 +16,7 @@
 #include <time.h>
 
 #include "backend/accel/accel.h"
-#include "error.h"
+#include "base/error.h"
 #include "graph/graph.h"
 #include "graph/lower.h"
 #include "lib/random_net.h"

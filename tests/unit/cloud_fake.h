@@ -8,8 +8,8 @@
 
 #include <criterion/criterion.h>
 
-#include "cloud/server.h"
-#include "error.h"
+#include "serve/server.h"
+#include "base/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "backend/backend.h"
-#include "error.h"
+#include "base/error.h"
 #include "meanet/session.h"
 
 #include <stdlib.h>

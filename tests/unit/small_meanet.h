@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "meanet/exits.h"
 #include "meanet/model.h"
 #include "backend/backend.h"

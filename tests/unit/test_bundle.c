@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
-#include "error.h"
-#include "meanet/bundle_edit.h"
+#include "base/error.h"
+#include "mea/bundle_edit.h"
 
 #include <ftw.h>
 #include <math.h>

@@ -7,7 +7,7 @@
 #define PIXELS	(SIDE * SIDE * 3)
 #include "cloud_fake.h"
 
-#include "cloud/client.h"
+#include "offload/client.h"
 #include "meanet/session.h"
 
 #include <pthread.h>

@@ -2,8 +2,8 @@
 /* The protocol as data: Triton's documented forms, and what it refuses. */
 #include <criterion/criterion.h>
 
-#include "cloud/exchange.h"
-#include "error.h"
+#include "serve/exchange.h"
+#include "base/error.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
-#include "data/data.h"
-#include "data/glyphs.h"
-#include "data/image.h"
-#include "error.h"
+#include "images/data.h"
+#include "images/glyphs.h"
+#include "images/image.h"
+#include "base/error.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "energy/meter.h"
+#include "bench/meter.h"
 #include "fake_sysfs.h"
 
 TestSuite(meter, .init = fake_make, .fini = fake_remove);

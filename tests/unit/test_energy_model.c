@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "backend/accel/accel.h"
-#include "energy/model.h"
+#include "bench/model.h"
 
 static struct mea_radio_model radio(const char *name)
 {

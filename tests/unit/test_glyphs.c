@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <criterion/criterion.h>
 
-#include "data/glyphs.h"
-#include "error.h"
+#include "images/glyphs.h"
+#include "base/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "backend/registry.h"
-#include "error.h"
+#include "base/error.h"
 #include "meanet/exits.h"
 #include "meanet/preprocess.h"
 

@@ -3,7 +3,7 @@
  * backend does. */
 #include <criterion/criterion.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fake_backend.h"
 #include "meanet/session.h"
 #include "small_meanet.h"

@@ -10,8 +10,8 @@
 #include "../rtl/lib/random_net.h"
 #include "backend/opencl/opencl.h"
 #include "backend/opencl/trial.h"
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 #include <dirent.h>
 #include <signal.h>

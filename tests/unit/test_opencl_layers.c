@@ -8,7 +8,7 @@
 
 #include "backend/opencl/opencl.h"
 #include "backend/ref/ref.h"
-#include "error.h"
+#include "base/error.h"
 #include "graph/lower.h"
 #include "meanet/model.h"
 #include "../rtl/lib/random_net.h"

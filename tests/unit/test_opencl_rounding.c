@@ -9,7 +9,7 @@
 
 #include "backend/opencl/opencl.h"
 #include "backend/ref/ref.h"
-#include "error.h"
+#include "base/error.h"
 #include "../rtl/lib/random_net.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "graph/calib.h"
+#include "quantize/calib.h"
 #include "mea.h"
 
 static double uniform(void)

@@ -4,7 +4,7 @@
 
 #include "backend/ref/ref.h"
 #include "graph/lower.h"
-#include "graph/quantize.h"
+#include "quantize/quantize.h"
 
 /* Scale and zero point as constants behind x; type of the zero point: MEA_I8 or
  * MEA_U8. */

@@ -11,7 +11,7 @@
 #include "backend/ref/ref.h"
 #include "graph/eval.h"
 #include "graph/lower.h"
-#include "graph/quantize.h"
+#include "quantize/quantize.h"
 
 static int clip(struct mea_graph *g, const char *name, int x)
 {

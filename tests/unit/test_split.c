@@ -9,7 +9,7 @@
 #include "../rtl/lib/random_net.h"
 #include "backend/split/cut.h"
 #include "backend/split/split.h"
-#include "error.h"
+#include "base/error.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* The server's oneDNN engine against the float executor. */
 #include <criterion/criterion.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "train/infer.h"
 
 #include <math.h>

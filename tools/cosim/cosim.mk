@@ -99,10 +99,10 @@ $(B)/tests/kmod/count_ioctls.so: $(B)/tests/kmod/count_ioctls.o
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) -shared -o $@ $^
 # The command once more, with its copies from and to mapped buffers counted.
-$(B)/tests/kmod/mea-copies: $(TOOL_OBJS) $(B)/tests/kmod/count_copies.o $(B)/libmea_train.a $(B)/libmea.a
+$(B)/tests/kmod/mea-copies: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $(B)/tests/kmod/count_copies.o $(B)/libmea_train.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(MEA_LDFLAGS) $(foreach f,mea_layout_write mea_layout_read memcpy mmap,-Wl$(comma)--wrap=$(f)) \
-		-o $@ $^ $(TRAIN_LIBS) $(RUNTIME_LIBS) -lsystemd
+		-o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
 .PHONY: bench-kmod
 bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so \
 		$(B)/tests/kmod/mea-copies

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define RECORDS_MAX 8
 

@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define LOADER "libOpenCL.so.1"
 

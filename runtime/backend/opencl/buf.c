@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* The tensor at one end of the network, or NULL when index is out of range. */
 static const struct mea_cl_layout *end_layout(const struct mea_exec *e, bool input, int index)

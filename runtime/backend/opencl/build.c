@@ -9,8 +9,8 @@
 
 #include "backend/opencl/cache.h"
 #include "backend/opencl/source.h"
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 #define LOG_KEPT 400 /* characters of a build log in a message */
 

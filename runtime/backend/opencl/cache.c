@@ -18,7 +18,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "note.h"
+#include "base/note.h"
 
 #define SIZE_MAX_FILE (64 << 20)
 #define PATH_ROOM     4096

@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define PLATFORMS_MAX 8
 #define DEVICES_MAX   16

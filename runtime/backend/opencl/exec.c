@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define JOBS_MAX     64
 #define OWN_LIMIT_MS 60000

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define BORDER_MAX  255
 #define BYTES_MAX   (INT64_C(1) << 29)

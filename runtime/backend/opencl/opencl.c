@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "backend/opencl/trial.h"
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 /* A small board compiles for a minute. */
 #define TRIAL_LIMIT_MS 300000

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define WEIGHTS_MAX  (INT64_C(1) << 28)
 #define TAPS_MAX     4096

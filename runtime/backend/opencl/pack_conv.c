@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define ROW	    16 /* pixels of a row */
 #define TILE_BYTES  64

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
-#include "error.h"
+#include "base/error.h"
 
 #define SIDE	 17
 #define HALF	 9 /* of a side, at stride 2 */

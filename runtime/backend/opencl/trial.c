@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "note.h"
+#include "base/error.h"
+#include "base/note.h"
 
 #define RECORD_MAX 1200 /* a note or a message */
 

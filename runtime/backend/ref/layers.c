@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "graph/hot.h"
 
 #define PIXELS 8     /* output pixels gathered at a time */

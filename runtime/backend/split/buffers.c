@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define SPARES_MAX 8
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend/ref/ref.h"
-#include "error.h"
+#include "base/error.h"
 
 #define MAX_LAYERS 3
 

@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The client's thread: images in, answers out, each by its deadline. */
+#include "offload/client_internal.h"
+
+#include "base/error.h"
+#include "meanet/session.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPEN_LIMIT_MS 2000
+/* With less time left there is no point in trying again. */
+#define TRY_MS 1.0
+/* A second try beside a first that is silent is for links that died; it must not double the
+ * load of a cloud that is slow. An answer earns a tenth of one. */
+#define HEDGE_EARNED 0.1
+#define HEDGES_MAX   3.0
+/* A link that carries two images a second answers two when two are under way, and none when
+ * twenty are: all of them are late. So calls under way are bounded by a window, which an answer
+ * with most of its time left opens and a late one halves (additive increase, multiplicative
+ * decrease, as TCP has it: RFC 5681). */
+#define WINDOW_START 4.0
+#define WINDOW_MAX   64.0
+
+/* --- the end of a call ---------------------------------------------------------------- */
+
+static void end_try(struct mea_cloud *c, struct call *call, int i)
+{
+	struct transfer *t = call->tries[i];
+
+	t->endpoint->outstanding--;
+	mea_transfer_count(t, &call->a);
+	mea_transfer_end(c, t);
+	call->tries[i] = NULL;
+}
+
+static bool trying(const struct call *call)
+{
+	return call->tries[0] || call->tries[1];
+}
+
+/* Takes the call off the list and tells its owner. */
+static void finish(struct mea_cloud *c, struct call *call)
+{
+	struct call **link = &c->calls;
+
+	for (int i = 0; i < TRIES_MAX; i++)
+		if (call->tries[i])
+			end_try(c, call, i);
+	while (*link != call)
+		link = &(*link)->next;
+	*link = call->next;
+	call->a.ms = mea_now_ms() - call->begun;
+	call->a.tries = call->n_tries;
+	call->done(call->ctx, &call->a);
+	free(call);
+}
+
+static void set_failure(struct call *call, const char *missed, const char *base, const char *text)
+{
+	call->a.error = MEA_ECLOUD;
+	call->a.missed = missed;
+	snprintf(call->a.text, sizeof(call->a.text), "%s%s%s", base ? base : "", base ? ": " : "",
+		 text);
+}
+
+/* --- the window ------------------------------------------------------------------------ */
+
+static void window_answered(struct mea_cloud *c, const struct call *call)
+{
+	double ms = mea_now_ms() - call->sent, share = ms / (call->deadline - call->begun);
+
+	c->answer_ms += (c->answer_ms > 0 ? 0.2 : 1) * (ms - c->answer_ms);
+	if (share < 0.25)
+		c->window += 1;
+	else if (share < 0.5)
+		c->window += 1 / c->window;
+	else if (share > 0.75)
+		c->window -= 0.5;
+	c->window = fmax(1, fmin(c->window, WINDOW_MAX));
+}
+
+/* A call, whose message says so, had no answer in time: one takes as long as this at least. With
+ * others beside it the link may be too full; alone, it is its servers that fail. */
+static void late(struct mea_cloud *c, struct call *call)
+{
+	struct endpoint *told = NULL;
+
+	if (call->late)
+		return;
+	call->late = true;
+	for (int i = 0; i < TRIES_MAX && c->window <= 1; i++) {
+		struct endpoint *e = call->tries[i] ? call->tries[i]->endpoint : NULL;
+
+		if (e && e != told)
+			mea_endpoint_bad(c, e, call->a.text);
+		told = e ? e : told;
+	}
+	c->window = fmax(1, c->window / 2);
+	c->answer_ms = fmax(c->answer_ms, mea_now_ms() - call->sent);
+}
+
+static int under_way(const struct mea_cloud *c)
+{
+	int n = 0;
+
+	for (const struct call *call = c->calls; call; call = call->next)
+		n += trying(call);
+	return n;
+}
+
+/* --- trying ---------------------------------------------------------------------------- */
+
+/* Sends the image to a server; false when there is none, or no time. */
+static bool try(struct mea_cloud *c, struct call *call)
+{
+	double left = call->deadline - mea_now_ms();
+	struct endpoint *e = mea_endpoint_choose(c, call->last);
+
+	if (!e || left < TRY_MS || call->n_tries == TRIES_MAX)
+		return false;
+	if (mea_transfer_infer(c, e, call, left, call->n_tries > 0, &call->tries[call->n_tries])) {
+		set_failure(call, "not reachable", e->base, mea_errmsg());
+		return false;
+	}
+	if (!call->n_tries++)
+		call->sent = mea_now_ms();
+	call->last = e;
+	e->outstanding++;
+	return true;
+}
+
+static void take_asked(struct mea_cloud *c)
+{
+	struct call *list, **end;
+
+	pthread_mutex_lock(&c->lock);
+	list = c->asked;
+	c->asked = NULL;
+	c->asked_end = &c->asked;
+	pthread_mutex_unlock(&c->lock);
+	for (end = &c->calls; *end; end = &(*end)->next)
+		;
+	*end = list;
+}
+
+/* Sends the calls that wait, the oldest first, while the window has room. Who would be late behind
+ * those before is told so at once. Returns the time until that is so of one that goes on waiting,
+ * in ms. */
+static double start_waiting(struct mea_cloud *c)
+{
+	int going = under_way(c), waiting = 0;
+	double now = mea_now_ms(), next = 1e9;
+	struct call *after;
+
+	for (struct call *call = c->calls; call; call = after) {
+		double spare;
+
+		after = call->next;
+		if (call->n_tries)
+			continue;
+		if (going < (int)c->window) {
+			set_failure(call, "not reachable", NULL, "no server can be asked");
+			if (try(c, call))
+				going++;
+			else
+				finish(c, call);
+			continue;
+		}
+		waiting++;
+		spare = call->deadline - now - c->answer_ms * (1 + waiting / c->window);
+		if (spare > 0) {
+			next = fmin(next, spare);
+			continue;
+		}
+		set_failure(call, "link is full", NULL,
+			    "as many images are under way as are answered in time");
+		finish(c, call);
+		waiting--;
+	}
+	return next;
+}
+
+/* --- answers --------------------------------------------------------------------------- */
+
+/* What follows an answer that is none. */
+enum next {
+	NEXT_ELSEWHERE, /* another server may do better */
+	NEXT_NONE,	/* any server would say the same */
+	NEXT_LONGER,	/* the server is well, but knows longer forms of requests only */
+};
+
+/* A server that refuses a form is asked in the next longer one from now on. */
+static enum next refused(struct transfer *t)
+{
+	struct mea_oip_target *target = &t->endpoint->target;
+
+	if (t->form == MEA_FORM_JSON)
+		return NEXT_NONE;
+	if (target->form == t->form)
+		target->form++;
+	return NEXT_LONGER;
+}
+
+/* Why an answer is none, and what then; NULL when it is one, in c->logits. */
+static const char *read_answer(struct mea_cloud *c, struct transfer *t, CURLcode code,
+			       enum next *next)
+{
+	struct endpoint *e = t->endpoint;
+	long status = 0;
+
+	*next = NEXT_ELSEWHERE;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (code) {
+		mea_fail(MEA_ECLOUD, "%s", t->error[0] ? t->error : curl_easy_strerror(code));
+		return code == CURLE_OPERATION_TIMEDOUT ? "late" : "not reachable";
+	}
+	if (status == 503 || status == 429) {
+		mea_fail(MEA_ECLOUD, "says that it is busy (%ld)", status);
+		return "busy";
+	}
+	if (status != 200) {
+		mea_fail(MEA_ECLOUD, "answered with status %ld: %.*s", status,
+			 t->in_size < 100 ? (int)t->in_size : 100, t->in ? t->in : "");
+		if (status == 400)
+			*next = refused(t);
+		else if (status < 500)
+			*next = NEXT_NONE;
+		return "answered with an error";
+	}
+	if (mea_oip_answer(&e->target, t->in, t->in_size, t->json_bytes, c->logits))
+		return "gave no usable answer";
+	return NULL;
+}
+
+static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
+{
+	struct call *call = t->call;
+	struct endpoint *e = t->endpoint;
+	int i = call->tries[1] == t;
+	enum next next;
+	const char *missed = read_answer(c, t, code, &next);
+
+	if (!missed) {
+		mea_endpoint_good(e);
+		mea_transfer_link(c, t, mea_now_ms() - call->begun);
+		window_answered(c, call);
+		c->hedges = fmin(c->hedges + HEDGE_EARNED, HEDGES_MAX);
+		call->a.error = 0;
+		call->a.missed = NULL;
+		call->a.text[0] = 0;
+		call->a.logits = c->logits;
+		finish(c, call);
+		return;
+	}
+	set_failure(call, missed, e->base, mea_errmsg());
+	if (code == CURLE_OPERATION_TIMEDOUT)
+		late(c, call);
+	else if (next != NEXT_LONGER)
+		mea_endpoint_bad(c, e, mea_errmsg());
+	end_try(c, call, i);
+	if (!trying(call) && (next == NEXT_NONE || !try(c, call)))
+		finish(c, call);
+}
+
+static void read_messages(struct mea_cloud *c)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(c->multi, &left))) {
+		CURLcode code = m->data.result;
+		struct transfer *t;
+
+		if (m->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
+		if (t->call)
+			answered(c, t, code);
+		else
+			mea_endpoint_looked(c, t, code);
+	}
+}
+
+/* --- time -------------------------------------------------------------------------------- */
+
+/* Ends a call whose time is over. Its servers were too slow. */
+static void expire(struct mea_cloud *c, struct call *call)
+{
+	set_failure(call, "late", call->last ? call->last->base : NULL,
+		    "no answer within the deadline");
+	if (call->n_tries)
+		late(c, call);
+	finish(c, call);
+}
+
+/* Half of a call's time is over without an answer: the connection may be dead. */
+static double hedge_at(const struct call *call)
+{
+	return (call->begun + call->deadline) / 2;
+}
+
+static bool may_hedge(const struct mea_cloud *c, const struct call *call)
+{
+	return c->hedges >= 1 && call->n_tries == 1 && call->tries[0];
+}
+
+/* Does what is due; returns the time until the next thing is, in ms. */
+static double watch_calls(struct mea_cloud *c)
+{
+	double now = mea_now_ms(), next = 1e9;
+	struct call *after;
+
+	for (struct call *call = c->calls; call; call = after) {
+		after = call->next;
+		if (now >= call->deadline) {
+			expire(c, call);
+			continue;
+		}
+		if (may_hedge(c, call) && now >= hedge_at(call) && try(c, call))
+			c->hedges--;
+		next = fmin(next, call->deadline - now);
+		if (may_hedge(c, call) && hedge_at(call) > now)
+			next = fmin(next, hedge_at(call) - now);
+	}
+	return next;
+}
+
+static bool stopping(struct mea_cloud *c)
+{
+	bool stop;
+
+	pthread_mutex_lock(&c->lock);
+	stop = c->stop;
+	pthread_mutex_unlock(&c->lock);
+	return stop;
+}
+
+static void *run(void *arg)
+{
+	struct mea_cloud *c = arg;
+	int running;
+
+	while (!stopping(c)) {
+		double wait;
+
+		take_asked(c);
+		wait = mea_endpoints_look(c);
+		curl_multi_perform(c->multi, &running);
+		read_messages(c);
+		wait = fmin(wait, watch_calls(c));
+		wait = fmin(wait, start_waiting(c));
+		/* Returns at once when something was started since. */
+		curl_multi_poll(c->multi, NULL, 0, (int)fmin(ceil(wait), 1000), NULL);
+	}
+	take_asked(c);
+	while (c->calls) {
+		set_failure(c->calls, "closed", NULL, "the client was closed");
+		finish(c, c->calls);
+	}
+	return NULL;
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+static int copy_options(struct mea_cloud *c, const struct mea_cloud_options *opt)
+{
+	const char **texts[] = {&c->opt.urls, &c->opt.model, &c->opt.ca, &c->opt.cert, &c->opt.key};
+	bool good = true;
+
+	c->opt = *opt;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (*texts[i]) {
+			*texts[i] = strdup(*texts[i]);
+			good &= *texts[i] != NULL;
+		}
+	c->logits = calloc((size_t)opt->classes, sizeof(*c->logits));
+	return good && c->logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+}
+
+static int start(struct mea_cloud *c)
+{
+	int err;
+
+	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+		return mea_fail(MEA_ENOMEM, "libcurl cannot be initialised");
+	c->multi = curl_multi_init();
+	if (!c->multi)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	err = pthread_create(&c->thread, NULL, run, c);
+	if (err)
+		return mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err));
+	c->runs = true;
+	return 0;
+}
+
+/* Waits until every server was looked at, and tells of a wrong model. */
+static int await_looks(struct mea_cloud *c)
+{
+	double until = mea_now_ms() + OPEN_LIMIT_MS;
+	struct timespec t = {(time_t)(until / 1000), (long)(fmod(until, 1000) * 1e6)};
+	int rc = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->unknown && pthread_cond_timedwait(&c->looked, &c->lock, &t) != ETIMEDOUT)
+		;
+	if (c->misfit[0])
+		rc = mea_fail(MEA_EINVAL, "%s", c->misfit);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
+{
+	struct mea_cloud *c = calloc(1, sizeof(*c));
+	pthread_condattr_t attr;
+	int rc;
+
+	*out = NULL;
+	if (!c)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->looked, &attr);
+	pthread_condattr_destroy(&attr);
+	c->asked_end = &c->asked;
+	c->missed = "not reachable";
+	c->hedges = HEDGES_MAX;
+	c->window = WINDOW_START;
+	rc = copy_options(c, opt);
+	if (!rc)
+		rc = mea_endpoints_parse(c);
+	if (!rc)
+		rc = start(c);
+	if (!rc)
+		rc = await_looks(c);
+	if (rc) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "%s", mea_errmsg());
+		mea_cloud_close(c);
+		return mea_fail(rc, "%s", text);
+	}
+	*out = c;
+	return 0;
+}
+
+static void free_endpoints(struct mea_cloud *c)
+{
+	for (int i = 0; i < c->n; i++) {
+		if (c->endpoints[i].probe)
+			mea_transfer_end(c, c->endpoints[i].probe);
+		free(c->endpoints[i].base);
+		free(c->endpoints[i].model);
+	}
+}
+
+void mea_cloud_close(struct mea_cloud *c)
+{
+	if (!c)
+		return;
+	if (c->runs) {
+		pthread_mutex_lock(&c->lock);
+		c->stop = true;
+		pthread_mutex_unlock(&c->lock);
+		curl_multi_wakeup(c->multi);
+		pthread_join(c->thread, NULL);
+	}
+	free_endpoints(c);
+	mea_transfer_free_spare(c);
+	curl_multi_cleanup(c->multi);
+	pthread_mutex_destroy(&c->lock);
+	pthread_cond_destroy(&c->looked);
+	free((char *)(uintptr_t)c->opt.urls);
+	free((char *)(uintptr_t)c->opt.model);
+	free((char *)(uintptr_t)c->opt.ca);
+	free((char *)(uintptr_t)c->opt.cert);
+	free((char *)(uintptr_t)c->opt.key);
+	free(c->logits);
+	free(c);
+}
+
+/* --- asking ------------------------------------------------------------------------------ */
+
+const char *mea_cloud_missed(struct mea_cloud *c)
+{
+	const char *missed;
+
+	pthread_mutex_lock(&c->lock);
+	missed = c->missed;
+	pthread_mutex_unlock(&c->lock);
+	return missed;
+}
+
+int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea_cloud_done done,
+		  void *ctx)
+{
+	size_t size = mea_oip_item_bytes(&c->opt.item);
+	struct call *call = calloc(1, sizeof(*call) + size);
+
+	if (!call)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	memcpy(call->item, item, size);
+	call->begun = mea_now_ms();
+	call->deadline = deadline_ms;
+	call->done = done;
+	call->ctx = ctx;
+	pthread_mutex_lock(&c->lock);
+	*c->asked_end = call;
+	c->asked_end = &call->next;
+	pthread_mutex_unlock(&c->lock);
+	curl_multi_wakeup(c->multi);
+	return 0;
+}
+
+void mea_cloud_link(struct mea_cloud *c, struct mea_link *link)
+{
+	pthread_mutex_lock(&c->lock);
+	*link = c->link;
+	pthread_mutex_unlock(&c->lock);
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "images.h"
+
+#include "base/error.h"
+#include "meanet/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_DATA = 600, OPT_LIMIT };
+
+#define DATA_OPTION                                                                                \
+	{                                                                                          \
+		"data", OPT_DATA, "PATH", 0,                                                       \
+			"folder or file of CIFAR-100 or CIFAR-10 records, PNG or JPEG file, or "   \
+			"folder of such; "                                                         \
+			"may stand several times (MEA_DATA, or else drawn glyphs)",                \
+			0                                                                          \
+	}
+
+static const struct argp_option options[] = {
+	DATA_OPTION, {"limit", OPT_LIMIT, "N", 0, "the first N images only", 0}, {0}};
+static const struct argp_option data_options[] = {DATA_OPTION, {0}};
+
+void images_add(struct argp_state *state, struct images *im, const char *path)
+{
+	if (im->n_paths == im->room) {
+		int room = im->room ? im->room * 2 : 16;
+		const char **p = realloc(im->paths, (size_t)room * sizeof(*p));
+
+		if (!p)
+			argp_failure(state, TOOL_FAILED, 0, "out of memory");
+		im->paths = p;
+		im->room = room;
+	}
+	im->paths[im->n_paths++] = path;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct images *im = state->input;
+
+	switch (key) {
+	case OPT_DATA:
+		images_add(state, im, arg);
+		return 0;
+	case OPT_LIMIT:
+		im->limit = tool_number(state, "--limit", arg, 1, 100000000);
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+const struct argp images_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
+const struct argp image_argp = {data_options, parse, NULL, NULL, NULL, NULL, NULL};
+
+static int check_names(const struct images *im, const struct mea_bundle *b)
+{
+	const char *hint = im->n_paths ? "" : "; give the right images with --data or MEA_DATA";
+	int n = mea_data_classes(im->data);
+
+	/* Without a list of names the number is only that of the format. */
+	if (!mea_data_class_name(im->data, 0))
+		return 0;
+	if (n != b->n_classes)
+		return mea_fail(MEA_EINVAL, "%s: has %d classes, but the bundle has %d%s",
+				images_title(im), n, b->n_classes, hint);
+	for (int i = 0; i < n; i++)
+		if (strcmp(mea_data_class_name(im->data, i), b->classes[i]))
+			return mea_fail(MEA_EINVAL,
+					"%s: class %d is '%s', but '%s' in the bundle%s",
+					images_title(im), i, mea_data_class_name(im->data, i),
+					b->classes[i], hint);
+	return 0;
+}
+
+int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b)
+{
+	struct mea_data_want want = {width, height, train, (uint32_t)im->limit};
+	int rc = mea_data_open(im->paths, im->n_paths, &want, &im->data);
+
+	if (!rc && b)
+		rc = check_names(im, b);
+	if (rc)
+		return rc;
+	im->count = mea_data_count(im->data);
+	if (im->limit && im->limit < im->count)
+		im->count = im->limit;
+	return 0;
+}
+
+const char *images_not_split(const struct mea_bundle *b, size_t n, uint64_t *seed)
+{
+	json_t *main = json_object_get(json_object_get(b->json, "training"), "main");
+	json_t *number = json_object_get(main, "seed");
+	json_int_t images = json_integer_value(json_object_get(main, "images")) +
+			    json_integer_value(json_object_get(main, "held_out"));
+
+	if (!json_is_integer(number))
+		return "does not say which training images were held out";
+	if (images < 0 || (size_t)images != n)
+		return "main did not learn from these training images (their number is another)";
+	*seed = (uint64_t)json_integer_value(number);
+	return NULL;
+}
+
+void images_close(struct images *im)
+{
+	mea_data_close(im->data);
+	free(im->paths);
+	memset(im, 0, sizeof(*im));
+}
+
+const char *images_title(const struct images *im)
+{
+	const char *env = getenv("MEA_DATA");
+
+	if (im->n_paths)
+		return im->paths[0];
+	return env && *env ? env : "glyphs";
+}
+
+void images_name(const struct images *im, char *text, size_t size)
+{
+	const char *title = images_title(im), *end = title + strlen(title), *start;
+
+	while (end > title + 1 && end[-1] == '/')
+		end--;
+	for (start = end; start > title && start[-1] != '/';)
+		start--;
+	snprintf(text, size, "%.*s", (int)(end - start), start);
+}

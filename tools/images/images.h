@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options by which subcommands take images: --data, --limit and names of
+ * more files. An argp child parser. */
+#ifndef MEA_TOOL_IMAGES_H
+#define MEA_TOOL_IMAGES_H
+
+#include "images/data.h"
+#include "mea/tool.h"
+
+struct images {
+	const char **paths;
+	int n_paths, room;
+	size_t limit;	       /* 0: all */
+	struct mea_data *data; /* set by images_open() */
+	size_t count;	       /* min(limit, what there is) */
+};
+
+extern const struct argp images_argp;
+/* The same without --limit. */
+extern const struct argp image_argp;
+
+/* Adds one path. */
+void images_add(struct argp_state *state, struct images *im, const char *path);
+
+struct mea_bundle;
+
+/* Opens the set (b: of a bundle whose classes its labels must mean; NULL: any).
+ * Returns 0 or a negative error. */
+int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b);
+
+/* Why b does not say which of n training images mea train held out (NULL: it does, by *seed of
+ * mea_set_split()): it was not made by mea train, or from another number of images. */
+const char *images_not_split(const struct mea_bundle *b, size_t n, uint64_t *seed);
+
+/* Frees all; a zeroed struct is fine. */
+void images_close(struct images *im);
+
+/* The first path, MEA_DATA's, or "glyphs", for headings. */
+const char *images_title(const struct images *im);
+
+/* The same without folders above the last, for notes that travel. */
+void images_name(const struct images *im, char *text, size_t size);
+
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Class names: one a line, in the order of the labels. */
+#include "source.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A label is one byte. */
+#define MAX_NAMES 256
+
+void mea_names_free(struct mea_names *names)
+{
+	for (int i = 0; i < names->n; i++)
+		free(names->name[i]);
+	free(names->name);
+	memset(names, 0, sizeof(*names));
+}
+
+static int read_lines(FILE *f, const char *path, struct mea_names *out)
+{
+	char line[256];
+
+	while (fgets(line, sizeof(line), f)) {
+		size_t len = strlen(line);
+
+		if (len == sizeof(line) - 1 && line[len - 1] != '\n')
+			return mea_fail(MEA_EINVAL, "%s: line %d is too long for a class name",
+					path, out->n + 1);
+		while (len && strchr(" \t\r\n", line[len - 1]))
+			line[--len] = 0;
+		if (!len)
+			continue;
+		if (out->n == MAX_NAMES)
+			return mea_fail(MEA_EINVAL, "%s: more than %d class names", path,
+					MAX_NAMES);
+		out->name[out->n] = strdup(line);
+		if (!out->name[out->n])
+			return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		out->n++;
+	}
+	if (ferror(f))
+		return mea_fail(MEA_EIO, "%s: cannot be read", path);
+	if (!out->n)
+		return mea_fail(MEA_EINVAL, "%s: no class name in it", path);
+	return 0;
+}
+
+int mea_names_load(const char *dir, struct mea_names *out)
+{
+	static const char *const files[] = {"fine_label_names.txt", "batches.meta.txt"};
+	char path[4096];
+	FILE *f = NULL;
+	int rc;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !f; i++) {
+		if (snprintf(path, sizeof(path), "%s/%s", dir, files[i]) >= (int)sizeof(path))
+			return mea_fail(MEA_EINVAL, "%.64s…: the path is too long", dir);
+		f = fopen(path, "r");
+		if (!f && errno != ENOENT && errno != ENOTDIR)
+			return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+	}
+	if (!f)
+		return 0;
+	out->name = calloc(MAX_NAMES, sizeof(*out->name));
+	rc = out->name ? read_lines(f, path, out) : mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+	fclose(f);
+	if (rc)
+		mea_names_free(out);
+	return rc;
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Files of CIFAR records: label bytes, then the planes of a 32x32 image. */
+#include "source.h"
+
+#include "base/error.h"
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIDE	 32
+#define PLANE	 (SIDE * SIDE)
+#define CIFAR10	 (1 + 3 * PLANE)
+#define CIFAR100 (2 + 3 * PLANE)
+
+static int get(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+{
+	uint8_t raw[CIFAR100], pixels[3 * PLANE];
+	const uint8_t *planes = raw + s->record - 3 * PLANE;
+	struct mea_image img = {SIDE, SIDE, pixels};
+	ssize_t n = pread(s->fd, raw, (size_t)s->record, (off_t)i * s->record);
+
+	if (n < 0)
+		return mea_fail(MEA_EIO, "%s: record %zu: %s", s->path, i, strerror(errno));
+	if (n != s->record)
+		return mea_fail(MEA_EIO, "%s: record %zu: the file has become shorter", s->path, i);
+	*label = planes[-1];
+	if (*label >= s->classes)
+		return mea_fail(MEA_EINVAL, "%s: record %zu: class %d, but there are %d classes",
+				s->path, i, *label, s->classes);
+	for (int p = 0; p < PLANE; p++)
+		for (int k = 0; k < 3; k++)
+			pixels[p * 3 + k] = planes[k * PLANE + p];
+	return mea_image_fit(&img, w, h, rgb);
+}
+
+int mea_source_records(const char *path, struct mea_source *s)
+{
+	struct stat st;
+
+	s->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->fd < 0)
+		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+	if (fstat(s->fd, &st))
+		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+	if (st.st_size > 0 && st.st_size % CIFAR100 == 0)
+		s->record = CIFAR100;
+	else if (st.st_size > 0 && st.st_size % CIFAR10 == 0)
+		s->record = CIFAR10;
+	else
+		return mea_fail(MEA_EINVAL,
+				"%s: neither PNG nor JPEG, and its %lld bytes are no whole number "
+				"of CIFAR-100 (%d) or CIFAR-10 (%d) records",
+				path, (long long)st.st_size, CIFAR100, CIFAR10);
+	s->count = (size_t)(st.st_size / s->record);
+	if (!s->classes)
+		s->classes = s->record == CIFAR100 ? 100 : 10;
+	s->get = get;
+	s->path = strdup(path);
+	return s->path ? 0 : mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+}

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea bundle: makes or amends a bundle's description around ONNX files. */
+#include "mea/files.h"
+#include "mea/tool.h"
+
+#include "offload/oip.h"
+#include "base/error.h"
+#include "mea/bundle_edit.h"
+#include "quantize/float_model.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct args {
+	const char *dir, *net[MEA_NETS], *classes, *hard;
+	const char *name, *description, *licence, *made;
+	float mean[3], std[3];
+	double mu[2], threshold;
+	bool has_mean, has_std, has_mu[2], has_threshold;
+};
+
+enum {
+	OPT_MAIN = 256,
+	OPT_EXTENSION,
+	OPT_CLOUD,
+	OPT_CLASSES,
+	OPT_HARD,
+	OPT_MEAN,
+	OPT_STD,
+	OPT_MU_CORRECT,
+	OPT_MU_WRONG,
+	OPT_THRESHOLD,
+	OPT_NAME,
+	OPT_DESCRIPTION,
+	OPT_LICENCE,
+	OPT_MADE
+};
+
+static const struct argp_option options[] = {
+	{"main", OPT_MAIN, "FILE", 0, "float ONNX: image -> logits, features", 1},
+	{"extension", OPT_EXTENSION, "FILE", 0,
+	 "float ONNX: image, features -> logits over the hard classes", 1},
+	{"cloud", OPT_CLOUD, "FILE", 0, "float ONNX: image as uint8, normalised inside -> logits",
+	 1},
+	{"classes", OPT_CLASSES, "FILE", 0, "class names, one a line", 1},
+	{"hard", OPT_HARD, "LIST", 0,
+	 "hard classes in the order of the extension's outputs, such as 2,3,7", 1},
+	{"mean", OPT_MEAN, "R,G,B", 0, "mean of pixel / 255, which is subtracted", 1},
+	{"std", OPT_STD, "R,G,B", 0, "deviation, by which is divided", 1},
+	{"mu-correct", OPT_MU_CORRECT, "H", 0, "mean entropy of main's right answers, in nats", 1},
+	{"mu-wrong", OPT_MU_WRONG, "H", 0, "mean entropy of main's wrong answers", 1},
+	{"threshold", OPT_THRESHOLD, "H", 0,
+	 "entropy over which an image is complex (between the two)", 1},
+	{"name", OPT_NAME, "TEXT", 0, "what the bundle is called", 2},
+	{"description", OPT_DESCRIPTION, "TEXT", 0, "one sentence", 2},
+	{"licence", OPT_LICENCE, "TEXT", 0, "of the weights", 2},
+	{"made", OPT_MADE, "TEXT", 0, "how it was made", 2},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case OPT_MAIN:
+		a->net[MEA_NET_MAIN] = arg;
+		return 0;
+	case OPT_EXTENSION:
+		a->net[MEA_NET_EXTENSION] = arg;
+		return 0;
+	case OPT_CLOUD:
+		a->net[MEA_NET_CLOUD] = arg;
+		return 0;
+	case OPT_CLASSES:
+		a->classes = arg;
+		return 0;
+	case OPT_HARD:
+		a->hard = arg;
+		return 0;
+	case OPT_MEAN:
+		tool_three(state, "--mean", arg, false, a->mean);
+		a->has_mean = true;
+		return 0;
+	case OPT_STD:
+		tool_three(state, "--std", arg, true, a->std);
+		a->has_std = true;
+		return 0;
+	case OPT_MU_CORRECT:
+		a->mu[0] = tool_real(state, "--mu-correct", arg, 0, INFINITY);
+		a->has_mu[0] = true;
+		return 0;
+	case OPT_MU_WRONG:
+		a->mu[1] = tool_real(state, "--mu-wrong", arg, 0, INFINITY);
+		a->has_mu[1] = true;
+		return 0;
+	case OPT_THRESHOLD:
+		a->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
+		a->has_threshold = true;
+		return 0;
+	case OPT_NAME:
+		a->name = arg;
+		return 0;
+	case OPT_DESCRIPTION:
+		a->description = arg;
+		return 0;
+	case OPT_LICENCE:
+		a->licence = arg;
+		return 0;
+	case OPT_MADE:
+		a->made = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		tool_only(state, &a->dir, arg, "bundle");
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->dir)
+			argp_error(state, "which folder DIR?");
+		if (a->has_mu[0] != a->has_mu[1])
+			argp_error(state, "--mu-correct and --mu-wrong go together");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* --- parts of the document ------------------------------------------------- */
+
+static void set(json_t *o, const char *key, json_t *value)
+{
+	json_object_set_new(o, key, value);
+}
+
+static json_t *three(const float v[3])
+{
+	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
+}
+
+static int set_classes(json_t *doc, const char *path)
+{
+	json_t *list = json_array();
+	char line[256];
+	FILE *f = fopen(path, "r");
+	int rc = 0;
+
+	if (!f) {
+		json_decref(list);
+		return mea_fail(MEA_ENOENT, "%s: %s", path, strerror(errno));
+	}
+	while (!rc && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\r\n")] = 0;
+		if (line[0] && json_array_append_new(list, json_string(line)))
+			rc = mea_fail(MEA_EINVAL, "%s: name %zu is not UTF-8", path,
+				      json_array_size(list));
+	}
+	fclose(f);
+	set(doc, "classes", list);
+	return rc;
+}
+
+static int set_hard(json_t *doc, const char *text)
+{
+	json_t *list = json_array();
+	char *end = (char *)text;
+
+	set(doc, "hard_classes", list);
+	while (*text) {
+		long v = strtol(text, &end, 10);
+
+		if (end == text || (*end && *end != ','))
+			return mea_fail(MEA_EINVAL, "--hard: '%.40s' is not a list like 2,3,7",
+					text);
+		json_array_append_new(list, json_integer(v));
+		text = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+static int set_input(const struct args *a, json_t *doc)
+{
+	json_t *in = json_object_get(doc, "input");
+	struct mea_graph *g = NULL;
+	const struct mea_value *v;
+	int rc = 0;
+
+	if (!in) {
+		in = json_object();
+		set(doc, "input", in);
+	}
+	if (a->has_mean)
+		set(in, "mean", three(a->mean));
+	if (a->has_std)
+		set(in, "std", three(a->std));
+	if (!a->net[MEA_NET_MAIN])
+		return 0;
+	rc = mea_graph_load(a->net[MEA_NET_MAIN], NULL, &g);
+	if (rc)
+		return rc;
+	v = g->n_inputs ? &g->values[g->inputs[0]] : NULL;
+	if (v && v->shape.rank == 4) {
+		set(in, "width", json_integer(v->shape.dim[3]));
+		set(in, "height", json_integer(v->shape.dim[2]));
+	} else {
+		rc = mea_fail(MEA_EINVAL, "%s: its first input is no image", a->net[MEA_NET_MAIN]);
+	}
+	mea_graph_free(g);
+	return rc;
+}
+
+static void set_thresholds(const struct args *a, json_t *doc)
+{
+	json_t *t = json_object_get(doc, "thresholds");
+
+	if (!a->has_mu[0] && !a->has_threshold)
+		return;
+	if (!t) {
+		t = json_object();
+		set(doc, "thresholds", t);
+	}
+	if (a->has_mu[0]) {
+		set(t, "mu_correct", json_real(a->mu[0]));
+		set(t, "mu_wrong", json_real(a->mu[1]));
+		set(t, "entropy", json_real((a->mu[0] + a->mu[1]) / 2));
+	}
+	if (a->has_threshold)
+		set(t, "entropy", json_real(a->threshold));
+}
+
+/* Copies the networks beside the old ones and enters them. */
+static int set_files(const struct args *a, struct mea_bundle_edit *e)
+{
+	int rc = 0;
+
+	for (int net = 0; net < MEA_NETS && !rc; net++) {
+		const char *path;
+
+		if (!a->net[net])
+			continue;
+		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &path);
+		if (!rc)
+			rc = file_copy(a->net[net], path);
+		if (!rc)
+			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
+	}
+	return rc;
+}
+
+static int fill(const struct args *a, struct mea_bundle_edit *e)
+{
+	json_t *doc = e->doc;
+	const struct {
+		const char *key, *value;
+	} texts[] = {{"name", a->name},
+		     {"description", a->description},
+		     {"licence", a->licence},
+		     {"made", a->made}};
+	int rc = 0;
+
+	set(doc, "format", json_string("mea-bundle"));
+	set(doc, "version", json_integer(1));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (texts[i].value)
+			set(doc, texts[i].key, json_string(texts[i].value));
+	if (a->classes)
+		rc = set_classes(doc, a->classes);
+	if (!rc)
+		rc = set_input(a, doc);
+	if (!rc && a->hard)
+		rc = set_hard(doc, a->hard);
+	if (!rc)
+		set_thresholds(a, doc);
+	return rc ? rc : set_files(a, e);
+}
+
+/* The cloud model must be what a client of this bundle will look for. */
+static int check_cloud(const struct mea_bundle *b)
+{
+	struct mea_oip_item image = {MEA_U8, b->height, b->width, 3};
+	struct mea_oip_target t;
+	struct mea_infer *m = NULL;
+	json_t *metadata;
+	char *path;
+	int rc = mea_bundle_path(b, MEA_NET_CLOUD, MEA_FLOAT, &path);
+
+	if (rc)
+		return rc == MEA_ENOENT ? 0 : rc;
+	rc = mea_infer_float.open(path, 1, &m);
+	if (!rc) {
+		metadata = mea_oip_metadata(b->name, m->ops->platform, &m->io, NULL);
+		rc = mea_oip_target_parse(metadata, &image, b->n_classes, true, &t);
+		json_decref(metadata);
+		mea_infer_float.close(m);
+		if (rc)
+			mea_fail_in(rc, "%s", path);
+	}
+	free(path);
+	return rc;
+}
+
+int tool_bundle(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options,
+		parse,
+		"DIR",
+		"Makes a model bundle in folder DIR around float ONNX files, or changes what the "
+		"options name in the bundle that is there. Then `mea quantize DIR` makes its int8 "
+		"networks.",
+		NULL,
+		NULL,
+		NULL};
+	struct mea_float_model *m = NULL;
+	struct mea_bundle *b = NULL;
+	struct mea_bundle_edit *e = NULL;
+	struct args a = {0};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	rc = folder_make(a.dir);
+	if (!rc)
+		rc = mea_bundle_edit_begin(a.dir, &e);
+	if (!rc)
+		rc = fill(&a, e);
+	if (!rc)
+		rc = mea_bundle_edit_check(e, &b);
+	/* The networks must fit the description before they take their places. */
+	if (!rc)
+		rc = mea_float_load(b, &m);
+	if (!rc)
+		rc = check_cloud(b);
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	if (!rc)
+		printf("%s: %s, %d classes, %d of them hard, images of %d x %d\n", a.dir, b->name,
+		       b->n_classes, b->n_hard, b->width, b->height);
+	mea_float_free(m);
+	mea_bundle_free(b);
+	mea_bundle_edit_end(e);
+	return rc ? tool_fail() : TOOL_OK;
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea quantize: int8 networks for a bundle, or for one ONNX model. */
+#include "command.h"
+#include "mea/files.h"
+
+#include "base/error.h"
+#include "meanet/preprocess.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define IMAGES_DEFAULT 512
+
+enum { OPT_OUT = 256, OPT_METHOD, OPT_CHECK, OPT_MEAN, OPT_STD };
+
+static const struct argp_option options[] = {
+	{"out", OPT_OUT, "PATH", 0,
+	 "folder for the new bundle (BUNDLE itself), or the new file for MODEL.onnx", 0},
+	{"method", OPT_METHOD, "NAME", 0, "how ranges are chosen: mse, percentile or minmax (mse)",
+	 0},
+	{"check", OPT_CHECK, "N", 0,
+	 "then compare float and int8 on N test images, and note the accuracy in bundle.json", 0},
+	{"mean", OPT_MEAN, "R,G,B", 0, "for MODEL.onnx: mean of pixel / 255, which is subtracted",
+	 0},
+	{"std", OPT_STD, "R,G,B", 0, "for MODEL.onnx: deviation, by which is divided", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	static const char *const methods[] = {"mse", "percentile", "minmax", NULL};
+	struct quantize *q = state->input;
+
+	switch (key) {
+	case OPT_OUT:
+		q->out = arg;
+		return 0;
+	case OPT_METHOD:
+		q->method.method =
+			(enum mea_calib_method)tool_choice(state, "--method", arg, methods);
+		return 0;
+	case OPT_CHECK:
+		q->check = tool_number(state, "--check", arg, 1, 100000000);
+		return 0;
+	case OPT_MEAN:
+		tool_three(state, "--mean", arg, false, q->mean);
+		q->has_mean = true;
+		return 0;
+	case OPT_STD:
+		tool_three(state, "--std", arg, true, q->std);
+		q->has_std = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &q->images;
+		return 0;
+	case ARGP_KEY_ARG:
+		tool_only(state, &q->what, arg, "model");
+		return 0;
+	case ARGP_KEY_END:
+		if (!q->what)
+			argp_error(state, "which BUNDLE or MODEL.onnx?");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* --- calibration images --------------------------------------------------- */
+
+int quantize_next(void *ctx, bool first, uint8_t *rgb)
+{
+	struct quantize *q = ctx;
+	int label, rc;
+
+	if (first)
+		q->at = 0;
+	if (q->at == q->images.count)
+		return 0;
+	rc = mea_data_get(q->images.data, q->at++, rgb, &label);
+	progress_step(q->at, q->images.count, &q->progress);
+	return rc ? rc : 1;
+}
+
+/* --- a lone model ------------------------------------------------------------ */
+
+static int next_input(void *ctx, float *const *in)
+{
+	struct quantize *q = ctx;
+	int rc = quantize_next(q, false, q->rgb);
+
+	if (rc > 0)
+		mea_normalise(q->mean, q->std, q->rgb, q->pixels, in[0]);
+	return rc;
+}
+
+static int check_model(const struct quantize *q, const struct mea_graph *g)
+{
+	const struct mea_value *v = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL;
+	const int64_t *d = v ? v->shape.dim : NULL;
+
+	if (!q->out || !q->has_mean || !q->has_std)
+		return mea_fail(MEA_EINVAL,
+				"%s: a model without a bundle needs --out, --mean and --std",
+				q->what);
+	if (q->check)
+		return mea_fail(MEA_EINVAL, "--check: needs a bundle, %s is a lone model", q->what);
+	if (!v || v->type != MEA_F32 || v->shape.rank != 4 || d[0] != 1 || d[1] != 3 || d[2] < 1 ||
+	    d[3] < 1 || d[2] > 4096 || d[3] > 4096)
+		return mea_fail(MEA_EINVAL,
+				"%s: needs one float32 input of 1 x 3 x height x width, up to 4096",
+				q->what);
+	return 0;
+}
+
+static int quantize_model(struct quantize *q)
+{
+	struct mea_graph *g = NULL, *int8 = NULL;
+	int rc = mea_graph_load(q->what, NULL, &g), w, h;
+
+	if (!rc)
+		rc = check_model(q, g);
+	if (rc)
+		goto out;
+	h = (int)g->values[g->inputs[0]].shape.dim[2];
+	w = (int)g->values[g->inputs[0]].shape.dim[3];
+	q->pixels = (size_t)h * (size_t)w;
+	q->rgb = malloc(q->pixels * 3);
+	rc = q->rgb ? images_open(&q->images, w, h, true, NULL)
+		    : mea_fail(MEA_ENOMEM, "out of memory");
+	if (!rc)
+		rc = mea_quantize(g, next_input, q, &q->method, &int8);
+	progress_end(&q->progress);
+	if (!rc)
+		rc = mea_graph_write(int8, q->out);
+	if (!rc)
+		printf("%s: quantised with %zu images of %s\n", q->out, q->images.count,
+		       images_title(&q->images));
+out:
+	mea_graph_free(g);
+	mea_graph_free(int8);
+	return rc;
+}
+
+/* --- a bundle ------------------------------------------------------------------ */
+
+/* The new bundle is whole: description and float networks go with it. */
+static int copy_floats(const struct mea_bundle *b, struct mea_bundle_edit *e)
+{
+	int rc = 0;
+
+	json_decref(e->doc);
+	e->doc = json_deep_copy(b->json);
+	if (!e->doc)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	json_object_del(e->doc, "files");
+	for (int net = 0; net < MEA_NETS && !rc; net++) {
+		const char *to;
+		char *from;
+
+		if (!b->files[net][MEA_FLOAT].name)
+			continue;
+		rc = mea_bundle_path(b, (enum mea_net)net, MEA_FLOAT, &from);
+		if (!rc)
+			rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &to);
+		if (!rc)
+			rc = file_copy(from, to);
+		if (!rc)
+			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
+		free(from);
+	}
+	return rc;
+}
+
+/* What was calibrated goes into the bundle in folder q->out. */
+static int write_bundle(const struct quantize *q, const struct mea_bundle *b,
+			struct mea_graph *const nets[MEA_NETS])
+{
+	struct mea_bundle_edit *e;
+	int rc = mea_bundle_edit_begin(q->out, &e);
+
+	if (rc)
+		return rc;
+	rc = file_same(q->out, q->what) ? mea_bundle_edit_same(e, b) : copy_floats(b, e);
+	if (!rc)
+		rc = mea_quantized_enter(e, nets);
+	if (!rc)
+		rc = mea_bundle_edit_commit(e);
+	mea_bundle_edit_end(e);
+	return rc;
+}
+
+static int quantize_bundle(struct quantize *q)
+{
+	struct mea_graph *nets[MEA_NETS] = {NULL};
+	struct mea_bundle *b;
+	int rc = mea_bundle_load(q->what, &b);
+
+	if (rc)
+		return rc;
+	if (!q->out)
+		q->out = q->what;
+	if (q->has_mean || q->has_std)
+		rc = mea_fail(MEA_EINVAL,
+			      "--mean, --std: the bundle says how images are normalised");
+	if (!rc)
+		rc = images_open(&q->images, b->width, b->height, true, b);
+	if (!rc)
+		rc = folder_make(q->out);
+	if (!rc)
+		rc = mea_quantize_bundle(b, quantize_next, q, &q->method, nets);
+	progress_end(&q->progress);
+	if (!rc)
+		rc = write_bundle(q, b, nets);
+	if (!rc)
+		printf("%s: quantised with %zu images of %s\n", q->out, q->images.count,
+		       images_title(&q->images));
+	mea_quantized_free(nets);
+	mea_bundle_free(b);
+	return rc || !q->check ? rc : quantize_check(q);
+}
+
+int tool_quantize(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&images_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+		options,
+		parse,
+		"BUNDLE|MODEL.onnx",
+		"Makes int8 networks (QDQ ONNX) from float ones, with ranges calibrated on "
+		"training "
+		"images: of the folder's training split, 512 unless --limit says otherwise.",
+		children,
+		NULL,
+		NULL};
+	struct quantize q = {.images = {.limit = IMAGES_DEFAULT},
+			     .progress = {.what = "calibrating"}};
+	struct stat st;
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &q);
+	if (stat(q.what, &st))
+		rc = mea_fail(MEA_ENOENT, "%s: %s", q.what, strerror(errno));
+	else
+		rc = S_ISDIR(st.st_mode) ? quantize_bundle(&q) : quantize_model(&q);
+	images_close(&q.images);
+	free(q.rgb);
+	return rc ? tool_fail() : TOOL_OK;
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/quant_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+int mea_quant_group(const struct mea_quant_plan *p, int value)
+{
+	while (p->group[value] != value)
+		value = p->group[value];
+	return value;
+}
+
+static void share(struct mea_quant_plan *p, int a, int b)
+{
+	p->group[mea_quant_group(p, a)] = mea_quant_group(p, b);
+}
+
+/* A clamp that the operation before it does on its way out. */
+static bool is_clamp(enum mea_op op)
+{
+	return op == MEA_OP_Relu || op == MEA_OP_Clip;
+}
+
+/* True when value goes only into a clamp that its own operation can take over. */
+static bool is_fused(const struct mea_graph *g, int value)
+{
+	int p = g->values[value].producer, user = mea_graph_only_user(g, value);
+	enum mea_op op;
+
+	if (p < 0 || user < 0 || !is_clamp(g->nodes[user].op))
+		return false;
+	op = g->nodes[p].op;
+	return op != MEA_OP_Flatten && op != MEA_OP_Concat && op != MEA_OP_Identity;
+}
+
+static int check_params(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_value *w = mea_node_in(g, n, 1), *b = mea_node_in(g, n, 2);
+
+	if (!w->data || (b && !b->data))
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+				     "weights or bias are not constant: no int8 form");
+	if (n->op == MEA_OP_Gemm && (n->a.trans_a || !n->a.trans_b || n->a.alpha != 1 ||
+				     n->a.beta != 1 || (b && b->shape.rank != 1)))
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this kind of Gemm has no int8 form");
+	return 0;
+}
+
+static int check_node(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_value *x = mea_node_in(g, n, 0);
+
+	switch (n->op) {
+	case MEA_OP_Conv:
+	case MEA_OP_Gemm:
+		return check_params(g, n);
+	case MEA_OP_Add:
+		if (!mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "an Add that broadcasts has no int8 form");
+		/* fall through */
+	case MEA_OP_Clip:
+		if (n->op == MEA_OP_Clip && n->n_in > 1)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "bounds that are not constant have no int8 form");
+		/* fall through */
+	case MEA_OP_Relu:
+	case MEA_OP_MaxPool:
+	case MEA_OP_AveragePool:
+	case MEA_OP_GlobalAveragePool:
+	case MEA_OP_GlobalMaxPool:
+	case MEA_OP_Flatten:
+	case MEA_OP_Identity:
+	case MEA_OP_Concat:
+		for (int i = 0; i < n->n_in; i++)
+			if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data)
+				return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+						     "a constant operand has no int8 form");
+		return x->type == MEA_F32
+			       ? 0
+			       : mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
+	default:
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this operation has no int8 form");
+	}
+}
+
+/* Values that a node only selects from or passes on keep its input's scale. */
+static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
+{
+	bool pools = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool;
+
+	if (!pools && n->op != MEA_OP_Flatten && n->op != MEA_OP_Concat && n->op != MEA_OP_Identity)
+		return;
+	for (int i = 0; i < n->n_in && p->quantised[n->out]; i++)
+		share(p, n->in[i], n->out);
+}
+
+/* The clamps that follow value on its only way, as bounds; false: none. */
+static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend *b)
+{
+	bool any = false;
+	int user;
+
+	b->lo = -INFINITY;
+	b->hi = INFINITY;
+	while (is_fused(g, value) && (user = mea_graph_only_user(g, value)) >= 0) {
+		const struct mea_node *n = &g->nodes[user];
+		float lo = n->op == MEA_OP_Relu ? 0 : n->a.lo;
+		float hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+
+		b->lo = fminf(fmaxf(b->lo, lo), hi);
+		b->hi = fminf(fmaxf(b->hi, lo), hi);
+		value = n->out;
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * The later operand of an Add that is clamped, if nobody else reads it: how far it
+ * goes beyond what the clamp lets through does not matter.
+ */
+static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
+{
+	const struct mea_graph *g = p->g;
+	struct mea_addend b;
+	int v;
+
+	if (n->op != MEA_OP_Add || n->in[0] == n->in[1] || !bounds_after(g, n->out, &b))
+		return;
+	v = g->values[n->in[0]].producer > g->values[n->in[1]].producer ? n->in[0] : n->in[1];
+	b.other = v == n->in[0] ? n->in[1] : n->in[0];
+	if (mea_graph_only_user(g, v) >= 0 && p->quantised[v] && p->quantised[b.other])
+		p->addend[v] = b;
+}
+
+int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+{
+	size_t n = (size_t)g->n_values + 1;
+	struct mea_quant_plan *p = calloc(1, sizeof(*p));
+	int rc = 0;
+
+	if (!p)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	p->g = g;
+	p->quantised = calloc(n, sizeof(*p->quantised));
+	p->group = calloc(n, sizeof(*p->group));
+	p->scale = calloc(n, sizeof(*p->scale));
+	p->zero_point = calloc(n, sizeof(*p->zero_point));
+	p->fixed = calloc(n, sizeof(*p->fixed));
+	p->addend = calloc(n, sizeof(*p->addend));
+	if (!p->quantised || !p->group || !p->scale || !p->zero_point || !p->fixed || !p->addend)
+		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	for (int i = 0; !rc && i < g->n_values; i++) {
+		p->group[i] = i;
+		p->addend[i].other = -1;
+	}
+	for (int i = 0; !rc && i < g->n_inputs; i++) {
+		const struct mea_value *v = &g->values[g->inputs[i]];
+
+		p->quantised[g->inputs[i]] = true;
+		if (v->type != MEA_F32)
+			rc = mea_fail(MEA_EUNSUPPORTED,
+				      "%s: input %s is %s: only float is quantised", g->source,
+				      v->name, mea_dtype_name(v->type));
+	}
+	for (int i = 0; !rc && i < g->n_outputs; i++)
+		if (g->values[g->outputs[i]].data)
+			rc = mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
+				      g->values[g->outputs[i]].name);
+	for (int i = 0; !rc && i < g->n_nodes; i++) {
+		rc = check_node(g, &g->nodes[i]);
+		p->quantised[g->nodes[i].out] = !is_fused(g, g->nodes[i].out);
+	}
+	for (int i = 0; !rc && i < g->n_nodes; i++) {
+		share_node(p, &g->nodes[i]);
+		find_addend(p, &g->nodes[i]);
+	}
+	if (rc) {
+		mea_quant_plan_free(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+void mea_quant_plan_free(struct mea_quant_plan *p)
+{
+	if (!p)
+		return;
+	free(p->quantised);
+	free(p->group);
+	free(p->scale);
+	free(p->zero_point);
+	free(p->fixed);
+	free(p->addend);
+	free(p);
+}

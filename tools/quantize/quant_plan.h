@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which tensors of a float graph are quantised, and with which parameters. */
+#ifndef MEA_QUANT_PLAN_H
+#define MEA_QUANT_PLAN_H
+
+#include "quantize/quantize.h"
+
+/* A value whose only use is value + other, clamped to lo .. hi. */
+struct mea_addend {
+	int other; /* -1: the value is none */
+	float lo, hi;
+};
+
+struct mea_quant_plan {
+	const struct mea_graph *g; /* simplified; borrowed */
+	/* Per value of g. */
+	bool *quantised; /* has scale and zero point in the result */
+	int *group;	 /* representative of the values that share them */
+	float *scale;	 /* valid at representatives */
+	int *zero_point;
+	bool *fixed;
+	struct mea_addend *addend; /* per value */
+};
+
+/* Decides which values are quantised and which share their parameters. Fails on
+ * operations without an int8 form. */
+int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out);
+void mea_quant_plan_free(struct mea_quant_plan *p);
+
+/* Runs the examples through g and sets every group's parameters. */
+int mea_quant_calibrate(struct mea_quant_plan *p, mea_next_input next, void *ctx,
+			const struct mea_quantize_options *opt);
+
+/* The representative of value's group. */
+int mea_quant_group(const struct mea_quant_plan *p, int value);
+
+#endif

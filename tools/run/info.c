@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea info [BUNDLE|MODEL.onnx]: what is here, what a model is, where it runs. */
+#include "mea/files.h"
+#include "info.h"
+#include "mea/tool.h"
+
+#include "base/error.h"
+#include "graph/lower.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Hard classes that are named. */
+#define HARD_SHOWN 60
+
+struct args {
+	const char *what, *backends, *device;
+	bool json;
+};
+
+enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_JSON };
+
+static const struct argp_option options[] = {
+	{"backend", OPT_BACKEND, "LIST", 0, "backends in order of preference (all)", 0},
+	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
+	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case OPT_BACKEND:
+		a->backends = arg;
+		return 0;
+	case OPT_DEVICE:
+		a->device = arg;
+		return 0;
+	case OPT_JSON:
+		a->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		tool_only(state, &a->what, arg, "model");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* --- a bundle ------------------------------------------------------------------ */
+
+static json_t *files_json(const struct mea_bundle *b)
+{
+	json_t *list = json_array();
+
+	for (int net = 0; net < MEA_NETS; net++) {
+		for (int v = 0; v < MEA_VARIANTS; v++) {
+			char *path;
+			int rc;
+
+			if (!b->files[net][v].name)
+				continue;
+			rc = mea_bundle_path(b, (enum mea_net)net, (enum mea_variant)v, &path);
+			json_array_append_new(
+				list, json_pack("{s:s, s:s, s:s, s:b, s:o}", "net",
+						mea_net_name((enum mea_net)net), "type",
+						mea_variant_name((enum mea_variant)v), "file",
+						b->files[net][v].name, "intact", rc == 0, "problem",
+						rc ? tool_text(mea_errmsg()) : json_null()));
+			free(path);
+		}
+	}
+	return list;
+}
+
+/* Entries of bundle.json that say something to a reader. */
+static void copy_texts(json_t *to, const struct mea_bundle *b)
+{
+	static const char *const keys[] = {"name",	   "description", "licence",
+					   "made",	   "input",	  "classes",
+					   "hard_classes", "thresholds",  "accuracy"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(b->json, keys[i]))
+			json_object_set(to, keys[i], json_object_get(b->json, keys[i]));
+}
+
+/* The int8 networks where they are there, else the float ones. */
+static int add_nets(const struct places *p, const char *dir, const struct mea_bundle *b,
+		    json_t *out)
+{
+	const struct mea_qnet *nets[2];
+	struct mea_graph *g = NULL;
+	struct mea_model *m = NULL;
+	struct answering who;
+	int rc = 0;
+
+	if (b->files[MEA_NET_MAIN][MEA_INT8].name) {
+		rc = mea_model_load(dir, &m);
+		if (rc)
+			return rc;
+		nets[0] = m->main;
+		nets[1] = m->extension;
+		who = places_answering(p, nets, m->extension ? 2 : 1);
+		for (int i = 0; i < 2; i++)
+			if (nets[i])
+				json_object_set_new(out, mea_net_name((enum mea_net)i),
+						    info_qnet(p, nets[i], who));
+		mea_model_free(m);
+		return 0;
+	}
+	for (int i = 0; i < MEA_NETS && !rc; i++) {
+		char *path = NULL;
+
+		if (!b->files[i][MEA_FLOAT].name)
+			continue;
+		rc = mea_bundle_path(b, (enum mea_net)i, MEA_FLOAT, &path);
+		if (!rc)
+			rc = mea_graph_load(path, NULL, &g);
+		if (!rc)
+			json_object_set_new(out, mea_net_name((enum mea_net)i), info_graph(g));
+		mea_graph_free(g);
+		g = NULL;
+		free(path);
+	}
+	return rc;
+}
+
+static void print_figures(json_t *accuracy)
+{
+	const char *variant, *key;
+	json_t *figures, *v;
+
+	json_object_foreach(accuracy, variant, figures)
+	{
+		const char *sep = ":";
+
+		printf("  %s accuracy", variant);
+		json_object_foreach(figures, key, v)
+		{
+			if (json_is_real(v))
+				printf("%s %s %.2f %%", sep, key, json_real_value(v));
+			else if (json_is_integer(v))
+				printf("%s %lld %s", sep, (long long)json_integer_value(v), key);
+			else if (json_is_string(v))
+				printf("%s %s %s", sep, key, json_string_value(v));
+			sep = ",";
+		}
+		printf("\n");
+	}
+}
+
+static void print_bundle(const struct mea_bundle *b, json_t *o)
+{
+	static const char *const keys[] = {"description", "licence", "made"};
+	json_t *file;
+	size_t i;
+
+	printf("%s\n", b->name);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_is_string(json_object_get(o, keys[i])))
+			printf("  %s: %s\n", keys[i],
+			       json_string_value(json_object_get(o, keys[i])));
+	printf("  images: %d x %d RGB; %d classes", b->width, b->height, b->n_classes);
+	if (b->n_hard)
+		printf(", %d of them hard:", b->n_hard);
+	for (int k = 0; k < b->n_hard && k < HARD_SHOWN; k++)
+		printf(" %s", b->classes[b->hard[k]]);
+	if (b->n_hard > HARD_SHOWN)
+		printf(" and %d more", b->n_hard - HARD_SHOWN);
+	printf("\n");
+	if (json_object_get(o, "thresholds"))
+		printf("  complex: entropy over %g nats (main's mean: %g right, %g wrong)\n",
+		       b->threshold, b->mu_correct, b->mu_wrong);
+	print_figures(json_object_get(o, "accuracy"));
+	json_array_foreach(json_object_get(o, "files"), i, file)
+	{
+		const char *problem = json_string_value(json_object_get(file, "problem"));
+
+		printf("  %s, %s: %s%s%s\n", json_string_value(json_object_get(file, "net")),
+		       json_string_value(json_object_get(file, "type")),
+		       json_string_value(json_object_get(file, "file")), problem ? ": " : "",
+		       problem ? problem : "");
+	}
+	for (i = 0; i < MEA_NETS; i++)
+		if (json_object_get(o, mea_net_name((enum mea_net)i)))
+			info_print_net(mea_net_name((enum mea_net)i),
+				       json_object_get(o, mea_net_name((enum mea_net)i)));
+}
+
+static int about_bundle(const struct args *a, const struct places *p, json_t *o)
+{
+	struct mea_bundle *b;
+	int rc = mea_bundle_load(a->what, &b);
+
+	if (rc)
+		return rc;
+	copy_texts(o, b);
+	json_object_set_new(o, "files", files_json(b));
+	rc = add_nets(p, a->what, b, o);
+	if (!rc && !a->json)
+		print_bundle(b, o);
+	mea_bundle_free(b);
+	return rc;
+}
+
+/* --- one model ------------------------------------------------------------------- */
+
+static bool is_quantised(const struct mea_graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i].op == MEA_OP_QuantizeLinear)
+			return true;
+	return false;
+}
+
+static int about_model(const struct args *a, const struct places *p, json_t *o)
+{
+	const struct mea_qnet *nets[1];
+	struct mea_graph *g = NULL;
+	struct mea_qnet *net = NULL;
+	json_t *model = NULL;
+	int rc = mea_graph_load(a->what, NULL, &g);
+
+	if (!rc && is_quantised(g)) {
+		rc = mea_qnet_from_graph(g, &net);
+		nets[0] = net;
+		if (!rc)
+			model = info_qnet(p, net, places_answering(p, nets, 1));
+	} else if (!rc) {
+		model = info_graph(g);
+	}
+	if (model) {
+		json_object_set_new(o, "type", json_string(net ? "int8" : "float"));
+		json_object_set_new(o, "model", model);
+		if (!a->json)
+			info_print_net(net ? "int8 model" : "float model", model);
+	}
+	mea_qnet_free(net);
+	mea_graph_free(g);
+	return rc;
+}
+
+/* --- all ------------------------------------------------------------------------- */
+
+static void print_here(json_t *backends)
+{
+	json_t *b;
+	size_t i;
+
+	printf("mea " MEA_VERSION "\nbackends, in order of preference:\n");
+	json_array_foreach(backends, i, b)
+	{
+		if (json_is_true(json_object_get(b, "available")))
+			printf("  %s\n", json_string_value(json_object_get(b, "text")));
+		else
+			printf("  %s: not available: %s\n",
+			       json_string_value(json_object_get(b, "name")),
+			       json_string_value(json_object_get(b, "text")));
+	}
+}
+
+static int inform(const struct args *a, const struct places *p)
+{
+	json_t *o = json_pack("{s:s, s:o}", "version", MEA_VERSION, "backends", info_backends(p));
+	struct stat st;
+	int rc = 0;
+
+	if (!a->what && !a->json)
+		print_here(json_object_get(o, "backends"));
+	if (a->what && stat(a->what, &st))
+		rc = mea_fail(MEA_ENOENT, "%s: %s", a->what, strerror(errno));
+	else if (a->what)
+		rc = S_ISDIR(st.st_mode) ? about_bundle(a, p, o) : about_model(a, p, o);
+	if (!rc && a->json)
+		return tool_print_json(o);
+	json_decref(o);
+	return rc;
+}
+
+int tool_info(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options,
+		parse,
+		"[BUNDLE|MODEL.onnx]",
+		"Tells which backends and devices are here; of a model, its layers with shapes, "
+		"multiply-accumulates, bytes of weights, and the backend that will run them.",
+		NULL,
+		NULL,
+		NULL};
+	struct places p = {.n = 0};
+	struct args a = {0};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	rc = places_open(&p, a.backends, a.device);
+	if (!rc)
+		rc = inform(&a, &p);
+	places_close(&p);
+	return rc ? tool_fail() : TOOL_OK;
+}

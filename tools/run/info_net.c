@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea info: backends, and the layers of a network. */
+#include "mea/files.h"
+#include "info.h"
+
+#include "mea.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- backends --------------------------------------------------------------- */
+
+int places_open(struct places *p, const char *list, const char *device)
+{
+	p->n = mea_choices_parse(list, device, p->choice);
+	if (p->n < 0) {
+		int rc = p->n;
+
+		p->n = 0;
+		return rc;
+	}
+	for (int i = 0; i < p->n; i++) {
+		if (p->choice[i].ops->open(p->choice[i].device, &p->open[i])) {
+			p->open[i] = NULL;
+			snprintf(p->why[i], sizeof(p->why[i]), "%s", mea_errmsg());
+		}
+	}
+	return 0;
+}
+
+void places_close(struct places *p)
+{
+	for (int i = 0; i < p->n; i++)
+		if (p->open[i])
+			p->choice[i].ops->close(p->open[i]);
+	p->n = 0;
+}
+
+json_t *info_backends(const struct places *p)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < p->n; i++) {
+		char text[512];
+
+		if (p->open[i])
+			p->choice[i].ops->describe(p->open[i], text, sizeof(text));
+		else
+			snprintf(text, sizeof(text), "%s", p->why[i]);
+		json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name",
+						      p->choice[i].ops->name, "available",
+						      p->open[i] != NULL, "text", tool_text(text)));
+	}
+	return list;
+}
+
+static bool take(struct answering who, const struct mea_qnet *const *nets, int n)
+{
+	char why[256];
+
+	for (int k = 0; k < n; k++)
+		if (mea_backend_refusal(who.backend, who.help, nets[k], why, sizeof(why)))
+			return false;
+	return true;
+}
+
+struct answering places_answering(const struct places *p, const struct mea_qnet *const *nets, int n)
+{
+	for (int i = 0; i < p->n; i++) {
+		struct answering who = {p->open[i], NULL};
+
+		if (!who.backend)
+			continue;
+		if (take(who, nets, n))
+			return who;
+		for (int k = i + 1; k < p->n; k++) {
+			who.help = p->open[k];
+			if (who.help && take(who, nets, n))
+				return who;
+		}
+	}
+	return (struct answering){NULL, NULL};
+}
+
+/* --- a qnet --------------------------------------------------------------------- */
+
+static const char *op_name(const struct mea_qlayer *l)
+{
+	switch (l->op) {
+	case MEA_Q_CONV:
+		return l->groups > 1 ? "grouped conv" : l->in2 >= 0 ? "conv + add" : "conv";
+	case MEA_Q_AVGPOOL:
+		return "average pool";
+	case MEA_Q_MAXPOOL:
+		return "max pool";
+	case MEA_Q_ADD:
+		return "add";
+	case MEA_Q_CONCAT:
+		return "concat";
+	}
+	return "unknown";
+}
+
+static json_t *shape_json(const struct mea_qtensor *t)
+{
+	return json_pack("[i, i, i]", t->c, t->h, t->w);
+}
+
+static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < n; i++) {
+		const struct mea_qtensor *t = &net->tensors[list[i]];
+
+		json_array_append_new(a, json_pack("{s:s, s:o, s:f, s:i}", "name", t->name, "shape",
+						   shape_json(t), "scale", (double)t->scale,
+						   "zero_point", t->zero_point));
+	}
+	return a;
+}
+
+static uint64_t weight_bytes(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
+
+	if (l->op != MEA_Q_CONV)
+		return 0;
+	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
+}
+
+/* Where the layer runs, NULL: nowhere. */
+static struct mea_backend *place_of(const struct mea_qnet *net, const struct mea_qlayer *l,
+				    struct answering who)
+{
+	return who.help && who.backend->ops->refuses(who.backend, net, l) ? who.help : who.backend;
+}
+
+/* Reasons of the backends that come before the one where the layer runs. */
+static json_t *refusals(const struct places *p, const struct mea_qnet *net,
+			const struct mea_qlayer *l, const struct mea_backend *place)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < p->n && (!place || p->open[i] != place); i++) {
+		const char *why = p->open[i] ? p->choice[i].ops->refuses(p->open[i], net, l) : NULL;
+
+		if (why)
+			json_object_set_new(o, p->choice[i].ops->name, json_string(why));
+	}
+	return o;
+}
+
+json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct answering who)
+{
+	const char *name = who.backend ? mea_backend_name(who.backend, who.help) : NULL;
+	json_t *layers = json_array();
+	uint64_t macs = 0, bytes = 0;
+
+	for (int i = 0; i < net->n_layers; i++) {
+		const struct mea_qlayer *l = &net->layers[i];
+		uint64_t m = mea_qlayer_macs(net, l), w = weight_bytes(net, l);
+		struct mea_backend *place = place_of(net, l, who);
+
+		macs += m;
+		bytes += w;
+		json_array_append_new(
+			layers,
+			json_pack("{s:s, s:s, s:o, s:[i, i], s:[i, i], s:I, s:I, s:s?, s:o}",
+				  "name", l->name, "op", op_name(l), "output",
+				  shape_json(&net->tensors[l->out]), "kernel", l->kh, l->kw,
+				  "stride", l->stride_h, l->stride_w, "macs", (json_int_t)m,
+				  "weight_bytes", (json_int_t)w, "backend",
+				  place ? place->ops->name : NULL, "refused_by",
+				  refusals(p, net, l, place)));
+	}
+	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o}", "inputs",
+			 ends_json(net, net->inputs, net->n_inputs), "outputs",
+			 ends_json(net, net->outputs, net->n_outputs), "macs", (json_int_t)macs,
+			 "weight_bytes", (json_int_t)bytes, "backend", name, "layers", layers);
+}
+
+/* --- a float graph ---------------------------------------------------------------- */
+
+static json_t *dims_json(const struct mea_shape *s)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < s->rank; i++)
+		json_array_append_new(a, json_integer(s->dim[i]));
+	return a;
+}
+
+static json_t *values_json(const struct mea_graph *g, const int *list, int n)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < n; i++) {
+		const struct mea_value *v = &g->values[list[i]];
+
+		json_array_append_new(a, json_pack("{s:s, s:o}", "name", v->name, "shape",
+						   dims_json(&v->shape)));
+	}
+	return a;
+}
+
+static uint64_t constant_bytes(const struct mea_graph *g, const struct mea_node *n)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n->n_in; i++) {
+		const struct mea_value *v = mea_node_in(g, n, i);
+
+		if (v && v->data)
+			sum += mea_shape_count(&v->shape) * mea_dtype_size(v->type);
+	}
+	return sum;
+}
+
+json_t *info_graph(const struct mea_graph *g)
+{
+	json_t *layers = json_array();
+	uint64_t macs = 0, bytes = 0;
+
+	for (int i = 0; i < g->n_nodes; i++) {
+		const struct mea_node *n = &g->nodes[i];
+		bool multiplies = n->op == MEA_OP_Conv || n->op == MEA_OP_Gemm ||
+				  n->op == MEA_OP_MatMul;
+		uint64_t m = multiplies ? mea_node_work(g, n) : 0, w = constant_bytes(g, n);
+
+		macs += m;
+		bytes += w;
+		json_array_append_new(layers,
+				      json_pack("{s:s, s:s, s:o, s:I, s:I}", "name", n->name, "op",
+						mea_op_name(n->op), "output",
+						dims_json(&g->values[n->out].shape), "macs",
+						(json_int_t)m, "weight_bytes", (json_int_t)w));
+	}
+	return json_pack("{s:o, s:o, s:I, s:I, s:o}", "inputs",
+			 values_json(g, g->inputs, g->n_inputs), "outputs",
+			 values_json(g, g->outputs, g->n_outputs), "macs", (json_int_t)macs,
+			 "weight_bytes", (json_int_t)bytes, "layers", layers);
+}
+
+/* --- for people -------------------------------------------------------------------- */
+
+static const char *text_of(json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "-";
+}
+
+static const char *shape_text(json_t *shape, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = 0;
+	for (size_t i = 0; i < json_array_size(shape) && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? "x" : "",
+					 (long long)json_integer_value(json_array_get(shape, i)));
+	return text;
+}
+
+static void print_ends(json_t *list)
+{
+	char text[96];
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *o = json_array_get(list, i);
+
+		printf("%s%s %s", i ? ", " : "", text_of(o, "name"),
+		       shape_text(json_object_get(o, "shape"), text, sizeof(text)));
+	}
+}
+
+static double number(json_t *o, const char *key)
+{
+	return json_number_value(json_object_get(o, key));
+}
+
+static void print_layer(size_t i, json_t *l, bool places)
+{
+	json_t *kernel = json_object_get(l, "kernel"), *stride = json_object_get(l, "stride"), *why;
+	char shape[96], window[64] = "-";
+	const char *name;
+
+	if (kernel)
+		snprintf(window, sizeof(window), "%lldx%lld/%lld",
+			 (long long)json_integer_value(json_array_get(kernel, 0)),
+			 (long long)json_integer_value(json_array_get(kernel, 1)),
+			 (long long)json_integer_value(json_array_get(stride, 0)));
+	printf("  %3zu  %-34.34s %-18s %-12s %-8s %9.3f %9.1f  %s\n", i, text_of(l, "name"),
+	       text_of(l, "op"), shape_text(json_object_get(l, "output"), shape, sizeof(shape)),
+	       window, number(l, "macs") / 1e6, number(l, "weight_bytes") / 1e3,
+	       places ? text_of(l, "backend") : "");
+	json_object_foreach(json_object_get(l, "refused_by"), name, why)
+		printf("       not on %s: %s\n", name, json_string_value(why));
+}
+
+void info_print_net(const char *title, json_t *net)
+{
+	json_t *layers = json_object_get(net, "layers");
+	bool places = json_object_get(net, "backend") != NULL;
+
+	printf("\n%s: ", title);
+	print_ends(json_object_get(net, "inputs"));
+	printf(" -> ");
+	print_ends(json_object_get(net, "outputs"));
+	printf("; %.3f MMAC, %.1f kB of weights\n", number(net, "macs") / 1e6,
+	       number(net, "weight_bytes") / 1e3);
+	printf("  %3s  %-34s %-18s %-12s %-8s %9s %9s  %s\n", "", "layer", "operation", "output",
+	       "window", "MMAC", "kB", places ? "runs on" : "");
+	for (size_t i = 0; i < json_array_size(layers); i++)
+		print_layer(i, json_array_get(layers, i), places);
+}

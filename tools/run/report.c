@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What `mea run` prints. A figure that is not known is "-" or null, never 0. */
+#include "mea/files.h"
+#include "run.h"
+#include "mea/tool.h"
+
+#include "base/error.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keeps one image's time; the room doubles when the count is a power of two. */
+static int add_time(struct exit_sum *x, double ms)
+{
+	if (!(x->images & (x->images - 1))) {
+		size_t room = x->images ? 2 * x->images : 1;
+		double *grown = realloc(x->service_ms, room * sizeof(*grown));
+
+		if (!grown)
+			return mea_fail(MEA_ENOMEM, "out of memory");
+		x->service_ms = grown;
+	}
+	x->service_ms[x->images] = ms;
+	return 0;
+}
+
+static void add_missed(struct run_report *r, const char *reason)
+{
+	for (int i = 0; i < MISSED_MAX; i++) {
+		struct missed *m = &r->missed[i];
+
+		if (m->reason && strcmp(m->reason, reason))
+			continue;
+		m->reason = reason;
+		m->images++;
+		return;
+	}
+}
+
+int report_add(struct run_report *r, const struct mea_result *res, int label)
+{
+	struct exit_sum *x = &r->exits[res->exit];
+	uint64_t cycles = 0;
+	int rc = add_time(x, res->service_ms);
+
+	if (rc)
+		return rc;
+	x->images++;
+	x->labelled += label >= 0;
+	x->correct += label >= 0 && label == res->label;
+	for (int i = 0; i < MEA_EXITS; i++)
+		cycles += res->cost[i].cycles;
+	if (!r->backend[0]) {
+		snprintf(r->backend, sizeof(r->backend), "%s", res->backend);
+		r->accelerated = true;
+	}
+	/* One answer without a clock spoils every mean over cycles. */
+	r->accelerated &= cycles > 0;
+	r->complex += res->complex;
+	r->fallbacks += res->fallback_from != NULL;
+	x->fallbacks += r->cloud && res->cloud_missed;
+	if (res->cloud_missed)
+		add_missed(r, res->cloud_missed);
+	return 0;
+}
+
+void report_costs(struct run_report *r, struct mea_session *s)
+{
+	struct mea_exit_stats st[MEA_EXITS];
+
+	mea_stats(s, st);
+	for (int i = 0; i < MEA_EXITS; i++) {
+		struct exit_sum *x = &r->exits[i];
+		const struct mea_cost *c = &st[i].cost;
+
+		x->ms = c->ms;
+		x->macs = c->macs;
+		x->cycles = c->cycles;
+		x->peak_macs = c->peak_macs;
+		x->bytes_up = c->bytes_up;
+		x->bytes_down = c->bytes_down;
+	}
+}
+
+void report_free(struct run_report *r)
+{
+	for (int i = 0; i < MEA_EXITS; i++)
+		free(r->exits[i].service_ms);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The smallest time that p of the images do not exceed. */
+static double percentile(const struct exit_sum *x, double p)
+{
+	size_t rank = (size_t)ceil(p * (double)x->images);
+
+	qsort(x->service_ms, x->images, sizeof(*x->service_ms), by_size);
+	return x->service_ms[rank ? rank - 1 : 0];
+}
+
+static struct exit_sum total(const struct run_report *r)
+{
+	struct exit_sum t = {0};
+
+	for (int i = 0; i < MEA_EXITS; i++) {
+		t.images += r->exits[i].images;
+		t.labelled += r->exits[i].labelled;
+		t.correct += r->exits[i].correct;
+		t.fallbacks += r->exits[i].fallbacks;
+		t.bytes_up += r->exits[i].bytes_up;
+		t.bytes_down += r->exits[i].bytes_down;
+		t.ms += r->exits[i].ms;
+		t.macs += r->exits[i].macs;
+		t.cycles += r->exits[i].cycles;
+		t.peak_macs += r->exits[i].peak_macs;
+	}
+	return t;
+}
+
+/* --- JSON ------------------------------------------------------------------ */
+
+static json_t *ratio(double a, double b)
+{
+	return b > 0 ? json_real(a / b) : json_null();
+}
+
+static json_t *known(double v)
+{
+	return v > 0 ? json_real(v) : json_null();
+}
+
+/* The time of each part of an image's way. */
+static json_t *parts(const struct mea_result *res)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < MEA_EXITS; i++)
+		json_object_set_new(o, mea_exit_name((enum mea_exit)i), known(res->cost[i].ms));
+	return o;
+}
+
+int report_each(struct run_report *r, const struct mea_session *s, const struct mea_result *res,
+		const char *where, int label)
+{
+	json_t *o =
+		json_pack("{s:o, s:I}", "image", tool_text(where), "index", (json_int_t)res->tag);
+
+	if (res->error) {
+		json_object_set_new(o, "error", tool_text(res->text));
+		return json_array_append_new(r->each, o);
+	}
+	json_object_set_new(o, "class", json_integer(res->label));
+	json_object_set_new(o, "name", json_string(mea_class_name(s, res->label)));
+	json_object_set_new(o, "label", label < 0 ? json_null() : json_integer(label));
+	json_object_set_new(o, "exit", json_string(mea_exit_name(res->exit)));
+	json_object_set_new(o, "why", json_string(mea_why_text(res->why)));
+	json_object_set_new(o, "confidence", json_real((double)res->confidence));
+	json_object_set_new(o, "entropy", json_real((double)res->entropy));
+	json_object_set_new(o, "complex", json_boolean(res->complex));
+	if (res->cloud_missed)
+		json_object_set_new(o, "cloud_missed", json_string(res->cloud_missed));
+	if (res->cloud_text[0])
+		json_object_set_new(o, "cloud_text", tool_text(res->cloud_text));
+	if (res->cloud_ms > 0)
+		json_object_set_new(o, "cloud_ms", json_real(res->cloud_ms));
+	json_object_set_new(o, "backend", json_string(res->backend));
+	if (res->fallback_from)
+		json_object_set_new(o, "fallback",
+				    json_pack("{s:s, s:s, s:o}", "from", res->fallback_from, "to",
+					      res->backend, "reason", tool_text(res->text)));
+	json_object_set_new(o, "latency_ms", json_real(res->latency_ms));
+	json_object_set_new(o, "ms", parts(res));
+	return json_array_append_new(r->each, o);
+}
+
+static json_t *exit_object(const struct run_report *r, int i, size_t images)
+{
+	static const struct {
+		const char *key;
+		double p;
+	} marks[] = {{"p50_ms", 0.5}, {"p95_ms", 0.95}, {"p99_ms", 0.99}};
+	const struct exit_sum *x = &r->exits[i];
+	double n = (double)x->images;
+	json_t *o = json_pack(
+		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", mea_exit_name((enum mea_exit)i),
+		"images", (json_int_t)x->images, "share", ratio(n, (double)images), "accuracy",
+		ratio((double)x->correct, (double)x->labelled), "cycles",
+		r->accelerated ? ratio((double)x->cycles, n) : json_null(), "macs",
+		ratio((double)x->macs, n), "utilisation",
+		r->accelerated ? ratio((double)x->macs, (double)x->peak_macs) : json_null(), "ms",
+		ratio(x->ms, n));
+	for (size_t k = 0; k < 3; k++)
+		json_object_set_new(o, marks[k].key,
+				    x->images ? json_real(percentile(x, marks[k].p)) : json_null());
+	json_object_set_new(o, "bytes_up", ratio((double)x->bytes_up, n));
+	json_object_set_new(o, "bytes_down", ratio((double)x->bytes_down, n));
+	json_object_set_new(o, "fallbacks", json_integer((json_int_t)x->fallbacks));
+	return o;
+}
+
+int report_json(const struct run_report *r)
+{
+	struct exit_sum t = total(r);
+	json_t *exits = json_array(), *o;
+
+	for (int i = 0; i < MEA_EXITS; i++)
+		json_array_append_new(exits, exit_object(r, i, t.images));
+	o = json_pack("{s:o, s:o, s:s?, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:f}", "bundle",
+		      tool_text(r->bundle), "data", tool_text(r->data), "backend",
+		      r->backend[0] ? r->backend : NULL, "images", (json_int_t)t.images, "correct",
+		      t.labelled ? json_integer((json_int_t)t.correct) : json_null(), "accuracy",
+		      ratio((double)t.correct, (double)t.labelled), "exits", exits, "complex",
+		      (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks, "failed",
+		      (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable, "seconds",
+		      r->seconds);
+	if (r->cloud)
+		json_object_set_new(o, "link",
+				    json_pack("{s:o, s:o, s:o}", "rtt_ms", known(r->link.rtt_ms),
+					      "answer_ms", known(r->link.answer_ms), "bytes_per_s",
+					      known(r->link.bytes_per_s)));
+	if (r->notes)
+		json_object_set(o, "notes", r->notes);
+	if (r->each)
+		json_object_set(o, "each", r->each);
+	return tool_print_json(o) ? tool_fail() : TOOL_OK;
+}
+
+/* --- for people ---------------------------------------------------------------- */
+
+void report_line(const struct mea_session *s, const struct mea_result *res, const char *where,
+		 int label)
+{
+	const char *mark = label < 0 ? "" : label == res->label ? "right " : "wrong ";
+
+	if (res->error) {
+		printf("%s: no answer: %s\n", where, res->text);
+		return;
+	}
+	printf("%s: %s%s at %s, confidence %.3f, entropy %.3f; %s", where, mark,
+	       mea_class_name(s, res->label), mea_exit_name(res->exit), (double)res->confidence,
+	       (double)res->entropy, mea_why_text(res->why));
+	if (label >= 0 && label != res->label)
+		printf("; is %s", mea_class_name(s, label));
+	if (res->cloud_missed)
+		printf("; complex, but cloud %s", res->cloud_missed);
+	if (res->cloud_text[0])
+		printf(" (%s)", res->cloud_text);
+	if (res->fallback_from)
+		printf("; answered by %s, since %s", res->backend, res->text);
+	putchar('\n');
+}
+
+static void put(const char *format, double v, bool known, int width)
+{
+	if (known)
+		printf(format, v);
+	else
+		printf("%*s", width, "-");
+}
+
+/* What the cloud's part cost: columns that only stand there when there is a cloud. */
+static void cloud_columns(const struct exit_sum *x)
+{
+	double n = (double)x->images;
+	bool timed = x->service_ms && n > 0;
+
+	put(" %9.2f", timed ? percentile(x, 0.5) : 0, timed, 10);
+	put(" %9.2f", timed ? percentile(x, 0.99) : 0, timed, 10);
+	put(" %8.0f", (double)x->bytes_up / n, n > 0, 9);
+	put(" %8.0f", (double)x->bytes_down / n, n > 0, 9);
+	printf(" %9zu", x->fallbacks);
+}
+
+static void row(const struct run_report *r, const char *name, const struct exit_sum *x,
+		size_t images)
+{
+	bool cycles = r->accelerated;
+	double n = (double)x->images;
+
+	printf("%-10s %7zu", name, x->images);
+	put(" %7.1f%%", 100 * n / (double)images, images > 0, 9);
+	put(" %8.2f%%", 100 * (double)x->correct / (double)x->labelled, x->labelled > 0, 10);
+	put(" %11.0f", (double)x->cycles / n, cycles && n > 0, 12);
+	put(" %8.2f", (double)x->macs / n / 1e6, n > 0, 9);
+	put(" %11.1f%%", 100 * (double)x->macs / (double)x->peak_macs, cycles && n > 0, 13);
+	put(" %9.3f", x->ms / n, n > 0, 10);
+	if (r->cloud)
+		cloud_columns(x);
+	putchar('\n');
+}
+
+static void tell_missed(const struct run_report *r)
+{
+	if (!r->complex)
+		return;
+	for (int i = 0; i < MISSED_MAX && r->missed[i].reason; i++)
+		printf("%zu complex images (entropy over the threshold) stayed here: the cloud%s "
+		       "%s\n",
+		       r->missed[i].images, r->cloud ? ":" : " is", r->missed[i].reason);
+}
+
+int report_table(const struct run_report *r)
+{
+	struct exit_sum t = total(r);
+
+	printf("%s on %s, backend %s, %.1f s\n", r->bundle, r->data,
+	       r->backend[0] ? r->backend : "-", r->seconds);
+	printf("%-10s %7s %8s %9s %11s %8s %12s %9s", "exit", "images", "share", "accuracy",
+	       "cycles", "MMAC", "utilisation", "ms");
+	if (r->cloud)
+		printf(" %9s %9s %8s %8s %9s", "p50 ms", "p99 ms", "B up", "B down", "fallbacks");
+	putchar('\n');
+	for (int i = 0; i < MEA_EXITS; i++)
+		row(r, mea_exit_name((enum mea_exit)i), &r->exits[i], t.images);
+	row(r, "all", &t, t.images);
+	tell_missed(r);
+	if (r->fallbacks)
+		printf("%zu images were answered by another backend after a failure\n",
+		       r->fallbacks);
+	if (r->failed || r->unreadable)
+		printf("%zu images without an answer, %zu that could not be read\n", r->failed,
+		       r->unreadable);
+	return TOOL_OK;
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea run BUNDLE: classifies images and tells where each left and at what cost. */
+#include "run.h"
+#include "mea/files.h"
+#include "images/images.h"
+#include "base/error.h"
+#include "meanet/bundle.h"
+#include "mea/session_args.h"
+#include "mea/tool.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct run {
+	const char *bundle;
+	struct session_args session;
+	bool each, json, verbose;
+	struct images images;
+	struct mea_session *s;
+	struct run_report report;
+	int *labels; /* by index; UNREADABLE for images that have no result */
+	/* With --each: results that wait for those of earlier images, so that the
+	 * output has the order of the images whatever the backends do. */
+	struct mea_result **held;
+	size_t next;
+	struct progress progress;
+};
+
+#define UNREADABLE (-2)
+
+enum { OPT_EACH = 256, OPT_JSON };
+
+static const struct argp_option options[] = {
+	{"each", OPT_EACH, NULL, 0, "tell about each image", 0},
+	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+	{"verbose", 'v', NULL, 0, "tell on stderr why a backend was passed over", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct run *r = state->input;
+
+	switch (key) {
+	case OPT_EACH:
+		r->each = true;
+		return 0;
+	case OPT_JSON:
+		r->json = true;
+		return 0;
+	case 'v':
+		r->verbose = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &r->images;
+		state->child_inputs[1] = &r->session;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!r->bundle)
+			r->bundle = arg;
+		else if (r->images.n_paths)
+			images_add(state, &r->images, arg);
+		else
+			argp_error(state, "'%s': images are named by --data", arg);
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which BUNDLE?");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static void note(const char *text, void *ctx)
+{
+	struct run *r = ctx;
+
+	/* Who names a device wants to know that another one answers; and compiling the
+	 * kernels takes seconds, once. */
+	if (r->verbose || (r->session.device && strcmp(r->session.device, "auto")) ||
+	    (isatty(STDERR_FILENO) && !strncmp(text, "compiling kernels", 17)))
+		fprintf(stderr, "%s: %s\n", tool_name, text);
+	/* The session's thread writes here; we read only when it has nothing left
+	 * to do. */
+	if (r->report.notes)
+		json_array_append_new(r->report.notes, tool_text(text));
+}
+
+static int open_all(struct run *r)
+{
+	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_bundle *b = NULL;
+	int rc;
+
+	session_options(&r->session, &o);
+	o.note = note;
+	o.note_ctx = r;
+	rc = mea_open(r->bundle, &o, &r->s);
+	if (!rc)
+		rc = mea_bundle_load(r->bundle, &b);
+	if (!rc)
+		rc = images_open(&r->images, b->width, b->height, false, b);
+	mea_bundle_free(b);
+	return rc;
+}
+
+static void tell(struct run *r, const struct mea_result *res)
+{
+	char where[512];
+
+	mea_data_where(r->images.data, res->tag, where, sizeof(where));
+	if (r->json)
+		report_each(&r->report, r->s, res, where, r->labels[res->tag]);
+	else
+		report_line(r->s, res, where, r->labels[res->tag]);
+}
+
+static void tell_ready(struct run *r)
+{
+	for (; r->next < r->images.count; r->next++) {
+		struct mea_result *res = r->held[r->next];
+
+		if (!res && r->labels[r->next] != UNREADABLE)
+			return;
+		if (res)
+			tell(r, res);
+		free(res);
+		r->held[r->next] = NULL;
+	}
+}
+
+static int hold(struct run *r, const struct mea_result *res)
+{
+	struct mea_result *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	*copy = *res;
+	r->held[res->tag] = copy;
+	tell_ready(r);
+	return 0;
+}
+
+static int take_result(struct run *r)
+{
+	struct mea_result res;
+	char where[512];
+	int rc = mea_collect(r->s, -1, &res);
+
+	if (rc)
+		return rc;
+	if (!res.error) {
+		rc = report_add(&r->report, &res, r->labels[res.tag]);
+	} else {
+		r->report.failed++;
+		mea_data_where(r->images.data, res.tag, where, sizeof(where));
+		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
+	}
+	return !rc && r->each ? hold(r, &res) : rc;
+}
+
+static void skip(struct run *r, size_t i)
+{
+	r->report.unreadable++;
+	r->labels[i] = UNREADABLE;
+	if (r->each)
+		tell_ready(r);
+}
+
+/* Hands image i over, taking results while the queue is full. */
+static int give_image(struct run *r, size_t i, uint8_t *rgb)
+{
+	int rc = mea_data_get(r->images.data, i, rgb, &r->labels[i]);
+
+	/* One bad file among many costs its own answer only. */
+	if (rc) {
+		tool_fail();
+		skip(r, i);
+		return 0;
+	}
+	if (r->labels[i] >= mea_class_count(r->s)) {
+		fprintf(stderr, "%s: image %zu: class %d, but %s has %d classes\n", tool_name, i,
+			r->labels[i], r->bundle, mea_class_count(r->s));
+		skip(r, i);
+		return 0;
+	}
+	while ((rc = mea_submit(r->s, rgb, i)) == MEA_EBUSY) {
+		rc = take_result(r);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+static int classify_all(struct run *r)
+{
+	int width, height, rc = 0;
+	uint8_t *rgb;
+
+	mea_input_size(r->s, &width, &height);
+	rgb = malloc((size_t)width * (size_t)height * 3);
+	r->labels = calloc(r->images.count, sizeof(*r->labels));
+	r->held = calloc(r->each ? r->images.count : 1, sizeof(*r->held));
+	if (!rgb || !r->labels || !r->held) {
+		free(rgb);
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < r->images.count && !rc; i++) {
+		rc = give_image(r, i, rgb);
+		progress_step(i + 1, r->images.count, &r->progress);
+	}
+	while (!rc)
+		rc = take_result(r);
+	progress_end(&r->progress);
+	free(rgb);
+	return rc == MEA_ENOENT ? 0 : rc;
+}
+
+static int run_all(struct run *r)
+{
+	double start = tool_now();
+	int rc;
+
+	if (r->json)
+		r->report.notes = json_array();
+	if (r->json && r->each)
+		r->report.each = json_array();
+	r->report.cloud = r->session.cloud != NULL;
+	rc = open_all(r);
+	if (!rc)
+		rc = classify_all(r);
+	if (rc)
+		return tool_fail();
+	report_costs(&r->report, r->s);
+	mea_link_figures(r->s, &r->report.link);
+	r->report.bundle = r->bundle;
+	r->report.data = images_title(&r->images);
+	r->report.seconds = tool_now() - start;
+	rc = r->json ? report_json(&r->report) : report_table(&r->report);
+	return r->report.failed || r->report.unreadable ? TOOL_FAILED : rc;
+}
+
+int tool_run(int argc, char **argv)
+{
+	static const struct argp_child children[] = {
+		{&images_argp, 0, NULL, 0}, {&session_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+		options,
+		parse,
+		"BUNDLE [IMAGE...]",
+		"Classifies images with a model bundle. Each image leaves at main, at the "
+		"extension or "
+		"at the cloud; the table tells, per exit, its images, accuracy, and the mean cost "
+		"of an "
+		"image. Images after BUNDLE are more --data."
+		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
+		children,
+		NULL,
+		NULL};
+	struct run r = {.progress = {.what = "images"}};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &r);
+	rc = run_all(&r);
+	mea_close(r.s);
+	report_free(&r.report);
+	json_decref(r.report.each);
+	json_decref(r.report.notes);
+	for (size_t i = 0; r.each && r.held && i < r.images.count; i++)
+		free(r.held[i]);
+	free(r.held);
+	free(r.labels);
+	images_close(&r.images);
+	return rc;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/* mea trace BUNDLE: where the time of one inference goes, layer by layer. */
+#include "trace.h"
+#include "images/images.h"
+#include "mea/tool.h"
+
+#include "backend/accel/accel.h"
+#include "backend/registry.h"
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct args {
+	const char *bundle, *backends, *device;
+	bool json;
+	struct images images;
+};
+
+enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_JSON };
+
+static const struct argp_option options[] = {
+	{"backend", OPT_BACKEND, "LIST", 0,
+	 "backends in order of preference; the first that takes the model is traced (all)", 0},
+	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
+	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+	{0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *a = state->input;
+
+	switch (key) {
+	case OPT_BACKEND:
+		a->backends = arg;
+		return 0;
+	case OPT_DEVICE:
+		a->device = arg;
+		return 0;
+	case OPT_JSON:
+		a->json = true;
+		return 0;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &a->images;
+		return 0;
+	case ARGP_KEY_ARG:
+		tool_only(state, &a->bundle, arg, "bundle");
+		return 0;
+	case ARGP_KEY_END:
+		if (!a->bundle)
+			argp_error(state, "which BUNDLE?");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+/* --- one network, once -------------------------------------------------------- */
+
+/* An exec with buffers for all its ends. */
+struct stage {
+	struct mea_exec *exec;
+	struct mea_buf *in[4], *out[4];
+};
+
+static void stage_close(struct stage *s)
+{
+	if (!s->exec)
+		return;
+	for (int i = 0; i < 4; i++) {
+		if (s->in[i])
+			s->exec->ops->buf_free(s->in[i]);
+		if (s->out[i])
+			s->exec->ops->buf_free(s->out[i]);
+	}
+	s->exec->ops->release(s->exec);
+}
+
+static int stage_open(struct mea_backend *b, const struct mea_qnet *net, bool profile,
+		      int8_t *const *in, struct stage *s)
+{
+	int rc = b->ops == &mea_backend_accel ? mea_accel_prepare(b, net, profile, &s->exec)
+					      : b->ops->prepare(b, net, &s->exec);
+
+	for (int i = 0; i < net->n_inputs && !rc; i++) {
+		rc = b->ops->buf_alloc(s->exec, true, i, &s->in[i]);
+		if (!rc)
+			rc = b->ops->buf_write(s->in[i], in[i]);
+	}
+	for (int i = 0; i < net->n_outputs && !rc; i++)
+		rc = b->ops->buf_alloc(s->exec, false, i, &s->out[i]);
+	return rc;
+}
+
+/* The records count from the start of the job; a layer's own part is the
+ * difference to the record before. */
+static void subtract(struct mea_run_stats *a, const struct mea_run_stats *b)
+{
+	a->cycles -= b->cycles;
+	a->peak_macs -= b->peak_macs;
+	a->bytes_read -= b->bytes_read;
+	a->bytes_written -= b->bytes_written;
+	for (int i = 0; i < MEA_STALL_MAX; i++)
+		a->stall[i] -= b->stall[i];
+}
+
+static int wait_accel(struct stage *s, struct mea_job *job, struct net_trace *t)
+{
+	const struct mea_hw *hw = mea_accel_hw(s->exec);
+	const struct mea_plan *plan = mea_accel_plan(s->exec);
+	struct mea_run_stats now, before = {0};
+	int n = s->exec->net->n_layers, rc;
+	uint64_t planned = 0;
+	size_t words = MEA_RECORD_BYTES / 4;
+	uint32_t *records = calloc((size_t)n + 1, MEA_RECORD_BYTES);
+
+	if (!records)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	rc = mea_accel_wait(job, -1, &t->total, records);
+	for (int i = 0; i < n && !rc; i++) {
+		struct layer_trace *l = &t->layer[i];
+
+		l->fused = !plan->layer_end[i];
+		if (l->fused)
+			continue;
+		memset(&now, 0, sizeof(now));
+		mea_accel_record(hw, records + words * (size_t)(i + 1), &now);
+		l->s = now;
+		subtract(&l->s, &before);
+		before = now;
+		l->planned = plan->layer_end[i] - planned;
+		planned = plan->layer_end[i];
+	}
+	free(records);
+	if (rc)
+		return rc;
+	t->end = t->total;
+	subtract(&t->end, &before);
+	t->per_layer = true;
+	return 0;
+}
+
+/* Runs net; with t->layer set and on an accelerator, with a record per layer. */
+static int run_net(struct mea_backend *b, const struct mea_qnet *net, int8_t *const *in,
+		   int8_t *features, bool profile, struct net_trace *t)
+{
+	struct mea_job *job = NULL;
+	struct stage s = {0};
+	int rc = stage_open(b, net, profile, in, &s);
+
+	if (!rc)
+		rc = b->ops->submit(s.exec, s.in, s.out, &job);
+	if (!rc && profile)
+		rc = wait_accel(&s, job, t);
+	else if (!rc)
+		rc = b->ops->wait(job, -1, &t->plain);
+	if (!rc && !profile && b->ops == &mea_backend_accel) {
+		const struct mea_hw *hw = mea_accel_hw(s.exec);
+
+		t->planned = mea_accel_plan(s.exec)->cycles;
+		t->multipliers = 1 + (double)hw->dw_taps / hw->rows;
+	}
+	if (!rc && features && net->n_outputs > MEA_OUT_FEATURES)
+		rc = b->ops->buf_read(s.out[MEA_OUT_FEATURES], features);
+	stage_close(&s);
+	return rc;
+}
+
+static int trace_net(struct mea_backend *b, enum mea_net which, const struct mea_qnet *net,
+		     int8_t *const *in, int8_t *features, struct net_trace *t)
+{
+	int rc;
+
+	t->name = mea_net_name(which);
+	t->backend = b->ops->name;
+	t->net = net;
+	t->layer = calloc((size_t)net->n_layers, sizeof(*t->layer));
+	if (!t->layer)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	rc = run_net(b, net, in, features, false, t);
+	/* Writing the records costs some cycles, so the run that counts is the one
+	 * without. */
+	if (!rc && b->ops == &mea_backend_accel)
+		rc = run_net(b, net, in, NULL, true, t);
+	return rc ? mea_fail_in(rc, "%s", t->name) : 0;
+}
+
+/* --- both networks ----------------------------------------------------------------- */
+
+static size_t size_of(const struct mea_qtensor *t)
+{
+	return (size_t)t->c * (size_t)t->h * (size_t)t->w;
+}
+
+static int trace_image(struct mea_backend *b, const struct mea_model *m, const uint8_t *rgb,
+		       struct net_trace t[2])
+{
+	const struct mea_bundle *bundle = m->bundle;
+	size_t pixels = (size_t)bundle->width * (size_t)bundle->height;
+	size_t features = m->extension ? size_of(&m->main->tensors[m->main->outputs[1]]) : 1;
+	int8_t *in[2] = {malloc(pixels * 3), malloc(features)};
+	int rc = in[0] && in[1] ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+
+	if (!rc) {
+		mea_preprocess(&m->pre_main, rgb, pixels, in[0]);
+		rc = trace_net(b, MEA_NET_MAIN, m->main, in, m->extension ? in[1] : NULL, &t[0]);
+	}
+	if (!rc && m->extension) {
+		mea_preprocess(&m->pre_extension, rgb, pixels, in[0]);
+		rc = trace_net(b, MEA_NET_EXTENSION, m->extension, in, NULL, &t[1]);
+	}
+	free(in[0]);
+	free(in[1]);
+	return rc;
+}
+
+/* The first backend of the list that opens and takes the model. */
+static int choose(const struct args *a, const struct mea_model *m, struct mea_backend **out)
+{
+	struct mea_choice c[MEA_CHOICES_MAX];
+	int n = mea_choices_parse(a->backends, a->device, c);
+	int rc = n < 0 ? n : MEA_ENODEV;
+
+	for (int i = 0; i < n; i++) {
+		char why[256];
+
+		rc = c[i].ops->open(c[i].device, out);
+		if (rc) {
+			mea_fail_in(rc, "backend %s", c[i].ops->name);
+			continue;
+		}
+		if (!mea_backend_refusal(*out, NULL, m->main, why, sizeof(why)) &&
+		    (!m->extension ||
+		     !mea_backend_refusal(*out, NULL, m->extension, why, sizeof(why))))
+			return 0;
+		c[i].ops->close(*out);
+		*out = NULL;
+		rc = mea_fail(MEA_EUNSUPPORTED, "backend %s: %s", c[i].ops->name, why);
+	}
+	return rc;
+}
+
+static int trace(struct args *a)
+{
+	struct net_trace t[2] = {0};
+	struct mea_backend *b = NULL;
+	struct mea_model *m = NULL;
+	uint8_t *rgb = NULL;
+	int label, rc = mea_model_load(a->bundle, &m);
+
+	if (rc)
+		goto out;
+	rc = choose(a, m, &b);
+	if (!rc)
+		rc = images_open(&a->images, m->bundle->width, m->bundle->height, false,
+				 a->images.n_paths ? m->bundle : NULL);
+	if (rc)
+		goto out;
+	rgb = malloc((size_t)m->bundle->width * (size_t)m->bundle->height * 3);
+	rc = rgb ? mea_data_get(a->images.data, 0, rgb, &label)
+		 : mea_fail(MEA_ENOMEM, "out of memory");
+	if (!rc)
+		rc = trace_image(b, m, rgb, t);
+	if (!rc)
+		rc = a->json ? trace_json(a->bundle, t, m->extension ? 2 : 1)
+			     : trace_text(a->bundle, t, m->extension ? 2 : 1);
+out:
+	for (int i = 0; i < 2; i++)
+		free(t[i].layer);
+	if (b)
+		b->ops->close(b);
+	free(rgb);
+	mea_model_free(m);
+	return rc;
+}
+
+int tool_trace(int argc, char **argv)
+{
+	static const struct argp_child children[] = {{&image_argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {
+		options,
+		parse,
+		"BUNDLE",
+		"Runs one image through main and the extension and tells, per layer, where it ran, "
+		"its multiply-accumulates, cycles, array utilisation, bytes over the bus, and what "
+		"the cycles were spent on; the classes sum to the cycles. Cycles do not depend on "
+		"the image. A layer's record waits in the store queue: where a result is stored to "
+		"memory, that row holds cycles of the rows behind it as well.",
+		children,
+		NULL,
+		NULL};
+	struct args a = {.images = {.limit = 1}};
+	int rc;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	rc = trace(&a);
+	images_close(&a.images);
+	return rc ? tool_fail() : TOOL_OK;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the server's files share: a request under way, and its answer. */
+#ifndef MEA_CLOUD_EXCHANGE_H
+#define MEA_CLOUD_EXCHANGE_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+
+#include "serve/guard.h"
+#include "serve/server.h"
+
+/* Counters of the server as a whole, all atomic. */
+struct mea_server_counters {
+	uint64_t requests, errors; /* errors: answers of 400 and more */
+	uint64_t oversized, unauthorised;
+};
+
+struct mea_server {
+	struct mea_server_options opt;
+	struct mea_repository *repository;
+	struct MHD_Daemon *daemon;
+	struct mea_guard *guard;
+	char *pem[3]; /* certificate, key, client authority */
+	int port;
+	bool draining; /* atomic */
+	bool stopping; /* atomic; no job may begin any more */
+	int jobs;      /* atomic; at the models, their connections suspended */
+	int under_way; /* atomic; requests whose answer is not sent */
+	struct mea_server_counters count;
+};
+
+enum mea_route {
+	MEA_ROUTE_NONE,
+	MEA_ROUTE_SERVER,
+	MEA_ROUTE_LIVE,
+	MEA_ROUTE_READY,
+	MEA_ROUTE_MODEL,
+	MEA_ROUTE_MODEL_READY,
+	MEA_ROUTE_MODEL_STATS,
+	MEA_ROUTE_ALL_STATS,
+	MEA_ROUTE_INFER,
+	MEA_ROUTE_INDEX,
+	MEA_ROUTE_METRICS,
+};
+
+struct mea_path {
+	enum mea_route route;
+	char model[128], version[24]; /* version "": none was named */
+};
+
+/* Pure: what a path means. */
+struct mea_path mea_path_parse(const char *url);
+
+struct mea_answer {
+	unsigned status;
+	const char *type;
+	void *body; /* malloc'ed */
+	size_t size;
+	long long json_bytes; /* for MEA_OIP_JSON_LENGTH; MEA_OIP_ALL_JSON: no such header */
+	const char *allow;    /* with 405 */
+	bool retry_later;     /* says Retry-After */
+	bool close;
+};
+
+/* A request, from its first header to the end of its answer. */
+struct mea_exchange {
+	struct mea_server *server;
+	struct MHD_Connection *connection;
+	struct mea_path path;
+	bool post, drop; /* drop: the body is too big, and the connection will be cut */
+	unsigned char *body;
+	size_t size, room;
+	uint64_t begun_ns;
+
+	/* With MEA_ROUTE_INFER. */
+	struct mea_served *model;
+	struct mea_served_job job;
+	bool asked;
+};
+
+/* Makes an answer of a JSON value, whose reference it takes, or of an error sentence. */
+struct mea_answer mea_answer_json(unsigned status, json_t *value);
+struct mea_answer mea_answer_error(int error, const char *sentence);
+
+/* The answer to all but infer requests. */
+struct mea_answer mea_answer_get(struct mea_exchange *x);
+
+/* Parses an infer request and queues it; the connection is suspended until it is done.
+ * Fails when there is nothing to wait for. */
+int mea_infer_begin(struct mea_exchange *x);
+/* The answer once the job is done. */
+struct mea_answer mea_infer_answer(struct mea_exchange *x);
+
+/* Statistics as Triton's extension has them; Prometheus' text. */
+json_t *mea_stats_json(struct mea_served *m);
+char *mea_metrics_text(struct mea_server *s);
+
+#endif

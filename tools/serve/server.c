@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The server's life, and the course of a request through libmicrohttpd. */
+#include "serve/exchange.h"
+
+#include "base/error.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PEM_MAX	       (1 << 20)
+#define DRAIN_LOOK_MS  5
+#define LISTEN_BACKLOG 1024
+/* A connection's receive and send buffer, and with it the longest head of a request. */
+#define CONNECTION_MEMORY (32 << 10)
+
+/* --- a request's course ---------------------------------------------------------------- */
+
+static enum MHD_Result send_answer(struct mea_exchange *x, struct mea_answer a)
+{
+	struct MHD_Response *r =
+		MHD_create_response_from_buffer(a.size, a.body, MHD_RESPMEM_MUST_FREE);
+	enum MHD_Result rc;
+	char number[24];
+
+	if (!r) {
+		free(a.body);
+		return MHD_NO;
+	}
+	if (a.type)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, a.type);
+	if (a.json_bytes >= 0) {
+		snprintf(number, sizeof(number), "%lld", a.json_bytes);
+		MHD_add_response_header(r, MEA_OIP_JSON_LENGTH, number);
+	}
+	if (a.allow)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, a.allow);
+	if (a.retry_later)
+		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (a.close || __atomic_load_n(&x->server->draining, __ATOMIC_RELAXED))
+		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (a.status >= 400)
+		__atomic_add_fetch(&x->server->count.errors, 1, __ATOMIC_RELAXED);
+	rc = MHD_queue_response(x->connection, a.status, r);
+	MHD_destroy_response(r);
+	return rc;
+}
+
+static void *handle_of(struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *i =
+		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return i ? i->socket_context : NULL;
+}
+
+/* Whether the peer may ask at all: with client_ca, only with a certificate of it. */
+static bool authorised(struct mea_exchange *x)
+{
+	const union MHD_ConnectionInfo *i;
+	unsigned status = 0;
+
+	if (!x->server->opt.client_ca)
+		return true;
+	i = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	return i && i->tls_session &&
+	       gnutls_certificate_verify_peers2((gnutls_session_t)i->tls_session, &status) == 0 &&
+	       status == 0;
+}
+
+static struct mea_answer too_big(struct mea_exchange *x)
+{
+	struct mea_answer a;
+	char text[96];
+
+	__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
+	snprintf(text, sizeof(text), "the body is larger than %zu bytes", x->server->opt.max_body);
+	a = mea_answer_error(MEA_EINVAL, text);
+	a.status = MHD_HTTP_CONTENT_TOO_LARGE;
+	a.close = true;
+	return a;
+}
+
+/* Looks at the head; an answer now means that the body is not wanted. */
+static enum MHD_Result begin(struct mea_exchange *x)
+{
+	const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND,
+							 MHD_HTTP_HEADER_CONTENT_LENGTH);
+	struct mea_answer a;
+
+	if (!authorised(x)) {
+		__atomic_add_fetch(&x->server->count.unauthorised, 1, __ATOMIC_RELAXED);
+		a = mea_answer_error(MEA_EINVAL, "this server wants a client certificate");
+		a.status = MHD_HTTP_FORBIDDEN;
+		a.close = true;
+		return send_answer(x, a);
+	}
+	if (length && mea_oip_length(length) > (long long)x->server->opt.max_body)
+		return send_answer(x, too_big(x));
+	mea_guard_set(x->server->guard, handle_of(x->connection), x->server->opt.body_s);
+	return MHD_YES;
+}
+
+static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *size)
+{
+	if (x->size + *size > x->server->opt.max_body) {
+		/* No answer can be given in the midst of a body: the connection ends. */
+		__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
+		return MHD_NO;
+	}
+	if (x->size + *size > x->room) {
+		size_t room = (x->size + *size) * 2;
+		unsigned char *body = realloc(x->body, room);
+
+		if (!body)
+			return MHD_NO;
+		x->body = body;
+		x->room = room;
+	}
+	memcpy(x->body + x->size, data, *size);
+	x->size += *size;
+	*size = 0;
+	return MHD_YES;
+}
+
+/* The request is here as a whole, or its job is done. */
+static enum MHD_Result answer(struct mea_exchange *x)
+{
+	mea_guard_set(x->server->guard, handle_of(x->connection), 0);
+	if (x->path.route != MEA_ROUTE_INFER || !x->post)
+		return send_answer(x, mea_answer_get(x));
+	if (!x->asked) {
+		x->asked = true;
+		if (!mea_infer_begin(x))
+			return MHD_YES;
+	}
+	return send_answer(x, mea_infer_answer(x));
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *url,
+			      const char *method, const char *version, const char *data,
+			      size_t *size, void **ctx)
+{
+	struct mea_server *s = cls;
+	struct mea_exchange *x = *ctx;
+
+	(void)version;
+	if (x)
+		return *size ? take(x, data, size) : answer(x);
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return MHD_NO;
+	*ctx = x;
+	x->server = s;
+	x->connection = c;
+	x->begun_ns = mea_cloud_now_ns();
+	x->path = mea_path_parse(url);
+	x->post = !strcmp(method, MHD_HTTP_METHOD_POST);
+	/* HEAD and others fall to the routes' own check of the method. */
+	if (!x->post && strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+		x->path.route = MEA_ROUTE_NONE;
+	__atomic_add_fetch(&s->count.requests, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&s->under_way, 1, __ATOMIC_RELAXED);
+	return begin(x);
+}
+
+static void completed(void *cls, struct MHD_Connection *c, void **ctx,
+		      enum MHD_RequestTerminationCode why)
+{
+	struct mea_server *s = cls;
+	struct mea_exchange *x = *ctx;
+
+	(void)why;
+	mea_guard_set(s->guard, handle_of(c), s->opt.idle_s);
+	if (!x)
+		return;
+	*ctx = NULL;
+	mea_served_job_free(&x->job);
+	mea_served_put(x->model);
+	free(x->body);
+	free(x);
+	__atomic_sub_fetch(&s->under_way, 1, __ATOMIC_RELEASE);
+}
+
+static void connection(void *cls, struct MHD_Connection *c, void **ctx,
+		       enum MHD_ConnectionNotificationCode what)
+{
+	struct mea_server *s = cls;
+	const union MHD_ConnectionInfo *i;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		mea_guard_remove(s->guard, *ctx);
+		*ctx = NULL;
+		return;
+	}
+	i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	*ctx = i ? mea_guard_add(s->guard, i->connect_fd, s->opt.head_s) : NULL;
+}
+
+/* --- life --------------------------------------------------------------------------- */
+
+static int read_pem(const char *path, char **out)
+{
+	FILE *f = fopen(path, "rb");
+	char *text = f ? calloc(1, PEM_MAX + 1) : NULL;
+	size_t n;
+
+	if (!text) {
+		if (f)
+			fclose(f);
+		return mea_fail(f ? MEA_ENOMEM : MEA_ENOENT, "%s: %s", path, strerror(errno));
+	}
+	n = fread(text, 1, PEM_MAX, f);
+	fclose(f);
+	*out = text;
+	if (n == 0 || n == PEM_MAX || !strstr(text, "-----BEGIN "))
+		return mea_fail(MEA_EINVAL, "%s: is no PEM file", path);
+	return 0;
+}
+
+static int read_pems(struct mea_server *s)
+{
+	const char *paths[3] = {s->opt.cert, s->opt.key, s->opt.client_ca};
+	int rc = 0;
+
+	if (!s->opt.cert != !s->opt.key)
+		return mea_fail(MEA_EINVAL, "TLS needs a certificate and its key");
+	if (s->opt.client_ca && !s->opt.cert)
+		return mea_fail(MEA_EINVAL, "client certificates need TLS: a certificate and key");
+	for (int i = 0; i < 3 && !rc; i++)
+		if (paths[i])
+			rc = read_pem(paths[i], &s->pem[i]);
+	return rc;
+}
+
+static int listen_on(const struct mea_server_options *o, int *port)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list;
+	struct sockaddr_storage a;
+	socklen_t len = sizeof(a);
+	char service[16];
+	int fd = -1, one = 1, err;
+
+	snprintf(service, sizeof(service), "%d", o->port);
+	err = getaddrinfo(o->host, service, &hints, &list);
+	if (err)
+		return mea_fail(MEA_EINVAL, "listen: %s: %s", o->host ? o->host : "*",
+				gai_strerror(err));
+	for (const struct addrinfo *i = list; i && fd < 0; i = i->ai_next) {
+		fd = socket(i->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		if (fd >= 0 &&
+		    (bind(fd, i->ai_addr, i->ai_addrlen) || listen(fd, LISTEN_BACKLOG))) {
+			err = errno;
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	if (fd < 0)
+		return mea_fail(MEA_EIO, "listen: %s:%d: %s", o->host ? o->host : "*", o->port,
+				strerror(err));
+	getsockname(fd, (struct sockaddr *)&a, &len);
+	*port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+					      : ((struct sockaddr_in *)&a)->sin_port);
+	return fd;
+}
+
+static int start_daemon(struct mea_server *s, int fd)
+{
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
+	struct MHD_OptionItem tls[4];
+	int n = 0;
+
+	if (s->opt.cert) {
+		flags |= MHD_USE_TLS;
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, s->pem[0]};
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, s->pem[1]};
+	}
+	if (s->opt.client_ca)
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->pem[2]};
+	tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->opt.connections,
+				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+				     MHD_OPTION_NOTIFY_COMPLETED, completed, s,
+				     MHD_OPTION_NOTIFY_CONNECTION, connection, s, MHD_OPTION_ARRAY,
+				     tls, MHD_OPTION_END);
+	if (s->daemon)
+		return 0;
+	close(fd);
+	return mea_fail(MEA_EINVAL, "the HTTP server does not start%s",
+			s->opt.cert ? "; do certificate and key belong together?" : "");
+}
+
+int mea_server_start(const struct mea_server_options *opt, struct mea_repository *repository,
+		     struct mea_server **out)
+{
+	struct mea_server *s = calloc(1, sizeof(*s));
+	int rc, fd;
+
+	*out = NULL;
+	if (!s)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	s->opt = *opt;
+	s->repository = repository;
+	rc = read_pems(s);
+	if (!rc)
+		rc = mea_guard_start(&s->guard);
+	fd = rc ? rc : listen_on(&s->opt, &s->port);
+	rc = fd < 0 ? fd : start_daemon(s, fd);
+	if (rc) {
+		mea_server_stop(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+int mea_server_port(const struct mea_server *s)
+{
+	return s->port;
+}
+
+int mea_server_drain(struct mea_server *s, int limit_ms)
+{
+	uint64_t until = mea_cloud_now_ns() + (uint64_t)limit_ms * 1000000u;
+	int fd, left;
+
+	__atomic_store_n(&s->draining, true, __ATOMIC_RELAXED);
+	fd = (int)MHD_quiesce_daemon(s->daemon);
+	if (fd >= 0)
+		close(fd);
+	while ((left = __atomic_load_n(&s->under_way, __ATOMIC_ACQUIRE)) > 0) {
+		if (mea_cloud_now_ns() >= until)
+			return mea_fail(MEA_ETIMEDOUT, "%d requests are not answered after %d ms",
+					left, limit_ms);
+		usleep(DRAIN_LOOK_MS * 1000);
+	}
+	return 0;
+}
+
+void mea_server_stop(struct mea_server *s)
+{
+	if (!s)
+		return;
+	__atomic_store_n(&s->stopping, true, __ATOMIC_SEQ_CST);
+	/* libmicrohttpd must not be stopped while a connection is suspended. */
+	while (__atomic_load_n(&s->jobs, __ATOMIC_ACQUIRE) > 0)
+		usleep(DRAIN_LOOK_MS * 1000);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	mea_guard_stop(s->guard);
+	for (int i = 0; i < 3; i++)
+		free(s->pem[i]);
+	free(s);
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Layout, in the byte order of the machine: magic; length of the recipe and the
+ * recipe; struct mea_progress; for each set the number of floats, then weights,
+ * momenta and, where one is kept, their average; the SHA-256 of all before.
+ */
+#include "train/checkpoint.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <nettle/sha2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+static const char magic[8] = "meatrn1";
+
+/* A file that is hashed as it is written or read. */
+struct stream {
+	FILE *f;
+	struct sha256_ctx sha;
+	bool bad;
+};
+
+static void put(struct stream *s, const void *data, size_t n)
+{
+	if (s->bad)
+		return;
+	s->bad = fwrite(data, 1, n, s->f) != n;
+	sha256_update(&s->sha, n, data);
+}
+
+static void get(struct stream *s, void *data, size_t n)
+{
+	if (s->bad)
+		return;
+	s->bad = fread(data, 1, n, s->f) != n;
+	if (!s->bad)
+		sha256_update(&s->sha, n, data);
+}
+
+/* --- writing --------------------------------------------------------------------- */
+
+static void put_all(struct stream *s, const struct mea_checkpoint *c)
+{
+	uint64_t n = strlen(c->recipe);
+	uint8_t digest[SHA256_DIGEST_SIZE];
+
+	put(s, magic, sizeof(magic));
+	put(s, &n, sizeof(n));
+	put(s, c->recipe, n);
+	put(s, &c->at, sizeof(c->at));
+	for (int i = 0; i < MEA_CKPT_SETS; i++) {
+		const struct mea_params *p = c->sets[i];
+
+		n = p ? p->elements : 0;
+		put(s, &n, sizeof(n));
+		if (!p)
+			continue;
+		put(s, p->block, n * sizeof(float));
+		put(s, p->block + 2 * n, n * sizeof(float));
+		if (p->average)
+			put(s, p->average, n * sizeof(float));
+	}
+	sha256_digest(&s->sha, sizeof(digest), digest);
+	put(s, digest, sizeof(digest));
+}
+
+/* The new name must be on the disk as well. */
+static void sync_folder(const char *path)
+{
+	char *copy = strdup(path);
+	int fd = copy ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		(void)fsync(fd);
+		close(fd);
+	}
+	free(copy);
+}
+
+int mea_checkpoint_save(const char *path, const struct mea_checkpoint *c)
+{
+	struct stream s = {0};
+	char *part;
+	int rc = 0;
+
+	if (asprintf(&part, "%s.tmp", path) < 0)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	sha256_init(&s.sha);
+	s.f = fopen(part, "wb");
+	if (!s.f) {
+		rc = mea_fail(MEA_EIO, "%s: %s", part, strerror(errno));
+		free(part);
+		return rc;
+	}
+	put_all(&s, c);
+	if (fflush(s.f) || fsync(fileno(s.f)))
+		s.bad = true;
+	if (fclose(s.f))
+		s.bad = true;
+	if (s.bad || rename(part, path)) {
+		rc = mea_fail(MEA_EIO, "%s: cannot write the checkpoint: %s", path,
+			      strerror(errno));
+		unlink(part);
+	} else {
+		sync_folder(path);
+	}
+	free(part);
+	return rc;
+}
+
+/* --- reading ---------------------------------------------------------------------- */
+
+static int damaged(const char *path)
+{
+	return mea_fail(MEA_EINVAL, "%s: is damaged or no checkpoint", path);
+}
+
+/* The recipe must be c's. */
+static int check_recipe(struct stream *s, const char *path, const struct mea_checkpoint *c)
+{
+	uint64_t n = 0;
+	char *text;
+	int rc = 0;
+
+	get(s, &n, sizeof(n));
+	if (s->bad || n > 4096)
+		return damaged(path);
+	text = calloc(n + 1, 1);
+	if (!text)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	get(s, text, n);
+	if (s->bad)
+		rc = damaged(path);
+	else if (strcmp(text, c->recipe))
+		rc = mea_fail(MEA_EINVAL, "%s: is of another training: %s; not of: %s", path, text,
+			      c->recipe);
+	free(text);
+	return rc;
+}
+
+/* What the file has of a set. */
+static size_t stored(const struct mea_params *p)
+{
+	return (p->average ? 3 : 2) * p->elements;
+}
+
+/* It comes into room of its own, so that a damaged file changes nothing. */
+static int get_set(struct stream *s, const char *path, const struct mea_params *p, float **room)
+{
+	uint64_t n = 0;
+
+	get(s, &n, sizeof(n));
+	if (s->bad || n != (p ? p->elements : 0))
+		return damaged(path);
+	if (!p)
+		return 0;
+	*room = malloc((stored(p) + 1) * sizeof(float));
+	if (!*room)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	get(s, *room, stored(p) * sizeof(float));
+	return s->bad ? damaged(path) : 0;
+}
+
+static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
+		   float *room[MEA_CKPT_SETS])
+{
+	uint8_t digest[SHA256_DIGEST_SIZE], want[SHA256_DIGEST_SIZE];
+	char head[sizeof(magic)];
+	struct mea_progress at;
+	int rc;
+
+	get(s, head, sizeof(head));
+	if (s->bad || memcmp(head, magic, sizeof(head)))
+		return damaged(path);
+	rc = check_recipe(s, path, c);
+	get(s, &at, sizeof(at));
+	for (int i = 0; i < MEA_CKPT_SETS && !rc; i++)
+		rc = get_set(s, path, c->sets[i], &room[i]);
+	if (rc)
+		return rc;
+	sha256_digest(&s->sha, sizeof(digest), digest);
+	if (fread(want, 1, sizeof(want), s->f) != sizeof(want) ||
+	    memcmp(want, digest, sizeof(want)) || fgetc(s->f) != EOF)
+		return damaged(path);
+	c->at = at;
+	return 0;
+}
+
+int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
+{
+	struct stream s = {.f = fopen(path, "rb")};
+	float *room[MEA_CKPT_SETS] = {0};
+	int rc;
+
+	if (!s.f)
+		return mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", path,
+				strerror(errno));
+	sha256_init(&s.sha);
+	rc = get_all(&s, path, c, room);
+	fclose(s.f);
+	for (int i = 0; i < MEA_CKPT_SETS; i++) {
+		struct mea_params *p = c->sets[i];
+
+		if (!rc && p) {
+			memcpy(p->block, room[i], p->elements * sizeof(float));
+			memcpy(p->block + 2 * p->elements, room[i] + p->elements,
+			       p->elements * sizeof(float));
+			if (p->average)
+				memcpy(p->average, room[i] + 2 * p->elements,
+				       p->elements * sizeof(float));
+		}
+		free(room[i]);
+	}
+	return rc;
+}

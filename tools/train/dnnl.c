@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/dnnl.h"
+
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+
+static dnnl_engine_t engine;
+static dnnl_stream_t stream;
+static dnnl_status_t engine_status;
+static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
+
+/* One engine for the process, which ends with it. */
+static void engine_start(void)
+{
+	engine_status = dnnl_engine_create(&engine, dnnl_cpu, 0);
+	if (!engine_status)
+		engine_status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+}
+
+static int failed(dnnl_status_t s, const char *what)
+{
+	if (s == dnnl_success)
+		return 0;
+	if (s == dnnl_out_of_memory)
+		return mea_fail(MEA_ENOMEM, "oneDNN: %s: out of memory", what);
+	return mea_fail(MEA_EUNSUPPORTED, "oneDNN: %s: status %d", what, (int)s);
+}
+
+/* --- one primitive and what it is run with ---------------------------------- */
+
+enum { SRC, WEIGHTS, BIAS, DST, N_ARGS };
+
+struct prim {
+	dnnl_primitive_t p;
+	dnnl_memory_t mem[N_ARGS]; /* without data until it runs */
+	dnnl_exec_arg_t args[N_ARGS];
+	int n_args;
+};
+
+static void prim_free(struct prim *p)
+{
+	for (int i = 0; i < N_ARGS; i++)
+		if (p->mem[i])
+			dnnl_memory_destroy(p->mem[i]);
+	if (p->p)
+		dnnl_primitive_destroy(p->p);
+}
+
+static dnnl_status_t prim_arg(struct prim *p, int slot, int arg, const dnnl_memory_desc_t *md)
+{
+	dnnl_status_t s = dnnl_memory_create(&p->mem[slot], md, engine, DNNL_MEMORY_NONE);
+
+	p->args[p->n_args++] = (dnnl_exec_arg_t){arg, p->mem[slot]};
+	return s;
+}
+
+static dnnl_status_t prim_run(struct prim *p, const void *const data[N_ARGS])
+{
+	dnnl_status_t s = dnnl_success;
+
+	for (int i = 0; i < N_ARGS && !s; i++)
+		if (p->mem[i])
+			s = dnnl_memory_set_data_handle(p->mem[i], (void *)(uintptr_t)data[i]);
+	return s ? s : dnnl_primitive_execute(p->p, stream, p->n_args, p->args);
+}
+
+/* A change of order and type. */
+static dnnl_status_t reorder_new(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
+				 struct prim *p)
+{
+	dnnl_primitive_desc_t pd = NULL;
+	dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+
+	if (!s)
+		s = dnnl_primitive_create(&p->p, pd);
+	if (pd)
+		dnnl_primitive_desc_destroy(pd);
+	if (!s)
+		s = prim_arg(p, SRC, DNNL_ARG_FROM, from);
+	return s ? s : prim_arg(p, DST, DNNL_ARG_TO, to);
+}
+
+/* --- convolutions -------------------------------------------------------------- */
+
+struct mea_conv {
+	bool bias;
+	struct prim forward, data, weights;
+	struct prim to_forward, to_data, from_weights; /* reorders of the weights */
+	void *w_forward, *w_data, *w_gradient;
+	bool share; /* w_data is w_forward */
+};
+
+struct descs {
+	dnnl_memory_desc_t src, dst, any, any_f32, plain, bias;
+	dnnl_dims_t stride, dilation, pad_l, pad_r;
+	dnnl_primitive_attr_t attr;
+	dnnl_primitive_desc_t forward, data, weights;
+};
+
+static dnnl_status_t describe(const struct mea_conv_shape *s, struct descs *d)
+{
+	dnnl_data_type_t type = s->bf16 ? dnnl_bf16 : dnnl_f32;
+	dnnl_dims_t src = {s->n, s->ic, s->ih, s->iw}, dst = {s->n, s->oc, s->oh, s->ow};
+	dnnl_dims_t bias = {s->oc};
+	dnnl_dims_t w = {s->oc, s->ic, s->kernel[0], s->kernel[1]};
+	dnnl_dims_t wg = {s->groups, s->oc / s->groups, s->ic / s->groups, s->kernel[0],
+			  s->kernel[1]};
+	int rank = s->groups > 1 ? 5 : 4;
+	dnnl_status_t rc = dnnl_memory_desc_init_by_tag(&d->src, 4, src, type, dnnl_nhwc);
+
+	if (!rc)
+		rc = dnnl_memory_desc_init_by_tag(&d->dst, 4, dst, type, dnnl_nhwc);
+	if (!rc)
+		rc = dnnl_memory_desc_init_by_tag(&d->bias, 1, bias, dnnl_f32, dnnl_x);
+	if (!rc)
+		rc = dnnl_memory_desc_init_by_tag(&d->any, rank, rank == 5 ? wg : w, type,
+						  dnnl_format_tag_any);
+	if (!rc)
+		rc = dnnl_memory_desc_init_by_tag(&d->any_f32, rank, rank == 5 ? wg : w, dnnl_f32,
+						  dnnl_format_tag_any);
+	if (!rc)
+		rc = dnnl_memory_desc_init_by_tag(&d->plain, rank, rank == 5 ? wg : w, dnnl_f32,
+						  rank == 5 ? dnnl_goihw : dnnl_oihw);
+	for (int i = 0; i < 2; i++) {
+		d->stride[i] = s->stride[i];
+		d->dilation[i] = s->dilation[i] - 1;
+		d->pad_l[i] = s->pad[i];
+		d->pad_r[i] = s->pad[i + 2];
+	}
+	return rc;
+}
+
+static dnnl_status_t choose(const struct mea_conv_shape *s, bool data, bool weights,
+			    struct descs *d)
+{
+	const dnnl_memory_desc_t *bias = s->bias ? &d->bias : NULL;
+	dnnl_convolution_desc_t c;
+	dnnl_status_t rc = dnnl_dilated_convolution_forward_desc_init(
+		&c, data || weights ? dnnl_forward_training : dnnl_forward_inference,
+		dnnl_convolution_direct, &d->src, &d->any, bias, &d->dst, d->stride, d->dilation,
+		d->pad_l, d->pad_r);
+
+	if (!rc)
+		rc = dnnl_primitive_desc_create(&d->forward, &c, NULL, engine, NULL);
+	if (!rc && data)
+		rc = dnnl_dilated_convolution_backward_data_desc_init(&c, dnnl_convolution_direct,
+								      &d->src, &d->any, &d->dst,
+								      d->stride, d->dilation,
+								      d->pad_l, d->pad_r);
+	if (!rc && data)
+		rc = dnnl_primitive_desc_create(&d->data, &c, NULL, engine, d->forward);
+	if (!rc && weights)
+		rc = dnnl_dilated_convolution_backward_weights_desc_init(
+			&c, dnnl_convolution_direct, &d->src, &d->any_f32, bias, &d->dst, d->stride,
+			d->dilation, d->pad_l, d->pad_r);
+	if (!rc && weights)
+		rc = dnnl_primitive_desc_create(&d->weights, &c, NULL, engine, d->forward);
+	return rc;
+}
+
+/* The kernel of pd with the library's own copy of the weights, *w, and the reorder
+ * between them and the caller's. */
+static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool bias,
+			   const int arg[N_ARGS], struct prim *p, struct prim *order, void **w)
+{
+	bool gradient = pd == d->weights;
+	const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(
+		pd, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+	size_t bytes = dnnl_memory_desc_get_size(md);
+	dnnl_status_t rc = dnnl_primitive_create(&p->p, pd);
+
+	if (!rc)
+		rc = prim_arg(p, SRC, arg[SRC], &d->src);
+	if (!rc)
+		rc = prim_arg(p, WEIGHTS, arg[WEIGHTS], md);
+	if (!rc && bias)
+		rc = prim_arg(p, BIAS, arg[BIAS], &d->bias);
+	if (!rc)
+		rc = prim_arg(p, DST, arg[DST], &d->dst);
+	if (!rc && !*w) {
+		*w = aligned_alloc(64, (bytes + 63) / 64 * 64);
+		if (!*w)
+			return dnnl_out_of_memory;
+		rc = gradient ? reorder_new(md, &d->plain, order)
+			      : reorder_new(&d->plain, md, order);
+	}
+	return rc;
+}
+
+static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
+{
+	static const int forward[N_ARGS] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_BIAS,
+					    DNNL_ARG_DST};
+	static const int data[N_ARGS] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, 0, DNNL_ARG_DIFF_DST};
+	static const int weights[N_ARGS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS,
+					    DNNL_ARG_DIFF_DST};
+	dnnl_status_t rc =
+		build(d, d->forward, c->bias, forward, &c->forward, &c->to_forward, &c->w_forward);
+
+	if (!rc && d->data) {
+		c->share = dnnl_memory_desc_equal(
+			dnnl_primitive_desc_query_md(d->forward, dnnl_query_weights_md, 0),
+			dnnl_primitive_desc_query_md(d->data, dnnl_query_weights_md, 0));
+		if (c->share)
+			c->w_data = c->w_forward;
+		rc = build(d, d->data, false, data, &c->data, &c->to_data, &c->w_data);
+	}
+	if (!rc && d->weights)
+		rc = build(d, d->weights, c->bias, weights, &c->weights, &c->from_weights,
+			   &c->w_gradient);
+	return rc;
+}
+
+int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct mea_conv **out)
+{
+	struct mea_conv *c = calloc(1, sizeof(*c));
+	struct descs d = {0};
+	dnnl_status_t rc;
+
+	*out = NULL;
+	if (!c)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	c->bias = s->bias;
+	pthread_once(&engine_once, engine_start);
+	rc = engine_status;
+	if (!rc)
+		rc = describe(s, &d);
+	if (!rc)
+		rc = choose(s, data, weights, &d);
+	if (!rc)
+		rc = build_all(&d, c);
+	if (d.forward)
+		dnnl_primitive_desc_destroy(d.forward);
+	if (d.data)
+		dnnl_primitive_desc_destroy(d.data);
+	if (d.weights)
+		dnnl_primitive_desc_destroy(d.weights);
+	if (rc) {
+		mea_conv_free(c);
+		return failed(rc, "convolution");
+	}
+	*out = c;
+	return 0;
+}
+
+void mea_conv_free(struct mea_conv *c)
+{
+	if (!c)
+		return;
+	prim_free(&c->forward);
+	prim_free(&c->data);
+	prim_free(&c->weights);
+	prim_free(&c->to_forward);
+	prim_free(&c->to_data);
+	prim_free(&c->from_weights);
+	free(c->w_forward);
+	if (!c->share)
+		free(c->w_data);
+	free(c->w_gradient);
+	free(c);
+}
+
+int mea_conv_set_weights(struct mea_conv *c, const float *w)
+{
+	dnnl_status_t rc =
+		prim_run(&c->to_forward, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_forward});
+
+	if (!rc && c->data.p && !c->share)
+		rc = prim_run(&c->to_data, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data});
+	return failed(rc, "weights");
+}
+
+int mea_conv_forward(struct mea_conv *c, const void *src, const float *bias, void *dst)
+{
+	return failed(prim_run(&c->forward, (const void *[N_ARGS]){src, c->w_forward,
+								   c->bias ? bias : NULL, dst}),
+		      "convolution");
+}
+
+int mea_conv_backward_data(struct mea_conv *c, const void *ddst, void *dsrc)
+{
+	return failed(prim_run(&c->data, (const void *[N_ARGS]){dsrc, c->w_data, NULL, ddst}),
+		      "convolution's input gradient");
+}
+
+int mea_conv_backward_weights(struct mea_conv *c, const void *src, const void *ddst, float *dw,
+			      float *dbias)
+{
+	dnnl_status_t rc =
+		prim_run(&c->weights,
+			 (const void *[N_ARGS]){src, c->w_gradient, c->bias ? dbias : NULL, ddst});
+
+	if (!rc)
+		rc = prim_run(&c->from_weights,
+			      (const void *[N_ARGS]){[SRC] = c->w_gradient, [DST] = dw});
+	return failed(rc, "convolution's weight gradient");
+}
+
+/* --- the rest --------------------------------------------------------------------- */
+
+int mea_matmul(bool trans_a, bool trans_b, int m, int n, int k, const float *a, const float *b,
+	       float beta, float *out)
+{
+	return failed(dnnl_sgemm(trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, 1.0f, a,
+				 trans_a ? m : k, b, trans_b ? k : n, beta, out, n),
+		      "matrix product");
+}
+
+bool mea_dnnl_has_bf16(void)
+{
+	return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
+	       dnnl_cpu_isa_avx512_core_bf16;
+}
+
+const char *mea_dnnl_isa(void)
+{
+	switch (dnnl_get_effective_cpu_isa()) {
+	case dnnl_cpu_isa_avx512_core_amx:
+		return "AMX";
+	case dnnl_cpu_isa_avx512_core_bf16:
+		return "AVX-512 BF16";
+	case dnnl_cpu_isa_avx512_core_vnni:
+	case dnnl_cpu_isa_avx512_core:
+		return "AVX-512";
+	case dnnl_cpu_isa_avx2_vnni:
+	case dnnl_cpu_isa_avx2:
+		return "AVX2";
+	default:
+		return "SSE or other";
+	}
+}

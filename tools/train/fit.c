@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/fit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "train/fit_run.h"
+#include "train/loss.h"
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+float mea_schedule_rate(enum mea_schedule s, float top, int64_t step, int64_t total)
+{
+	double x = ((double)step + 0.5) / (double)total;
+
+	switch (s) {
+	case MEA_COSINE:
+		return (float)(top * 0.5 * (1 + cos(3.141592653589793 * x)));
+	case MEA_STEPS:
+		return top * (x < 3 / 9.0   ? 1.0f
+			      : x < 6 / 9.0 ? 0.1f
+			      : x < 8 / 9.0 ? 0.01f
+					    : 0.001f);
+	default:
+		return (float)(top * (x < 0.25 ? x / 0.25 : (1 - x) / 0.75));
+	}
+}
+
+/* --- models ----------------------------------------------------------------------- */
+
+int mea_tmodel_new(struct mea_graph *g, const float mean[3], const float std[3],
+		   struct mea_tmodel *m)
+{
+	*m = (struct mea_tmodel){.graph = g};
+	memcpy(m->mean, mean, sizeof(m->mean));
+	memcpy(m->std, std, sizeof(m->std));
+	return mea_params_new(g, &m->params);
+}
+
+void mea_tmodel_free(struct mea_tmodel *m)
+{
+	mea_params_free(m->params);
+	mea_graph_free(m->graph);
+	*m = (struct mea_tmodel){0};
+}
+
+/* --- steps ------------------------------------------------------------------------------ */
+
+static int save(struct run *r)
+{
+	struct mea_checkpoint c = mea_fit_snapshot(r);
+
+	r->saved = now();
+	if (!r->f->checkpoint || mea_team_rank(r->f->team))
+		return 0;
+	return mea_checkpoint_save(r->f->checkpoint, &c);
+}
+
+/* The averages, where they are kept, take the place of the weights, or give it back. */
+static void swap_averages(struct run *r)
+{
+	if (!r->f->recipe->average)
+		return;
+	mea_average_swap(r->f->net->params);
+	if (r->f->joint)
+		mea_average_swap(r->f->front->params);
+}
+
+static int count_held(struct run *r, const struct mea_pick *p, double *right)
+{
+	size_t k = (size_t)r->f->outputs;
+	float *logits = malloc((p->n * k + 1) * sizeof(*logits));
+	int rc = logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+
+	swap_averages(r);
+	if (!rc)
+		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe->bf16, NULL, logits);
+	swap_averages(r);
+	for (size_t i = 0; i < p->n && !rc; i++) {
+		int label = p->set->label[p->index[i]];
+
+		label = r->f->map ? r->f->map[label] : label;
+		*right += (double)mea_count_right(1, (int)k, logits + i * k, &label);
+	}
+	free(logits);
+	return rc;
+}
+
+static int held_accuracy(struct run *r, double *accuracy)
+{
+	const struct mea_pick *p = r->f->held;
+	struct mea_pick part;
+	double right = 0;
+	size_t first;
+	int rc;
+
+	*accuracy = NAN;
+	if (!p || !p->n)
+		return 0;
+	mea_team_part(r->f->team, p->n, &first, &part.n);
+	part.set = p->set;
+	part.index = p->index + first;
+	rc = count_held(r, &part, &right);
+	if (!rc)
+		rc = mea_team_sum(r->f->team, 1, &right);
+	*accuracy = right / (double)p->n;
+	return rc;
+}
+
+static void report(struct run *r, double rate, bool end, double held)
+{
+	int64_t total = r->steps * r->f->recipe->epochs;
+	int64_t at = r->at.epoch * r->steps + r->at.step;
+	double seconds = now() - r->start;
+	struct mea_report p = {
+		.epoch = (int)r->at.epoch + 1,
+		.epochs = r->f->recipe->epochs,
+		.done = (size_t)r->at.seen,
+		.total = (size_t)(r->steps * r->f->recipe->batch),
+		.rate = rate,
+		.loss = r->at.loss_sum / (double)r->at.seen,
+		.accuracy = (double)r->at.right / (double)r->at.seen,
+		.images_per_second = (double)(r->done * r->f->recipe->batch) / seconds,
+		.seconds_left = (double)(total - at) * seconds / (double)r->done,
+		.epoch_end = end,
+		.held_accuracy = held,
+	};
+
+	if (r->f->report && !mea_team_rank(r->f->team))
+		r->f->report(&p, r->f->ctx);
+}
+
+/* What comes between two steps. 1: asked to stop, a checkpoint was written. */
+static int between_steps(struct run *r)
+{
+	double stop = r->f->stop && *r->f->stop;
+	bool due = now() - r->saved >= r->f->checkpoint_seconds;
+	int rc = mea_team_sum(r->f->team, 1, &stop);
+
+	if (rc)
+		return rc;
+	if (stop > 0 || due)
+		rc = save(r);
+	/* Rank 0 alone knows when a checkpoint is due, so the others hear of its failure with the
+	 * next step's sums, by mpirun; here when all of them save. */
+	if (stop > 0)
+		rc = mea_team_agree(r->f->team, rc);
+	return rc ? rc : stop > 0;
+}
+
+static int epoch(struct run *r)
+{
+	double rate = 0, held;
+	int rc = 0;
+
+	mea_epoch_order(r->f->recipe->seed, (int)r->at.epoch, r->f->kept->n, r->order);
+	while (r->at.step < r->steps) {
+		rc = mea_fit_step(r, &rate);
+		if (rc)
+			return rc;
+		r->at.step++;
+		r->done++;
+		report(r, rate, false, NAN);
+		rc = between_steps(r);
+		if (rc)
+			return rc;
+	}
+	rc = held_accuracy(r, &held);
+	if (rc)
+		return rc;
+	if (r->done)
+		report(r, rate, true, held);
+	r->at = (struct mea_progress){.epoch = r->at.epoch + 1};
+	return 0;
+}
+
+int mea_fit_run(struct mea_fit *f)
+{
+	struct run r = {.f = f};
+	int rc = mea_fit_open(&r);
+
+	r.start = r.saved = now();
+	while (!rc && r.at.epoch < f->recipe->epochs)
+		rc = epoch(&r);
+	/* The last checkpoint says that all is done. */
+	if (!rc && r.done)
+		rc = mea_team_agree(f->team, save(&r));
+	if (!rc)
+		swap_averages(&r);
+	mea_fit_close(&r);
+	return rc;
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "train/net.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "train/internal.h"
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int build(struct mea_tnet *t)
+{
+	for (int k = 0; k < t->n_ops; k++) {
+		struct top *o = &t->ops[k];
+		int rc = o->ops->build ? o->ops->build(t, o) : 0;
+
+		if (rc)
+			return mea_fail_in(rc, "%s: node %s (%s)", t->g->source, o->node->name,
+					   mea_op_name(o->node->op));
+	}
+	return 0;
+}
+
+int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct mea_tnet_options *o,
+		 struct mea_tnet **out)
+{
+	struct mea_tnet *t = calloc(1, sizeof(*t));
+	int rc;
+
+	*out = NULL;
+	if (!t)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	*t = (struct mea_tnet){.g = g, .p = p, .o = *o};
+	if (g->n_inputs > MEA_TNET_IO_MAX || g->n_outputs > MEA_TNET_IO_MAX)
+		rc = mea_fail(MEA_EUNSUPPORTED, "%s: more than %d inputs or outputs", g->source,
+			      MEA_TNET_IO_MAX);
+	else
+		rc = tnet_compile(t);
+	if (!rc)
+		rc = tnet_plan(t);
+	if (!rc)
+		rc = build(t);
+	if (!rc)
+		rc = mea_tnet_refresh(t);
+	if (rc) {
+		mea_tnet_free(t);
+		return rc;
+	}
+	*out = t;
+	return 0;
+}
+
+void mea_tnet_free(struct mea_tnet *t)
+{
+	if (!t)
+		return;
+	for (int k = 0; k < t->n_ops; k++)
+		if (t->ops[k].ops->free && t->ops[k].state)
+			t->ops[k].ops->free(&t->ops[k]);
+	if (t->arena)
+		munmap(t->arena, t->bytes + 4096);
+	free(t->ops);
+	free(t->values);
+	free(t->bufs);
+	free(t);
+}
+
+static struct tvalue *output(const struct mea_tnet *t, int i)
+{
+	return &t->values[t->values[t->g->outputs[i]].alias];
+}
+
+struct mea_map mea_tnet_input(const struct mea_tnet *t, int i)
+{
+	return t->values[t->g->inputs[i]].map;
+}
+
+struct mea_map mea_tnet_output(const struct mea_tnet *t, int i)
+{
+	return output(t, i)->map;
+}
+
+void mea_tnet_set_input(struct mea_tnet *t, int i, const void *data)
+{
+	t->values[t->g->inputs[i]].ptr = (void *)(uintptr_t)data;
+}
+
+const void *mea_tnet_output_data(const struct mea_tnet *t, int i)
+{
+	return output(t, i)->ptr;
+}
+
+void *mea_tnet_output_grad(struct mea_tnet *t, int i)
+{
+	return output(t, i)->gptr[0];
+}
+
+const void *mea_tnet_input_grad(const struct mea_tnet *t, int i)
+{
+	return t->values[t->g->inputs[i]].gptr[0];
+}
+
+void *tnet_grad_room(const struct mea_tnet *t, const struct top *o, int i)
+{
+	(void)t;
+	return o->gptr[i];
+}
+
+void tnet_grad_done(struct mea_tnet *t, const struct top *o, int i)
+{
+	struct tvalue *v = tnet_in(t, o, i);
+
+	if (o->add_to[i])
+		mea_map_add(&v->map, v->gptr[1], o->gptr[i], v->gptr[1]);
+}
+
+int mea_tnet_refresh(struct mea_tnet *t)
+{
+	for (int k = 0; k < t->n_ops; k++) {
+		struct top *o = &t->ops[k];
+		int rc = o->ops->refresh ? o->ops->refresh(t, o) : 0;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int mea_tnet_forward(struct mea_tnet *t)
+{
+	for (int k = 0; k < t->n_ops; k++) {
+		struct top *o = &t->ops[k];
+		double start = now();
+		int rc = o->ops->forward(t, o);
+
+		if (rc)
+			return rc;
+		t->seconds[o->ops->kind][0] += now() - start;
+	}
+	return 0;
+}
+
+static void merge(struct tvalue *v)
+{
+	if (v->n_grads == 2)
+		mea_map_add(&v->map, v->gptr[0], v->gptr[1], v->gptr[0]);
+}
+
+int mea_tnet_backward(struct mea_tnet *t)
+{
+	for (int k = t->n_ops - 1; k >= 0; k--) {
+		struct top *o = &t->ops[k];
+		double start = now();
+		int rc;
+
+		if (!o->active)
+			continue;
+		if (!o->two_grads)
+			merge(tnet_out(t, o));
+		rc = o->ops->backward(t, o);
+		if (rc)
+			return rc;
+		t->seconds[o->ops->kind][1] += now() - start;
+	}
+	for (int i = 0; i < t->g->n_inputs; i++)
+		merge(&t->values[t->g->inputs[i]]);
+	return 0;
+}
+
+size_t mea_tnet_bytes(const struct mea_tnet *t)
+{
+	return t->bytes;
+}
+
+void mea_tnet_profile(const struct mea_tnet *t, char *text, size_t size)
+{
+	static const char *const names[TOP_KINDS] = {"conv", "norm", "pool", "linear", "other"};
+	size_t at = 0;
+
+	text[0] = 0;
+	for (int i = 0; i < TOP_KINDS && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s%s %.2f + %.2f s", i ? ", " : "",
+				       names[i], t->seconds[i][0], t->seconds[i][1]);
+}

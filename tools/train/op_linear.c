@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Gemm with constant weights, in float32. Its input may be a map, which it reads in
+ * ONNX's order (channels outermost). */
+#include "train/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+
+struct linear {
+	int k, m;  /* inputs, outputs */
+	float *x;  /* batch x k */
+	float *dx; /* likewise */
+};
+
+static void linear_free(struct top *o)
+{
+	struct linear *s = o->state;
+
+	free(s->x);
+	free(s->dx);
+	free(s);
+}
+
+static int linear_build(struct mea_tnet *t, struct top *o)
+{
+	const struct tvalue *x = tnet_in(t, o, 0), *y = tnet_out(t, o);
+	const struct mea_attrs *a = &o->node->a;
+	struct linear *s = calloc(1, sizeof(*s));
+	const struct mea_param *bias = tnet_param(t, o->node, 2);
+	bool has_bias = o->node->n_in > 2 && o->node->in[2] >= 0;
+	size_t n;
+
+	if (!s)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	o->state = s;
+	s->k = (int)x->map.rows * x->map.c;
+	s->m = y->map.c;
+	if (!tnet_param(t, o->node, 1) || has_bias != (bias != NULL) ||
+	    (bias && bias->n != (size_t)s->m) || a->trans_a || a->alpha != 1.0f ||
+	    (bias && a->beta != 1.0f))
+		return mea_fail(MEA_EUNSUPPORTED,
+				"only x W + b with constant W and b can be trained");
+	n = (size_t)t->o.batch * (size_t)s->k * sizeof(float);
+	s->x = malloc(n);
+	s->dx = o->gbuf[0] >= 0 ? malloc(n) : NULL;
+	return s->x && (s->dx || o->gbuf[0] < 0) ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+}
+
+/* Copies between a map and batch x (c, pixel) floats. */
+static void exchange(const struct mea_map *m, const void *from, void *to, bool gather)
+{
+	size_t c = (size_t)m->c;
+
+#pragma omp parallel for schedule(static)
+	for (size_t b = 0; b < m->blocks; b++)
+		for (size_t r = 0; r < m->rows; r++)
+			for (size_t j = 0; j < c; j++) {
+				size_t map = (b * m->rows + r) * c + j;
+				size_t row = (b * c + j) * m->rows + r;
+				size_t f = gather ? map : row, d = gather ? row : map;
+				float v = gather && m->bf16
+						  ? mea_from_bf16(((const uint16_t *)from)[f])
+						  : ((const float *)from)[f];
+
+				if (!gather && m->bf16)
+					((uint16_t *)to)[d] = mea_bf16(v);
+				else
+					((float *)to)[d] = v;
+			}
+}
+
+static int linear_forward(struct mea_tnet *t, struct top *o)
+{
+	struct linear *s = o->state;
+	const struct tvalue *x = tnet_in(t, o, 0);
+	const struct mea_param *bias = tnet_param(t, o->node, 2);
+	float *y = tnet_out(t, o)->ptr;
+
+	exchange(&x->map, x->ptr, s->x, true);
+	for (int b = 0; bias && b < t->o.batch; b++)
+		memcpy(y + (size_t)b * (size_t)s->m, bias->data, (size_t)s->m * sizeof(*y));
+	return mea_matmul(false, o->node->a.trans_b, t->o.batch, s->m, s->k, s->x,
+			  tnet_param(t, o->node, 1)->data, bias ? 1.0f : 0.0f, y);
+}
+
+static int linear_backward(struct mea_tnet *t, struct top *o)
+{
+	struct linear *s = o->state;
+	const struct tvalue *x = tnet_in(t, o, 0);
+	const struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
+	const float *dy = tnet_out(t, o)->gptr[0];
+	bool trans = o->node->a.trans_b;
+	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, s->x, 0, w->grad)
+		       : mea_matmul(true, false, s->k, s->m, t->o.batch, s->x, dy, 0, w->grad);
+
+	for (int j = 0; bias && j < s->m; j++) {
+		double sum = 0;
+
+		for (int b = 0; b < t->o.batch; b++)
+			sum += dy[(size_t)b * (size_t)s->m + (size_t)j];
+		bias->grad[j] = (float)sum;
+	}
+	if (rc || !o->gptr[0])
+		return rc;
+	rc = mea_matmul(false, !trans, t->o.batch, s->k, s->m, dy, w->data, 0, s->dx);
+	exchange(&x->map, s->dx, o->gptr[0], false);
+	tnet_grad_done(t, o, 0);
+	return rc;
+}
+
+const struct top_ops top_linear = {
+	.kind = TOP_LINEAR,
+	.build = linear_build,
+	.forward = linear_forward,
+	.backward = linear_backward,
+	.free = linear_free,
+};

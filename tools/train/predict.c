@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Forward passes over many images. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "train/fit.h"
+
+#define BATCH 100
+
+struct stage {
+	struct mea_tmodel *m;
+	struct mea_tnet *t;
+	void *image;
+	float *out; /* NULL: not wanted */
+	size_t k;
+};
+
+static int stage_open(struct stage *s, const struct mea_set *set, bool bf16)
+{
+	struct mea_tnet_options o = {.batch = BATCH, .bf16 = bf16};
+	struct mea_map in;
+	int rc;
+
+	if (!s->m)
+		return 0;
+	rc = mea_tnet_new(s->m->graph, s->m->params, &o, &s->t);
+	if (rc)
+		return rc;
+	in = mea_tnet_input(s->t, 0);
+	if (in.c != 3 || in.rows != (size_t)set->width * (size_t)set->height)
+		return mea_fail(MEA_EINVAL, "%s: its input is no image of 3 x %d x %d",
+				s->m->graph->source, set->height, set->width);
+	s->k = (size_t)mea_tnet_output(s->t, 0).c;
+	s->image = malloc(mea_map_count(&in) * sizeof(float));
+	if (!s->image)
+		return mea_fail(MEA_ENOMEM, "out of memory");
+	mea_tnet_set_input(s->t, 0, s->image);
+	return 0;
+}
+
+static int stage_run(struct stage *s, const uint8_t *rgb, size_t pixels, bool bf16, size_t first,
+		     size_t n)
+{
+	int rc;
+
+	if (!s->t)
+		return 0;
+	mea_batch_normalise(rgb, pixels, s->m->mean, s->m->std, bf16, s->image);
+	rc = mea_tnet_forward(s->t);
+	if (!rc && s->out)
+		memcpy(s->out + first * s->k, mea_tnet_output_data(s->t, 0),
+		       n * s->k * sizeof(float));
+	return rc;
+}
+
+int mea_predict(struct mea_tmodel *front, struct mea_tmodel *net, const struct mea_pick *p,
+		bool bf16, float *front_logits, float *net_logits)
+{
+	const struct mea_set *set = p->set;
+	size_t bytes = (size_t)set->width * (size_t)set->height * 3;
+	struct stage a = {.m = front, .out = front_logits}, b = {.m = net, .out = net_logits};
+	uint8_t *rgb = calloc(BATCH, bytes);
+	int rc = rgb ? stage_open(&a, set, bf16) : mea_fail(MEA_ENOMEM, "out of memory");
+
+	if (!rc)
+		rc = stage_open(&b, set, bf16);
+	if (!rc && a.t && b.t)
+		mea_tnet_set_input(b.t, 1, mea_tnet_output_data(a.t, 1));
+	for (size_t i = 0; i < p->n && !rc; i += BATCH) {
+		size_t n = p->n - i < BATCH ? p->n - i : BATCH;
+
+		for (size_t j = 0; j < n; j++)
+			memcpy(rgb + j * bytes, set->rgb + p->index[i + j] * bytes, bytes);
+		rc = stage_run(&a, rgb, BATCH * bytes / 3, bf16, i, n);
+		if (!rc)
+			rc = stage_run(&b, rgb, BATCH * bytes / 3, bf16, i, n);
+	}
+	mea_tnet_free(a.t);
+	mea_tnet_free(b.t);
+	free(a.image);
+	free(b.image);
+	free(rgb);
+	return rc;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of `mea train` share. */
+#ifndef MEA_TOOL_TRAIN_H
+#define MEA_TOOL_TRAIN_H
+
+#include <jansson.h>
+
+#include "mea/tool.h"
+#include "train/fit.h"
+
+enum train_stage { STAGE_MAIN, STAGE_EDGE, STAGE_CLOUD, STAGE_JOINT, STAGE_INIT };
+
+struct train {
+	enum train_stage stage;
+	const char *net, *data, *out, *teacher;
+	const char *answers; /* file of the teacher's; NULL: none */
+	const char *keep;    /* data that the bundle was trained on: the edge goes on learning */
+	struct mea_recipe recipe;
+	float blend;	   /* share of the trained weights in those that are written */
+	int hard;	   /* hard classes; 0: half */
+	int size, classes; /* init: side of the images, outputs of main */
+	bool concat, no_adaptive;
+	bool random; /* a control: hard classes are chosen at random */
+	bool resume, verbose, quantize;
+	int every;   /* seconds between checkpoints */
+	int threads; /* 0: as OpenMP has it */
+	struct progress progress;
+	struct mea_team *team; /* NULL: alone */
+
+	/* while it runs */
+	struct mea_set *set;
+	struct mea_pick kept, held;
+	char what[256];	  /* names the training in checkpoints */
+	char *checkpoint; /* its file */
+	/* What else the result follows from: SHA-256 of main or the extension before, of the
+	 * teacher; "": none. */
+	char basis[80], taught_by[80];
+};
+
+extern volatile sig_atomic_t train_stop;
+
+/* Trains and writes the bundle; 1 when it was stopped and can be resumed. */
+int train_stage_run(struct train *t);
+
+/* Whether --net is a file and not a name. */
+bool train_net_is_file(const char *net);
+
+/* Runs f with progress and checkpoint as t has them. */
+int train_fit(struct train *t, struct mea_fit *f);
+/* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
+int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
+		  struct mea_tmodel *m, struct mea_fit *f);
+
+int train_edge(struct train *t);
+int train_new(struct train *t);
+/* With --quantize: int8 networks in the bundle, calibrated on images of n sets (2 at most). */
+int train_quantize(const struct train *t, const struct mea_set *const *sets, int n);
+int train_init(struct train *t);
+
+/* Sets doc.training.STAGE: how a network was made. */
+void train_note(const struct train *t, json_t *doc, double temperature);
+
+#endif

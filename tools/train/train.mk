@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+# libmea_train.a: training. Apart from libmea, so that only what trains needs oneDNN.
+
+TRAIN_SRCS := $(sort $(filter-out tools/train/mpi.c $(wildcard tools/train/train*.c tools/train/eval*.c),$(wildcard tools/train/*.c)))
+TRAIN_OBJS := $(TRAIN_SRCS:%.c=$(B)/%.o)
+TRAIN_LIBS := -ldnnl -lgomp
+
+$(TRAIN_OBJS): EXTRA_CFLAGS += -fopenmp
+$(TRAIN_OBJS): | $(B)/onnx/onnx.pb-c.h
+
+$(B)/libmea_train.a: $(TRAIN_OBJS)
+	$(if $(V),,@echo "  AR      $@")
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+ALL_TARGETS += $(B)/libmea_train.a
+
+# The plugin that mea opens when mpirun started it (team.h); the only thing that knows MPI.
+$(B)/tools/train/mpi.o: EXTRA_CFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags ompi-c 2>/dev/null))
+$(B)/libmea_mpi.so: $(B)/tools/train/mpi.o
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) -shared $(MEA_LDFLAGS) -o $@ $^ $$(pkg-config --libs ompi-c)
+
+.PHONY: mpi
+mpi: $(B)/mea $(B)/libmea_mpi.so
+
+# Whole steps against PyTorch, where Debian's python3-torch is installed.
+$(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+
+# Checkpoints of torchvision, where its Debian package is installed.
+TORCH_TESTS := $(B)/tests/train/torch_step $(B)/tests/train/torchvision
+CHECK_EXTRA += $(TORCH_TESTS)
+CHECK_SCRIPTS += $(TORCH_TESTS)
+
+.PHONY: check-torch
+check-torch: $(TORCH_TESTS)
+	@tests/run.sh $^
+
+# Several processes, where mpirun is; MEA finds the plugin beside itself.
+$(B)/tests/train/distance $(B)/tests/train/torchvision: %: %.o $(B)/libmea_tools.a $(B)/libmea.a
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+
+CHECK_EXTRA += $(B)/tests/train/distance $(B)/libmea_mpi.so
+CHECK_SCRIPTS += tests/train/mpi.sh
