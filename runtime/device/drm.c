@@ -24,6 +24,7 @@
 #include <xf86drm.h>
 
 #include "../kmod/uapi/mea_accel.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #define PAGE	    4096u
@@ -355,13 +356,9 @@ static int drm_wait(struct mea_fence *fence, int timeout_ms)
 	struct drm_fence *f = (struct drm_fence *)fence;
 	struct drm_device *d = (struct drm_device *)fence->dev;
 	int64_t limit = timeout_ms < 0 ? (int64_t)d->timeout_ms * 4 + GRACE_MS : timeout_ms;
-	struct timespec now;
-	int rc;
+	int rc = drmSyncobjWait(d->fd, &f->syncobj, 1, (int64_t)mea_now_ns() + limit * 1000000, 0,
+				NULL);
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	rc = drmSyncobjWait(d->fd, &f->syncobj, 1,
-			    now.tv_sec * INT64_C(1000000000) + now.tv_nsec + limit * 1000000, 0,
-			    NULL);
 	if (rc == -ETIME)
 		return mea_fail(MEA_ETIMEDOUT, "%s: no answer in %lld ms", fence->dev->name,
 				(long long)limit);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sim/mea_sim.h"
 
@@ -258,7 +259,6 @@ static int sim_open(const char *spec, struct mea_device **out)
 	struct sim_device *d = calloc(1, sizeof(*d));
 	const char *config = "16x16";
 	char *text = strdup(spec), name[64], error[256];
-	pthread_condattr_t attr;
 	int rc = MEA_ENOMEM;
 
 	if (!d || !text) {
@@ -285,11 +285,7 @@ static int sim_open(const char *spec, struct mea_device **out)
 	mea_sim_write(d->sim, MEA_REG_IRQ_ENABLE, 3);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->work, NULL);
-	/* Whoever sets the machine's clock must not end a wait. */
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&d->done, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&d->done);
 	if (pthread_create(&d->thread, NULL, device_thread, d)) {
 		rc = mea_fail(MEA_ENOMEM, "device %s: no thread", d->dev.name);
 		goto fail;
@@ -407,13 +403,9 @@ static int sim_wait(struct mea_fence *fence, int timeout_ms)
 	struct timespec until;
 	int rc = 0, result;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
 	if (timeout_ms < 0)
 		timeout_ms = OWN_LIMIT_MS;
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	until = mea_timespec(mea_now_ms() + timeout_ms);
 	pthread_mutex_lock(&d->lock);
 	while (!f->done && rc == 0)
 		rc = pthread_cond_timedwait(&d->done, &d->lock, &until);

@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include "meanet/exits.h"
+#include "base/clock.h"
 
 #include <math.h>
 #include <poll.h>
@@ -276,8 +277,7 @@ void mea_session_wake_watcher(struct mea_session *s)
 static void sleep_until(struct mea_session *s, double ms)
 {
 	struct pollfd p = {s->watch_fd, POLLIN, 0};
-	double left = isinf(ms) ? 0 : fmax(ms - mea_now_ms(), 0), seconds = floor(left / 1e3);
-	struct timespec t = {(time_t)seconds, (long)((left - seconds * 1e3) * 1e6)};
+	struct timespec t = mea_timespec(isinf(ms) ? 0 : ms - mea_now_ms());
 	uint64_t unused;
 
 	if (ppoll(&p, 1, isinf(ms) ? NULL : &t, NULL) > 0 &&

@@ -6,6 +6,7 @@
  */
 #include "session.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "meanet/exits.h"
 
@@ -17,14 +18,6 @@
 #define LOOK_MS 2
 /* A job this old is waited for with the backend's own limit. */
 #define PATIENCE_MS 1000
-
-double mea_now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* --- the end of an image ---------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 /* The public interface of a session, and its queues. */
 #include "session.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -125,7 +126,6 @@ static int open_first(struct mea_session *s)
 static int start_threads(struct mea_session *s)
 {
 	pthread_mutexattr_t inherit;
-	pthread_condattr_t attr;
 	int err = 0;
 
 	/* The watcher must not wait for a thread that has the lock but no processor. */
@@ -133,11 +133,8 @@ static int start_threads(struct mea_session *s)
 	pthread_mutexattr_setprotocol(&inherit, PTHREAD_PRIO_INHERIT);
 	pthread_mutex_init(&s->lock, &inherit);
 	pthread_mutexattr_destroy(&inherit);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->work, &attr);
-	pthread_cond_init(&s->done, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&s->work);
+	mea_cond_init(&s->done);
 	s->thread_runs = !(err = pthread_create(&s->thread, NULL, mea_schedule, s));
 	if (!err && s->cloud) {
 		s->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -343,15 +340,8 @@ int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
 /* Waits for a finished image with the lock held. */
 static int await(struct mea_session *s, int timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = mea_timespec(mea_now_ms() + timeout_ms);
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	while (!s->finished.head) {
 		if (!s->under_way)
 			return mea_fail(MEA_ENOENT, "no image is under way");

@@ -107,9 +107,6 @@ void mea_fifo_push(struct fifo *f, struct task *t);
 void mea_fifo_push_front(struct fifo *f, struct task *t);
 struct task *mea_fifo_pop(struct fifo *f);
 
-/* Milliseconds of the monotonic clock. */
-double mea_now_ms(void);
-
 /*
  * As mea_open() for a model that is already there (taken over, also on failure)
  * and n choices of backends.

@@ -6,6 +6,7 @@
  */
 #include "session.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/note.h"
 

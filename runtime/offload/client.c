@@ -2,8 +2,8 @@
 /* The client's thread: images in, answers out, each by its deadline. */
 #include "offload/client_internal.h"
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "meanet/session.h"
 
 #include <errno.h>
 #include <math.h>
@@ -401,7 +401,7 @@ static int start(struct mea_cloud *c)
 static int await_looks(struct mea_cloud *c)
 {
 	double until = mea_now_ms() + OPEN_LIMIT_MS;
-	struct timespec t = {(time_t)(until / 1000), (long)(fmod(until, 1000) * 1e6)};
+	struct timespec t = mea_timespec(until);
 	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
@@ -416,17 +416,13 @@ static int await_looks(struct mea_cloud *c)
 int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 {
 	struct mea_cloud *c = calloc(1, sizeof(*c));
-	pthread_condattr_t attr;
 	int rc;
 
 	*out = NULL;
 	if (!c)
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->looked, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&c->looked);
 	c->asked_end = &c->asked;
 	c->missed = "not reachable";
 	c->hedges = HEDGES_MAX;

@@ -6,8 +6,8 @@
  */
 #include "offload/client_internal.h"
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "meanet/session.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>

@@ -9,6 +9,7 @@
  */
 #include "offload/client.h"
 #include "serve/server.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "graph/graph.h"
 #include "meanet/session.h"

@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "backend/backend.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "meanet/session.h"
 

@@ -9,6 +9,7 @@
 
 #include "offload/client.h"
 #include "meanet/session.h"
+#include "base/clock.h"
 
 #include <pthread.h>
 

@@ -3,6 +3,7 @@
  * backend does. */
 #include <criterion/criterion.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "fake_backend.h"
 #include "meanet/session.h"

@@ -7,6 +7,7 @@
 #include "bench.h"
 
 #include "offload/client.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "meanet/session.h"
 

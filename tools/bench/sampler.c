@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sampler.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <pthread.h>
@@ -17,14 +18,6 @@ struct mea_sampler {
 	bool runs, window, stop;
 };
 
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 static void *sample(void *arg)
 {
 	struct mea_sampler *s = arg;
@@ -37,10 +30,8 @@ static void *sample(void *arg)
 			pthread_cond_wait(&s->wake, &s->lock);
 			continue;
 		}
-		mea_meters_sample(s->meters, now_s());
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		t.tv_sec += (t.tv_nsec + ns) / 1000000000L;
-		t.tv_nsec = (t.tv_nsec + ns) % 1000000000L;
+		mea_meters_sample(s->meters, mea_now_ms() * 1e-3);
+		t = mea_timespec(mea_now_ms() + (double)ns * 1e-6);
 		pthread_cond_timedwait(&s->wake, &s->lock, &t);
 	}
 	pthread_mutex_unlock(&s->lock);
@@ -50,7 +41,6 @@ static void *sample(void *arg)
 int mea_sampler_open(struct mea_meters *m, struct mea_sampler **out)
 {
 	struct mea_sampler *s = calloc(1, sizeof(*s));
-	pthread_condattr_t attr;
 	int err;
 
 	*out = NULL;
@@ -59,10 +49,7 @@ int mea_sampler_open(struct mea_meters *m, struct mea_sampler **out)
 	s->meters = m;
 	s->period = mea_meters_period(m);
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&s->wake);
 	err = m->n ? pthread_create(&s->thread, NULL, sample, s) : 0;
 	s->runs = m->n && !err;
 	if (err) {
@@ -91,7 +78,7 @@ void mea_sampler_close(struct mea_sampler *s)
 void mea_sampler_begin(struct mea_sampler *s)
 {
 	pthread_mutex_lock(&s->lock);
-	mea_meters_begin(s->meters, now_s());
+	mea_meters_begin(s->meters, mea_now_ms() * 1e-3);
 	s->window = true;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
@@ -100,7 +87,7 @@ void mea_sampler_begin(struct mea_sampler *s)
 void mea_sampler_end(struct mea_sampler *s)
 {
 	pthread_mutex_lock(&s->lock);
-	mea_meters_end(s->meters, now_s());
+	mea_meters_end(s->meters, mea_now_ms() * 1e-3);
 	s->window = false;
 	pthread_mutex_unlock(&s->lock);
 }

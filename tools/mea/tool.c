@@ -2,6 +2,7 @@
 #include "tool.h"
 
 #include "mea.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -92,10 +93,7 @@ void tool_only(struct argp_state *state, const char **to, const char *arg, const
 
 double tool_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+	return mea_now_ms() * 1e-3;
 }
 
 void progress_step(size_t done, size_t total, struct progress *p)

@@ -2,6 +2,7 @@
 #include "serve/guard.h"
 
 #include "serve/served.h"
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <pthread.h>
@@ -29,7 +30,7 @@ struct mea_guard {
 
 static uint64_t due(int limit_s)
 {
-	return limit_s ? mea_cloud_now_ns() + (uint64_t)limit_s * 1000000000u : 0;
+	return limit_s ? mea_now_ns() + (uint64_t)limit_s * 1000000000u : 0;
 }
 
 static void *watch(void *arg)
@@ -38,8 +39,8 @@ static void *watch(void *arg)
 
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
-		uint64_t now = mea_cloud_now_ns(), until = now + LOOK_MS * 1000000u;
-		struct timespec t = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+		uint64_t now = mea_now_ns(), until = now + LOOK_MS * 1000000u;
+		struct timespec t = mea_timespec((double)until * 1e-6);
 
 		for (struct watched *w = g->list; w; w = w->next)
 			if (w->due_ns && now >= w->due_ns) {
@@ -58,17 +59,13 @@ static void *watch(void *arg)
 int mea_guard_start(struct mea_guard **out)
 {
 	struct mea_guard *g = calloc(1, sizeof(*g));
-	pthread_condattr_t attr;
 	int err;
 
 	*out = NULL;
 	if (!g)
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	pthread_mutex_init(&g->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&g->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&g->wake);
 	err = pthread_create(&g->thread, NULL, watch, g);
 	if (err) {
 		pthread_mutex_destroy(&g->lock);

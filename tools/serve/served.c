@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/served.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -32,14 +33,6 @@ struct mea_served {
 	double item_ns; /* what an item of a batch takes, about */
 	bool stop;
 };
-
-uint64_t mea_cloud_now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 const char *mea_served_name(const struct mea_served *m)
 {
@@ -88,7 +81,7 @@ int mea_served_submit(struct mea_served *m, struct mea_served_job *job)
 	int rc = 0;
 
 	job->next = NULL;
-	job->queued_ns = mea_cloud_now_ns();
+	job->queued_ns = mea_now_ns();
 	pthread_mutex_lock(&m->lock);
 	if (m->stats.waiting >= m->opt.queue) {
 		m->stats.rejected++;
@@ -144,7 +137,7 @@ static int waiting_items(const struct mea_served *m)
 static void await_company(struct mea_served *m)
 {
 	uint64_t until = m->head->queued_ns + (uint64_t)m->opt.max_delay_us * 1000;
-	struct timespec t = {(time_t)(until / 1000000000u), (long)(until % 1000000000u)};
+	struct timespec t = mea_timespec((double)until * 1e-6);
 
 	while (!m->stop && m->head && waiting_items(m) < m->opt.max_batch)
 		if (pthread_cond_timedwait(&m->work, &m->lock, &t) == ETIMEDOUT)
@@ -182,7 +175,7 @@ static struct mea_served_job *take_batch(struct mea_served *m)
 
 static void finish(struct mea_served *m, struct mea_served_job *job, int rc, uint64_t begun)
 {
-	uint64_t now = mea_cloud_now_ns();
+	uint64_t now = mea_now_ns();
 
 	job->rc = rc;
 	if (rc)
@@ -227,7 +220,7 @@ static const char *hopeless(struct mea_served *m, const struct mea_served_job *j
 static struct mea_served_job *drop_hopeless(struct mea_served *m, struct mea_served_job *list)
 {
 	struct mea_served_job *rest = NULL, **end = &rest;
-	uint64_t now = mea_cloud_now_ns();
+	uint64_t now = mea_now_ns();
 	int items = 0;
 
 	for (const struct mea_served_job *j = list; j; j = j->next)
@@ -287,7 +280,7 @@ static void compute(struct worker *w, struct mea_served_job *list)
 {
 	struct mea_served *m = w->m;
 	const void *in[MEA_IO_MAX];
-	uint64_t begun = mea_cloud_now_ns(), took;
+	uint64_t begun = mea_now_ns(), took;
 	int items = 0, at = 0, rc;
 
 	for (const struct mea_served_job *j = list; j; j = j->next)
@@ -295,7 +288,7 @@ static void compute(struct worker *w, struct mea_served_job *list)
 	gather(w, list, in);
 	rc = m->opt.ops->run(w->infer, items, in, w->out);
 	pthread_mutex_lock(&m->lock);
-	took = mea_cloud_now_ns() - begun;
+	took = mea_now_ns() - begun;
 	m->stats.executions += rc == 0;
 	add(&m->stats.compute, took);
 	add(&m->stats.batch[items], took);
@@ -383,7 +376,6 @@ int mea_served_open(const char *name, const char *version, const char *path,
 		    const struct mea_served_options *opt, struct mea_served **out)
 {
 	struct mea_served *m = calloc(1, sizeof(*m));
-	pthread_condattr_t attr;
 	int rc = 0;
 
 	*out = NULL;
@@ -392,10 +384,7 @@ int mea_served_open(const char *name, const char *version, const char *path,
 	m->opt = *opt;
 	m->refs = 1;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->work, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&m->work);
 	m->name = strdup(name);
 	m->version = strdup(version);
 	m->workers = calloc((size_t)opt->threads, sizeof(*m->workers));

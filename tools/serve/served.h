@@ -23,7 +23,7 @@ struct mea_served_options {
 struct mea_served;
 struct mea_served_job {
 	struct mea_oip_request req;
-	uint64_t deadline_ns; /* of mea_cloud_now_ns(); 0: none */
+	uint64_t deadline_ns; /* of mea_now_ns(); 0: none */
 	/* Called once from a thread of the model's when rc, text and out are set. */
 	void (*done)(struct mea_served_job *job);
 
@@ -73,8 +73,5 @@ int mea_served_submit(struct mea_served *m, struct mea_served_job *job);
 void mea_served_count_failure(struct mea_served *m);
 
 void mea_served_stats(struct mea_served *m, struct mea_served_stats *stats);
-
-/* The monotonic clock. */
-uint64_t mea_cloud_now_ns(void);
 
 #endif

@@ -2,6 +2,7 @@
 /* The server's life, and the course of a request through libmicrohttpd. */
 #include "serve/exchange.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <arpa/inet.h>
@@ -159,7 +160,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 	*ctx = x;
 	x->server = s;
 	x->connection = c;
-	x->begun_ns = mea_cloud_now_ns();
+	x->begun_ns = mea_now_ns();
 	x->path = mea_path_parse(url);
 	x->post = !strcmp(method, MHD_HTTP_METHOD_POST);
 	/* HEAD and others fall to the routes' own check of the method. */
@@ -330,7 +331,7 @@ int mea_server_port(const struct mea_server *s)
 
 int mea_server_drain(struct mea_server *s, int limit_ms)
 {
-	uint64_t until = mea_cloud_now_ns() + (uint64_t)limit_ms * 1000000u;
+	uint64_t until = mea_now_ns() + (uint64_t)limit_ms * 1000000u;
 	int fd, left;
 
 	__atomic_store_n(&s->draining, true, __ATOMIC_RELAXED);
@@ -338,7 +339,7 @@ int mea_server_drain(struct mea_server *s, int limit_ms)
 	if (fd >= 0)
 		close(fd);
 	while ((left = __atomic_load_n(&s->under_way, __ATOMIC_ACQUIRE)) > 0) {
-		if (mea_cloud_now_ns() >= until)
+		if (mea_now_ns() >= until)
 			return mea_fail(MEA_ETIMEDOUT, "%d requests are not answered after %d ms",
 					left, limit_ms);
 		usleep(DRAIN_LOOK_MS * 1000);

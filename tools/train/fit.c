@@ -7,17 +7,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "train/fit_run.h"
 #include "train/loss.h"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 float mea_schedule_rate(enum mea_schedule s, float top, int64_t step, int64_t total)
 {
@@ -60,7 +53,7 @@ static int save(struct run *r)
 {
 	struct mea_checkpoint c = mea_fit_snapshot(r);
 
-	r->saved = now();
+	r->saved = mea_now_ms() * 1e-3;
 	if (!r->f->checkpoint || mea_team_rank(r->f->team))
 		return 0;
 	return mea_checkpoint_save(r->f->checkpoint, &c);
@@ -121,7 +114,7 @@ static void report(struct run *r, double rate, bool end, double held)
 {
 	int64_t total = r->steps * r->f->recipe->epochs;
 	int64_t at = r->at.epoch * r->steps + r->at.step;
-	double seconds = now() - r->start;
+	double seconds = mea_now_ms() * 1e-3 - r->start;
 	struct mea_report p = {
 		.epoch = (int)r->at.epoch + 1,
 		.epochs = r->f->recipe->epochs,
@@ -144,7 +137,7 @@ static void report(struct run *r, double rate, bool end, double held)
 static int between_steps(struct run *r)
 {
 	double stop = r->f->stop && *r->f->stop;
-	bool due = now() - r->saved >= r->f->checkpoint_seconds;
+	bool due = mea_now_ms() * 1e-3 - r->saved >= r->f->checkpoint_seconds;
 	int rc = mea_team_sum(r->f->team, 1, &stop);
 
 	if (rc)
@@ -189,7 +182,7 @@ int mea_fit_run(struct mea_fit *f)
 	struct run r = {.f = f};
 	int rc = mea_fit_open(&r);
 
-	r.start = r.saved = now();
+	r.start = r.saved = mea_now_ms() * 1e-3;
 	while (!rc && r.at.epoch < f->recipe->epochs)
 		rc = epoch(&r);
 	/* The last checkpoint says that all is done. */

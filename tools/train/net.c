@@ -6,16 +6,9 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "train/internal.h"
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static int build(struct mea_tnet *t)
 {
@@ -139,12 +132,12 @@ int mea_tnet_forward(struct mea_tnet *t)
 {
 	for (int k = 0; k < t->n_ops; k++) {
 		struct top *o = &t->ops[k];
-		double start = now();
+		double start = mea_now_ms() * 1e-3;
 		int rc = o->ops->forward(t, o);
 
 		if (rc)
 			return rc;
-		t->seconds[o->ops->kind][0] += now() - start;
+		t->seconds[o->ops->kind][0] += mea_now_ms() * 1e-3 - start;
 	}
 	return 0;
 }
@@ -159,7 +152,7 @@ int mea_tnet_backward(struct mea_tnet *t)
 {
 	for (int k = t->n_ops - 1; k >= 0; k--) {
 		struct top *o = &t->ops[k];
-		double start = now();
+		double start = mea_now_ms() * 1e-3;
 		int rc;
 
 		if (!o->active)
@@ -169,7 +162,7 @@ int mea_tnet_backward(struct mea_tnet *t)
 		rc = o->ops->backward(t, o);
 		if (rc)
 			return rc;
-		t->seconds[o->ops->kind][1] += now() - start;
+		t->seconds[o->ops->kind][1] += mea_now_ms() * 1e-3 - start;
 	}
 	for (int i = 0; i < t->g->n_inputs; i++)
 		merge(&t->values[t->g->inputs[i]]);

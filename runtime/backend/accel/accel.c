@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #define RECORDS_MAX 8
@@ -40,7 +41,7 @@ struct accel_job {
 	struct accel_exec *x;
 	struct mea_fence *fence;
 	struct mea_bo *record;
-	struct timespec start;
+	double start;  /* ms */
 	double cpu_ms; /* of the simulation, at the start */
 };
 
@@ -291,7 +292,7 @@ static int accel_submit(struct mea_exec *e, struct mea_buf *const *in, struct me
 	s.budget = p->budget;
 	s.record = true;
 	s.record_slot = MEA_SLOT_RECORD;
-	clock_gettime(CLOCK_MONOTONIC, &j->start);
+	j->start = mea_now_ms();
 	j->cpu_ms = cpu_ms(x->a);
 	rc = dev->ops->submit(dev, &s, &j->fence);
 	if (rc < 0)
@@ -309,12 +310,9 @@ static void fill_stats(const struct accel_job *j, struct mea_run_stats *st)
 	const struct accel_exec *x = j->x;
 	const struct mea_hw *hw = &x->a->dev->hw;
 	const uint32_t *r = j->record->map;
-	struct timespec now;
 
 	memset(st, 0, sizeof(*st));
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	st->ms = (double)(now.tv_sec - j->start.tv_sec) * 1e3 +
-		 (double)(now.tv_nsec - j->start.tv_nsec) * 1e-6;
+	st->ms = mea_now_ms() - j->start;
 	st->sim_ms = cpu_ms(x->a) - j->cpu_ms;
 	st->macs = x->plan->macs;
 	mea_accel_record(hw, r, st);

@@ -9,18 +9,11 @@
 
 #include "backend/opencl/cache.h"
 #include "backend/opencl/source.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/note.h"
 
 #define LOG_KEPT 400 /* characters of a build log in a message */
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec * 1e-6;
-}
 
 /* The lines of a build log that say "error", else its start. */
 static int build_failed(struct mea_cl_device *d, cl_program p, cl_int err)
@@ -99,7 +92,7 @@ int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path)
 {
 	char options[64], threads[16];
 	const char *texts[5 + MEA_CL_SOURCES] = {d->name, d->driver, d->platform, options, threads};
-	double start = now_ms();
+	double start = mea_now_ms();
 	int rc = 0;
 
 	snprintf(options, sizeof(options), "-cl-std=CL1.2 -DPATH=%d", (int)path);
@@ -116,8 +109,8 @@ int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path)
 		mea_note("compiling kernels for %s (%s)", d->name, mea_cl_path_name(path));
 		rc = from_source(d, options, &d->program);
 		mea_note("compiling kernels: %s after %.1f s", rc ? "failed" : "done",
-			 (now_ms() - start) * 1e-3);
+			 (mea_now_ms() - start) * 1e-3);
 	}
-	d->build_ms = now_ms() - start;
+	d->build_ms = mea_now_ms() - start;
 	return rc;
 }

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #define JOBS_MAX     64
@@ -39,14 +40,6 @@ struct opencl_job {
 	bool ended;
 	cl_int status;
 };
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec * 1e-6;
-}
 
 static void release_memory(cl_mem m)
 {
@@ -187,7 +180,7 @@ static void CL_CALLBACK job_ended(cl_event event, cl_int status, void *arg)
 
 	(void)event;
 	pthread_mutex_lock(&o->lock);
-	j->end = now_ms();
+	j->end = mea_now_ms();
 	j->status = status;
 	j->ended = true;
 	pthread_cond_broadcast(&o->ended);
@@ -226,7 +219,7 @@ static int launch(struct opencl_job *j)
 	cl_uint n = s->users ? 1 : 0;
 	int rc;
 
-	j->start = now_ms();
+	j->start = mea_now_ms();
 	rc = mea_cl_check(mea_cl->clEnqueueNDRangeKernel(d->queue, s->kernel, 1, NULL, &workers,
 							 &one, n, n ? &s->last : NULL, &j->event),
 			  "clEnqueueNDRangeKernel");
@@ -286,11 +279,7 @@ static bool wait_for(struct opencl_job *j, int timeout_ms)
 	int rc = 0;
 	bool ended;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	until = mea_timespec(mea_now_ms() + timeout_ms);
 	pthread_mutex_lock(&o->lock);
 	while (!j->ended && !rc)
 		rc = pthread_cond_timedwait(&o->ended, &o->lock, &until);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "backend/opencl/trial.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/note.h"
 
@@ -57,7 +58,6 @@ struct wanted {
 static int open_here(const struct wanted *w, struct mea_backend **out)
 {
 	struct mea_opencl *o = calloc(1, sizeof(*o));
-	pthread_condattr_t attr;
 	int rc;
 
 	*out = NULL;
@@ -66,10 +66,7 @@ static int open_here(const struct wanted *w, struct mea_backend **out)
 	o->b.ops = &mea_backend_opencl;
 	o->pid = getpid();
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&o->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	mea_cond_init(&o->ended);
 	rc = mea_cl_device_open(&w->wish, &o->d);
 	if (!rc)
 		rc = choose_path(o, w->most);

@@ -13,9 +13,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/note.h"
 
@@ -31,14 +31,6 @@ struct trial {
 	int result;
 	char message[RECORD_MAX];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
 
 /* --- the child ----------------------------------------------------------------------- */
 
@@ -106,19 +98,19 @@ static void take_record(struct trial *t, const char *text)
 /* Takes records until the child has ended or the time is over. True: in time. */
 static bool listen(struct trial *t, int limit_ms)
 {
-	int64_t end = now_ms() + limit_ms;
+	double end = mea_now_ms() + limit_ms;
 	char text[2 * RECORD_MAX];
 	size_t have = 0;
 
 	for (;;) {
 		struct pollfd p = {.fd = t->pipe, .events = POLLIN};
-		int64_t left = end - now_ms();
+		double left = end - mea_now_ms();
 		char *stop;
 		ssize_t n;
 
 		if (left <= 0)
 			return false;
-		if (poll(&p, 1, (int)left) <= 0)
+		if (poll(&p, 1, (int)left + 1) <= 0)
 			continue;
 		n = read(t->pipe, text + have, sizeof(text) - have);
 		if (n < 0 && errno == EINTR)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 struct ref_exec {
@@ -213,14 +214,6 @@ static int compute(const struct ref_exec *e, int8_t **at)
 	return 0;
 }
 
-static double now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1e3 + ts.tv_nsec * 1e-6;
-}
-
 /* Computes at once; the job only carries the figures to wait(). */
 static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct mea_buf *const *out,
 		      struct mea_job **job)
@@ -228,7 +221,7 @@ static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct m
 	struct ref_exec *e = (struct ref_exec *)base;
 	struct ref_job *j = calloc(1, sizeof(*j));
 	int8_t **at = calloc(base->net->n_tensors, sizeof(*at));
-	double start = now_ms();
+	double start = mea_now_ms();
 	int rc;
 
 	if (!j || !at) {
@@ -242,7 +235,7 @@ static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct m
 		goto out;
 	j->base.ops = base->ops;
 	j->stats.macs = e->macs;
-	j->stats.ms = now_ms() - start;
+	j->stats.ms = mea_now_ms() - start;
 	*job = &j->base;
 	j = NULL;
 out:

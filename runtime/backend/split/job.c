@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 
 struct split_job {
@@ -18,14 +19,6 @@ struct split_job {
 	double start;
 	struct mea_run_stats sum;
 };
-
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 /* The buffer that output slot of a run is written to in this job. */
 static struct mea_buf *output_of(const struct split_job *j, int run, int slot)
@@ -80,7 +73,7 @@ int mea_split_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_b
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	j->j.ops = &mea_split_ops;
 	j->x = x;
-	j->start = now_ms();
+	j->start = mea_now_ms();
 	memcpy(j->in, in, (size_t)e->net->n_inputs * sizeof(*in));
 	memcpy(j->out, out, (size_t)e->net->n_outputs * sizeof(*out));
 	rc = mea_split_take_set(x, &j->set);
@@ -113,7 +106,7 @@ static void add_up(struct mea_run_stats *sum, const struct mea_run_stats *s)
 /* What is left of timeout_ms since start; -1 stays -1. */
 static int left(int timeout_ms, double start)
 {
-	double ms = timeout_ms - (now_ms() - start);
+	double ms = timeout_ms - (mea_now_ms() - start);
 
 	return timeout_ms < 0 ? -1 : ms > 0 ? (int)ms : 0;
 }
@@ -122,7 +115,7 @@ static int left(int timeout_ms, double start)
 int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats)
 {
 	struct split_job *j = (struct split_job *)job;
-	double start = now_ms();
+	double start = mea_now_ms();
 	int rc;
 
 	do {
@@ -140,7 +133,7 @@ int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 		if (++j->run < j->x->cut->n_runs)
 			rc = start_run(j);
 	} while (!rc && j->run < j->x->cut->n_runs);
-	j->sum.ms = now_ms() - j->start;
+	j->sum.ms = mea_now_ms() - j->start;
 	if (!rc && stats)
 		*stats = j->sum;
 	mea_split_give_set(j->x, j->set);
