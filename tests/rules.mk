@@ -14,7 +14,7 @@ UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
 $(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lcriterion $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # These compare random networks with the reference.
 RANDOM_NET_TESTS := $(filter $(B)/tests/unit/test_opencl%,$(UNIT_BINS)) $(B)/tests/unit/test_split
@@ -46,7 +46,7 @@ $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
-CHECK_SCRIPTS += tests/rtl/test_isa.sh tests/rtl/test_params.sh
+CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" tests/rtl/test_isa.sh tests/rtl/test_params.sh
 # Benches of single modules in Icarus Verilog, where what nobody set is X.
 RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
 CHECK_SCRIPTS += $(RTL_UNIT)

@@ -11,6 +11,7 @@ TRAIN_TOOL_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/train/train*.
 PLUGIN_PATH := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/mea'
 
 $(B)/tools/bench/model.o: tools/bench/models.json
+$(B)/tools/serve/infer_dnnl.o: EXTRA_CFLAGS += -fopenmp
 $(TOOLS_OBJS): | $(B)/onnx/onnx.pb-c.h
 
 # For tests, which need a part here and there.

@@ -2,6 +2,7 @@
 /* An infer request's path and body, from a stranger. The first two bytes choose the model,
  * where the JSON ends, and whether it is a PNG as well. */
 #include "serve/exchange.h"
+#include "serve/oip_server.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "serve/exchange.h"
+#include "serve/oip_server.h"
 #include "base/error.h"
 
 #include <math.h>

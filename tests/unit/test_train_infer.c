@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "base/error.h"
-#include "train/infer.h"
+#include "serve/infer_dnnl.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -279,21 +279,27 @@ static int check_cloud(const struct mea_bundle *b)
 {
 	struct mea_oip_item image = {MEA_U8, b->height, b->width, 3};
 	struct mea_oip_target t;
-	struct mea_infer *m = NULL;
+	struct mea_signature io;
+	struct mea_graph *g;
 	json_t *metadata;
 	char *path;
 	int rc = mea_bundle_path(b, MEA_NET_CLOUD, MEA_FLOAT, &path);
 
 	if (rc)
 		return rc == MEA_ENOENT ? 0 : rc;
-	rc = mea_infer_float.open(path, 1, &m);
+	rc = mea_graph_load(path, NULL, &g);
 	if (!rc) {
-		metadata = mea_oip_metadata(b->name, m->ops->platform, &m->io, NULL);
-		rc = mea_oip_target_parse(metadata, &image, b->n_classes, true, &t);
-		json_decref(metadata);
-		mea_infer_float.close(m);
+		rc = mea_graph_simplify(g);
+		if (!rc)
+			rc = mea_signature_of(g, &io);
+		if (!rc) {
+			metadata = mea_oip_metadata(b->name, "onnx_onnxv1", &io, NULL);
+			rc = mea_oip_target_parse(metadata, &image, b->n_classes, true, &t);
+			json_decref(metadata);
+		}
 		if (rc)
 			mea_fail_in(rc, "%s", path);
+		mea_graph_free(g);
 	}
 	free(path);
 	return rc;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* An infer request's body, from a stranger, as tensors for a model. */
-#include "offload/oip.h"
+#include "oip_server.h"
 
 #include "base/error.h"
 

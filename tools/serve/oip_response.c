@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The server's answer to an infer request. */
-#include "offload/oip.h"
+#include "oip_server.h"
 
 #include "base/error.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A request whose body is a PNG, the extension image_png. */
-#include "offload/oip.h"
+#include "oip_server.h"
 
 #include "base/error.h"
 

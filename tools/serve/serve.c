@@ -4,7 +4,7 @@
 
 #include "serve/server.h"
 #include "base/error.h"
-#include "train/infer.h"
+#include "serve/infer_dnnl.h"
 
 #include <signal.h>
 #include <stdlib.h>

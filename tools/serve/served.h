@@ -7,7 +7,8 @@
 #ifndef MEA_CLOUD_SERVED_H
 #define MEA_CLOUD_SERVED_H
 
-#include "offload/oip.h"
+#include "infer.h"
+#include "oip_server.h"
 
 #define MEA_BATCH_MAX 64
 

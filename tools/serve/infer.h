@@ -3,27 +3,10 @@
  * How the server computes: an ONNX model behind one table of functions, so that
  * another library can take the place of the float executor.
  */
-#ifndef MEA_CLOUD_INFER_H
-#define MEA_CLOUD_INFER_H
+#ifndef MEA_SERVE_INFER_H
+#define MEA_SERVE_INFER_H
 
-#include "graph/tensor.h"
-
-#define MEA_IO_MAX 8
-
-/* An input or output of a model. */
-struct mea_io {
-	char name[128];
-	enum mea_dtype type;
-	struct mea_shape shape; /* of one item: the first dimension is 1 when batched */
-	bool batched;		/* the first dimension counts items and is free */
-	size_t bytes;		/* of one item */
-};
-
-struct mea_signature {
-	int n_in, n_out;
-	struct mea_io in[MEA_IO_MAX], out[MEA_IO_MAX];
-	bool batched; /* all inputs and outputs are, so requests may be joined */
-};
+#include "offload/signature.h"
 
 struct mea_infer {
 	const struct mea_infer_ops *ops;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "train/infer.h"
+#include "serve/infer_dnnl.h"
 
 #include <omp.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's engine by oneDNN (cloud/infer.h). */
-#ifndef MEA_TRAIN_INFER_H
-#define MEA_TRAIN_INFER_H
+/* The server's engine by oneDNN (infer.h). */
+#ifndef MEA_SERVE_INFER_DNNL_H
+#define MEA_SERVE_INFER_DNNL_H
 
-#include "offload/infer.h"
+#include "serve/infer.h"
 
 /*
  * Takes models of one image input, bytes or floats, and one vector of logits that the trainer can
