@@ -16,7 +16,7 @@ struct mea_set {
 };
 
 /*
- * Reads all of a data set, which must have labels: what runtime/data knows, or a folder with train
+ * Reads all of a data set, which must have labels: what tools/images knows, or a folder with train
  * and val (or test) folders of one folder of images a class, whose names are the classes'. An
  * error names the file.
  */
