@@ -17,6 +17,8 @@ if [ -z "${MEA_IN_NAMESPACE:-}" ]; then
 fi
 . tests/e2e/lib.sh
 . tests/e2e/serve_lib.sh
+# In this network is no proxy.
+unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 FAULTY=${FAULTY:-$(dirname "$MEA")/tests/cloud/faulty_server}
 G=models/glyphs
 edge=10.77.0.1 cloud=10.77.0.2
