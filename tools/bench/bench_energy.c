@@ -88,7 +88,7 @@ static void measured(const struct bench *b, const struct path_run *p, int m, enu
 {
 	const struct mea_meter *meter = &b->meters->meter[m];
 	int from = p->n > STABLE ? p->n - STABLE : 0;
-	double mj[WINDOWS_MAX], half;
+	double mj[WINDOWS_MAX] = {0}, half;
 
 	snprintf(f->rail, sizeof(f->rail), "%s", meter->rail);
 	f->idle_w = b->idle.seen[m].r.watts;

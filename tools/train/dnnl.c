@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "train/dnnl.h"
 
-#include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "train/dnnl_api.h"
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
@@ -49,7 +49,7 @@ static void prim_free(struct prim *p)
 		dnnl_primitive_destroy(p->p);
 }
 
-static dnnl_status_t prim_arg(struct prim *p, int slot, int arg, const dnnl_memory_desc_t *md)
+static dnnl_status_t prim_arg(struct prim *p, int slot, int arg, dnnl_md md)
 {
 	dnnl_status_t s = dnnl_memory_create(&p->mem[slot], md, engine, DNNL_MEMORY_NONE);
 
@@ -68,8 +68,7 @@ static dnnl_status_t prim_run(struct prim *p, const void *const data[N_ARGS])
 }
 
 /* A change of order and type. */
-static dnnl_status_t reorder_new(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-				 struct prim *p)
+static dnnl_status_t reorder_new(dnnl_md from, dnnl_md to, struct prim *p)
 {
 	dnnl_primitive_desc_t pd = NULL;
 	dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
@@ -96,7 +95,6 @@ struct mea_conv {
 struct descs {
 	dnnl_memory_desc_t src, dst, any, any_f32, plain, bias;
 	dnnl_dims_t stride, dilation, pad_l, pad_r;
-	dnnl_primitive_attr_t attr;
 	dnnl_primitive_desc_t forward, data, weights;
 };
 
@@ -109,21 +107,20 @@ static dnnl_status_t describe(const struct mea_conv_shape *s, struct descs *d)
 	dnnl_dims_t wg = {s->groups, s->oc / s->groups, s->ic / s->groups, s->kernel[0],
 			  s->kernel[1]};
 	int rank = s->groups > 1 ? 5 : 4;
-	dnnl_status_t rc = dnnl_memory_desc_init_by_tag(&d->src, 4, src, type, dnnl_nhwc);
+	dnnl_status_t rc = dnnl_md_new(&d->src, 4, src, type, dnnl_nhwc);
 
 	if (!rc)
-		rc = dnnl_memory_desc_init_by_tag(&d->dst, 4, dst, type, dnnl_nhwc);
+		rc = dnnl_md_new(&d->dst, 4, dst, type, dnnl_nhwc);
 	if (!rc)
-		rc = dnnl_memory_desc_init_by_tag(&d->bias, 1, bias, dnnl_f32, dnnl_x);
+		rc = dnnl_md_new(&d->bias, 1, bias, dnnl_f32, dnnl_x);
 	if (!rc)
-		rc = dnnl_memory_desc_init_by_tag(&d->any, rank, rank == 5 ? wg : w, type,
-						  dnnl_format_tag_any);
+		rc = dnnl_md_new(&d->any, rank, rank == 5 ? wg : w, type, dnnl_format_tag_any);
 	if (!rc)
-		rc = dnnl_memory_desc_init_by_tag(&d->any_f32, rank, rank == 5 ? wg : w, dnnl_f32,
-						  dnnl_format_tag_any);
+		rc = dnnl_md_new(&d->any_f32, rank, rank == 5 ? wg : w, dnnl_f32,
+				 dnnl_format_tag_any);
 	if (!rc)
-		rc = dnnl_memory_desc_init_by_tag(&d->plain, rank, rank == 5 ? wg : w, dnnl_f32,
-						  rank == 5 ? dnnl_goihw : dnnl_oihw);
+		rc = dnnl_md_new(&d->plain, rank, rank == 5 ? wg : w, dnnl_f32,
+				 rank == 5 ? dnnl_goihw : dnnl_oihw);
 	for (int i = 0; i < 2; i++) {
 		d->stride[i] = s->stride[i];
 		d->dilation[i] = s->dilation[i] - 1;
@@ -136,28 +133,18 @@ static dnnl_status_t describe(const struct mea_conv_shape *s, struct descs *d)
 static dnnl_status_t choose(const struct mea_conv_shape *s, bool data, bool weights,
 			    struct descs *d)
 {
-	const dnnl_memory_desc_t *bias = s->bias ? &d->bias : NULL;
-	dnnl_convolution_desc_t c;
-	dnnl_status_t rc = dnnl_dilated_convolution_forward_desc_init(
-		&c, data || weights ? dnnl_forward_training : dnnl_forward_inference,
-		dnnl_convolution_direct, &d->src, &d->any, bias, &d->dst, d->stride, d->dilation,
-		d->pad_l, d->pad_r);
+	struct dnnl_conv c = {&d->src,	&d->any,   s->bias ? &d->bias : NULL,
+			      &d->dst,	d->stride, d->dilation,
+			      d->pad_l, d->pad_r};
+	dnnl_status_t rc = dnnl_conv_forward(
+		&d->forward, engine,
+		data || weights ? dnnl_forward_training : dnnl_forward_inference, &c);
 
-	if (!rc)
-		rc = dnnl_primitive_desc_create(&d->forward, &c, NULL, engine, NULL);
 	if (!rc && data)
-		rc = dnnl_dilated_convolution_backward_data_desc_init(&c, dnnl_convolution_direct,
-								      &d->src, &d->any, &d->dst,
-								      d->stride, d->dilation,
-								      d->pad_l, d->pad_r);
-	if (!rc && data)
-		rc = dnnl_primitive_desc_create(&d->data, &c, NULL, engine, d->forward);
+		rc = dnnl_conv_data(&d->data, engine, &c, d->forward);
+	c.weights = &d->any_f32;
 	if (!rc && weights)
-		rc = dnnl_dilated_convolution_backward_weights_desc_init(
-			&c, dnnl_convolution_direct, &d->src, &d->any_f32, bias, &d->dst, d->stride,
-			d->dilation, d->pad_l, d->pad_r);
-	if (!rc && weights)
-		rc = dnnl_primitive_desc_create(&d->weights, &c, NULL, engine, d->forward);
+		rc = dnnl_conv_weights(&d->weights, engine, &c, d->forward);
 	return rc;
 }
 
@@ -167,25 +154,25 @@ static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool
 			   const int arg[N_ARGS], struct prim *p, struct prim *order, void **w)
 {
 	bool gradient = pd == d->weights;
-	const dnnl_memory_desc_t *md = dnnl_primitive_desc_query_md(
+	dnnl_md md = dnnl_primitive_desc_query_md(
 		pd, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
 	size_t bytes = dnnl_memory_desc_get_size(md);
 	dnnl_status_t rc = dnnl_primitive_create(&p->p, pd);
 
 	if (!rc)
-		rc = prim_arg(p, SRC, arg[SRC], &d->src);
+		rc = prim_arg(p, SRC, arg[SRC], dnnl_md_of(&d->src));
 	if (!rc)
 		rc = prim_arg(p, WEIGHTS, arg[WEIGHTS], md);
 	if (!rc && bias)
-		rc = prim_arg(p, BIAS, arg[BIAS], &d->bias);
+		rc = prim_arg(p, BIAS, arg[BIAS], dnnl_md_of(&d->bias));
 	if (!rc)
-		rc = prim_arg(p, DST, arg[DST], &d->dst);
+		rc = prim_arg(p, DST, arg[DST], dnnl_md_of(&d->dst));
 	if (!rc && !*w) {
 		*w = aligned_alloc(64, (bytes + 63) / 64 * 64);
 		if (!*w)
 			return dnnl_out_of_memory;
-		rc = gradient ? reorder_new(md, &d->plain, order)
-			      : reorder_new(&d->plain, md, order);
+		rc = gradient ? reorder_new(md, dnnl_md_of(&d->plain), order)
+			      : reorder_new(dnnl_md_of(&d->plain), md, order);
 	}
 	return rc;
 }
@@ -214,6 +201,20 @@ static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
 	return rc;
 }
 
+static void forget(struct descs *d)
+{
+	dnnl_memory_desc_t *md[] = {&d->src, &d->dst, &d->any, &d->any_f32, &d->plain, &d->bias};
+
+	if (d->forward)
+		dnnl_primitive_desc_destroy(d->forward);
+	if (d->data)
+		dnnl_primitive_desc_destroy(d->data);
+	if (d->weights)
+		dnnl_primitive_desc_destroy(d->weights);
+	for (size_t i = 0; i < sizeof(md) / sizeof(md[0]); i++)
+		dnnl_md_free(md[i]);
+}
+
 int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct mea_conv **out)
 {
 	struct mea_conv *c = calloc(1, sizeof(*c));
@@ -232,12 +233,7 @@ int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct
 		rc = choose(s, data, weights, &d);
 	if (!rc)
 		rc = build_all(&d, c);
-	if (d.forward)
-		dnnl_primitive_desc_destroy(d.forward);
-	if (d.data)
-		dnnl_primitive_desc_destroy(d.data);
-	if (d.weights)
-		dnnl_primitive_desc_destroy(d.weights);
+	forget(&d);
 	if (rc) {
 		mea_conv_free(c);
 		return failed(rc, "convolution");
