@@ -1,10 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# mea: see README.md. Each folder adds its own targets in its rules.mk.
-#
-#   make demo     the glyphs MEANet on the simulated accelerator
-#   make check    all tests; the last line is their sum
-#   make          build/mea, build/libmea.so, the 16x16 simulator
-#   make lint, check-san, check-slow, bench, formal, synth, install, clean
+# mea: see README.md. Each folder adds its own targets in its rules.mk; `make help` lists them.
 #
 #   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
 #   V=1           show the commands
@@ -68,7 +63,7 @@ MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined)
 
 .PHONY: all
-all: build-all
+all: build-all ## build/mea, build/libmea.so, the 16x16 simulator
 
 include hw/rules.mk
 include runtime/rules.mk
@@ -81,12 +76,18 @@ include tests/cloud/rules.mk
 .PHONY: build-all
 build-all: $(ALL_TARGETS)
 
+# --- help ----------------------------------------------------------------
+# What is said of a target stands behind "##" on its line.
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  %-18s %s\n", $$1, $$2 }'
+
 # --- demo ----------------------------------------------------------------
 # Images of the built-in glyphs data set through the Verilated accelerator, and the complex ones
 # through a server on loopback.
 DEMO_IMAGES ?= 200
 .PHONY: demo
-demo: $(B)/mea build/hw/sim/libmea_sim_16x16.so
+demo: $(B)/mea build/hw/sim/libmea_sim_16x16.so ## glyphs on the simulated accelerator and a server
 	$(Q)tools/demo.sh $(B)/mea $(DEMO_IMAGES)
 
 # --- compile -------------------------------------------------------------
@@ -98,7 +99,7 @@ $(B)/%.o: %.c
 # --- install -------------------------------------------------------------
 PREFIX ?= /usr/local
 .PHONY: install
-install: build-all
+install: build-all ## command, library, simulators, models under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mea $(DESTDIR)$(PREFIX)/include \
 		$(DESTDIR)$(PREFIX)/share/mea/models
 	install $(B)/mea $(DESTDIR)$(PREFIX)/bin/
@@ -116,7 +117,7 @@ install: build-all
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
 
 .PHONY: clean
-clean:
+clean: ## remove build/
 	rm -rf build
 
 # Not what lies in a Debian or a kernel that tests put there.

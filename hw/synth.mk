@@ -2,7 +2,7 @@
 # Synthesis of the named configurations (hw/fpga/configs) with Yosys. SYNTH names
 # some, as in `make synth SYNTH=nano-ecp5`; all of them bring hw/README.md up to date.
 .PHONY: synth
-synth:
+synth: ## area by Yosys
 	@mkdir -p build/synth
 	$(Q)hw/fpga/synth.sh $(SYNTH) | tee build/synth/table.md
 	$(Q)$(if $(SYNTH),,sed -i -e '/<!-- synth table -->/r build/synth/table.md' \

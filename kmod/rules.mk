@@ -8,7 +8,7 @@ KMOD_OUT ?= build/kmod
 KMOD_SRCS := Kbuild $(wildcard kmod/*.[ch] kmod/uapi/*.h) hw/isa/mea_isa.h
 
 .PHONY: kmod kmod-objects
-kmod: kmod-objects
+kmod: kmod-objects ## the kernel module
 kmod-objects: $(KMOD_SRCS)
 	$(Q)for f in $(KMOD_SRCS); do install -D -m 644 -p $$f $(KMOD_OUT)/$$f; done
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_OUT)) $(KMOD_FLAGS) W=1 modules
@@ -17,7 +17,7 @@ kmod-objects: $(KMOD_SRCS)
 # keeps to.
 KMOD_LINES := 1700
 .PHONY: lint-kmod
-lint-kmod: cosim-kernel-fast
+lint-kmod: cosim-kernel-fast ## checkpatch, sparse, W=1
 	@for f in $(wildcard kmod/*.[ch] kmod/uapi/*.h); do \
 		perl build/cosim/linux/scripts/checkpatch.pl --no-tree --strict --terse -f $$f || exit 1; \
 	done
@@ -28,7 +28,7 @@ lint-kmod: cosim-kernel-fast
 
 # The device-tree binding, its example, the overlay.
 .PHONY: dt-check
-dt-check: cosim-source
+dt-check: cosim-source ## the device-tree binding
 	@kmod/dt/check.sh build/dt build/cosim/linux
 
 # For boards: the module against a 6.12 tree that is prepared for arm64 here. Symbols of
@@ -48,7 +48,7 @@ kmod-arm64: cosim-source
 KMOD_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf)
 KMOD_DEST = $(DESTDIR)/usr/src/mea-$(KMOD_VERSION)
 .PHONY: install-kmod
-install-kmod: $(KMOD_SRCS)
+install-kmod: $(KMOD_SRCS) ## the module by DKMS
 	for f in $(KMOD_SRCS); do install -D -m 644 $$f $(KMOD_DEST)/$$f; done
 	install -m 644 kmod/dkms.conf $(KMOD_DEST)/dkms.conf
 	install -D -m 644 kmod/60-mea.rules $(DESTDIR)/lib/udev/rules.d/60-mea.rules

@@ -51,7 +51,7 @@ CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" tests/rtl/test_isa.sh tests/rt
 RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
 CHECK_SCRIPTS += $(RTL_UNIT)
 .PHONY: rtl-unit
-rtl-unit:
+rtl-unit: ## benches of single modules in Icarus
 	@tests/run.sh $(RTL_UNIT)
 
 # Layers per array size; check-slow runs more with other seeds.
@@ -69,13 +69,13 @@ OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/r
 .PHONY: check check-programs
 check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
 
-check: lint check-programs build/hw/isa/gen $(CHECK_EXTRA)
+check: lint check-programs build/hw/isa/gen $(CHECK_EXTRA) ## all tests; the last line is their sum
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
 		$(CHECK_SCRIPTS) $(RANDOM_RUNS)
 
 # Without the long random runs, which are the same C code again.
 .PHONY: check-san
-check-san:
+check-san: ## the same C tests under ASan and UBSan
 	$(MAKE) SAN=1 check-san-programs
 .PHONY: check-san-programs
 # LLVM, which pocl compiles with, gives the thread that calls it a signal stack of its own, and
@@ -86,7 +86,7 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
+check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## long random runs, mutants, proofs
 	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
 
@@ -94,15 +94,15 @@ check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
 LARGE_RUNS = $(foreach c,$(SIM_CONFIGS) $(SIM_MORE),"$(B)/tests/rtl/random_layers $(c) 1000 1 large") \
 	$(foreach c,4x4 8x8,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes")
 .PHONY: check-large check-imagenet
-check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so)
+check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## large layers on every array size
 	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
 
-check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so $(SIM_DIR)/libmea_sim_16x16w9.so
+check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so $(SIM_DIR)/libmea_sim_16x16w9.so ## networks of 224 x 224 on the RTL, ten minutes
 	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)"
 
 # Faults planted in copies of the RTL, about ten minutes.
 .PHONY: mutants
-mutants: check-programs
+mutants: check-programs ## faults planted in the RTL
 	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/mutants.sh $(B)"
 
 # --- lint ----------------------------------------------------------------------
@@ -112,7 +112,7 @@ C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/
 LINT_CONFIGS := 4x4 8x8 8x8p 16x16 16x16w 16x16w9 32x32 8x16
 
 .PHONY: lint
-lint: $(B)/onnx/onnx.pb-c.h
+lint: $(B)/onnx/onnx.pb-c.h ## clang-format, cppcheck, Verilator
 	@echo "  LINT    clang-format, cppcheck, verilator"
 	$(Q)clang-format --dry-run -Werror $(C_FILES)
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
@@ -129,7 +129,7 @@ $(ONNX_PYTHON):
 	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy
 
 .PHONY: check-onnx
-check-onnx: $(B)/mea $(ONNX_PYTHON)
+check-onnx: $(B)/mea $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
 
 # --- bench -----------------------------------------------------------------------
@@ -143,7 +143,7 @@ $(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea_tools.a 
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 .PHONY: bench
-bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so
+bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so ## speed of the simulator
 	@MEA_SIM_DIR=$(SIM_DIR) $(B)/tests/bench/sim_speed models/cifar100-resnet32-a/main.int8.onnx
 
 # The OpenCL backend against oneDNN and, with BENCH_ORT=1, ONNX Runtime.
@@ -155,7 +155,7 @@ $(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea_tools.a $(B)/libmea.a
 	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS) -ldnnl -lgomp
 
 .PHONY: bench-cpu
-bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON)
+bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON) ## OpenCL beside oneDNN and, with BENCH_ORT=1, ONNX Runtime
 	@BENCH_PYTHON=$(BENCH_PYTHON) $(B)/tests/bench/cpu $(BENCH_SECONDS)
 
 $(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea_tools.a $(B)/libmea.a
@@ -187,7 +187,7 @@ build/fuzz/fuzz_onnx: $(FUZZ_ONNX_OBJS)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lprotobuf-c -lm
 
 .PHONY: fuzz-onnx
-fuzz-onnx: build/fuzz/fuzz_onnx $(B)/tests/fuzz/seed_onnx
+fuzz-onnx: build/fuzz/fuzz_onnx $(B)/tests/fuzz/seed_onnx ## the model loader under libFuzzer
 	@mkdir -p build/fuzz/onnx
 	$(B)/tests/fuzz/seed_onnx build/fuzz/onnx
 	@for d in $(FUZZ_SEEDS)/test_*; do cp -n $$d/model.onnx build/fuzz/onnx/$${d##*/}.onnx 2>/dev/null; done; true

@@ -16,7 +16,7 @@ build/fuzz/fuzz_http_%: build/fuzz/tests/fuzz/fuzz_http_%.o $(FUZZ_HTTP_OBJS)
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -lpng -lm
 
 .PHONY: fuzz-http
-fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response
+fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response ## the HTTP parsers under libFuzzer
 	@for what in request response; do \
 		mkdir -p build/fuzz/http_$$what; \
 		build/fuzz/fuzz_http_$$what -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
@@ -38,15 +38,15 @@ check: export GRACE_MS = 1000
 check: export QUICK = 1
 
 .PHONY: check-cloud
-check-cloud: $(B)/mea $(CLOUD_BINS)
+check-cloud: $(B)/mea $(CLOUD_BINS) ## bad networks, HAProxy
 	@MEA=$(B)/mea tests/run.sh tests/cloud/faults.sh tests/cloud/haproxy.sh
 
 # Measurements; the machine should have nothing else to do.
 .PHONY: bench-cloud
-bench-cloud: $(B)/mea $(BENCH_BINS)
+bench-cloud: $(B)/mea $(BENCH_BINS) ## overhead, 1,000 connections, a minute of load
 	@tests/bench/cloud.sh $(B)
 
 # With programs of others, from Python's package index, pinned, under build/interop.
 .PHONY: check-interop
-check-interop: $(B)/mea $(B)/tests/e2e/helper
+check-interop: $(B)/mea $(B)/tests/e2e/helper ## other programs as client and as cloud
 	@MEA=$(B)/mea tests/run.sh tests/cloud/interop.sh

@@ -72,7 +72,7 @@ COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper
 	$(KMOD_TEST_BINS) $(KMOD_FUZZ) build/hw/sim/libmea_sim_16x16.so build/hw/sim/libmea_sim_8x8s.so
 .PHONY: cosim cosim-programs
 cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
-cosim:
+cosim: ## the driver on the RTL, in two guest kernels
 	@tools/cosim/cosim.sh "$(MAKE)" "debug platform fast" $(KMOD_TESTS)
 
 # In `make check`: the core of it in the fast kernel.
@@ -88,7 +88,7 @@ CHECK_SCRIPTS += "tools/cosim/check.sh --tap fast $(COSIM_CORE)"
 FUZZ_CALLS ?= 1000000
 FUZZ_SEED ?= 1
 .PHONY: fuzz-ioctl
-fuzz-ioctl: cosim-module-debug $(COSIM_PROGRAMS)
+fuzz-ioctl: cosim-module-debug $(COSIM_PROGRAMS) ## the driver under random calls
 	tools/cosim/run.sh -k debug -t 7200 -o build/cosim/logs/fuzz \
 		-m "build/cosim/debug/mea/mea.ko timeout_ms=10000" -- \
 		$(KMOD_FUZZ) $(FUZZ_CALLS) $(FUZZ_SEED) tests/kmod/corpus /run/out/corpus
@@ -104,6 +104,7 @@ $(B)/tests/kmod/mea-copies: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $
 	$(Q)$(CC) $(MEA_LDFLAGS) $(foreach f,mea_layout_write mea_layout_read memcpy mmap,-Wl$(comma)--wrap=$(f)) \
 		-o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
 .PHONY: bench-kmod
+bench-kmod: ## cost of a job
 bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so \
 		$(B)/tests/kmod/mea-copies
 	@tools/cosim/run.sh -k fast -m "build/cosim/fast/mea/mea.ko timeout_ms=10000" -- \

@@ -21,7 +21,7 @@ $(B)/libmea_mpi.so: $(B)/tools/train/mpi.o
 	$(Q)$(CC) -shared $(MEA_LDFLAGS) -o $@ $^ $$(pkg-config --libs ompi-c)
 
 .PHONY: mpi
-mpi: $(B)/mea $(B)/libmea_mpi.so
+mpi: $(B)/mea $(B)/libmea_mpi.so ## training by several processes
 
 # Whole steps against PyTorch, where Debian's python3-torch is installed.
 $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
@@ -34,7 +34,7 @@ CHECK_EXTRA += $(TORCH_TESTS)
 CHECK_SCRIPTS += $(TORCH_TESTS)
 
 .PHONY: check-torch
-check-torch: $(TORCH_TESTS)
+check-torch: $(TORCH_TESTS) ## training steps beside PyTorch
 	@tests/run.sh $^
 
 # Several processes, where mpirun is; MEA finds the plugin beside itself.
