@@ -3,6 +3,7 @@
 #
 #   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
 #   V=1           show the commands
+#   WERROR=1      warnings are errors, as in CI: another compiler may have others
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
@@ -48,6 +49,7 @@ $(error packages are missing and could not be installed)
 endif
 endif
 
+WERROR ?= $(if $(CI),1)
 B := build$(if $(SAN),/san)
 Q := $(if $(V),,@)
 comma := ,
@@ -56,7 +58,7 @@ CC ?= gcc
 OPT ?= -O2
 CFLAGS ?= $(OPT) -g
 MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-	-Wpointer-arith -Wwrite-strings -Werror -fPIC -fvisibility=hidden -MMD -MP \
+	-Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -MMD -MP \
 	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem /usr/include/libdrm \
 	$(if $(filter runtime/%,$<),,-Itools) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -4,7 +4,7 @@
 # --- hw/isa --------------------------------------------------------------
 build/hw/isa/gen: hw/isa/gen.c hw/isa/isa.def
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -O1 -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(CC) -std=c11 -O1 -Wall -Wextra $(if $(WERROR),-Werror) -o $@ $<
 
 .PHONY: isa
 isa: build/hw/isa/gen
@@ -46,7 +46,7 @@ VERILATOR ?= verilator
 SIM_OPT ?= -O3 -march=native
 SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-assign fast \
 	--x-initial unique --noassert --unroll-count 65536 --unroll-stmts 10000000 \
-	-Wall hw/rtl/waivers.vlt hw/sim/public.vlt
+	-Wall $(if $(WERROR),,-Wno-fatal) hw/rtl/waivers.vlt hw/sim/public.vlt
 
 # $(1) configuration, $(2) what its name ends with: "", "-trace" or "-collide",
 # $(3) more Verilator flags
@@ -63,7 +63,7 @@ $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim
 	$$(Q)$$(MAKE) -s -C $(SIM_DIR)/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
 		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
 		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(filter -trace,$(2)),verilated_fst_c.o) >/dev/null
-	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror \
+	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra $$(if $$(WERROR),-Werror) \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
 		-DMEA_SIM_TRACE=$(if $(filter -trace,$(2)),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include \
