@@ -5,25 +5,16 @@
 #include "base/clock.h"
 #include "base/error.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_LIMIT_MS 2000
 /* With less time left there is no point in trying again. */
 #define TRY_MS 1.0
 /* A second try beside a first that is silent is for links that died; it must not double the
  * load of a cloud that is slow. An answer earns a tenth of one. */
 #define HEDGE_EARNED 0.1
-#define HEDGES_MAX   3.0
-/* A link that carries two images a second answers two when two are under way, and none when
- * twenty are: all of them are late. So calls under way are bounded by a window, which an answer
- * with most of its time left opens and a late one halves (additive increase, multiplicative
- * decrease, as TCP has it: RFC 5681). */
-#define WINDOW_START 4.0
-#define WINDOW_MAX   64.0
 
 /* --- the end of a call ---------------------------------------------------------------- */
 
@@ -69,22 +60,15 @@ static void set_failure(struct call *call, const char *missed, const char *base,
 
 /* --- the window ------------------------------------------------------------------------ */
 
-static void window_answered(struct mea_cloud *c, const struct call *call)
+static void in_time(struct mea_cloud *c, const struct call *call)
 {
-	double ms = mea_now_ms() - call->sent, share = ms / (call->deadline - call->begun);
+	double ms = mea_now_ms() - call->sent;
 
-	c->answer_ms += (c->answer_ms > 0 ? 0.2 : 1) * (ms - c->answer_ms);
-	if (share < 0.25)
-		c->window += 1;
-	else if (share < 0.5)
-		c->window += 1 / c->window;
-	else if (share > 0.75)
-		c->window -= 0.5;
-	c->window = fmax(1, fmin(c->window, WINDOW_MAX));
+	mea_window_answered(&c->window, ms, ms / (call->deadline - call->begun));
 }
 
-/* A call, whose message says so, had no answer in time: one takes as long as this at least. With
- * others beside it the link may be too full; alone, it is its servers that fail. */
+/* A call, whose message says so, had no answer in time. With others beside it the link may be too
+ * full; alone, it is its servers that fail. */
 static void late(struct mea_cloud *c, struct call *call)
 {
 	struct endpoint *told = NULL;
@@ -92,15 +76,14 @@ static void late(struct mea_cloud *c, struct call *call)
 	if (call->late)
 		return;
 	call->late = true;
-	for (int i = 0; i < TRIES_MAX && c->window <= 1; i++) {
+	for (int i = 0; i < TRIES_MAX && mea_window_is_least(&c->window); i++) {
 		struct endpoint *e = call->tries[i] ? call->tries[i]->endpoint : NULL;
 
 		if (e && e != told)
 			mea_endpoint_bad(c, e, call->a.text);
 		told = e ? e : told;
 	}
-	c->window = fmax(1, c->window / 2);
-	c->answer_ms = fmax(c->answer_ms, mea_now_ms() - call->sent);
+	mea_window_late(&c->window, mea_now_ms() - call->sent);
 }
 
 static int under_way(const struct mea_cloud *c)
@@ -162,7 +145,7 @@ static double start_waiting(struct mea_cloud *c)
 		after = call->next;
 		if (call->n_tries)
 			continue;
-		if (going < (int)c->window) {
+		if (mea_window_has_room(&c->window, going)) {
 			set_failure(call, "not reachable", NULL, "no server can be asked");
 			if (try(c, call))
 				going++;
@@ -170,16 +153,15 @@ static double start_waiting(struct mea_cloud *c)
 				finish(c, call);
 			continue;
 		}
-		waiting++;
-		spare = call->deadline - now - c->answer_ms * (1 + waiting / c->window);
+		spare = call->deadline - now - mea_window_wait_ms(&c->window, waiting);
 		if (spare > 0) {
+			waiting++;
 			next = fmin(next, spare);
 			continue;
 		}
 		set_failure(call, "link is full", NULL,
 			    "as many images are under way as are answered in time");
 		finish(c, call);
-		waiting--;
 	}
 	return next;
 }
@@ -247,8 +229,8 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 	if (!missed) {
 		mea_endpoint_good(e);
 		mea_transfer_link(c, t, mea_now_ms() - call->begun);
-		window_answered(c, call);
-		c->hedges = fmin(c->hedges + HEDGE_EARNED, HEDGES_MAX);
+		in_time(c, call);
+		c->hedges = fmin(c->hedges + HEDGE_EARNED, MEA_HEDGES_MAX);
 		call->a.error = 0;
 		call->a.missed = NULL;
 		call->a.text[0] = 0;
@@ -339,7 +321,7 @@ static bool stopping(struct mea_cloud *c)
 	return stop;
 }
 
-static void *run(void *arg)
+void *mea_cloud_run(void *arg)
 {
 	struct mea_cloud *c = arg;
 	int running;
@@ -362,160 +344,4 @@ static void *run(void *arg)
 		finish(c, c->calls);
 	}
 	return NULL;
-}
-
-/* --- life ---------------------------------------------------------------------------------- */
-
-static int copy_options(struct mea_cloud *c, const struct mea_cloud_options *opt)
-{
-	const char **texts[] = {&c->opt.urls, &c->opt.model, &c->opt.ca, &c->opt.cert, &c->opt.key};
-	bool good = true;
-
-	c->opt = *opt;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (*texts[i]) {
-			*texts[i] = strdup(*texts[i]);
-			good &= *texts[i] != NULL;
-		}
-	c->logits = calloc((size_t)opt->classes, sizeof(*c->logits));
-	return good && c->logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
-}
-
-static int start(struct mea_cloud *c)
-{
-	int err;
-
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
-		return mea_fail(MEA_ENOMEM, "libcurl cannot be initialised");
-	c->multi = curl_multi_init();
-	if (!c->multi)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	err = pthread_create(&c->thread, NULL, run, c);
-	if (err)
-		return mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err));
-	c->runs = true;
-	return 0;
-}
-
-/* Waits until every server was looked at, and tells of a wrong model. */
-static int await_looks(struct mea_cloud *c)
-{
-	double until = mea_now_ms() + OPEN_LIMIT_MS;
-	struct timespec t = mea_timespec(until);
-	int rc = 0;
-
-	pthread_mutex_lock(&c->lock);
-	while (c->unknown && pthread_cond_timedwait(&c->looked, &c->lock, &t) != ETIMEDOUT)
-		;
-	if (c->misfit[0])
-		rc = mea_fail(MEA_EINVAL, "%s", c->misfit);
-	pthread_mutex_unlock(&c->lock);
-	return rc;
-}
-
-int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
-{
-	struct mea_cloud *c = calloc(1, sizeof(*c));
-	int rc;
-
-	*out = NULL;
-	if (!c)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	pthread_mutex_init(&c->lock, NULL);
-	mea_cond_init(&c->looked);
-	c->asked_end = &c->asked;
-	c->missed = "not reachable";
-	c->hedges = HEDGES_MAX;
-	c->window = WINDOW_START;
-	rc = copy_options(c, opt);
-	if (!rc)
-		rc = mea_endpoints_parse(c);
-	if (!rc)
-		rc = start(c);
-	if (!rc)
-		rc = await_looks(c);
-	if (rc) {
-		char text[256];
-
-		snprintf(text, sizeof(text), "%s", mea_errmsg());
-		mea_cloud_close(c);
-		return mea_fail(rc, "%s", text);
-	}
-	*out = c;
-	return 0;
-}
-
-static void free_endpoints(struct mea_cloud *c)
-{
-	for (int i = 0; i < c->n; i++) {
-		if (c->endpoints[i].probe)
-			mea_transfer_end(c, c->endpoints[i].probe);
-		free(c->endpoints[i].base);
-		free(c->endpoints[i].model);
-	}
-}
-
-void mea_cloud_close(struct mea_cloud *c)
-{
-	if (!c)
-		return;
-	if (c->runs) {
-		pthread_mutex_lock(&c->lock);
-		c->stop = true;
-		pthread_mutex_unlock(&c->lock);
-		curl_multi_wakeup(c->multi);
-		pthread_join(c->thread, NULL);
-	}
-	free_endpoints(c);
-	mea_transfer_free_spare(c);
-	curl_multi_cleanup(c->multi);
-	pthread_mutex_destroy(&c->lock);
-	pthread_cond_destroy(&c->looked);
-	free((char *)(uintptr_t)c->opt.urls);
-	free((char *)(uintptr_t)c->opt.model);
-	free((char *)(uintptr_t)c->opt.ca);
-	free((char *)(uintptr_t)c->opt.cert);
-	free((char *)(uintptr_t)c->opt.key);
-	free(c->logits);
-	free(c);
-}
-
-/* --- asking ------------------------------------------------------------------------------ */
-
-const char *mea_cloud_missed(struct mea_cloud *c)
-{
-	const char *missed;
-
-	pthread_mutex_lock(&c->lock);
-	missed = c->missed;
-	pthread_mutex_unlock(&c->lock);
-	return missed;
-}
-
-int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea_cloud_done done,
-		  void *ctx)
-{
-	size_t size = mea_oip_item_bytes(&c->opt.item);
-	struct call *call = calloc(1, sizeof(*call) + size);
-
-	if (!call)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	memcpy(call->item, item, size);
-	call->begun = mea_now_ms();
-	call->deadline = deadline_ms;
-	call->done = done;
-	call->ctx = ctx;
-	pthread_mutex_lock(&c->lock);
-	*c->asked_end = call;
-	c->asked_end = &call->next;
-	pthread_mutex_unlock(&c->lock);
-	curl_multi_wakeup(c->multi);
-	return 0;
-}
-
-void mea_cloud_link(struct mea_cloud *c, struct mea_link *link)
-{
-	pthread_mutex_lock(&c->lock);
-	*link = c->link;
-	pthread_mutex_unlock(&c->lock);
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include "offload/client.h"
+#include "offload/window.h"
 #include "offload/oip.h"
 
 #define ENDPOINTS_MAX 16
@@ -77,9 +78,8 @@ struct mea_cloud {
 	struct call *calls;
 	struct transfer *spare; /* handles for the next transfers */
 	float *logits;
-	double hedges;	  /* second tries that may still be spent while the first runs */
-	double window;	  /* calls that may be under way at once: see client.c */
-	double answer_ms; /* that an answered call took, about; 0: none was answered */
+	double hedges;		  /* second tries that may still be spent while the first runs */
+	struct mea_window window; /* of calls under way */
 
 	pthread_t thread;
 	bool runs;
@@ -92,6 +92,14 @@ struct mea_cloud {
 	char misfit[512]; /* what does not fit at one of them; "": all do */
 	bool stop;
 };
+
+/* --- client.c: the thread ------------------------------------------------------------ */
+
+/* At most so many second tries are earned. */
+#define MEA_HEDGES_MAX 3.0
+
+/* Runs until the client is closed; arg is the client. */
+void *mea_cloud_run(void *arg);
 
 /* --- transfer.c: curl ---------------------------------------------------------------- */
 
