@@ -298,7 +298,7 @@ Test(quant_nets, given_parameters_are_taken)
 	int x, y;
 
 	srand(1);
-	x = input(g, "image", shape_of(4, 1, 3, 6, 6));
+	x = input(g, "image", shape_of(4, 1, 3, 1, 1));
 	y = conv(g, "c", x, 3, 3, 1, 1, 1, true);
 	y = binary(g, MEA_OP_Add, "sum", y, x);
 	finish(g, unary(g, MEA_OP_Flatten, "flat", y));
@@ -342,6 +342,69 @@ Test(quant_nets, what_cannot_be_quantised_is_named)
 	cr_assert_eq(mea_quantize(g, next, &e, NULL, &q), MEA_EINVAL);
 	cr_assert(strstr(mea_errmsg(), "no calibration examples"), "%s", mea_errmsg());
 	mea_graph_free(g);
+}
+
+static int never(void *ctx, float *const *in)
+{
+	(void)ctx;
+	(void)in;
+	cr_assert_fail("an example was asked for");
+	return -1;
+}
+
+/* What `mea run` would refuse, `mea quantize` does, before it calibrates. */
+static void has_no_form(int output, struct mea_graph *g, const char *a, const char *b)
+{
+	struct mea_graph *q;
+
+	finish(g, output);
+	cr_assert_eq(mea_quantize(g, never, NULL, NULL, &q), MEA_EUNSUPPORTED, "%s", b);
+	cr_expect(strstr(mea_errmsg(), a) && strstr(mea_errmsg(), b), "%s", mea_errmsg());
+	mea_graph_free(g);
+}
+
+Test(quant_nets, what_has_no_integer_form_is_refused_before_calibration)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	struct mea_graph *g = new_graph();
+	int x = input(g, "image", shape_of(4, 1, 3, 8, 8)), in[2];
+
+	srand(1);
+	a.dilation[0] = a.dilation[1] = 2;
+	in[0] = x;
+	in[1] = constant(g, "w", shape_of(4, 4, 3, 3, 3), -0.2f, 0.2f);
+	has_no_form(node(g, MEA_OP_Conv, "c", in, 2, &a), g, "node c (Conv)", "dilations");
+
+	g = new_graph();
+	x = input(g, "image", shape_of(4, 1, 3, 8, 8));
+	a = mea_attrs_default(MEA_OP_MaxPool);
+	a.kernel[0] = a.kernel[1] = 2;
+	a.dilation[0] = a.dilation[1] = 2;
+	has_no_form(node(g, MEA_OP_MaxPool, "p", &x, 1, &a), g, "node p (MaxPool)", "dilations");
+
+	g = new_graph();
+	x = input(g, "image", shape_of(4, 1, 3, 8, 8));
+	a = mea_attrs_default(MEA_OP_Clip);
+	a.lo = 2;
+	a.hi = 1;
+	x = conv(g, "c", x, 4, 3, 1, 1, 1, true);
+	has_no_form(node(g, MEA_OP_Clip, "k", &x, 1, &a), g, "node k (Clip)", "not in order");
+
+	g = new_graph();
+	x = input(g, "image", shape_of(4, 1, 3, 8, 8));
+	a = mea_attrs_default(MEA_OP_Concat);
+	a.axis = 2;
+	in[0] = in[1] = conv(g, "c", x, 4, 3, 1, 1, 1, true);
+	has_no_form(node(g, MEA_OP_Concat, "t", in, 2, &a), g, "node t (Concat)", "channels");
+
+	g = new_graph();
+	x = conv(g, "c", input(g, "image", shape_of(4, 1, 3, 8, 8)), 4, 3, 1, 1, 1, true);
+	has_no_form(unary(g, MEA_OP_Flatten, "f", x), g, "output f", "flattened");
+
+	g = new_graph();
+	x = input(g, "image", shape_of(4, 1, 3, 8, 8));
+	has_no_form(pool(g, MEA_OP_AveragePool, "v", x, 3, 2, 1, true, true), g,
+		    "node v (AveragePool)", "ceil_mode");
 }
 
 Test(quant_nets, dead_channels_and_large_biases_keep_their_value)

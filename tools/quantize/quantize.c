@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/lower.h"
 #include "quantize/quant_plan.h"
 
 #define NAME_SIZE	 1200
@@ -273,6 +274,26 @@ static int emit(const struct mea_graph *g, const struct mea_quant_plan *plan,
 	return rc;
 }
 
+/* Whether the quantised graph has an integer form. That hangs on no range, so it is found out
+ * before anybody waits for a calibration. */
+static int check_form(const struct mea_graph *g, struct mea_quant_plan *plan)
+{
+	struct mea_graph *trial = NULL;
+	struct mea_qnet *net = NULL;
+	int rc;
+
+	for (int v = 0; v < g->n_values; v++) {
+		plan->scale[v] = 1;
+		plan->zero_point[v] = 0;
+	}
+	rc = emit(g, plan, &trial);
+	if (!rc)
+		rc = mea_qnet_from_graph(trial, &net);
+	mea_qnet_free(net);
+	mea_graph_free(trial);
+	return rc;
+}
+
 int mea_quantize(const struct mea_graph *g, mea_next_input next, void *ctx,
 		 const struct mea_quantize_options *opt, struct mea_graph **out)
 {
@@ -284,6 +305,8 @@ int mea_quantize(const struct mea_graph *g, mea_next_input next, void *ctx,
 		rc = mea_graph_simplify(simple);
 	if (!rc)
 		rc = mea_quant_plan_new(simple, &plan);
+	if (!rc)
+		rc = check_form(simple, plan);
 	if (!rc)
 		rc = mea_quant_calibrate(plan, next, ctx, opt);
 	if (!rc)

@@ -39,9 +39,9 @@ typedef int (*mea_next_input)(void *ctx, float *const *in);
 
 /*
  * Quantises g. opt may be NULL (the default method, nothing fixed). Inputs and
- * outputs stay float and keep their names. MEA_EUNSUPPORTED, naming the node, for operations
- * that have no int8 form here; MEA_EINVAL when there are no examples, when a
- * tensor becomes infinite, or when a fixed name is no quantised tensor.
+ * outputs stay float and keep their names. MEA_EUNSUPPORTED, naming the node, for what has no
+ * integer form here, before the first example is asked for; MEA_EINVAL when there are no examples,
+ * when a tensor becomes infinite, or when a fixed name is no quantised tensor.
  */
 int mea_quantize(const struct mea_graph *g, mea_next_input next, void *ctx,
 		 const struct mea_quantize_options *opt, struct mea_graph **out);
