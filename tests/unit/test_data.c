@@ -277,10 +277,10 @@ static void put_jpeg(const char *name, int w, int h, int components)
 	j.err = jpeg_std_error(&err);
 	jpeg_create_compress(&j);
 	jpeg_stdio_dest(&j, f);
-	j.image_width = (JDIMENSION)(components == 4 ? w / 2 : w);
+	j.image_width = (JDIMENSION)w;
 	j.image_height = (JDIMENSION)h;
 	j.input_components = components;
-	j.in_color_space = components == 4 ? JCS_CMYK : components == 3 ? JCS_RGB : JCS_GRAYSCALE;
+	j.in_color_space = components == 3 ? JCS_RGB : JCS_GRAYSCALE;
 	jpeg_set_defaults(&j);
 	jpeg_set_quality(&j, 95, TRUE);
 	jpeg_start_compress(&j, TRUE);
@@ -401,7 +401,7 @@ Test(data, folder_of_images)
 	mea_data_close(d);
 }
 
-Test(data, grey_is_read_and_cmyk_refused)
+Test(data, grey_is_read)
 {
 	struct mea_image img;
 
@@ -409,8 +409,87 @@ Test(data, grey_is_read_and_cmyk_refused)
 	cr_assert_eq(mea_image_load(in_dir("grey.jpg"), &img), 0, "%s", mea_errmsg());
 	cr_expect(img.w == 30 && img.rgb[0] == img.rgb[1]);
 	mea_image_free(&img);
-	put_jpeg("cmyk.jpg", 40, 30, 4);
-	fails(in_dir("cmyk.jpg"), MEA_EINVAL, "cmyk.jpg: ");
+}
+
+/* A JPEG of one colour of inks, as its file says them. */
+static void put_inks(const char *name, const uint8_t cmyk[4])
+{
+	struct jpeg_compress_struct j;
+	struct jpeg_error_mgr err;
+	uint8_t row[16 * 4];
+	FILE *f = fopen(in_dir(name), "wb");
+
+	cr_assert(f);
+	for (int i = 0; i < 64; i++)
+		row[i] = cmyk[i % 4];
+	j.err = jpeg_std_error(&err);
+	jpeg_create_compress(&j);
+	jpeg_stdio_dest(&j, f);
+	j.image_width = j.image_height = 16;
+	j.input_components = 4;
+	j.in_color_space = JCS_CMYK;
+	jpeg_set_defaults(&j);
+	jpeg_set_quality(&j, 100, TRUE);
+	jpeg_start_compress(&j, TRUE);
+	while (j.next_scanline < 16)
+		jpeg_write_scanlines(&j, &(JSAMPROW){row}, 1);
+	jpeg_finish_compress(&j);
+	jpeg_destroy_compress(&j);
+	fclose(f);
+}
+
+/* The right values are Pillow's: complements of inks, which multiply. */
+Test(data, cmyk_is_read)
+{
+	static const struct {
+		uint8_t cmyk[4], rgb[3];
+	} cases[] = {{{255, 255, 255, 255}, {255, 255, 255}}, {{255, 255, 255, 0}, {0, 0, 0}},
+		     {{0, 255, 255, 255}, {0, 255, 255}},     {{255, 0, 255, 255}, {255, 0, 255}},
+		     {{128, 255, 64, 255}, {128, 255, 64}},   {{200, 100, 50, 128}, {100, 50, 25}}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mea_image img;
+
+		put_inks("inks.jpg", cases[i].cmyk);
+		cr_assert_eq(mea_image_load(in_dir("inks.jpg"), &img), 0, "%s", mea_errmsg());
+		for (int k = 0; k < 3; k++)
+			cr_expect(abs(img.rgb[k] - cases[i].rgb[k]) <= 1, "case %zu: %d, not %d", i,
+				  img.rgb[k], cases[i].rgb[k]);
+		mea_image_free(&img);
+	}
+}
+
+/* A file that is none costs its own image, and hidden files are passed over. */
+Test(data, bad_files_in_a_folder)
+{
+	static const char *const bad[] = {"empty.jpg", "page.png", "gone.png", "folder.png"};
+	struct mea_data *d;
+	uint8_t rgb[3072];
+	int label, good = 0;
+
+	put_png("a.png", 40, 40);
+	put_png("z.png", 40, 40);
+	put("empty.jpg", "", 0);
+	put("page.png", "<html>", 6);
+	put("._a.png", "Mac OS X", 8);
+	cr_assert_eq(symlink("nowhere.png", in_dir("gone.png")), 0);
+	cr_assert_eq(mkdir(in_dir("folder.png"), 0700), 0);
+	cr_assert_eq(open_one(dir, &want32, &d), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_data_count(d), 6);
+	for (size_t i = 0; i < 6; i++) {
+		bool named = false;
+
+		if (!mea_data_get(d, i, rgb, &label)) {
+			good++;
+			continue;
+		}
+		for (size_t k = 0; k < 4; k++)
+			named |= strstr(mea_errmsg(), bad[k]) != NULL;
+		cr_expect(named, "%s", mea_errmsg());
+	}
+	cr_expect_eq(good, 2);
+	mea_data_close(d);
+	cr_assert_eq(rmdir(in_dir("folder.png")), 0);
 }
 
 /* Reads a whole file; the caller frees. */

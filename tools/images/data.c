@@ -157,16 +157,11 @@ out:
 	return rc;
 }
 
-static int add_file(struct mea_data *d, const char *path)
+/* What is wrong with the file is found out when it is read, and costs its answer alone. */
+static int add_image(struct mea_data *d, const char *path)
 {
-	int kind = mea_image_sniff(path);
-	struct mea_source *s;
+	struct mea_source *s = new_source(d);
 
-	if (kind < 0)
-		return kind;
-	if (kind == MEA_IMAGE_NONE)
-		return add_records(d, path);
-	s = new_source(d);
 	if (!s)
 		return MEA_ENOMEM;
 	s->path = strdup(path);
@@ -178,13 +173,23 @@ static int add_file(struct mea_data *d, const char *path)
 	return 0;
 }
 
+static int add_file(struct mea_data *d, const char *path)
+{
+	int kind = mea_image_sniff(path);
+
+	if (kind < 0)
+		return kind;
+	return kind == MEA_IMAGE_NONE ? add_records(d, path) : add_image(d, path);
+}
+
 /* --- folders ------------------------------------------------------------------ */
 
 static int is_image_name(const struct dirent *e)
 {
 	const char *dot = strrchr(e->d_name, '.');
 
-	return dot && dot != e->d_name &&
+	/* Hidden ones are other programs' own: "._cat.png" is no picture. */
+	return dot && e->d_name[0] != '.' &&
 	       (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
 }
 
@@ -193,13 +198,14 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int add_in(struct mea_data *d, const char *dir, const char *name)
+static int add_in(struct mea_data *d, const char *dir, const char *name,
+		  int (*add)(struct mea_data *d, const char *path))
 {
 	char path[4096];
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
 		return mea_fail(MEA_EINVAL, "%.64s…/%s: the path is too long", dir, name);
-	return add_file(d, path);
+	return add(d, path);
 }
 
 static bool has(const char *dir, const char *name)
@@ -219,7 +225,7 @@ static int add_image_files(struct mea_data *d, const char *dir)
 		return mea_fail(MEA_EIO, "%s: %s", dir, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		if (!rc)
-			rc = add_in(d, dir, list[i]->d_name);
+			rc = add_in(d, dir, list[i]->d_name, add_image);
 		free(list[i]);
 	}
 	free(list);
@@ -239,15 +245,15 @@ static int add_folder(struct mea_data *d, const char *dir)
 	int rc = 0, found = 0;
 
 	if (d->want.train && has(dir, "train.bin"))
-		return add_in(d, dir, "train.bin");
+		return add_in(d, dir, "train.bin", add_file);
 	for (size_t i = 0; i < 2 && !d->want.train; i++)
 		if (has(dir, test[i]))
-			return add_in(d, dir, test[i]);
+			return add_in(d, dir, test[i], add_file);
 	for (size_t i = 0; i < 5 && d->want.train && !rc; i++) {
 		if (!has(dir, batches[i]))
 			continue;
 		found++;
-		rc = add_in(d, dir, batches[i]);
+		rc = add_in(d, dir, batches[i], add_file);
 	}
 	return rc || found ? rc : add_image_files(d, dir);
 }

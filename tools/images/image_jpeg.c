@@ -59,8 +59,31 @@ static void on_progress(j_common_ptr c)
 	}
 }
 
+/* a * b / 255, rounded. */
+static unsigned mul255(unsigned a, unsigned b)
+{
+	unsigned t = a * b + 128;
+
+	return (t + (t >> 8)) >> 8;
+}
+
+/* A row of CMYK, as programs write it: complements of the inks (Adobe's convention, which readers
+ * assume of all such files). Without a colour profile the inks multiply. */
+static void row_of_inks(const JSAMPLE *cmyk, int w, uint8_t *rgb)
+{
+	for (int x = 0; x < w; x++) {
+		unsigned light = cmyk[4 * x + 3];
+
+		for (int k = 0; k < 3; k++)
+			rgb[3 * x + k] = (uint8_t)(light - mul255(255u - cmyk[4 * x + k], light));
+	}
+}
+
 static void decode(struct reader *r, const char *path, struct mea_image *out)
 {
+	JSAMPROW cmyk = NULL;
+	bool inks;
+
 	if (setjmp(r->stop)) {
 		r->rc = mea_fail(MEA_EINVAL, "%s: %s", path, r->text);
 		return;
@@ -72,12 +95,19 @@ static void decode(struct reader *r, const char *path, struct mea_image *out)
 	r->rc = mea_image_alloc(path, r->jpeg.image_width, r->jpeg.image_height, out);
 	if (r->rc)
 		return;
-	r->jpeg.out_color_space = JCS_RGB;
+	inks = r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK;
+	r->jpeg.out_color_space = inks ? JCS_CMYK : JCS_RGB;
 	jpeg_start_decompress(&r->jpeg);
+	if (inks)
+		cmyk = r->jpeg.mem->alloc_small((j_common_ptr)&r->jpeg, JPOOL_IMAGE,
+						(size_t)out->w * 4);
 	while (r->jpeg.output_scanline < r->jpeg.output_height) {
-		JSAMPROW row = out->rgb + (size_t)r->jpeg.output_scanline * (size_t)out->w * 3;
+		JSAMPROW rgb = out->rgb + (size_t)r->jpeg.output_scanline * (size_t)out->w * 3;
+		JSAMPROW row = inks ? cmyk : rgb;
 
 		jpeg_read_scanlines(&r->jpeg, &row, 1);
+		if (inks)
+			row_of_inks(cmyk, out->w, rgb);
 	}
 	jpeg_finish_decompress(&r->jpeg);
 }
