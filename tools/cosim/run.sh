@@ -109,6 +109,13 @@ command=("$linux" "mem=$mem" root=/dev/root rootfstype=hostfs rootflags=/ ro
 	virt_pci.max_delay_us=100000
 	panic=-1 "MEA_RUN=$out" ${more[@]+"${more[@]}"})
 ulimit -c 0
+# The guest's memory is a file in TMPDIR, else in /dev/shm, which containers mount
+# noexec and small. The kernel needs to execute from it.
+if [ -z "${TMPDIR:-}" ]; then
+	free=$(df --output=avail -BM /dev/shm 2>/dev/null | tail -n 1 | tr -dc 0-9)
+	case ",$(findmnt -no OPTIONS -T /dev/shm)," in *,noexec,*) free=0 ;; esac
+	[ "${free:-0}" -ge "${mem%M}" ] || export TMPDIR=/tmp
+fi
 start=$(date +%s%N)
 if [ -n "$gdb" ]; then
 	# UML uses these signals for itself.
@@ -141,6 +148,13 @@ else
 fi
 ms=$((($(date +%s%N) - start) / 1000000))
 if [ -n "$cosim" ]; then
+	# It ends with the guest, if the guest came as far as to connect to it.
+	grep -q 'Linux version' "$out/log" || kill "$cosim"
+	for ((i = 0; i < 1000; i++)); do
+		kill -0 "$cosim" 2>/dev/null || break
+		sleep 0.01
+	done
+	kill -KILL "$cosim" 2>/dev/null
 	wait "$cosim"
 	cosim_rc=$?
 	cosim=
