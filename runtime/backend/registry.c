@@ -76,8 +76,10 @@ static int set_device(const char *device, struct mea_choice *c, int n)
 		found = true;
 		if (strlen(device) >= sizeof(c->device))
 			return mea_fail(MEA_EINVAL, "the name of the device is too long");
-		if (!c[i].device[0])
-			strcpy(c[i].device, device);
+		if (c[i].device[0])
+			continue;
+		strcpy(c[i].device, device);
+		c[i].required = true;
 	}
 	if (!found)
 		return mea_fail(MEA_EINVAL,

@@ -10,6 +10,7 @@
 struct mea_choice {
 	const struct mea_backend_ops *ops;
 	char device[64]; /* "": the backend's own choice */
+	bool required;	 /* no later choice may take its place when a session opens */
 };
 
 /* Backend number i in the default order; NULL behind the last. */
@@ -17,7 +18,8 @@ const struct mea_backend_ops *mea_backend_builtin(int i);
 
 /*
  * Parses a list NAME[:DEVICE][,...]; NULL means all that are built in. device
- * (NULL or "auto": none) is that of backend accel where the list gives it none.
+ * (NULL or "auto": none) is that of backend accel where the list gives it none, and then
+ * required: who names one device does not want the figures of another.
  * Returns how many choices were filled in, or a negative error.
  */
 int mea_choices_parse(const char *list, const char *device, struct mea_choice out[MEA_CHOICES_MAX]);

@@ -70,7 +70,8 @@ struct mea_options {
 	 * in. The first one there answers, with the help of a later one for layers that
 	 * it lacks; the others stand by for images whose job fails. */
 	const char *backends;
-	/* Device of backend accel: "auto" (also NULL) or "sim". */
+	/* Device of backend accel: "auto" (also NULL), "drm" or "sim", with options as in
+	 * "sim:8x8,latency=100". Any but "auto" must be there, or mea_open() fails. */
 	const char *device;
 	int queue; /* images accepted and not yet collected; 0: 64 */
 	int jobs;  /* of these, at work on a backend at once; 0: 2 */

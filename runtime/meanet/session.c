@@ -114,9 +114,12 @@ static int make_tasks(struct mea_session *s)
 /* The first backend that takes the model; the rest open when they are needed. */
 static int open_first(struct mea_session *s)
 {
-	for (int i = 0; i < s->n_units; i++)
+	for (int i = 0; i < s->n_units; i++) {
 		if (mea_unit_ready(s, i))
 			return 0;
+		if (s->choices[i].required)
+			return mea_fail_in(MEA_ENODEV, "%s", s->model->bundle->dir);
+	}
 	if (s->n_units > 1)
 		return mea_fail_in(MEA_ENODEV, "no backend of the list takes %s; the last one",
 				   s->model->bundle->dir);

@@ -122,7 +122,8 @@ ok "device without accel" fails 1 "belongs to backend accel" run $G $ref --devic
 ok "unknown device" fails 1 "nodevice" run $G --backend accel --device nodevice
 ok "device auto" run 0 run $G $ref --device auto --limit 1
 ok "image without --data" fails 2 "images are named by --data" run $G "$T/a.png"
-ok "no device, next backend" run 0 run $G --backend accel:nodevice,ref --limit 3 --json
+ok "a device by name must be there" fails 1 "nodevice" run $G --device nodevice --limit 3
+ok "no device in a list, next backend" run 0 run $G --backend accel:nodevice,ref --limit 3 --json
 ok "ref answers" is backend ref
 ok "and the note tells why" sh -c "$HELPER json $T/out notes.0 | grep -q nodevice"
 ok "-v tells on stderr" sh -c "$MEA run $G --backend accel:nodevice,ref --limit 3 -v 2>&1 >/dev/null | grep -q nodevice"
