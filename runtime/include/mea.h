@@ -107,8 +107,22 @@ struct mea_options {
 };
 
 /* clang-format off */
+#ifdef __cplusplus
+#define MEA_OPTIONS_INIT mea_options_init()
+#else
 #define MEA_OPTIONS_INIT {.size = sizeof(struct mea_options)}
+#endif
 /* clang-format on */
+#ifdef __cplusplus
+/* C++ before 20 has no designated initialisers. */
+static inline struct mea_options mea_options_init()
+{
+	struct mea_options o = mea_options();
+
+	o.size = sizeof(o);
+	return o;
+}
+#endif
 
 /* How far an image went. */
 enum mea_exit { MEA_EXIT_MAIN, MEA_EXIT_EXTENSION, MEA_EXIT_CLOUD, MEA_EXITS };

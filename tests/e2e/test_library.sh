@@ -16,8 +16,10 @@ ok "exports what mea.h marks, and nothing else" diff "$T/want" <(grep '^mea_' "$
 ok "nothing of its libraries" sh -c "! grep -vE '^mea_|asan|ubsan|odr' $T/have"
 
 for lang in c c++; do
-	echo '#include "mea.h"' >"$T/h.c"
-	ok "mea.h is valid $lang" ${CC:-gcc} -x $lang -fsyntax-only -Wall -Wextra -Wpedantic -Werror \
+	printf '%s\n' '#include "mea.h"' 'struct mea_options options(void);' \
+		'struct mea_options options(void) { struct mea_options o = MEA_OPTIONS_INIT; return o; }' >"$T/h.c"
+	case $lang in c) std=c11 ;; *) std=c++11 ;; esac
+	ok "mea.h is valid $lang" ${CC:-gcc} -x $lang -std=$std -fsyntax-only -Wall -Wextra -Wpedantic -Werror \
 		-Iruntime/include "$T/h.c"
 done
 

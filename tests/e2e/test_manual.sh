@@ -39,6 +39,10 @@ for s in $names; do
 done
 ok "methods" test "$(complete_for mea quantize --method m | tr '\n' ' ')" = "mse minmax "
 ok "devices" test "$(complete_for mea run x --device '' | tr '\n' ' ')" = "drm sim auto "
+ok "what is trained" test "$(complete_for mea train '' | tr '\n' ' ')" = "main edge cloud joint init "
+for net in resnet32-a resnet32-b resnet18-b mobilenetv2-b resnet9; do
+	ok "net $net" grep -qx $net <(complete_for mea train main --net ${net%?})
+done
 ok "files" grep -qx Makefile <(complete_for mea info Make)
 ok "glyphs" test "$(complete_for mea dataset g)" = glyphs
 if command -v man >/dev/null && man --warnings -l $page >/dev/null 2>"$T/err"; then
