@@ -5,8 +5,8 @@
 #   models/train-cifar100.sh a|b|mobilenetv2 CIFAR-100-FOLDER WORK
 #
 # WORK gets cloud/ to cloud4/ and resnet32-a/, resnet32-b/ or mobilenetv2-b/, a bundle. Stopped at any time, the same
-# command goes on from the last checkpoint; a stage that is done takes no time. README.md says how near another run
-# comes to the shipped weights. MEA: the command (build/mea); THREADS: 1, which gives the same weights every time.
+# command goes on from the last checkpoint; a stage that is done takes no time. MEA: the command (build/mea);
+# THREADS: 1, which gives the same weights every time on one kind of machine.
 set -eu
 model=$1 data=$2 work=$3
 mea=${MEA:-build/mea} threads=${THREADS:-1}

@@ -5,7 +5,7 @@
 #   make check-san    the same C tests under ASan and UBSan
 #   make check-onnx   ONNX Runtime opens what mea ships and writes, and agrees
 #   make check-imagenet  whole networks of 224 x 224 on the RTL, about ten minutes
-#   make check-slow   long random runs, mutants, proofs, synthesis, fuzzing
+#   make check-slow   long random runs, large layers, mutants, proofs
 
 # --- programs --------------------------------------------------------------
 # tests/unit/test_*.c: Criterion, one binary a file, linked with libmea.a.

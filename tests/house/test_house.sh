@@ -46,5 +46,10 @@ LC_ALL=C readelf -d "$build/libmea.so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' >"
 ok "libmea.so knows its libraries" grep -q libcurl "$t/needed"
 grep -E 'microhttpd|jpeg|gnutls|dnnl|gomp|systemd' "$t/needed" >"$t/heavy"
 ok "libmea.so needs none that only programs use" empty "$t/heavy"
+"$here/readmes.sh" "$t" >"$t/readmes"
+ok "the READMEs' tables name what is there" empty "$t/readmes"
+# Tables that make writes are as wide as their words.
+git ls-files '*.md' | LC_ALL=C xargs awk -f "$here/prose.awk" | grep -v '^hw/README.md:[0-9]*: [0-9]* columns$' >"$t/prose"
+ok "Markdown has no long lines and sentences" empty "$t/prose"
 echo "1..$n"
 exit $bad

@@ -42,7 +42,7 @@ cosim-module-fast cosim-module-debug: cosim-module-%: cosim-kernel-%
 	$(Q)$(MAKE) -s -C build/cosim/$* M=$(abspath build/cosim/$*/bridge) ARCH=um W=1 modules
 
 # --- tests in the guest ------------------------------------------------------------
-# tests/kmod/test_*.c: Criterion, test_*.sh: TAP. They share a guest, but for those
+# tests/kmod/test_*.c: lib/check.h, test_*.sh: TAP. They share a guest, but for those
 # with "unplug" in their name (check.sh).
 KMOD_TEST_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/kmod/test_*.c)))
 KMOD_FUZZ := $(B)/tests/kmod/fuzz_ioctl
