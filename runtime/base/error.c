@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static _Thread_local char message[512];
 
 static const struct {
@@ -39,22 +41,25 @@ const char *mea_errmsg(void)
 
 int mea_fail(int code, const char *fmt, ...)
 {
+	char text[sizeof(message)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(message, sizeof(message), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	mea_text_show(message, sizeof(message), text);
 	return code;
 }
 
 int mea_fail_in(int code, const char *fmt, ...)
 {
-	char prefix[256], rest[sizeof(message)];
+	char text[256], prefix[sizeof(text)], rest[sizeof(message)];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(prefix, sizeof(prefix), fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	mea_text_show(prefix, sizeof(prefix), text);
 	memcpy(rest, message, sizeof(rest));
 	/* A longer chain than the buffer keeps its outermost names. */
 	if (snprintf(message, sizeof(message), "%s: %s", prefix, rest) < 0)

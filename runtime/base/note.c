@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 static _Thread_local void (*sink)(const char *text, void *ctx);
 static _Thread_local void *sink_ctx;
 static _Thread_local bool muted;
@@ -22,7 +24,7 @@ void mea_note_mute(bool mute)
 
 void mea_note(const char *fmt, ...)
 {
-	char text[512];
+	char text[512], shown[sizeof(text)];
 	va_list ap;
 
 	if (!sink || muted)
@@ -30,5 +32,6 @@ void mea_note(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sink(text, sink_ctx);
+	mea_text_show(shown, sizeof(shown), text);
+	sink(shown, sink_ctx);
 }

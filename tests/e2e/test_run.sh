@@ -116,6 +116,7 @@ ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA run $G --data $T/empty 2>$T/e
 for v in 0 -1 x ""; do
 	ok "--limit '$v'" fails 2 "--limit: '$v'" run $G --limit="$v"
 done
+ok "a name with an escape sequence" fails 1 '\x1b[2Jbundle' run "$T/$(printf '\033')[2Jbundle"
 ok "unknown backend" fails 1 "no backend is called 'nope'" run $G --backend nope
 ok "empty backend" fails 1 "no backend is called ''" run $G --backend ""
 ok "device without accel" fails 1 "belongs to backend accel" run $G $ref --device sim

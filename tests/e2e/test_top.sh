@@ -27,7 +27,7 @@ client() {
 	mv "$T/proc/77/fdinfo/$1.new" "$T/proc/77/fdinfo/$1"
 }
 mkdir -p "$T/proc/77/fd" "$T/proc/77/fdinfo" "$T/proc/78/fd" "$T/proc/78/fdinfo"
-echo camera >"$T/proc/77/comm"
+printf 'came\033[2Jra\n' >"$T/proc/77/comm"
 client 5 12 1000000000 7
 client 6 12 1000000000 7
 # Another driver's client is none of ours.
@@ -40,8 +40,9 @@ client 5 12 1250000000 17
 client 6 12 1250000000 17
 wait $top
 ok "one client" test "$(grep -c /dev/accel "$T/out")" = 1
-ok "about a quarter busy, ten jobs a second" awk '$1 == 77 && $2 == "camera" && $4 > 15 && $4 < 26 && $5 > 6 && $5 < 10.1 && $6 == 17 && $8 == 100.0 && $9 == 1024 { n++ } END { exit n != 1 }' "$T/out"
+ok "about a quarter busy, ten jobs a second" awk '$1 == 77 && $2 == "came\\x1b[2Jra" && $4 > 15 && $4 < 26 && $5 > 6 && $5 < 10.1 && $6 == 17 && $8 == 100.0 && $9 == 1024 { n++ } END { exit n != 1 }' "$T/out"
 
+ok "no escape sequence of a stranger's process" sh -c "! grep -q '$(printf '\033')' $T/out"
 ok "bad interval" fails 2 "--interval: '0'" top -i 0
 ok "bad count" fails 2 "--count: 'x'" top -n x
 ok "no /proc" fails 1 "/none:" top -n 1 -i 0.1 --procfs /none

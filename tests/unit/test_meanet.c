@@ -4,11 +4,31 @@
 
 #include "backend/registry.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "meanet/exits.h"
 #include "meanet/preprocess.h"
 
 #include <math.h>
 #include <string.h>
+
+/* --- texts of strangers ---------------------------------------------------- */
+
+Test(text, control_characters_are_shown)
+{
+	char shown[64], small[8];
+
+	mea_text_show(shown, sizeof(shown),
+		      "a\x1b[31mb\n\t\r\x7f\xc2\x9b"
+		      "1m \xc3\xa9");
+	cr_assert_str_eq(shown, "a\\x1b[31mb\\n\\t\\r\\x7f\\x9b1m \xc3\xa9");
+	/* An escape that does not fit is left out whole. */
+	mea_text_show(small, sizeof(small), "abcd\x1b[31m");
+	cr_assert_str_eq(small, "abcd");
+	mea_text_show(small, sizeof(small), "");
+	cr_assert_str_eq(small, "");
+	mea_fail_in(mea_fail(MEA_EINVAL, "\033]0;title\a"), "%s", "\033[2J");
+	cr_assert_str_eq(mea_errmsg(), "\\x1b[2J: \\x1b]0;title\\x07");
+}
 
 /* --- preprocessing ----------------------------------------------------------- */
 

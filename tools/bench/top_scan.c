@@ -2,6 +2,7 @@
 #include "top.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "meanet/publish.h"
 
 #include <dirent.h>
@@ -54,7 +55,7 @@ static void read_session(struct scan *s, int pid, const char *command, const cha
 	if (!c)
 		return;
 	p.bundle[sizeof(p.bundle) - 1] = 0;
-	snprintf(c->name, sizeof(c->name), "%s", p.bundle);
+	mea_text_show(c->name, sizeof(c->name), p.bundle);
 	c->id = st.st_ino;
 	for (int i = 0; i < MEA_EXITS; i++)
 		c->images[i] = p.images[i];
@@ -129,16 +130,18 @@ static void read_driver(struct scan *s, int pid, const char *command, const char
 
 static void read_command(const char *procfs, int pid, char *text, size_t size)
 {
-	char path[320];
+	char path[320], comm[64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%.250s/%d/comm", procfs, pid);
 	f = fopen(path, "r");
-	if (!f || !fgets(text, (int)size, f))
-		snprintf(text, size, "?");
+	if (!f || !fgets(comm, sizeof(comm), f))
+		strcpy(comm, "?");
 	if (f)
 		fclose(f);
-	text[strcspn(text, "\n")] = 0;
+	comm[strcspn(comm, "\n")] = 0;
+	/* Any process may name itself anything. */
+	mea_text_show(text, size, comm);
 }
 
 static void scan_process(struct scan *s, const char *procfs, int pid)
