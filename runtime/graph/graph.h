@@ -185,7 +185,7 @@ struct mea_load_options {
 };
 
 /*
- * Reads an ONNX model (opset 7 to 21; older where an operation has not changed
+ * Reads an ONNX model (opset 7 to 28; older where an operation has not changed
  * since), works out every shape and evaluates what
  * is constant. A symbolic first dimension of an input is the batch and becomes
  * 1; any other needs a value in opt->dims. opt may be NULL.

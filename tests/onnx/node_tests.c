@@ -50,37 +50,48 @@ static const char *const wanted[] = {
 	"test_constant",
 };
 
+/* Where error is given, only that error is a skip: other tests of the prefix pass, and so does
+ * the same test in other versions of the data. */
 static const struct {
-	const char *prefix, *reason;
+	const char *prefix, *reason, *error;
 } known_skips[] = {
-	{"test_averagepool_1d", "1-D pooling"},
-	{"test_averagepool_3d", "3-D pooling"},
-	{"test_maxpool_1d", "1-D pooling"},
-	{"test_maxpool_3d", "3-D pooling"},
-	{"test_maxpool_with_argmax", "MaxPool's indices output"},
-	{"test_batchnorm_epsilon_training_mode", "training mode"},
-	{"test_batchnorm_example_training_mode", "training mode"},
-	{"test_dropout_default_mask", "Dropout's mask output"},
-	{"test_identity_opt", "optional types"},
-	{"test_identity_sequence", "sequence types"},
-	{"test_constant_pad", "operation Pad"},
-	{"test_constantofshape", "operation ConstantOfShape"},
-	{"test_reshape_", "a shape that is an input, not a constant"},
-	{"test_squeeze", "axes that are an input, not a constant"},
-	{"test_softmax_axis_0_expanded", "operation ReduceMax"},
-	{"test_softmax_axis_1_expanded", "operation ReduceMax"},
-	{"test_softmax_axis_2_expanded", "operation ReduceMax"},
-	{"test_softmax_default_axis_expanded", "operation ReduceMax"},
-	{"test_softmax_example_expanded", "operation ReduceMax"},
-	{"test_softmax_large_number_expanded", "operation ReduceMax"},
-	{"test_softmax_negative_axis_expanded", "operation ReduceMax"},
-	{"test_unsqueeze", "axes that are an input, not a constant"},
+	{"test_averagepool_1d", "1-D pooling", NULL},
+	{"test_averagepool_3d", "3-D pooling", NULL},
+	{"test_maxpool_1d", "1-D pooling", NULL},
+	{"test_maxpool_3d", "3-D pooling", NULL},
+	{"test_maxpool_with_argmax", "MaxPool's indices output", NULL},
+	{"test_batchnorm_epsilon_training_mode", "training mode", NULL},
+	{"test_batchnorm_example_training_mode", "training mode", NULL},
+	{"test_dropout_default_mask", "Dropout's mask output", NULL},
+	{"test_identity_opt", "optional types", NULL},
+	{"test_identity_sequence", "sequence types", NULL},
+	{"test_constant_pad", "operation Pad", NULL},
+	{"test_constantofshape", "operation ConstantOfShape", NULL},
+	{"test_reshape_", "a shape that is an input, not a constant", NULL},
+	{"test_squeeze", "axes that are an input, not a constant", NULL},
+	{"test_softmax_axis_0_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_axis_1_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_axis_2_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_default_axis_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_example_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_large_number_expanded", "operation ReduceMax", NULL},
+	{"test_softmax_negative_axis_expanded", "operation ReduceMax", NULL},
+	{"test_unsqueeze", "axes that are an input, not a constant", NULL},
+	{"test_reduce_mean_", "axes that are an input, not a constant", "axes are not constant"},
+	{"test_clip_", "operation Less", "operation Less is not supported"},
+	{"test_relu_expanded", "operation CastLike", "operation CastLike is not supported"},
+	{"test_quantizelinear_", "blocks with a scale each", "attribute block_size"},
+	{"test_dequantizelinear_", "blocks with a scale each", "attribute block_size"},
+	{"test_quantizelinear_", "a type of 4 or 16 bits or a float8", "type is not supported"},
+	{"test_dequantizelinear_", "a type of 4 or 16 bits or a float8", "type is not supported"},
 };
 
+/* Why this test, which just failed, may. */
 static const char *skip_reason(const char *test)
 {
 	for (size_t i = 0; i < sizeof(known_skips) / sizeof(known_skips[0]); i++)
-		if (!strncmp(test, known_skips[i].prefix, strlen(known_skips[i].prefix)))
+		if (!strncmp(test, known_skips[i].prefix, strlen(known_skips[i].prefix)) &&
+		    (!known_skips[i].error || strstr(mea_errmsg(), known_skips[i].error)))
 			return known_skips[i].reason;
 	return NULL;
 }
@@ -176,13 +187,14 @@ int main(int argc, char **argv)
 	}
 	printf("1..%d\n", n);
 	for (int i = 0; i < n; i++) {
-		const char *test = list[i]->d_name, *reason = skip_reason(test);
+		const char *test = list[i]->d_name, *reason;
 		char dir[400];
 		int rc;
 
 		snprintf(dir, sizeof(dir), "%s/%s", root, test);
 		rc = run_test(dir);
-		if (rc && reason) {
+		reason = rc ? skip_reason(test) : NULL;
+		if (reason) {
 			printf("ok %d - %s # SKIP %s\n", i + 1, test, reason);
 			count[2]++;
 		} else if (rc) {

@@ -16,7 +16,7 @@ static struct faulty bad;
 static struct mea_session *open_with(const char *urls)
 {
 	static const double threshold = 0; /* all images are complex */
-	struct mea_choice c = {&fake_ops, ""};
+	struct mea_choice c = {.ops = &fake_ops};
 	struct mea_options o = MEA_OPTIONS_INIT;
 	struct mea_model *m = new_model();
 	struct mea_session *s;

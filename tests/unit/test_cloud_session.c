@@ -25,7 +25,7 @@ static void tell(const char *text, void *ctx)
 
 static int open_with(const char *urls, struct mea_session **s)
 {
-	struct mea_choice c = {&mea_backend_ref, ""};
+	struct mea_choice c = {.ops = &mea_backend_ref};
 	struct mea_options o = MEA_OPTIONS_INIT;
 	struct mea_model *m = new_model();
 

@@ -27,7 +27,7 @@ static void keep_note(const char *text, void *ctx)
 /* A session on fake, followed by ref when with_ref. */
 static int open_on(bool with_ref, int queue, int jobs, struct mea_session **s)
 {
-	struct mea_choice c[2] = {{&fake_ops, "dev"}, {&mea_backend_ref, ""}};
+	struct mea_choice c[2] = {{&fake_ops, "dev", false}, {&mea_backend_ref, "", false}};
 	struct mea_options o = MEA_OPTIONS_INIT;
 
 	o.queue = queue;

@@ -368,7 +368,7 @@ Test(onnx_hostile, unsupported)
 	mea_wire_close(&w);
 	rejected(&w, MEA_EUNSUPPORTED, "node f", "com.example");
 	w = begin(30);
-	rejected(&w, MEA_EUNSUPPORTED, "opset 30", "21");
+	rejected(&w, MEA_EUNSUPPORTED, "opset 30", "28");
 	w = begin(13);
 	info(&w, "input", "x", DIMS(1, 3, 0, 0));
 	rejected(&w, MEA_EUNSUPPORTED, "input x", "dimension 2 (n) has no value");

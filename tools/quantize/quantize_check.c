@@ -154,7 +154,7 @@ static int save(struct check *c, const char *data)
 
 static int open_check(struct quantize *q, struct check *c)
 {
-	static const struct mea_choice ref = {&mea_backend_ref, ""};
+	static const struct mea_choice ref = {.ops = &mea_backend_ref};
 	int rc = mea_model_load(q->out, &c->int8);
 
 	if (!rc)
