@@ -133,8 +133,8 @@ Test(opencl_faults, a_driver_that_ends_the_process_ends_a_child)
 	cr_assert(out);
 	printf("once");
 	trial("starts", 0, "");
-	trial("fails", MEA_ENODEV, "no device\nin two lines");
-	trial("aborts", MEA_EDEVICE, "the driver died (Aborted): LLVM ERROR:  [31mbroken");
+	trial("fails", MEA_ENODEV, "no device\\nin two lines");
+	trial("aborts", MEA_EDEVICE, "the driver died (Aborted): LLVM ERROR: \\x1b[31mbroken");
 	trial("exits", MEA_EDEVICE, "the driver ended the process: unwritten");
 	trial("hangs", MEA_ETIMEDOUT, "the driver did not start within 500 ms");
 	signal(SIGCHLD, SIG_IGN);

@@ -142,9 +142,6 @@ static void last_words(int fd, char *line, size_t size)
 		text[--n] = 0;
 	if (strrchr(text, '\n'))
 		start = strrchr(text, '\n') + 1;
-	for (char *c = start; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = ' ';
 	snprintf(line, size, "%s%.250s", *start ? ": " : "", start);
 }
 
