@@ -79,6 +79,10 @@ struct mea_backend_ops {
 	 */
 	int (*submit)(struct mea_exec *e, struct mea_buf *const *in, struct mea_buf *const *out,
 		      struct mea_job **job);
+	/* A descriptor that poll() finds readable once wait() has something to do, so that one
+	 * thread can wait for this and for other things; the job's own. -1: there is none;
+	 * wait() then returns at once, or the system has no descriptors left. */
+	int (*wait_fd)(struct mea_job *job);
 	/* Waits at most timeout_ms (-1: the backend's own limit), frees the job
 	 * unless it returns MEA_ETIMEDOUT, and gives the job's own result. */
 	int (*wait)(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats);

@@ -60,6 +60,8 @@ struct mea_device_ops {
 	/* Queues a job; its buffers must live until it is waited for. MEA_EBUSY
 	 * when the queue is full. */
 	int (*submit)(struct mea_device *dev, const struct mea_submit *s, struct mea_fence **out);
+	/* As mea_backend_ops.wait_fd. */
+	int (*wait_fd)(struct mea_fence *f);
 	/* Waits at most timeout_ms (-1: the device's own limit). MEA_ETIMEDOUT
 	 * leaves the fence; any other result frees it and is the job's own:
 	 * MEA_EDEVICE says in its message which fault and where (a job over its

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sync_file.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,7 +57,7 @@ struct drm_bo {
 
 struct drm_fence {
 	struct mea_fence f;
-	uint32_t syncobj;
+	int sync_file;
 };
 
 /* --- arenas --------------------------------------------------------------- */
@@ -284,6 +285,28 @@ static int submit_error(const struct mea_device *dev, int error)
 	return mea_fail(rc, "%s: submit: %s", dev->name, strerror(error));
 }
 
+/*
+ * Submits the job; *sync_file then shows its end and its own result, even when the device is
+ * gone by then.
+ */
+static int submit(struct drm_device *d, struct drm_mea_submit *args, int *sync_file)
+{
+	int rc = 0;
+
+	if (drmSyncobjCreate(d->fd, 0, &args->out_sync))
+		return submit_error(&d->dev, errno);
+	if (drmIoctl(d->fd, DRM_IOCTL_MEA_SUBMIT, args)) {
+		rc = submit_error(&d->dev, errno);
+	} else if (drmSyncobjExportSyncFile(d->fd, args->out_sync, sync_file)) {
+		rc = submit_error(&d->dev, errno);
+		/* The job runs: the caller may use its buffers again only after that. */
+		drmSyncobjWait(d->fd, &args->out_sync, 1,
+			       (int64_t)mea_now_ns() + (int64_t)GRACE_MS * 1000000, 0, NULL);
+	}
+	drmSyncobjDestroy(d->fd, args->out_sync);
+	return rc;
+}
+
 static int drm_submit(struct mea_device *dev, const struct mea_submit *s, struct mea_fence **out)
 {
 	struct drm_device *d = (struct drm_device *)dev;
@@ -299,6 +322,7 @@ static int drm_submit(struct mea_device *dev, const struct mea_submit *s, struct
 		.tag = s->tag,
 	};
 	struct drm_fence *f = calloc(1, sizeof(*f));
+	int rc;
 
 	if (!f)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", dev->name);
@@ -315,56 +339,37 @@ static int drm_submit(struct mea_device *dev, const struct mea_submit *s, struct
 		slots[i].offset = bo->page * PAGE + slot->offset;
 		slots[i].size = slot->size;
 	}
-	if (drmSyncobjCreate(d->fd, 0, &f->syncobj)) {
-		int error = errno;
-
+	rc = submit(d, &args, &f->sync_file);
+	if (rc) {
 		free(f);
-		return submit_error(dev, error);
-	}
-	args.out_sync = f->syncobj;
-	if (drmIoctl(d->fd, DRM_IOCTL_MEA_SUBMIT, &args)) {
-		int error = errno;
-
-		drmSyncobjDestroy(d->fd, f->syncobj);
-		free(f);
-		return submit_error(dev, error);
+		return rc;
 	}
 	*out = &f->f;
 	return 0;
 }
 
-/* The job's own result: the status of its fence, which only a sync_file shows. */
-static int fence_status(struct drm_device *d, const struct drm_fence *f)
+static int drm_wait_fd(struct mea_fence *fence)
 {
-	struct sync_file_info info = {0};
-	int fd = -1, rc;
-
-	if (drmSyncobjExportSyncFile(d->fd, f->syncobj, &fd))
-		return mea_fail(MEA_ENODEV, "%s: no fence: %s", d->dev.name, strerror(errno));
-	rc = ioctl(fd, SYNC_IOC_FILE_INFO, &info);
-	close(fd);
-	if (rc)
-		return mea_fail(MEA_ENODEV, "%s: no fence: %s", d->dev.name, strerror(errno));
-	if (info.status >= 0)
-		return 0;
-	rc = info.status == -ENODEV ? MEA_ENODEV : MEA_EDEVICE;
-	return mea_fail(rc, "%s: job failed: %s", d->dev.name, strerror(-info.status));
+	return ((struct drm_fence *)fence)->sync_file;
 }
 
 static int drm_wait(struct mea_fence *fence, int timeout_ms)
 {
 	struct drm_fence *f = (struct drm_fence *)fence;
 	struct drm_device *d = (struct drm_device *)fence->dev;
-	int64_t limit = timeout_ms < 0 ? (int64_t)d->timeout_ms * 4 + GRACE_MS : timeout_ms;
-	int rc = drmSyncobjWait(d->fd, &f->syncobj, 1, (int64_t)mea_now_ns() + limit * 1000000, 0,
-				NULL);
+	int limit = timeout_ms < 0 ? (int)d->timeout_ms * 4 + GRACE_MS : timeout_ms;
+	struct pollfd ended = {f->sync_file, POLLIN, 0};
+	struct sync_file_info info = {0};
+	int rc = 0;
 
-	if (rc == -ETIME)
-		return mea_fail(MEA_ETIMEDOUT, "%s: no answer in %lld ms", fence->dev->name,
-				(long long)limit);
-	rc = rc ? mea_fail(MEA_ENODEV, "%s: wait: %s", fence->dev->name, strerror(-rc))
-		: fence_status(d, f);
-	drmSyncobjDestroy(d->fd, f->syncobj);
+	if (poll(&ended, 1, limit) <= 0)
+		return mea_fail(MEA_ETIMEDOUT, "%s: no answer in %d ms", fence->dev->name, limit);
+	if (ioctl(f->sync_file, SYNC_IOC_FILE_INFO, &info))
+		rc = mea_fail(MEA_ENODEV, "%s: no fence: %s", fence->dev->name, strerror(errno));
+	else if (info.status < 0)
+		rc = mea_fail(info.status == -ENODEV ? MEA_ENODEV : MEA_EDEVICE,
+			      "%s: job failed: %s", fence->dev->name, strerror(-info.status));
+	close(f->sync_file);
 	free(f);
 	return rc;
 }
@@ -376,5 +381,6 @@ const struct mea_device_ops mea_device_drm = {
 	.bo_create = drm_bo_create,
 	.bo_destroy = drm_bo_destroy,
 	.submit = drm_submit,
+	.wait_fd = drm_wait_fd,
 	.wait = drm_wait,
 };

@@ -15,9 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "sim/mea_sim.h"
 
 #define QUEUE_MAX    64
@@ -35,6 +37,7 @@ struct sim_fence {
 	struct mea_submit job;
 	struct sim_fence *next;
 	bool done, running;
+	int event; /* -1: nobody polls */
 	int result;
 	uint64_t started; /* device cycle */
 	uint64_t number;
@@ -107,6 +110,7 @@ static void finish(struct sim_device *d, int bank, int result, const char *why)
 	snprintf(f->why, sizeof(f->why), "%s", why);
 	f->result = result;
 	f->done = true;
+	mea_event_set(f->event);
 	d->bank[bank] = NULL;
 	pthread_cond_broadcast(&d->done);
 }
@@ -372,6 +376,7 @@ static int sim_submit(struct mea_device *dev, const struct mea_submit *s, struct
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", dev->name);
 	f->f.dev = dev;
 	f->job = *s;
+	f->event = -1;
 	pthread_mutex_lock(&d->lock);
 	f->number = ++d->jobs;
 	if (broken(d, VANISH)) {
@@ -396,6 +401,18 @@ static int sim_submit(struct mea_device *dev, const struct mea_submit *s, struct
 	return 0;
 }
 
+static int sim_wait_fd(struct mea_fence *fence)
+{
+	struct sim_fence *f = (struct sim_fence *)fence;
+	struct sim_device *d = (struct sim_device *)fence->dev;
+
+	pthread_mutex_lock(&d->lock);
+	if (!f->done && f->event < 0)
+		f->event = mea_event_new();
+	pthread_mutex_unlock(&d->lock);
+	return f->event;
+}
+
 static int sim_wait(struct mea_fence *fence, int timeout_ms)
 {
 	struct sim_fence *f = (struct sim_fence *)fence;
@@ -418,6 +435,8 @@ static int sim_wait(struct mea_fence *fence, int timeout_ms)
 	result = f->result;
 	if (result)
 		mea_fail(result, "%s", f->why);
+	if (f->event >= 0)
+		close(f->event);
 	free(f);
 	return result;
 }
@@ -440,6 +459,7 @@ const struct mea_device_ops mea_device_sim = {
 	.bo_create = sim_bo_create,
 	.bo_destroy = sim_bo_destroy,
 	.submit = sim_submit,
+	.wait_fd = sim_wait_fd,
 	.wait = sim_wait,
 	.cpu_ms = sim_cpu_ms,
 };

@@ -8,12 +8,11 @@
 
 #include "meanet/exits.h"
 #include "base/clock.h"
+#include "base/event.h"
 
 #include <math.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
-#include <unistd.h>
 
 /* The extension is run beside the question after this part of the deadline at the earliest,
  * since mostly it is in vain, and after that part at the latest. */
@@ -36,7 +35,7 @@ void mea_task_settle(struct mea_session *s, struct task *t)
 		s->freed[s->n_freed].engine = s->units[t->unit].engine;
 		s->freed[s->n_freed++].lane = t->lane;
 		t->lane = -1;
-		pthread_cond_signal(&s->work);
+		mea_event_set(s->work_event);
 	}
 	if (t->collected)
 		mea_fifo_push(&s->free, t);
@@ -80,7 +79,7 @@ static void want_extension(struct mea_session *s, struct task *t)
 	t->wanted = true;
 	t->called = mea_now_ms();
 	s->n_wanted++;
-	pthread_cond_signal(&s->work);
+	mea_event_set(s->work_event);
 }
 
 static void take_answer(struct mea_session *s, struct task *t, const struct mea_cloud_answer *a,
@@ -224,7 +223,7 @@ int mea_task_send(struct mea_session *s, struct task *t)
 	due = t->due;
 	pthread_mutex_unlock(&s->lock);
 	if (wake)
-		mea_session_wake_watcher(s);
+		mea_event_set(s->watch_event);
 	/* Not under the lock, for which the watcher must never wait long. */
 	if (mea_cloud_ask(s->cloud, item, due - LEAD_MS, come_back, t))
 		come_back(t, &failed);
@@ -263,28 +262,6 @@ static double look_after(struct mea_session *s, struct task *t, double now)
 	return t->due;
 }
 
-void mea_session_wake_watcher(struct mea_session *s)
-{
-	uint64_t one = 1;
-
-	/* Fails only when it is awake many times over. */
-	if (s->watch_fd >= 0 && write(s->watch_fd, &one, sizeof(one)) < 0)
-		return;
-}
-
-/* Sleeps until then, INFINITY: for ever, or until it is woken. Not a condition variable, as these
- * hide a lock that knows no priorities. */
-static void sleep_until(struct mea_session *s, double ms)
-{
-	struct pollfd p = {s->watch_fd, POLLIN, 0};
-	struct timespec t = mea_timespec(isinf(ms) ? 0 : ms - mea_now_ms());
-	uint64_t unused;
-
-	if (ppoll(&p, 1, isinf(ms) ? NULL : &t, NULL) > 0 &&
-	    read(s->watch_fd, &unused, sizeof(unused)) < 0)
-		return;
-}
-
 /* Does what is due; returns when the next thing is, INFINITY: never. */
 static double look_after_all(struct mea_session *s)
 {
@@ -315,7 +292,8 @@ void *mea_watch(void *session)
 		double next = s->watch_ms = look_after_all(s), now;
 
 		pthread_mutex_unlock(&s->lock);
-		sleep_until(s, next);
+		/* Not a condition variable, as these hide a lock that knows no priorities. */
+		mea_event_wait(s->watch_event, -1, next - mea_now_ms());
 		pthread_mutex_lock(&s->lock);
 		now = mea_now_ms();
 		if (now > next)

@@ -289,6 +289,11 @@ int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net)
 	return e->ops->submit(e->exec[net], in, out, &l->job);
 }
 
+int mea_engine_wait_fd(struct mea_engine *e, int lane)
+{
+	return e->ops->wait_fd(e->lanes[lane].job);
+}
+
 int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_run_stats *stats)
 {
 	struct lane *l = &e->lanes[lane];

@@ -37,6 +37,9 @@ int mea_engine_taken(const struct mea_engine *e); /* how many are */
 int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb);
 int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net);
 
+/* As mea_backend_ops.wait_fd, for the lane's job. */
+int mea_engine_wait_fd(struct mea_engine *e, int lane);
+
 /*
  * Waits for the lane's job. MEA_ETIMEDOUT with timeout_ms >= 0: not yet. With
  * -1 it means that the backend gave up; the lane is then lost and must not be

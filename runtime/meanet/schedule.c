@@ -8,14 +8,14 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "meanet/exits.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-/* While another image could be started, look for one this often. */
-#define LOOK_MS 2
 /* A job this old is waited for with the backend's own limit. */
 #define PATIENCE_MS 1000
 
@@ -279,21 +279,28 @@ static void start_ready(struct mea_session *s)
 	}
 }
 
-/* Waits for the oldest job and moves its image on. */
+/* Waits for the oldest job, or for other work, and moves the job's image on. */
 static void step(struct mea_session *s)
 {
 	struct mea_run_stats st = {0};
 	struct task *t = NULL;
 	struct mea_cost *c;
-	int rc, limit = -1;
+	double age;
+	int rc, fd, limit = -1;
 
 	for (int i = 0; i < s->n_running && !t; i++)
 		if (s->running[i]->started)
 			t = s->running[i];
 	if (!t)
 		return;
-	if ((s->n_running < s->jobs || s->cloud) && mea_now_ms() - t->begun < PATIENCE_MS)
-		limit = LOOK_MS;
+	age = mea_now_ms() - t->begun;
+	if ((s->n_running < s->jobs || s->cloud) && age < PATIENCE_MS) {
+		fd = mea_engine_wait_fd(s->units[t->unit].engine, t->lane);
+		if (fd >= 0 && !mea_event_wait(s->work_event, fd, PATIENCE_MS - age))
+			return;
+		if (fd >= 0)
+			limit = 0;
+	}
 	rc = mea_engine_wait(s->units[t->unit].engine, t->lane, limit, &st);
 	if (rc == MEA_ETIMEDOUT && limit >= 0)
 		return;
@@ -332,16 +339,19 @@ static bool idle(const struct mea_session *s)
 void *mea_schedule(void *session)
 {
 	struct mea_session *s = session;
-	bool stop;
+	bool stop, rest;
 
 	for (;;) {
 		pthread_mutex_lock(&s->lock);
-		while (idle(s))
-			pthread_cond_wait(&s->work, &s->lock);
+		rest = idle(s);
 		stop = s->stop;
 		pthread_mutex_unlock(&s->lock);
 		if (stop && !s->n_running)
 			return NULL;
+		if (rest) {
+			mea_event_wait(s->work_event, -1, INFINITY);
+			continue;
+		}
 		mea_session_give_freed(s);
 		take_wanted(s);
 		start_ready(s);

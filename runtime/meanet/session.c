@@ -4,12 +4,12 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -136,13 +136,12 @@ static int start_threads(struct mea_session *s)
 	pthread_mutexattr_setprotocol(&inherit, PTHREAD_PRIO_INHERIT);
 	pthread_mutex_init(&s->lock, &inherit);
 	pthread_mutexattr_destroy(&inherit);
-	mea_cond_init(&s->work);
 	mea_cond_init(&s->done);
-	s->thread_runs = !(err = pthread_create(&s->thread, NULL, mea_schedule, s));
-	if (!err && s->cloud) {
-		s->watch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		err = s->watch_fd < 0 ? errno : 0;
-	}
+	s->work_event = mea_event_new();
+	s->watch_event = mea_event_new();
+	err = s->work_event < 0 || s->watch_event < 0 ? errno : 0;
+	if (!err)
+		s->thread_runs = !(err = pthread_create(&s->thread, NULL, mea_schedule, s));
 	if (!err && s->cloud)
 		s->watcher_runs = !(err = pthread_create(&s->watcher, NULL, mea_watch, s));
 	return err ? mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err)) : 0;
@@ -191,7 +190,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 		return mea_fail(MEA_ENOMEM, "out of memory");
 	}
 	s->model = m;
-	s->watch_fd = -1;
+	s->work_event = s->watch_event = -1;
 	s->note = opt->note;
 	s->note_ctx = opt->note_ctx;
 	s->n_units = n;
@@ -249,8 +248,8 @@ void mea_close(struct mea_session *s)
 	if (s->thread_runs) {
 		pthread_mutex_lock(&s->lock);
 		s->stop = true;
-		pthread_cond_broadcast(&s->work);
-		mea_session_wake_watcher(s);
+		mea_event_set(s->work_event);
+		mea_event_set(s->watch_event);
 		pthread_mutex_unlock(&s->lock);
 		pthread_join(s->thread, NULL);
 		if (s->watcher_runs)
@@ -259,12 +258,13 @@ void mea_close(struct mea_session *s)
 	/* What is still away comes back now, into lists that nobody reads. */
 	mea_cloud_close(s->cloud);
 	if (s->thread_runs) {
-		pthread_cond_destroy(&s->work);
 		pthread_cond_destroy(&s->done);
 		pthread_mutex_destroy(&s->lock);
 	}
-	if (s->watch_fd >= 0)
-		close(s->watch_fd);
+	if (s->work_event >= 0)
+		close(s->work_event);
+	if (s->watch_event >= 0)
+		close(s->watch_event);
 	for (int i = 0; i < s->n_units; i++)
 		mea_engine_close(s->units[i].engine);
 	for (int i = 0; i < s->n_tasks; i++)
@@ -335,7 +335,7 @@ int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
 	t->submitted = mea_now_ms();
 	pthread_mutex_lock(&s->lock);
 	mea_fifo_push(&s->waiting, t);
-	pthread_cond_signal(&s->work);
+	mea_event_set(s->work_event);
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }

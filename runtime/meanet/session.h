@@ -85,7 +85,9 @@ struct mea_session {
 	pthread_t thread, watcher;
 	bool thread_runs, watcher_runs;
 	pthread_mutex_t lock; /* guards all below */
-	pthread_cond_t work, done;
+	pthread_cond_t done;
+	int work_event;	 /* wakes the thread; -1: none yet */
+	int watch_event; /* wakes the watcher; -1: none */
 	struct task *tasks;
 	int n_tasks, under_way;
 	struct fifo free, waiting, finished;
@@ -96,7 +98,6 @@ struct mea_session {
 	double extension_ms; /* about the longest that one took lately */
 	double late_ms;	     /* about the latest that the watcher woke lately */
 	double watch_ms;     /* when it is to wake next */
-	int watch_fd;	     /* an eventfd that wakes it before; -1: none */
 	struct mea_exit_stats stats[MEA_EXITS];
 	bool stop;
 	struct mea_published *published; /* NULL: none */
@@ -150,7 +151,6 @@ void mea_session_give_freed(struct mea_session *s);
 /* The watcher's thread, which sees to it that images at the cloud are answered in time: runs
  * until s->stop. */
 void *mea_watch(void *session);
-void mea_session_wake_watcher(struct mea_session *s);
 
 /* The session's thread: runs until s->stop and no job is left. */
 void *mea_schedule(void *session);

@@ -14,6 +14,7 @@
  *
  * A failure prints the seed of the network; give it as SEED with COUNT 1.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static int run_device(struct mea_device *d, const struct mea_plan *p, const stru
 	struct mea_bo *bo[MEA_SLOTS] = {0};
 	struct mea_submit s = {0};
 	struct mea_fence *f;
+	struct pollfd ended = {.events = POLLIN};
 	int rc, bad = 0;
 
 	bo[MEA_SLOT_CMD] = new_bo(d, (size_t)p->n_cmd * MEA_CMD_BYTES);
@@ -88,7 +90,10 @@ static int run_device(struct mea_device *d, const struct mea_plan *p, const stru
 	s.record_slot = MEA_SLOT_RECORD;
 	if (d->ops->submit(d, &s, &f) < 0)
 		die("submit");
-	rc = d->ops->wait(f, 120000);
+	ended.fd = d->ops->wait_fd(f);
+	if (ended.fd >= 0)
+		poll(&ended, 1, 120000);
+	rc = d->ops->wait(f, 0);
 	if (rc < 0) {
 		printf("# job: %s\n", mea_errmsg());
 		bad = 1;

@@ -13,9 +13,12 @@
 #include "base/error.h"
 #include "meanet/session.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct {
 	int delay_ms;	 /* a job's time */
@@ -28,7 +31,7 @@ static struct {
 	const char *refuse;
 	int open_error;
 
-	int jobs, under_way, most, overlaps, writes;
+	int jobs, under_way, most, overlaps, writes, waits;
 	struct mea_exec *busy[8];
 } fake;
 
@@ -36,7 +39,7 @@ struct fake_job {
 	struct mea_job base, *inner;
 	struct mea_exec *exec;
 	double ready;
-	int number;
+	int number, timer; /* timer: readable when the job ends; -1: none yet */
 	bool hangs;
 };
 
@@ -90,6 +93,7 @@ static int fake_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea
 	j->ready = mea_now_ms() + fake.delay_ms;
 	j->number = fake.jobs;
 	j->hangs = fake.jobs == fake.hang_at;
+	j->timer = -1;
 	for (int i = 0; i < fake.under_way; i++)
 		fake.overlaps += fake.busy[i] != e;
 	fake.busy[fake.under_way++] = e;
@@ -106,12 +110,28 @@ static void sleep_ms(double ms)
 	nanosleep(&t, NULL);
 }
 
+static int fake_wait_fd(struct mea_job *job)
+{
+	struct fake_job *j = (struct fake_job *)job;
+	double left = fmax(j->ready - mea_now_ms(), 0.001);
+	struct itimerspec t = {.it_value = mea_timespec(left)};
+
+	if (j->timer < 0) {
+		j->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+		cr_assert_geq(j->timer, 0);
+		if (!j->hangs)
+			cr_assert_eq(timerfd_settime(j->timer, 0, &t, NULL), 0);
+	}
+	return j->timer;
+}
+
 static int fake_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st)
 {
 	struct fake_job *j = (struct fake_job *)job;
 	double left = j->ready - mea_now_ms();
 	int rc = 0, at = 0;
 
+	fake.waits++;
 	if (j->hangs && timeout_ms)
 		return mea_fail(MEA_ETIMEDOUT, "the device hangs");
 	if (timeout_ms >= 0 && left > timeout_ms) {
@@ -128,6 +148,8 @@ static int fake_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *
 	while (fake.busy[at] != j->exec)
 		at++;
 	fake.busy[at] = fake.busy[--fake.under_way];
+	if (j->timer >= 0)
+		close(j->timer);
 	free(j);
 	return rc;
 }
@@ -175,6 +197,7 @@ static const struct mea_backend_ops fake_ops = {
 	.buf_write = fake_write,
 	.buf_read = fake_read,
 	.submit = fake_submit,
+	.wait_fd = fake_wait_fd,
 	.wait = fake_wait,
 };
 

@@ -178,6 +178,8 @@ Test(session, a_later_image_starts_beside_one_under_way)
 	sleep_ms(80);
 	cr_expect_eq(fake.under_way, 2);
 	cr_assert_eq(mea_collect(s, -1, &r), 0);
+	/* One that ended, and at most one that began to wait anew for the other. */
+	cr_expect_leq(fake.waits, 2, "%d waits: somebody polls", fake.waits);
 	mea_close(s);
 }
 

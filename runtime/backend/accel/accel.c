@@ -364,6 +364,13 @@ int mea_accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 	return rc;
 }
 
+static int accel_wait_fd(struct mea_job *job)
+{
+	struct accel_job *j = (struct accel_job *)job;
+
+	return j->x->a->dev->ops->wait_fd(j->fence);
+}
+
 static int accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats)
 {
 	return mea_accel_wait(job, timeout_ms, stats, NULL);
@@ -383,5 +390,6 @@ const struct mea_backend_ops mea_backend_accel = {
 	.buf_write = accel_buf_write,
 	.buf_read = accel_buf_read,
 	.submit = accel_submit,
+	.wait_fd = accel_wait_fd,
 	.wait = accel_wait,
 };

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/event.h"
 
 #define JOBS_MAX     64
 #define OWN_LIMIT_MS 60000
@@ -38,6 +39,7 @@ struct opencl_job {
 	cl_event event;
 	double start, end;
 	bool ended;
+	int event_fd; /* -1: nobody polls */
 	cl_int status;
 };
 
@@ -183,6 +185,7 @@ static void CL_CALLBACK job_ended(cl_event event, cl_int status, void *arg)
 	j->end = mea_now_ms();
 	j->status = status;
 	j->ended = true;
+	mea_event_set(j->event_fd);
 	pthread_cond_broadcast(&o->ended);
 	pthread_mutex_unlock(&o->lock);
 }
@@ -253,6 +256,7 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
 	j->j.ops = e->ops;
 	j->x = x;
+	j->event_fd = -1;
 	rc = slot_choose(x, &j->slot);
 	if (!rc)
 		rc = set_ends(x, j->slot, in, out);
@@ -270,6 +274,20 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 	}
 	free(j);
 	return rc;
+}
+
+int mea_opencl_wait_fd(struct mea_job *job)
+{
+	struct opencl_job *j = (struct opencl_job *)job;
+	struct mea_opencl *o = j->x->o;
+
+	if (o->pid != getpid())
+		return -1;
+	pthread_mutex_lock(&o->lock);
+	if (!j->ended && j->event_fd < 0)
+		j->event_fd = mea_event_new();
+	pthread_mutex_unlock(&o->lock);
+	return j->event_fd;
 }
 
 static bool wait_for(struct opencl_job *j, int timeout_ms)
@@ -312,6 +330,8 @@ int mea_opencl_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *s
 	mea_cl->clReleaseEvent(j->event);
 	j->slot->users--;
 	o->under_way--;
+	if (j->event_fd >= 0)
+		close(j->event_fd);
 	free(j);
 	return rc;
 }

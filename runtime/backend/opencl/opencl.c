@@ -188,5 +188,6 @@ const struct mea_backend_ops mea_backend_opencl = {
 	.buf_write = mea_opencl_buf_write,
 	.buf_read = mea_opencl_buf_read,
 	.submit = mea_opencl_submit,
+	.wait_fd = mea_opencl_wait_fd,
 	.wait = mea_opencl_wait,
 };

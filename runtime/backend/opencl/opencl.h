@@ -29,6 +29,7 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 void mea_opencl_release(struct mea_exec *e);
 int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_buf *const *out,
 		      struct mea_job **job);
+int mea_opencl_wait_fd(struct mea_job *job);
 int mea_opencl_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats);
 
 /* buf.c */

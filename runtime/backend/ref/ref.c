@@ -244,6 +244,12 @@ out:
 	return rc;
 }
 
+static int ref_wait_fd(struct mea_job *job)
+{
+	(void)job;
+	return -1;
+}
+
 static int ref_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats)
 {
 	(void)timeout_ms;
@@ -267,5 +273,6 @@ const struct mea_backend_ops mea_backend_ref = {
 	.buf_write = ref_buf_write,
 	.buf_read = ref_buf_read,
 	.submit = ref_submit,
+	.wait_fd = ref_wait_fd,
 	.wait = ref_wait,
 };

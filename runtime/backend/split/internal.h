@@ -56,6 +56,7 @@ void mea_split_free_set(const struct split_exec *x, struct set *s);
 /* job.c */
 int mea_split_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_buf *const *out,
 		     struct mea_job **job);
+int mea_split_wait_fd(struct mea_job *job);
 int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats);
 
 #endif

@@ -111,6 +111,13 @@ static int left(int timeout_ms, double start)
 	return timeout_ms < 0 ? -1 : ms > 0 ? (int)ms : 0;
 }
 
+int mea_split_wait_fd(struct mea_job *job)
+{
+	struct mea_job *run = ((struct split_job *)job)->job;
+
+	return run->ops->wait_fd(run);
+}
+
 /* The next run starts when somebody waits: a job has no thread of its own. */
 int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats)
 {

@@ -146,5 +146,6 @@ const struct mea_backend_ops mea_split_ops = {
 	.buf_write = mea_split_buf_write,
 	.buf_read = mea_split_buf_read,
 	.submit = mea_split_submit,
+	.wait_fd = mea_split_wait_fd,
 	.wait = mea_split_wait,
 };
