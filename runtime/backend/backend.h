@@ -37,14 +37,9 @@ struct mea_job {
 #define MEA_STALL_MAX 12
 
 struct mea_run_stats {
-	double ms;	    /* wall time from submit to completion */
-	uint64_t macs;	    /* useful MACs of the network's layers */
-	uint64_t cycles;    /* accelerator cycles; 0 where there is no clock */
-	uint64_t peak_macs; /* cycles x multipliers of the array; 0 likewise */
+	struct mea_cost cost;
 	uint64_t stall[MEA_STALL_MAX];
 	uint64_t bytes_read, bytes_written; /* on the accelerator's bus */
-	uint64_t events[MEA_EVENTS];	    /* for the energy model (mea.h) */
-	double sim_ms;			    /* CPU time of this process spent on simulation */
 };
 
 struct mea_backend_ops {

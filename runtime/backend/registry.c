@@ -54,7 +54,7 @@ static int parse_list(const char *list, struct mea_choice out[MEA_CHOICES_MAX])
 	int n = 0, rc = 0;
 
 	if (!copy)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	while (!rc && (item = strsep(&rest, ","))) {
 		if (n == MEA_CHOICES_MAX)
 			rc = mea_fail(MEA_EINVAL, "more than %d backends in a list",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 static _Thread_local char message[512];
@@ -49,6 +50,11 @@ int mea_fail(int code, const char *fmt, ...)
 	va_end(ap);
 	mea_text_show(message, sizeof(message), text);
 	return code;
+}
+
+int mea_nomem(void)
+{
+	return mea_fail(MEA_ENOMEM, "out of memory");
 }
 
 int mea_fail_in(int code, const char *fmt, ...)

@@ -26,3 +26,11 @@ void mea_text_show(char *to, size_t size, const char *from)
 	}
 	to[n] = 0;
 }
+
+void mea_text_hex(char *to, const void *from, size_t n)
+{
+	const unsigned char *byte = from;
+
+	for (size_t i = 0; i < n; i++)
+		snprintf(to + 2 * i, 3, "%02x", byte[i]);
+}

@@ -10,4 +10,7 @@
  * out; no escape is cut. */
 void mea_text_show(char *to, size_t size, const char *from);
 
+/* Writes the n bytes at from as 2 n lower-case hexadecimal digits and a 0. */
+void mea_text_hex(char *to, const void *from, size_t n);
+
 #endif

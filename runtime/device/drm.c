@@ -145,7 +145,7 @@ static int drm_bo_create(struct mea_device *dev, size_t size, struct mea_bo **ou
 	struct arena *a;
 
 	if (!bo)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dev->name);
+		return mea_nomem();
 	pthread_mutex_lock(&d->lock);
 	for (a = d->arenas; a; a = a->next) {
 		at = arena_find(a, pages);
@@ -237,7 +237,7 @@ static int drm_open(const char *spec, struct mea_device **out)
 	d = calloc(1, sizeof(*d));
 	if (!d) {
 		close(fd);
-		return mea_fail(MEA_ENOMEM, "device drm: out of memory");
+		return mea_nomem();
 	}
 	if (drmIoctl(fd, DRM_IOCTL_MEA_INFO, &info) ||
 	    info.version >> 16 != MEA_VERSION_VALUE >> 16 ||
@@ -325,7 +325,7 @@ static int drm_submit(struct mea_device *dev, const struct mea_submit *s, struct
 	int rc;
 
 	if (!f)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dev->name);
+		return mea_nomem();
 	f->f.dev = dev;
 	for (int i = 0; i < DRM_MEA_MAX_SLOTS; i++) {
 		const struct mea_slot *slot = &s->slot[i];

@@ -266,7 +266,7 @@ static int sim_open(const char *spec, struct mea_device **out)
 	int rc = MEA_ENOMEM;
 
 	if (!d || !text) {
-		mea_fail(MEA_ENOMEM, "device sim: out of memory");
+		mea_nomem();
 		goto fail;
 	}
 	rc = parse_options(text, &config, &opt, d);
@@ -373,7 +373,7 @@ static int sim_submit(struct mea_device *dev, const struct mea_submit *s, struct
 	struct sim_fence *f = calloc(1, sizeof(*f));
 
 	if (!f)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dev->name);
+		return mea_nomem();
 	f->f.dev = dev;
 	f->job = *s;
 	f->event = -1;

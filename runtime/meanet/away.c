@@ -8,6 +8,7 @@
 
 #include "meanet/exits.h"
 #include "base/clock.h"
+#include "base/cost.h"
 #include "base/event.h"
 
 #include <math.h>
@@ -113,7 +114,7 @@ static void come_back(void *ctx, const struct mea_cloud_answer *a)
 	s->n_away--;
 	t->away = false;
 	if (t->answered) {
-		mea_add_cost(&s->stats[t->answer.exit].cost, &c);
+		mea_cost_add(&s->stats[t->answer.exit].cost, &c);
 	} else {
 		t->answer.cost[MEA_EXIT_CLOUD] = c;
 		take_answer(s, t, a, &o);
@@ -154,7 +155,7 @@ static void take_extension(struct mea_session *s, struct task *t)
 
 	learn(&s->extension_ms, mea_now_ms() - t->called);
 	if (t->answered) {
-		mea_add_cost(&s->stats[r->exit].cost, &t->r.cost[MEA_EXIT_EXTENSION]);
+		mea_cost_add(&s->stats[r->exit].cost, &t->r.cost[MEA_EXIT_EXTENSION]);
 		return;
 	}
 	r->cost[MEA_EXIT_EXTENSION] = t->r.cost[MEA_EXIT_EXTENSION];

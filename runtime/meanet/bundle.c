@@ -118,7 +118,7 @@ static int parse_classes(struct mea_bundle *b)
 	b->classes = calloc(n, sizeof(*b->classes));
 	b->hard_index = calloc(n, sizeof(*b->hard_index));
 	if (!b->classes || !b->hard_index)
-		return mea_fail(MEA_ENOMEM, "classes: out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < n; i++) {
 		b->classes[i] = json_string_value(json_array_get(list, i));
 		if (!b->classes[i] || !printable(b->classes[i]))
@@ -154,7 +154,7 @@ static int parse_hard(struct mea_bundle *b)
 		return mea_fail(MEA_EINVAL, "hard_classes: must be a list of class numbers");
 	b->hard = calloc(n + 1, sizeof(*b->hard));
 	if (!b->hard)
-		return mea_fail(MEA_ENOMEM, "hard_classes: out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < n; i++) {
 		json_t *v = json_array_get(list, i);
 		json_int_t c = json_integer_value(v);
@@ -212,7 +212,7 @@ static int parse_file(json_t *o, const char *field, struct mea_bundle_file *f)
 		return mea_fail(MEA_EINVAL, "%s: must be 64 digits 0-9, a-f", sub);
 	memcpy(f->sha256, sha, sizeof(f->sha256));
 	f->name = strdup(name);
-	return f->name ? 0 : mea_fail(MEA_ENOMEM, "%s: out of memory", field);
+	return f->name ? 0 : mea_nomem();
 }
 
 static int parse_files(struct mea_bundle *b)
@@ -288,7 +288,7 @@ int mea_bundle_from_json(const char *dir, json_t *json, struct mea_bundle **out)
 	if (!b || !(b->dir = strdup(dir))) {
 		json_decref(json);
 		free(b);
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dir);
+		return mea_nomem();
 	}
 	b->json = json;
 	rc = parse(b);
@@ -308,7 +308,7 @@ int mea_bundle_load(const char *dir, struct mea_bundle **out)
 
 	*out = NULL;
 	if (asprintf(&path, "%s/bundle.json", dir) < 0)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dir);
+		return mea_nomem();
 	rc = read_json(path, &json);
 	if (rc)
 		mea_fail_in(rc, "%s", path);

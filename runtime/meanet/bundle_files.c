@@ -16,7 +16,7 @@ static int join(const char *dir, const char *name, char **path)
 	if (asprintf(path, "%s/%s", dir, name) >= 0)
 		return 0;
 	*path = NULL;
-	return mea_fail(MEA_ENOMEM, "%s/%s: out of memory", dir, name);
+	return mea_nomem();
 }
 
 int mea_bundle_path(const struct mea_bundle *b, enum mea_net net, enum mea_variant v, char **path)

@@ -60,7 +60,7 @@ static int alloc_scratch(struct mea_engine *e)
 	e->bytes = malloc(most);
 	e->logits = calloc((size_t)e->model->bundle->n_classes, sizeof(*e->logits));
 	if (!e->bytes || !e->logits)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	return 0;
 }
 
@@ -145,7 +145,7 @@ int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_mo
 
 	*out = NULL;
 	if (!e)
-		return mea_fail(MEA_ENOMEM, "backend %s: out of memory", ops->name);
+		return mea_nomem();
 	e->name = ops->name;
 	e->ops = ops;
 	e->model = m;
@@ -162,7 +162,7 @@ int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_mo
 		e->lanes = calloc((size_t)n_lanes, sizeof(*e->lanes));
 		e->n_lanes = e->lanes ? n_lanes : 0;
 		if (!e->lanes)
-			rc = mea_fail(MEA_ENOMEM, "out of memory");
+			rc = mea_nomem();
 	}
 	for (int i = 0; i < e->n_lanes && !rc; i++)
 		rc = alloc_lane(e, &e->lanes[i]);

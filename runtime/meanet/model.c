@@ -134,7 +134,7 @@ int mea_model_load(const char *dir, struct mea_model **out)
 
 	*out = NULL;
 	if (!m)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", dir);
+		return mea_nomem();
 	rc = mea_bundle_load(dir, &m->bundle);
 	if (!rc)
 		rc = load_net(m->bundle, MEA_NET_MAIN, &m->main);

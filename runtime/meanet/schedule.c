@@ -7,6 +7,7 @@
 #include "session.h"
 
 #include "base/clock.h"
+#include "base/cost.h"
 #include "base/error.h"
 #include "base/event.h"
 #include "meanet/exits.h"
@@ -20,19 +21,6 @@
 #define PATIENCE_MS 1000
 
 /* --- the end of an image ---------------------------------------------------- */
-
-void mea_add_cost(struct mea_cost *sum, const struct mea_cost *c)
-{
-	sum->ms += c->ms;
-	sum->macs += c->macs;
-	sum->cycles += c->cycles;
-	sum->peak_macs += c->peak_macs;
-	sum->bytes_up += c->bytes_up;
-	sum->bytes_down += c->bytes_down;
-	sum->sim_ms += c->sim_ms;
-	for (int i = 0; i < MEA_EVENTS; i++)
-		sum->events[i] += c->events[i];
-}
 
 static void forget_running(struct mea_session *s, const struct task *t)
 {
@@ -57,7 +45,7 @@ void mea_task_finish(struct mea_session *s, struct task *t)
 		sum->images++;
 		sum->latency_ms += r->latency_ms;
 		for (int i = 0; i < MEA_EXITS; i++)
-			mea_add_cost(&sum->cost, &r->cost[i]);
+			mea_cost_add(&sum->cost, &r->cost[i]);
 	}
 	mea_publish_add(s->published, r);
 	t->answered = true;
@@ -284,7 +272,6 @@ static void step(struct mea_session *s)
 {
 	struct mea_run_stats st = {0};
 	struct task *t = NULL;
-	struct mea_cost *c;
 	double age;
 	int rc, fd, limit = -1;
 
@@ -305,13 +292,7 @@ static void step(struct mea_session *s)
 	if (rc == MEA_ETIMEDOUT && limit >= 0)
 		return;
 	if (!rc) {
-		c = &t->r.cost[t->net];
-		c->ms = st.ms;
-		c->macs = st.macs;
-		c->cycles = st.cycles;
-		c->peak_macs = st.peak_macs;
-		c->sim_ms = st.sim_ms;
-		memcpy(c->events, st.events, sizeof(c->events));
+		t->r.cost[t->net] = st.cost;
 		mea_unit_worked(s, t->unit);
 		rc = advance(s, t);
 	}

@@ -97,15 +97,14 @@ static int make_tasks(struct mea_session *s)
 	s->running = calloc((size_t)s->lanes, sizeof(struct task *));
 	s->freed = calloc((size_t)s->lanes, sizeof(*s->freed));
 	if (!s->tasks || !s->sent || !s->running || !s->freed)
-		return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images", s->queue);
+		return mea_nomem();
 	for (; s->n_tasks < n; s->n_tasks++) {
 		struct task *t = &s->tasks[s->n_tasks];
 
 		t->session = s;
 		t->rgb = malloc(size);
 		if (!t->rgb)
-			return mea_fail(MEA_ENOMEM, "out of memory for a queue of %d images",
-					s->queue);
+			return mea_nomem();
 		mea_fifo_push(&s->free, t);
 	}
 	return 0;
@@ -173,7 +172,7 @@ static int open_cloud(struct mea_session *s, const struct mea_options *o)
 		c.item = (struct mea_oip_item){MEA_I8, f->h, f->w, f->c};
 		s->features = malloc(mea_oip_item_bytes(&c.item));
 		if (!s->features)
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 	}
 	return mea_cloud_open(&c, &s->cloud);
 }
@@ -187,7 +186,7 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 	*out = NULL;
 	if (!s) {
 		mea_model_free(m);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	s->model = m;
 	s->work_event = s->watch_event = -1;

@@ -128,8 +128,6 @@ void mea_unit_worked(struct mea_session *s, int i);
 /* Enters into r that unit i was passed over, when it is in quarantine. */
 void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r);
 
-void mea_add_cost(struct mea_cost *sum, const struct mea_cost *c);
-
 /* Hands the image's answer to the caller, or, with answer.error set, why there is none. The lock
  * is held. */
 void mea_task_finish(struct mea_session *s, struct task *t);

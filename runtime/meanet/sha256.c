@@ -3,6 +3,7 @@
 #include "bundle.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <nettle/sha2.h>
 
@@ -31,7 +32,6 @@ int mea_sha256_file(const char *path, char hex[MEA_SHA256_HEX])
 	}
 	fclose(f);
 	sha256_digest(&ctx, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	mea_text_hex(hex, digest, sizeof(digest));
 	return 0;
 }

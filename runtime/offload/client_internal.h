@@ -65,7 +65,7 @@ struct transfer {
 	struct curl_slist *headers;
 	void *body;
 	char *in;
-	size_t in_size, in_room;
+	size_t in_size;
 	long long json_bytes; /* of the answer */
 	char error[CURL_ERROR_SIZE];
 };

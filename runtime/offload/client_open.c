@@ -25,7 +25,7 @@ static int copy_options(struct mea_cloud *c, const struct mea_cloud_options *opt
 			good &= *texts[i] != NULL;
 		}
 	c->logits = calloc((size_t)opt->classes, sizeof(*c->logits));
-	return good && c->logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	return good && c->logits ? 0 : mea_nomem();
 }
 
 static int start(struct mea_cloud *c)
@@ -36,7 +36,7 @@ static int start(struct mea_cloud *c)
 		return mea_fail(MEA_ENOMEM, "libcurl cannot be initialised");
 	c->multi = curl_multi_init();
 	if (!c->multi)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	err = pthread_create(&c->thread, NULL, mea_cloud_run, c);
 	if (err)
 		return mea_fail(MEA_ENOMEM, "cannot start a thread: %s", strerror(err));
@@ -67,7 +67,7 @@ int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 
 	*out = NULL;
 	if (!c)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	pthread_mutex_init(&c->lock, NULL);
 	mea_cond_init(&c->looked);
 	c->asked_end = &c->asked;
@@ -146,7 +146,7 @@ int mea_cloud_ask(struct mea_cloud *c, const void *item, double deadline_ms, mea
 	struct call *call = calloc(1, sizeof(*call) + size);
 
 	if (!call)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memcpy(call->item, item, size);
 	call->begun = mea_now_ms();
 	call->deadline = deadline_ms;

@@ -29,7 +29,7 @@ static int parse_model(const struct mea_cloud *c, CURLU *u, const char *url, cha
 	int rc = 0;
 
 	if (curl_url_get(u, CURLUPART_PATH, &path, 0))
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	if (!strcmp(path, "/")) {
 		name = curl_easy_escape(NULL, c->opt.model, 0);
 		if (!name || asprintf(model, "/v2/models/%s", name) < 0)
@@ -42,7 +42,7 @@ static int parse_model(const struct mea_cloud *c, CURLU *u, const char *url, cha
 		*model = strdup(path);
 	}
 	curl_free(path);
-	return rc || *model ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+	return rc || *model ? rc : mea_nomem();
 }
 
 /* Whether u's host is this machine: localhost, 127.0.0.0/8 or ::1. */
@@ -82,7 +82,7 @@ static int parse_base(CURLU *u, const char *url, char **base)
 	*base = strdup(text);
 	curl_free(text);
 	if (!*base)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	if ((*base)[strlen(*base) - 1] == '/')
 		(*base)[strlen(*base) - 1] = 0;
 	if (strncmp(*base, "http://", 7) && strncmp(*base, "https://", 8))
@@ -116,7 +116,7 @@ int mea_endpoints_parse(struct mea_cloud *c)
 	int rc = 0;
 
 	if (!list)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (char *u = strtok_r(list, ",", &save); u && !rc; u = strtok_r(NULL, ",", &save)) {
 		if (c->n == ENDPOINTS_MAX)
 			rc = mea_fail(MEA_EINVAL, "cloud: more than %d servers", ENDPOINTS_MAX);

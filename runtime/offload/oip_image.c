@@ -149,7 +149,7 @@ int mea_oip_ask(const struct mea_oip_target *t, const void *data, size_t bytes, 
 	if (t->form != MEA_FORM_RAW) {
 		text = request_json(t, data, bytes, timeout_us);
 		if (!text)
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 		json = strlen(text);
 	}
 	*json_bytes = t->form == MEA_FORM_JSON ? MEA_OIP_ALL_JSON : (long long)json;
@@ -157,7 +157,7 @@ int mea_oip_ask(const struct mea_oip_target *t, const void *data, size_t bytes, 
 	all = realloc(text, *size + 1);
 	if (!all) {
 		free(text);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	if (t->form != MEA_FORM_JSON)
 		memcpy(all + json, data, bytes);

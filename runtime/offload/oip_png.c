@@ -18,7 +18,7 @@ int mea_oip_png_write(const void *rgb, int height, int width, void **body, size_
 
 	*body = malloc(room);
 	if (!*body)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	if (!png_image_write_to_memory(&png, *body, &room, 0, rgb, 0, NULL)) {
 		free(*body);
 		*body = NULL;

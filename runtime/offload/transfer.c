@@ -2,6 +2,7 @@
 /* One HTTP request through libcurl. */
 #include "offload/client_internal.h"
 
+#include "base/array.h"
 #include "base/error.h"
 
 #include <linux/tcp.h>
@@ -27,15 +28,8 @@ static size_t on_body(char *data, size_t one, size_t size, void *ctx)
 	(void)one;
 	if (t->in_size + size > ANSWER_MAX)
 		return 0;
-	if (t->in_size + size > t->in_room) {
-		size_t room = 2 * (t->in_size + size);
-		char *in = realloc(t->in, room);
-
-		if (!in)
-			return 0;
-		t->in = in;
-		t->in_room = room;
-	}
+	if (mea_grow(&t->in, t->in_size, size, 1))
+		return 0;
 	memcpy(t->in + t->in_size, data, size);
 	t->in_size += size;
 	return size;
@@ -180,7 +174,7 @@ int mea_transfer_get(struct mea_cloud *c, struct endpoint *e, const char *path, 
 	int rc;
 
 	if (!t)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	t->endpoint = e;
 	t->call = NULL;
 	curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
@@ -236,7 +230,7 @@ static int make_body(struct mea_cloud *c, struct transfer *t, uint64_t timeout_u
 	if (target.planes) {
 		planes = malloc(bytes);
 		if (!planes)
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 		for (size_t i = 0; i < bytes; i++)
 			planes[i % n * (bytes / n) + i / n] = item[i];
 	}
@@ -262,7 +256,7 @@ int mea_transfer_infer(struct mea_cloud *c, struct endpoint *e, struct call *cal
 	int rc;
 
 	if (!t)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	t->endpoint = e;
 	t->call = call;
 	rc = make_body(c, t, timeout_us, &size, &json);

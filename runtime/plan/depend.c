@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 static bool overlap(const struct access *a, int64_t base, int64_t size)
@@ -24,7 +25,7 @@ static bool covered(const struct access *a, int64_t base, int64_t size)
 int mea_depend(struct depend *d, struct queues *qs, int queue, int item, int64_t base, int64_t size,
 	       bool write)
 {
-	int kept = 0;
+	int kept = 0, rc;
 
 	if (size <= 0)
 		return 0;
@@ -44,15 +45,9 @@ int mea_depend(struct depend *d, struct queues *qs, int queue, int item, int64_t
 		d->access[kept++] = *a;
 	}
 	d->n = kept;
-	if (d->n == d->room) {
-		int room = d->room ? d->room * 2 : 64;
-		struct access *grown = realloc(d->access, (size_t)room * sizeof(*grown));
-
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "planner: out of memory");
-		d->access = grown;
-		d->room = room;
-	}
+	rc = mea_grow(&d->access, (size_t)d->n, 1, sizeof(*d->access));
+	if (rc)
+		return rc;
 	d->access[d->n++] = (struct access){queue, item, base, size, write};
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 /* --- weight memory: a ring of chunks ----------------------------------- */
@@ -13,16 +14,11 @@ static int reserve_bytes(struct emit *e, size_t bytes, size_t *offset)
 {
 	size_t need = (e->p->weight_bytes + 63) / 64 * 64 + bytes;
 
-	if (need + 64 > e->wgt_room) {
-		size_t room = (need + 64) * 2;
-		uint8_t *grown = realloc(e->p->weights, room);
+	int rc = mea_grow(&e->p->weights, e->p->weight_bytes, need - e->p->weight_bytes, 1);
 
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "planner: out of memory");
-		memset(grown + e->wgt_room, 0, room - e->wgt_room);
-		e->p->weights = grown;
-		e->wgt_room = room;
-	}
+	if (rc)
+		return rc;
+	memset(e->p->weights + e->p->weight_bytes, 0, need - e->p->weight_bytes);
 	*offset = need - bytes;
 	e->p->weight_bytes = need;
 	return 0;
@@ -91,7 +87,7 @@ static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *
 struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
 			       bool stem)
 {
-	struct chunk *c, *grown;
+	struct chunk *c;
 	int in_c = e->net->tensors[l->in].c;
 
 	for (int i = e->first_live; i < e->n_chunks; i++) {
@@ -99,12 +95,8 @@ struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int o
 		if (c->layer == e->layer && c->ob == ob && c->kb == kb)
 			return c;
 	}
-	grown = realloc(e->chunk, (size_t)(e->n_chunks + 1) * sizeof(*grown));
-	if (!grown) {
-		mea_fail(MEA_ENOMEM, "planner: out of memory");
+	if (mea_grow(&e->chunk, (size_t)e->n_chunks, 1, sizeof(*e->chunk)))
 		return NULL;
-	}
-	e->chunk = grown;
 	c = &e->chunk[e->n_chunks];
 	memset(c, 0, sizeof(*c));
 	c->layer = e->layer;

@@ -75,7 +75,6 @@ struct emit {
 
 	struct chunk *chunk; /* all ever loaded */
 	int n_chunks, first_live, wgt_head, wgt_segment;
-	size_t wgt_room;
 
 	int layer;
 	int stem_next; /* next piece of the image for the stem's ring */

@@ -95,7 +95,7 @@ struct access {
 /* The accesses to one memory that an item to come may have to wait for. */
 struct depend {
 	struct access *access;
-	int n, room;
+	int n;
 };
 
 /* The item, the latest of its queue, reads or writes size words (any unit) from

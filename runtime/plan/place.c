@@ -303,7 +303,7 @@ int mea_place(struct emit *e)
 
 	e->place = calloc((size_t)e->net->n_tensors, sizeof(*e->place));
 	if (!e->place)
-		return mea_fail(MEA_ENOMEM, "planner: out of memory");
+		return mea_nomem();
 	find_uses(e);
 	find_stems(e);
 	rc = mea_find_units(e);

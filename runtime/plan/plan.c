@@ -181,13 +181,12 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 		return rc;
 	e.p = calloc(1, sizeof(*e.p));
 	if (!e.p)
-		return mea_fail(MEA_ENOMEM, "planner: out of memory");
+		return mea_nomem();
 	if (profile) {
 		e.p->n_records = net->n_layers;
 		e.p->layer_end = calloc((size_t)net->n_layers, sizeof(*e.p->layer_end));
 	}
-	rc = profile && !e.p->layer_end ? mea_fail(MEA_ENOMEM, "planner: out of memory")
-					: mea_place(&e);
+	rc = profile && !e.p->layer_end ? mea_nomem() : mea_place(&e);
 	if (rc == 0)
 		rc = emit_all(&e);
 	if (rc == 0) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 /* Loads that stand in the load queue ahead of the compute command that needs
@@ -21,15 +22,10 @@ int mea_queue_add(struct queues *qs, int queue, uint32_t opcode, int layer)
 	struct queue *q = &qs->q[queue];
 	struct item *it;
 
-	if (q->n == q->size) {
-		int size = q->size ? q->size * 2 : 64;
-		struct item *grown = realloc(q->item, (size_t)size * sizeof(*grown));
+	int rc = mea_grow(&q->item, (size_t)q->n, 1, sizeof(*q->item));
 
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "planner: out of memory");
-		q->item = grown;
-		q->size = size;
-	}
+	if (rc)
+		return rc;
 	if (!q->n)
 		for (int i = 0; i < N_QUEUES; i++)
 			q->synced[i] = -1;
@@ -128,7 +124,7 @@ int mea_queues_merge(struct queues *qs, struct mea_plan *p)
 	p->cmd = calloc((size_t)total + 1, sizeof(*p->cmd));
 	qs->order = calloc((size_t)total + 1, sizeof(*qs->order));
 	if (!p->cmd || !qs->order)
-		return mea_fail(MEA_ENOMEM, "planner: out of memory");
+		return mea_nomem();
 	for (int k = 0; k < qs->q[Q_COMPUTE].n; k++) {
 		int loads = qs->q[Q_COMPUTE].item[k].after[Q_LOAD];
 

@@ -61,7 +61,7 @@ int mea_find_units(struct emit *e)
 {
 	e->unit = calloc((size_t)e->net->n_layers, sizeof(*e->unit));
 	if (!e->unit)
-		return mea_fail(MEA_ENOMEM, "planner: out of memory");
+		return mea_nomem();
 	for (int i = 0; i < e->net->n_layers; i += e->unit[e->n_units++].n) {
 		struct unit u = unit_at(e, i);
 

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
 		if (rc == 0)
 			rc = mea_backend_accel.wait(job, -1, &st);
 		if (rc == 0 && i >= 0)
-			khz[i] = (double)st.cycles / st.ms;
+			khz[i] = (double)st.cost.cycles / st.cost.ms;
 	}
 	if (rc == 0) {
 		qsort(khz, (size_t)rounds, sizeof(*khz), by_value);
@@ -110,10 +110,10 @@ int main(int argc, char **argv)
 		       "  median %.0f kHz (least %.0f, most %.0f), %.1f million useful MAC/s, "
 		       "utilisation %.2f %%\n"
 		       "  published: Gemmini 16x16 under Verilator 34 to 120 kHz with 8 threads\n",
-		       argv[1], device, rounds, (unsigned long long)st.cycles, khz[rounds / 2],
+		       argv[1], device, rounds, (unsigned long long)st.cost.cycles, khz[rounds / 2],
 		       khz[0], khz[rounds - 1],
-		       khz[rounds / 2] * 1e-3 * (double)st.macs / (double)st.cycles,
-		       100.0 * (double)st.macs / (double)st.peak_macs);
+		       khz[rounds / 2] * 1e-3 * (double)st.cost.macs / (double)st.cost.cycles,
+		       100.0 * (double)st.cost.macs / (double)st.cost.peak_macs);
 	}
 	tear_down(&x);
 	return rc == 0 ? 0 : fail();

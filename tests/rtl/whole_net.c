@@ -150,11 +150,11 @@ int main(int argc, char **argv)
 	compare(net, &accel, &ref);
 	hw = mea_accel_hw(accel.e);
 	planned = (double)mea_accel_plan(accel.e)->cycles;
-	util = 100 * (double)accel.stats.macs / (double)accel.stats.peak_macs;
-	error = 100 * (planned / (double)accel.stats.cycles - 1);
+	util = 100 * (double)accel.stats.cost.macs / (double)accel.stats.cost.peak_macs;
+	error = 100 * (planned / (double)accel.stats.cost.cycles - 1);
 	printf("# %.3f MMAC, %llu cycles, planned %.0f, bytes read %llu, written %llu\n",
-	       (double)accel.stats.macs / 1e6, (unsigned long long)accel.stats.cycles, planned,
-	       (unsigned long long)accel.stats.bytes_read,
+	       (double)accel.stats.cost.macs / 1e6, (unsigned long long)accel.stats.cost.cycles,
+	       planned, (unsigned long long)accel.stats.bytes_read,
 	       (unsigned long long)accel.stats.bytes_written);
 	check(util >= least, "of the array's peak", util, " %");
 	printf("# of all multipliers %.3f %%\n", util / (1 + (double)hw->dw_taps / hw->rows));

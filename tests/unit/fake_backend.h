@@ -141,8 +141,8 @@ static int fake_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *
 	if (left > 0)
 		sleep_ms(left);
 	mea_backend_ref.wait(j->inner, -1, st);
-	st->cycles = 100;
-	st->peak_macs = 200;
+	st->cost.cycles = 100;
+	st->cost.peak_macs = 200;
 	if (fake.fail_every && j->number % fake.fail_every == 0)
 		rc = mea_fail(fake.error, "planted in job %d", j->number);
 	while (fake.busy[at] != j->exec)

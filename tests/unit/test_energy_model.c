@@ -105,14 +105,14 @@ Test(model, events_of_a_record)
 	r[MEA_REC_RD_BEATS] = 11;
 	r[MEA_REC_WR_BEATS] = 12;
 	mea_accel_record(&hw, r, &st);
-	cr_assert_eq(st.events[MEA_EVENT_MAC], 10 * 8 * 16 + 5 * 16 * 3);
-	cr_assert_eq(st.events[MEA_EVENT_ACT_READ], 7 * 16);
-	cr_assert_eq(st.events[MEA_EVENT_ACT_WRITE], 6 * 16);
-	cr_assert_eq(st.events[MEA_EVENT_WGT_READ], 4 * 32);
-	cr_assert_eq(st.events[MEA_EVENT_ACCUMULATE], 3 * 16);
-	cr_assert_eq(st.events[MEA_EVENT_REQUANTISE], 2 * 16);
-	cr_assert_eq(st.events[MEA_EVENT_BUS_READ], st.bytes_read);
-	cr_assert_eq(st.events[MEA_EVENT_BUS_WRITE], st.bytes_written);
+	cr_assert_eq(st.cost.events[MEA_EVENT_MAC], 10 * 8 * 16 + 5 * 16 * 3);
+	cr_assert_eq(st.cost.events[MEA_EVENT_ACT_READ], 7 * 16);
+	cr_assert_eq(st.cost.events[MEA_EVENT_ACT_WRITE], 6 * 16);
+	cr_assert_eq(st.cost.events[MEA_EVENT_WGT_READ], 4 * 32);
+	cr_assert_eq(st.cost.events[MEA_EVENT_ACCUMULATE], 3 * 16);
+	cr_assert_eq(st.cost.events[MEA_EVENT_REQUANTISE], 2 * 16);
+	cr_assert_eq(st.cost.events[MEA_EVENT_BUS_READ], st.bytes_read);
+	cr_assert_eq(st.cost.events[MEA_EVENT_BUS_WRITE], st.bytes_written);
 }
 
 /* --- files of others -------------------------------------------------------------- */

@@ -242,7 +242,7 @@ Test(opencl, many_jobs_at_once)
 
 		cr_assert(p.fd < 0 || poll(&p, 1, 20000) == 1);
 		cr_assert_eq(backend->ops->wait(job[i], 0, &st), 0, "%s", mea_errmsg());
-		cr_expect(st.ms > 0 && st.macs > 1000000 && !st.cycles);
+		cr_expect(st.cost.ms > 0 && st.cost.macs > 1000000 && !st.cost.cycles);
 		cr_expect_eq(compare(&r, m->main, v[i]), -1);
 		random_values_free(m->main, v[i]);
 		backend->ops->buf_free(in[i]);

@@ -437,7 +437,7 @@ static int8_t *run_backend(const struct mea_qnet *net, const int8_t *a, const in
 	cr_assert_eq(ops->buf_alloc(e, false, 0, &o[0]), 0);
 	cr_assert_eq(ops->submit(e, in, o, &job), 0, "%s", mea_errmsg());
 	cr_assert_eq(ops->wait(job, -1, &stats), 0);
-	cr_assert(stats.ms >= 0 && stats.cycles == 0);
+	cr_assert(stats.cost.ms >= 0 && stats.cost.cycles == 0);
 	cr_assert_eq(ops->buf_read(o[0], y), 0);
 	cr_assert_eq(ops->buf_alloc(e, false, 1, &o[0]), MEA_EINVAL);
 	for (int i = 0; i < 2; i++)

@@ -68,7 +68,7 @@ static void check_job(struct mea_exec *e, const struct mea_qnet *n, int8_t **v)
 	for (int turn = 0; turn < 2; turn++) {
 		cr_assert_eq(ops->submit(e, in, out, &job), 0, "%s", mea_errmsg());
 		cr_assert_eq(ops->wait(job, turn ? -1 : 1000, &stats), 0, "%s", mea_errmsg());
-		cr_assert_eq(stats.macs, macs);
+		cr_assert_eq(stats.cost.macs, macs);
 		for (int i = 0; i < n->n_outputs; i++) {
 			size_t size = random_elements(&n->tensors[n->outputs[i]]);
 			int8_t *got = random_alloc(size);

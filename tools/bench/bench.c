@@ -229,7 +229,7 @@ static int load_all(struct bench *b)
 	for (int i = 0; i < PATHS; i++) {
 		b->path[i].rail = calloc((size_t)b->meters->n + 1, sizeof(struct figure));
 		if (!b->path[i].rail)
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 	}
 	return 0;
 }
@@ -322,7 +322,7 @@ static int choose(struct bench *b)
 static int show(struct bench *b)
 {
 	json_t *report = bench_report(b);
-	int rc = report ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = report ? 0 : mea_nomem();
 
 	if (!rc && b->json) {
 		rc = tool_print_json(json_incref(report));

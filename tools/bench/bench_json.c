@@ -3,34 +3,25 @@
  * known is null. */
 #include "bench.h"
 #include "mea/files.h"
+#include "base/array.h"
 
 #include <math.h>
 #include <string.h>
-
-static json_t *real(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
-static json_t *ratio(size_t a, size_t b)
-{
-	return b ? json_real((double)a / (double)b) : json_null();
-}
 
 /* --- figures ----------------------------------------------------------------------- */
 
 static json_t *figure(const struct figure *f)
 {
 	static const char *const sources[] = {"unavailable", "none", "modelled", "measured"};
-	json_t *o = json_pack("{s:o, s:s, s:s, s:o, s:o}", "mj", real(f->mj), "source",
-			      sources[f->source], "of", f->of, "low", real(f->low), "high",
-			      real(f->high));
+	json_t *o = json_pack("{s:o, s:s, s:s, s:o, s:o}", "mj", tool_real_json(f->mj), "source",
+			      sources[f->source], "of", f->of, "low", tool_real_json(f->low),
+			      "high", tool_real_json(f->high));
 
 	if (f->source == SOURCE_MEASURED) {
 		json_object_set_new(o, "rail", json_string(f->rail));
-		json_object_set_new(o, "idle_w", real(f->idle_w));
+		json_object_set_new(o, "idle_w", tool_real_json(f->idle_w));
 		json_object_set_new(o, "windows", json_integer(f->n));
-		json_object_set_new(o, "window_s", real(f->window_s));
+		json_object_set_new(o, "window_s", tool_real_json(f->window_s));
 	}
 	return o;
 }
@@ -40,33 +31,33 @@ json_t *bench_mean_json(const struct mean *m)
 	json_t *parts = json_object(), *exits = json_object();
 
 	for (int k = 0; k < PARTS; k++)
-		json_object_set_new(parts, bench_parts[k], real(m->part[k]));
+		json_object_set_new(parts, bench_parts[k], tool_real_json(m->part[k]));
 	for (int i = 0; i < PATH_ONLY_CLOUD; i++)
 		json_object_set_new(
 			exits, bench_paths[i],
-			real(m->share[i] + (i == PATH_CLOUD ? m->share[PATH_ONLY_CLOUD] : 0)));
+			tool_real_json(m->share[i] +
+				       (i == PATH_CLOUD ? m->share[PATH_ONLY_CLOUD] : 0)));
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "images", (json_int_t)m->images,
-			 "accuracy", real(m->accuracy), "sent", real(m->sent), "mj", real(m->mj),
-			 "parts", parts, "latency_ms", real(m->latency_ms), "exits", exits);
+			 "accuracy", tool_real_json(m->accuracy), "sent", tool_real_json(m->sent),
+			 "mj", tool_real_json(m->mj), "parts", parts, "latency_ms",
+			 tool_real_json(m->latency_ms), "exits", exits);
 }
 
 /* --- a path -------------------------------------------------------------------------- */
 
 static json_t *percentile(const struct path_run *p, double share)
 {
-	size_t rank = (size_t)ceil(share * (double)p->n_latency);
-
-	return p->n_latency ? json_real(p->latency[rank ? rank - 1 : 0]) : json_null();
+	return tool_real_json(mea_percentile(p->latency, p->n_latency, share));
 }
 
 static json_t *latency(const struct path_run *p)
 {
 	double half, mean = bench_latency(p, &half);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "mean", real(mean), "low",
-			 real(mean - half), "high", real(mean + half), "p50", percentile(p, 0.5),
-			 "p95", percentile(p, 0.95), "p99", percentile(p, 0.99), "n",
-			 (json_int_t)p->n_latency);
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "mean", tool_real_json(mean), "low",
+			 tool_real_json(mean - half), "high", tool_real_json(mean + half), "p50",
+			 percentile(p, 0.5), "p95", percentile(p, 0.95), "p99", percentile(p, 0.99),
+			 "n", (json_int_t)p->n_latency);
 }
 
 static json_t *cycles(const struct bench *b, enum path path)
@@ -103,18 +94,21 @@ static json_t *path_object(const struct bench *b, enum path path)
 
 	for (int k = 0; k < PARTS; k++)
 		json_object_set_new(energy, bench_parts[k], figure(&p->part[k]));
-	json_object_set_new(energy, "sum", real(bench_sum(p)));
+	json_object_set_new(energy, "sum", tool_real_json(bench_sum(p)));
 	for (int m = 0; m < b->meters->n && p->n; m++)
 		json_array_append_new(rails, figure(&p->rail[m]));
 	return json_pack(
 		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
 		"name", bench_paths[path], "images", (json_int_t)p->images, "share",
-		path == PATH_ONLY_CLOUD ? json_null() : ratio(p->images, b->n), "accuracy",
-		ratio(p->right, p->labelled), "latency_ms", latency(p), "cycles", c,
-		"accelerator_ms", ms, "bytes_up", real(sent ? p->bytes_up : NAN), "bytes_down",
-		real(sent ? p->bytes_down : NAN), "radio_ms", real(radio_ms), "energy", energy,
-		"rails", rails, "unstable", *p->why ? json_string(p->why) : json_null(), "windows",
-		windows(p), "fallbacks", (json_int_t)p->fallbacks);
+		path == PATH_ONLY_CLOUD ? json_null()
+					: tool_ratio_json((double)p->images, (double)b->n),
+		"accuracy", tool_ratio_json((double)p->right, (double)p->labelled), "latency_ms",
+		latency(p), "cycles", c, "accelerator_ms", ms, "bytes_up",
+		tool_real_json(sent ? p->bytes_up : NAN), "bytes_down",
+		tool_real_json(sent ? p->bytes_down : NAN), "radio_ms", tool_real_json(radio_ms),
+		"energy", energy, "rails", rails, "unstable",
+		*p->why ? json_string(p->why) : json_null(), "windows", windows(p), "fallbacks",
+		(json_int_t)p->fallbacks);
 }
 
 /* --- the whole -------------------------------------------------------------------------- */
@@ -127,11 +121,12 @@ static json_t *sensors(const struct bench *b)
 		const struct mea_meter *m = &b->meters->meter[i];
 		const struct seen *s = &b->idle.seen[i];
 
-		json_array_append_new(
-			list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s?}", "sensor", m->sensor,
-					"rail", m->rail, "idle_w", real(s->r.watts), "spread_w",
-					real(s->r.spread), "window_s", real(s->r.seconds),
-					"trouble", *s->trouble ? s->trouble : NULL));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:s?}", "sensor",
+						      m->sensor, "rail", m->rail, "idle_w",
+						      tool_real_json(s->r.watts), "spread_w",
+						      tool_real_json(s->r.spread), "window_s",
+						      tool_real_json(s->r.seconds), "trouble",
+						      *s->trouble ? s->trouble : NULL));
 	}
 	return list;
 }
@@ -219,10 +214,11 @@ json_t *bench_report(const struct bench *b)
 		      tool_text(images_title(&b->images)), "backend",
 		      b->backend[0] ? b->backend : "-", "images", (json_int_t)b->n, "cloud",
 		      b->session.cloud ? tool_text(b->session.cloud) : json_null(), "threshold",
-		      real(b->threshold), "clock_mhz", b->clock_mhz, "accelerator_model",
-		      b->accel.name, "window_s", b->window_s, "host_power_w", real(b->host_watts),
-		      "radio_model", b->radio.name, "sensors", sensors(b));
-	json_object_set_new(o, "max_rate", real(b->max_rate > 0 ? b->max_rate : NAN));
+		      tool_real_json(b->threshold), "clock_mhz", b->clock_mhz, "accelerator_model",
+		      b->accel.name, "window_s", b->window_s, "host_power_w",
+		      tool_real_json(b->host_watts), "radio_model", b->radio.name, "sensors",
+		      sensors(b));
+	json_object_set_new(o, "max_rate", tool_real_json(b->max_rate > 0 ? b->max_rate : NAN));
 	json_object_set_new(o, "unreadable", json_integer((json_int_t)b->unreadable));
 	json_object_set_new(o, "cloud_missed", json_integer((json_int_t)b->cloud_missed));
 	json_object_set_new(o, "networks", events(b));

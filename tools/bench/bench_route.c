@@ -213,7 +213,7 @@ static int ask(struct asking *a, struct mea_cloud *c, size_t i, const uint8_t *r
 	int rc;
 
 	if (!q)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	*q = (struct question){.a = a, .image = i};
 	wait_for(a, AT_ONCE - 1);
 	pthread_mutex_lock(&a->lock);
@@ -279,7 +279,7 @@ int bench_route(struct bench *b)
 	b->asked_up = b->asked_down = 0;
 	free(b->routed);
 	b->routed = calloc(b->n, sizeof(*b->routed));
-	rc = rgb && b->routed ? route_edge(b, rgb) : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = rgb && b->routed ? route_edge(b, rgb) : mea_nomem();
 	if (!rc && !b->net[0].known)
 		profile(b, rgb);
 	if (!rc && b->session.cloud)

@@ -131,7 +131,7 @@ static int spread(const struct bench *b, double *out)
 
 	if (!e || !n) {
 		free(e);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	for (int i = 0; i <= STEPS; i++) {
 		size_t sent = n * (size_t)i / STEPS;
@@ -285,7 +285,7 @@ int bench_target(struct bench *b)
 				goals[goal]);
 	e = entropies(b, &n);
 	if (!e)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < n; i++) {
 		/* Between two images, so that rounding decides for none. */
 		double t = i ? (e[i] + e[i - 1]) / 2 : e[0] + 1e-3;

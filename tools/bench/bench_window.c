@@ -7,6 +7,7 @@
 #include "bench.h"
 
 #include "offload/client.h"
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "meanet/session.h"
@@ -118,17 +119,11 @@ static double process_cpu_ms(void)
 
 static int keep_latency(struct path_run *p, double ms)
 {
-	/* The room doubles when the count is a power of two. */
-	if (!(p->n_latency & (p->n_latency - 1))) {
-		size_t room = p->n_latency ? 2 * p->n_latency : 1;
-		double *grown = realloc(p->latency, room * sizeof(*grown));
+	int rc = mea_grow(&p->latency, p->n_latency, 1, sizeof(*p->latency));
 
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "out of memory");
-		p->latency = grown;
-	}
-	p->latency[p->n_latency++] = ms;
-	return 0;
+	if (!rc)
+		p->latency[p->n_latency++] = ms;
+	return rc;
 }
 
 static enum mea_exit exit_of(enum path p)
@@ -165,7 +160,7 @@ static int read_meters(struct bench *b, struct window *w)
 {
 	w->seen = calloc((size_t)b->meters->n + 1, sizeof(*w->seen));
 	if (!w->seen)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int i = 0; i < b->meters->n; i++) {
 		const struct mea_meter *m = &b->meters->meter[i];
 
@@ -244,13 +239,6 @@ static void blame(const struct bench *b, enum path path)
 		 STABLE, 100 * (high - low) / ((high + low) / 2), cause);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int warm_up(struct rig *g, double seconds)
 {
 	double start = tool_now(), ms;
@@ -297,7 +285,7 @@ static int gather(struct rig *g)
 	g->bytes = (size_t)b->b->width * (size_t)b->b->height * 3;
 	g->rgb = malloc(POOL_MAX * g->bytes);
 	if (!g->rgb)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < b->n && !rc; i++) {
 		const struct routed *r = &b->routed[i];
 		int answer = g->path >= PATH_CLOUD && r->cloud_label >= 0 ? r->cloud_label
@@ -346,12 +334,8 @@ static int open_rig(struct bench *b, enum path path, struct rig *g)
 
 static void close_rig(struct rig *g)
 {
-	struct path_run *p = &g->b->path[g->path];
-
 	if (g->s && g->path == PATH_CLOUD)
 		note_beside(g);
-	if (p->n_latency)
-		qsort(p->latency, p->n_latency, sizeof(*p->latency), by_size);
 	mea_close(g->s);
 	mea_cloud_close(g->cloud);
 	free(g->rgb);

@@ -78,7 +78,7 @@ static int add_hwmon(struct mea_meters *l, const char *dir, const char *id,
 	char name[40] = "", label[64] = "", file[32], ms[32];
 
 	if (!m)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	m->kind = kind;
 	snprintf(m->sensor, sizeof(m->sensor), "hwmon/%.32s/%s%d_input", id, what, n);
 	snprintf(m->path[0], sizeof(m->path[0]), "%.250s/%s%d_input", dir, what, n);
@@ -121,7 +121,7 @@ static int find_powercap(struct mea_meters *l, const char *dir, const char *id)
 		return 0;
 	m = add(l);
 	if (!m)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	m->kind = MEA_METER_POWERCAP;
 	snprintf(m->sensor, sizeof(m->sensor), "powercap/%.40s/energy_uj", id);
 	snprintf(m->path[0], sizeof(m->path[0]), "%s", path);
@@ -149,7 +149,7 @@ static int find_class(struct mea_meters *l, const char *sysfs, const char *class
 	snprintf(dir, sizeof(dir), "%.200s/class/%s", sysfs, class);
 	n = scandir(dir, &list, skip_dots, versionsort);
 	if (n < 0)
-		return errno == ENOMEM ? mea_fail(MEA_ENOMEM, "out of memory") : 0;
+		return errno == ENOMEM ? mea_nomem() : 0;
 	for (int i = 0; i < n; i++) {
 		snprintf(sub, sizeof(sub), "%.220s/%.60s", dir, list[i]->d_name);
 		if (!rc)
@@ -163,8 +163,7 @@ static int find_class(struct mea_meters *l, const char *sysfs, const char *class
 int mea_meters_open(const char *sysfs, struct mea_meters **out)
 {
 	struct mea_meters *l = calloc(1, sizeof(*l));
-	int rc = l ? find_class(l, sysfs, "hwmon", find_hwmon)
-		   : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = l ? find_class(l, sysfs, "hwmon", find_hwmon) : mea_nomem();
 
 	if (!rc)
 		rc = find_class(l, sysfs, "powercap", find_powercap);

@@ -45,7 +45,7 @@ int mea_sampler_open(struct mea_meters *m, struct mea_sampler **out)
 
 	*out = NULL;
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	s->meters = m;
 	s->period = mea_meters_period(m);
 	pthread_mutex_init(&s->lock, NULL);

@@ -189,7 +189,7 @@ int top_scan(const char *procfs, struct client **list)
 	closedir(dir);
 	if (s.no_memory) {
 		free(s.list);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	*list = s.list;
 	return s.n;

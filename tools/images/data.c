@@ -2,6 +2,7 @@
 /* A data set is a list of sources in the order in which they were named. */
 #include "source.h"
 
+#include "base/array.h"
 #include "base/error.h"
 #include "glyphs.h"
 #include "image.h"
@@ -65,17 +66,8 @@ static struct mea_source *new_source(struct mea_data *d)
 {
 	struct mea_source *s;
 
-	if (d->n_sources == d->room) {
-		size_t room = d->room ? d->room * 2 : 8;
-
-		s = realloc(d->sources, room * sizeof(*s));
-		if (!s) {
-			mea_fail(MEA_ENOMEM, "out of memory");
-			return NULL;
-		}
-		d->sources = s;
-		d->room = room;
-	}
+	if (mea_grow(&d->sources, d->n_sources, 1, sizeof(*d->sources)))
+		return NULL;
 	s = &d->sources[d->n_sources++];
 	memset(s, 0, sizeof(*s));
 	s->fd = -1;
@@ -95,11 +87,11 @@ static int add_glyphs(struct mea_data *d)
 	s->classes = d->classes = MEA_GLYPHS_CLASSES;
 	d->names.name = calloc(MEA_GLYPHS_CLASSES, sizeof(*d->names.name));
 	if (!s->path || !d->names.name)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (; d->names.n < MEA_GLYPHS_CLASSES; d->names.n++) {
 		d->names.name[d->names.n] = strdup(mea_glyph_name(d->names.n));
 		if (!d->names.name[d->names.n])
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 	}
 	d->count += s->count;
 	return 0;
@@ -135,7 +127,7 @@ static int add_records(struct mea_data *d, const char *path)
 	int classes, rc;
 
 	if (!s || !dir) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		rc = mea_nomem();
 		goto out;
 	}
 	rc = join_classes(d, path, dir, &classes);
@@ -166,7 +158,7 @@ static int add_image(struct mea_data *d, const char *path)
 		return MEA_ENOMEM;
 	s->path = strdup(path);
 	if (!s->path)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		return mea_nomem();
 	s->get = get_image;
 	s->count = 1;
 	d->count++;
@@ -276,7 +268,7 @@ int mea_data_open(const char *const *paths, int n_paths, const struct mea_data_w
 
 	*out = NULL;
 	if (!d)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	d->want = *want;
 	for (int i = 0; i < n_paths && !rc; i++)
 		rc = add_path(d, paths[i]);

@@ -39,7 +39,7 @@ static int read_lines(FILE *f, const char *path, struct mea_names *out)
 					MAX_NAMES);
 		out->name[out->n] = strdup(line);
 		if (!out->name[out->n])
-			return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+			return mea_nomem();
 		out->n++;
 	}
 	if (ferror(f))
@@ -67,7 +67,7 @@ int mea_names_load(const char *dir, struct mea_names *out)
 	if (!f)
 		return 0;
 	out->name = calloc(MAX_NAMES, sizeof(*out->name));
-	rc = out->name ? read_lines(f, path, out) : mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+	rc = out->name ? read_lines(f, path, out) : mea_nomem();
 	fclose(f);
 	if (rc)
 		mea_names_free(out);

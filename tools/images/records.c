@@ -61,5 +61,5 @@ int mea_source_records(const char *path, struct mea_source *s)
 		s->classes = s->record == CIFAR100 ? 100 : 10;
 	s->get = get;
 	s->path = strdup(path);
-	return s->path ? 0 : mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+	return s->path ? 0 : mea_nomem();
 }

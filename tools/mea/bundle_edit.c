@@ -19,11 +19,6 @@
 #define STAGED	  ".new" /* behind a file's name until it takes its place */
 #define FILE_NAME 40
 
-static int out_of_memory(const char *dir)
-{
-	return mea_fail(MEA_ENOMEM, "%s: out of memory", dir);
-}
-
 /* "extension.int8.onnx" */
 static void file_name(enum mea_net net, enum mea_variant v, char name[FILE_NAME])
 {
@@ -62,7 +57,7 @@ static int read_document(struct mea_bundle_edit *e)
 	e->doc = rc ? json_object() : json_incref(b->json);
 	if (!rc)
 		mea_bundle_free(b);
-	return e->doc ? 0 : out_of_memory(e->dir);
+	return e->doc ? 0 : mea_nomem();
 }
 
 int mea_bundle_edit_begin(const char *dir, struct mea_bundle_edit **out)
@@ -72,10 +67,10 @@ int mea_bundle_edit_begin(const char *dir, struct mea_bundle_edit **out)
 
 	*out = NULL;
 	if (!e)
-		return out_of_memory(dir);
+		return mea_nomem();
 	e->lock = -1;
 	e->dir = strdup(dir);
-	rc = e->dir ? take_lock(dir, &e->lock) : out_of_memory(dir);
+	rc = e->dir ? take_lock(dir, &e->lock) : mea_nomem();
 	if (!rc)
 		rc = read_document(e);
 	if (rc)
@@ -93,7 +88,7 @@ int mea_bundle_edit_path(struct mea_bundle_edit *e, enum mea_net net, enum mea_v
 	file_name(net, v, name);
 	if (!*p && asprintf(p, "%s/%s" STAGED, e->dir, name) < 0) {
 		*p = NULL;
-		return out_of_memory(e->dir);
+		return mea_nomem();
 	}
 	*path = *p;
 	return 0;
@@ -122,7 +117,7 @@ int mea_bundle_edit_enter(struct mea_bundle_edit *e, enum mea_net net, enum mea_
 	if (json_object_set_new(object_at(files, mea_net_name(net)), mea_variant_name(v),
 				json_pack("{s:s, s:s}", "file", strrchr(path, '/') + 1, "sha256",
 					  sha)))
-		return out_of_memory(e->dir);
+		return mea_nomem();
 	return 0;
 }
 
@@ -161,9 +156,9 @@ static int place(struct mea_bundle_edit *e, enum mea_net net, enum mea_variant v
 		return 0;
 	file_name(net, v, name);
 	if (asprintf(&path, "%s/%s", e->dir, name) < 0)
-		return out_of_memory(e->dir);
+		return mea_nomem();
 	if (json_object_set_new(json_object_get(o, mea_variant_name(v)), "file", json_string(name)))
-		rc = out_of_memory(e->dir);
+		rc = mea_nomem();
 	else if (rename(e->staged[net][v], path))
 		rc = mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	free(path);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -36,7 +37,7 @@ int file_copy(const char *from, const char *to)
 	if (file_same(from, to))
 		return 0;
 	if (asprintf(&part, "%s.tmp", to) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	in = fopen(from, "rb");
 	if (!in) {
 		rc = mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", from,
@@ -79,6 +80,16 @@ json_t *tool_text(const char *s)
 	text = copy ? json_string(copy) : json_null();
 	free(copy);
 	return text;
+}
+
+json_t *tool_real_json(double v)
+{
+	return isfinite(v) ? json_real(v) : json_null();
+}
+
+json_t *tool_ratio_json(double a, double b)
+{
+	return tool_real_json(b > 0 ? a / b : NAN);
 }
 
 int tool_print_json(json_t *o)

@@ -20,6 +20,10 @@ int folder_make(const char *dir);
 /* A JSON string of any bytes: a path need not be UTF-8, JSON must. */
 json_t *tool_text(const char *s);
 
+/* A number, or null for one that is not known (not finite); a / b, null when b is 0. */
+json_t *tool_real_json(double v);
+json_t *tool_ratio_json(double a, double b);
+
 /* Prints o as one indented object on stdout and drops the reference; returns 0 or a
  * negative error. */
 int tool_print_json(json_t *o);

@@ -4,26 +4,12 @@
 #include "run.h"
 #include "mea/tool.h"
 
-#include "base/error.h"
+#include "base/array.h"
+#include "base/cost.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Keeps one image's time; the room doubles when the count is a power of two. */
-static int add_time(struct exit_sum *x, double ms)
-{
-	if (!(x->images & (x->images - 1))) {
-		size_t room = x->images ? 2 * x->images : 1;
-		double *grown = realloc(x->service_ms, room * sizeof(*grown));
-
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "out of memory");
-		x->service_ms = grown;
-	}
-	x->service_ms[x->images] = ms;
-	return 0;
-}
 
 static void add_missed(struct run_report *r, const char *reason)
 {
@@ -42,11 +28,11 @@ int report_add(struct run_report *r, const struct mea_result *res, int label)
 {
 	struct exit_sum *x = &r->exits[res->exit];
 	uint64_t cycles = 0;
-	int rc = add_time(x, res->service_ms);
+	int rc = mea_grow(&x->service_ms, x->images, 1, sizeof(*x->service_ms));
 
 	if (rc)
 		return rc;
-	x->images++;
+	x->service_ms[x->images++] = res->service_ms;
 	x->labelled += label >= 0;
 	x->correct += label >= 0 && label == res->label;
 	for (int i = 0; i < MEA_EXITS; i++)
@@ -70,39 +56,14 @@ void report_costs(struct run_report *r, struct mea_session *s)
 	struct mea_exit_stats st[MEA_EXITS];
 
 	mea_stats(s, st);
-	for (int i = 0; i < MEA_EXITS; i++) {
-		struct exit_sum *x = &r->exits[i];
-		const struct mea_cost *c = &st[i].cost;
-
-		x->ms = c->ms;
-		x->macs = c->macs;
-		x->cycles = c->cycles;
-		x->peak_macs = c->peak_macs;
-		x->bytes_up = c->bytes_up;
-		x->bytes_down = c->bytes_down;
-	}
+	for (int i = 0; i < MEA_EXITS; i++)
+		r->exits[i].cost = st[i].cost;
 }
 
 void report_free(struct run_report *r)
 {
 	for (int i = 0; i < MEA_EXITS; i++)
 		free(r->exits[i].service_ms);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The smallest time that p of the images do not exceed. */
-static double percentile(const struct exit_sum *x, double p)
-{
-	size_t rank = (size_t)ceil(p * (double)x->images);
-
-	qsort(x->service_ms, x->images, sizeof(*x->service_ms), by_size);
-	return x->service_ms[rank ? rank - 1 : 0];
 }
 
 static struct exit_sum total(const struct run_report *r)
@@ -114,26 +75,17 @@ static struct exit_sum total(const struct run_report *r)
 		t.labelled += r->exits[i].labelled;
 		t.correct += r->exits[i].correct;
 		t.fallbacks += r->exits[i].fallbacks;
-		t.bytes_up += r->exits[i].bytes_up;
-		t.bytes_down += r->exits[i].bytes_down;
-		t.ms += r->exits[i].ms;
-		t.macs += r->exits[i].macs;
-		t.cycles += r->exits[i].cycles;
-		t.peak_macs += r->exits[i].peak_macs;
+		mea_cost_add(&t.cost, &r->exits[i].cost);
 	}
 	return t;
 }
 
 /* --- JSON ------------------------------------------------------------------ */
 
-static json_t *ratio(double a, double b)
-{
-	return b > 0 ? json_real(a / b) : json_null();
-}
-
+/* Null for 0, which means not known. */
 static json_t *known(double v)
 {
-	return v > 0 ? json_real(v) : json_null();
+	return tool_real_json(v > 0 ? v : NAN);
 }
 
 /* The time of each part of an image's way. */
@@ -190,17 +142,19 @@ static json_t *exit_object(const struct run_report *r, int i, size_t images)
 	double n = (double)x->images;
 	json_t *o = json_pack(
 		"{s:s, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "name", mea_exit_name((enum mea_exit)i),
-		"images", (json_int_t)x->images, "share", ratio(n, (double)images), "accuracy",
-		ratio((double)x->correct, (double)x->labelled), "cycles",
-		r->accelerated ? ratio((double)x->cycles, n) : json_null(), "macs",
-		ratio((double)x->macs, n), "utilisation",
-		r->accelerated ? ratio((double)x->macs, (double)x->peak_macs) : json_null(), "ms",
-		ratio(x->ms, n));
+		"images", (json_int_t)x->images, "share", tool_ratio_json(n, (double)images),
+		"accuracy", tool_ratio_json((double)x->correct, (double)x->labelled), "cycles",
+		r->accelerated ? tool_ratio_json((double)x->cost.cycles, n) : json_null(), "macs",
+		tool_ratio_json((double)x->cost.macs, n), "utilisation",
+		r->accelerated ? tool_ratio_json((double)x->cost.macs, (double)x->cost.peak_macs)
+			       : json_null(),
+		"ms", tool_ratio_json(x->cost.ms, n));
 	for (size_t k = 0; k < 3; k++)
-		json_object_set_new(o, marks[k].key,
-				    x->images ? json_real(percentile(x, marks[k].p)) : json_null());
-	json_object_set_new(o, "bytes_up", ratio((double)x->bytes_up, n));
-	json_object_set_new(o, "bytes_down", ratio((double)x->bytes_down, n));
+		json_object_set_new(
+			o, marks[k].key,
+			tool_real_json(mea_percentile(x->service_ms, x->images, marks[k].p)));
+	json_object_set_new(o, "bytes_up", tool_ratio_json((double)x->cost.bytes_up, n));
+	json_object_set_new(o, "bytes_down", tool_ratio_json((double)x->cost.bytes_down, n));
 	json_object_set_new(o, "fallbacks", json_integer((json_int_t)x->fallbacks));
 	return o;
 }
@@ -216,10 +170,10 @@ int report_json(const struct run_report *r)
 		      tool_text(r->bundle), "data", tool_text(r->data), "backend",
 		      r->backend[0] ? r->backend : NULL, "images", (json_int_t)t.images, "correct",
 		      t.labelled ? json_integer((json_int_t)t.correct) : json_null(), "accuracy",
-		      ratio((double)t.correct, (double)t.labelled), "exits", exits, "complex",
-		      (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks, "failed",
-		      (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable, "seconds",
-		      r->seconds);
+		      tool_ratio_json((double)t.correct, (double)t.labelled), "exits", exits,
+		      "complex", (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks,
+		      "failed", (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable,
+		      "seconds", r->seconds);
 	if (r->cloud)
 		json_object_set_new(o, "link",
 				    json_pack("{s:o, s:o, s:o}", "rtt_ms", known(r->link.rtt_ms),
@@ -271,10 +225,10 @@ static void cloud_columns(const struct exit_sum *x)
 	double n = (double)x->images;
 	bool timed = x->service_ms && n > 0;
 
-	put(" %9.2f", timed ? percentile(x, 0.5) : 0, timed, 10);
-	put(" %9.2f", timed ? percentile(x, 0.99) : 0, timed, 10);
-	put(" %8.0f", (double)x->bytes_up / n, n > 0, 9);
-	put(" %8.0f", (double)x->bytes_down / n, n > 0, 9);
+	put(" %9.2f", timed ? mea_percentile(x->service_ms, x->images, 0.5) : 0, timed, 10);
+	put(" %9.2f", timed ? mea_percentile(x->service_ms, x->images, 0.99) : 0, timed, 10);
+	put(" %8.0f", (double)x->cost.bytes_up / n, n > 0, 9);
+	put(" %8.0f", (double)x->cost.bytes_down / n, n > 0, 9);
 	printf(" %9zu", x->fallbacks);
 }
 
@@ -287,10 +241,11 @@ static void row(const struct run_report *r, const char *name, const struct exit_
 	printf("%-10s %7zu", name, x->images);
 	put(" %7.1f%%", 100 * n / (double)images, images > 0, 9);
 	put(" %8.2f%%", 100 * (double)x->correct / (double)x->labelled, x->labelled > 0, 10);
-	put(" %11.0f", (double)x->cycles / n, cycles && n > 0, 12);
-	put(" %8.2f", (double)x->macs / n / 1e6, n > 0, 9);
-	put(" %11.1f%%", 100 * (double)x->macs / (double)x->peak_macs, cycles && n > 0, 13);
-	put(" %9.3f", x->ms / n, n > 0, 10);
+	put(" %11.0f", (double)x->cost.cycles / n, cycles && n > 0, 12);
+	put(" %8.2f", (double)x->cost.macs / n / 1e6, n > 0, 9);
+	put(" %11.1f%%", 100 * (double)x->cost.macs / (double)x->cost.peak_macs, cycles && n > 0,
+	    13);
+	put(" %9.3f", x->cost.ms / n, n > 0, 10);
 	if (r->cloud)
 		cloud_columns(x);
 	putchar('\n');

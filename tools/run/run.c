@@ -135,7 +135,7 @@ static int hold(struct run *r, const struct mea_result *res)
 	struct mea_result *copy = malloc(sizeof(*copy));
 
 	if (!copy)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	*copy = *res;
 	r->held[res->tag] = copy;
 	tell_ready(r);
@@ -204,7 +204,7 @@ static int classify_all(struct run *r)
 	r->held = calloc(r->each ? r->images.count : 1, sizeof(*r->held));
 	if (!rgb || !r->labels || !r->held) {
 		free(rgb);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	for (size_t i = 0; i < r->images.count && !rc; i++) {
 		rc = give_image(r, i, rgb);

@@ -10,10 +10,9 @@
 
 struct exit_sum {
 	size_t images, labelled, correct;
-	size_t fallbacks; /* answered in the place of a cloud that did not */
-	double ms;
-	uint64_t macs, cycles, peak_macs, bytes_up, bytes_down;
-	double *service_ms; /* of each image; room for 2^k of them */
+	size_t fallbacks;     /* answered in the place of a cloud that did not */
+	struct mea_cost cost; /* of all networks that these images ran through */
+	double *service_ms;   /* of each image; grown by mea_grow() */
 };
 
 /* A reason why complex images did not go to the cloud, and how many. */

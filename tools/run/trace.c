@@ -96,8 +96,8 @@ static int stage_open(struct mea_backend *b, const struct mea_qnet *net, bool pr
  * difference to the record before. */
 static void subtract(struct mea_run_stats *a, const struct mea_run_stats *b)
 {
-	a->cycles -= b->cycles;
-	a->peak_macs -= b->peak_macs;
+	a->cost.cycles -= b->cost.cycles;
+	a->cost.peak_macs -= b->cost.peak_macs;
 	a->bytes_read -= b->bytes_read;
 	a->bytes_written -= b->bytes_written;
 	for (int i = 0; i < MEA_STALL_MAX; i++)
@@ -115,7 +115,7 @@ static int wait_accel(struct stage *s, struct mea_job *job, struct net_trace *t)
 	uint32_t *records = calloc((size_t)n + 1, MEA_RECORD_BYTES);
 
 	if (!records)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	rc = mea_accel_wait(job, -1, &t->total, records);
 	for (int i = 0; i < n && !rc; i++) {
 		struct layer_trace *l = &t->layer[i];
@@ -176,7 +176,7 @@ static int trace_net(struct mea_backend *b, enum mea_net which, const struct mea
 	t->net = net;
 	t->layer = calloc((size_t)net->n_layers, sizeof(*t->layer));
 	if (!t->layer)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	rc = run_net(b, net, in, features, false, t);
 	/* Writing the records costs some cycles, so the run that counts is the one
 	 * without. */
@@ -199,7 +199,7 @@ static int trace_image(struct mea_backend *b, const struct mea_model *m, const u
 	size_t pixels = (size_t)bundle->width * (size_t)bundle->height;
 	size_t features = m->extension ? size_of(&m->main->tensors[m->main->outputs[1]]) : 1;
 	int8_t *in[2] = {malloc(pixels * 3), malloc(features)};
-	int rc = in[0] && in[1] ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = in[0] && in[1] ? 0 : mea_nomem();
 
 	if (!rc) {
 		mea_preprocess(&m->pre_main, rgb, pixels, in[0]);
@@ -257,8 +257,7 @@ static int trace(struct args *a)
 	if (rc)
 		goto out;
 	rgb = malloc((size_t)m->bundle->width * (size_t)m->bundle->height * 3);
-	rc = rgb ? mea_data_get(a->images.data, 0, rgb, &label)
-		 : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = rgb ? mea_data_get(a->images.data, 0, rgb, &label) : mea_nomem();
 	if (!rc)
 		rc = trace_image(b, m, rgb, t);
 	if (!rc)

@@ -38,7 +38,7 @@ static void print_head(const struct net_trace *t)
 {
 	printf("\n%s\n  %3s  %-30s %-7s %9s %9s %9s %7s %9s %9s ", t->name, "", "layer", "backend",
 	       "MMAC", "cycles", "planned", "array", "B read", "B written");
-	for (size_t i = 0; i < N_CLASSES && t->plain.cycles; i++)
+	for (size_t i = 0; i < N_CLASSES && t->plain.cost.cycles; i++)
 		printf(" %8s", classes[i].name);
 	putchar('\n');
 }
@@ -54,13 +54,13 @@ static void print_row(int number, const char *name, const char *backend, uint64_
 		printf(" %9s %9s %7s %9s %9s\n", "-", "-", "-", "-", "-");
 		return;
 	}
-	printf(" %9llu", (unsigned long long)s->cycles);
+	printf(" %9llu", (unsigned long long)s->cost.cycles);
 	if (planned)
 		printf(" %9llu", (unsigned long long)planned);
 	else
 		printf(" %9s", "-");
-	if (s->peak_macs && macs)
-		printf(" %6.1f%%", 100 * (double)macs / (double)s->peak_macs);
+	if (s->cost.peak_macs && macs)
+		printf(" %6.1f%%", 100 * (double)macs / (double)s->cost.peak_macs);
 	else
 		printf(" %7s", "-");
 	printf(" %9llu %9llu ", (unsigned long long)s->bytes_read,
@@ -82,7 +82,7 @@ static uint64_t all_macs(const struct mea_qnet *net)
 static void print_net(const struct net_trace *t)
 {
 	uint64_t macs = all_macs(t->net);
-	bool clock = t->plain.cycles > 0;
+	bool clock = t->plain.cost.cycles > 0;
 	uint64_t group = 0; /* of the layers that are fused with this one, too */
 
 	print_head(t);
@@ -105,15 +105,15 @@ static void print_net(const struct net_trace *t)
 		print_row(-1, "sum, with a record per layer", t->backend, macs, 0, &t->total, true);
 	}
 	print_row(-1, "whole network", t->backend, macs, t->planned, &t->plain, clock);
-	printf("  %.3f ms on %s", t->plain.ms, t->backend);
+	printf("  %.3f ms on %s", t->plain.cost.ms, t->backend);
 	if (clock)
 		printf("; the classes sum to %llu of %llu cycles",
 		       (unsigned long long)class_sum(&t->plain),
-		       (unsigned long long)t->plain.cycles);
+		       (unsigned long long)t->plain.cost.cycles);
 	putchar('\n');
-	if (t->plain.peak_macs && t->multipliers > 0)
+	if (t->plain.cost.peak_macs && t->multipliers > 0)
 		printf("  %.1f %% of all multipliers, those of the depthwise unit among them\n",
-		       100 * (double)macs / ((double)t->plain.peak_macs * t->multipliers));
+		       100 * (double)macs / ((double)t->plain.cost.peak_macs * t->multipliers));
 }
 
 int trace_text(const char *bundle, const struct net_trace *t, int n)
@@ -134,10 +134,10 @@ static void add_stats(json_t *o, uint64_t macs, const struct mea_run_stats *s)
 	for (size_t i = 0; i < N_CLASSES; i++)
 		json_object_set_new(stalls, classes[i].name,
 				    json_integer((json_int_t)s->stall[classes[i].index]));
-	json_object_set_new(o, "cycles", json_integer((json_int_t)s->cycles));
+	json_object_set_new(o, "cycles", json_integer((json_int_t)s->cost.cycles));
 	json_object_set_new(o, "utilisation",
-			    s->peak_macs ? json_real((double)macs / (double)s->peak_macs)
-					 : json_null());
+			    s->cost.peak_macs ? json_real((double)macs / (double)s->cost.peak_macs)
+					      : json_null());
 	json_object_set_new(o, "bytes_read", json_integer((json_int_t)s->bytes_read));
 	json_object_set_new(o, "bytes_written", json_integer((json_int_t)s->bytes_written));
 	json_object_set_new(o, "classes", stalls);
@@ -165,15 +165,15 @@ static json_t *net_json(const struct net_trace *t)
 		json_array_append_new(layers, row);
 	}
 	o = json_pack("{s:s, s:s, s:I, s:f, s:o}", "name", t->name, "backend", t->backend, "macs",
-		      (json_int_t)macs, "ms", t->plain.ms, "layers", layers);
-	if (t->plain.cycles)
+		      (json_int_t)macs, "ms", t->plain.cost.ms, "layers", layers);
+	if (t->plain.cost.cycles)
 		add_stats(o, macs, &t->plain);
 	if (t->planned)
 		json_object_set_new(o, "planned", json_integer((json_int_t)t->planned));
-	if (t->plain.peak_macs && t->multipliers > 0)
-		json_object_set_new(
-			o, "utilisation_all",
-			json_real((double)macs / ((double)t->plain.peak_macs * t->multipliers)));
+	if (t->plain.cost.peak_macs && t->multipliers > 0)
+		json_object_set_new(o, "utilisation_all",
+				    json_real((double)macs /
+					      ((double)t->plain.cost.peak_macs * t->multipliers)));
 	if (t->per_layer) {
 		json_t *end = json_object(), *total = json_object();
 

@@ -69,7 +69,7 @@ struct mea_exchange {
 	struct mea_path path;
 	bool post, drop; /* drop: the body is too big, and the connection will be cut */
 	unsigned char *body;
-	size_t size, room;
+	size_t size;
 	uint64_t begun_ns;
 
 	/* With MEA_ROUTE_INFER. */

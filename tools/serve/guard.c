@@ -63,7 +63,7 @@ int mea_guard_start(struct mea_guard **out)
 
 	*out = NULL;
 	if (!g)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	pthread_mutex_init(&g->lock, NULL);
 	mea_cond_init(&g->wake);
 	err = pthread_create(&g->thread, NULL, watch, g);

@@ -54,7 +54,7 @@ static int make_net(struct dnnl_infer *d, int which, int batch)
 				d->m.graph->source);
 	d->image[which] = malloc(mea_map_bytes(&in));
 	if (!d->image[which])
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	mea_tnet_set_input(d->net[which], 0, d->image[which]);
 	d->batch[which] = batch;
 	return 0;
@@ -91,7 +91,7 @@ static int dnnl_open(const char *path, int max_batch, struct mea_infer **out)
 
 	*out = NULL;
 	if (!d)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		return mea_nomem();
 	/* The executor knows the signature, and stands by. */
 	rc = mea_infer_float.open(path, max_batch, &d->plain);
 	if (rc) {

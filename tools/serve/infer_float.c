@@ -33,7 +33,7 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 	(void)max_batch;
 	*out = NULL;
 	if (!f)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		return mea_nomem();
 	f->base.ops = &mea_infer_float;
 	rc = mea_graph_load(path, NULL, &f->g);
 	if (!rc)

@@ -147,7 +147,7 @@ static int take_input(struct parse *p, const json_t *o)
 		return rc;
 	p->r->in[at] = malloc(bytes + !bytes);
 	if (!p->r->in[at])
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	if (!size)
 		return mea_oip_data_read(data, e->name, e->type, bytes / mea_dtype_size(e->type),
 					 p->r->in[at]);
@@ -292,7 +292,7 @@ static int parse_raw(struct parse *p)
 				e->name, p->binary_left, e->bytes);
 	p->r->in[0] = malloc(e->bytes + !e->bytes);
 	if (!p->r->in[0])
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memcpy(p->r->in[0], p->binary, e->bytes);
 	want_all(p, true);
 	return 0;

@@ -64,12 +64,12 @@ int mea_oip_response(const char *model, const char *version, const struct mea_si
 	char *text = head(model, version, io, r, out, &tail), *at;
 
 	if (!text)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	json = strlen(text);
 	at = realloc(text, json + tail + 1);
 	if (!at) {
 		free(text);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	*body = at;
 	*size = json + tail;

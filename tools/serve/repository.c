@@ -213,7 +213,7 @@ int mea_repository_reload(struct mea_repository *r)
 	int n, rc, first = 0;
 
 	if (!f.entries)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	rc = look(r->source, &f);
 	if (rc) {
 		free(f.entries);
@@ -242,12 +242,12 @@ int mea_repository_open(const char *source, const struct mea_served_options *opt
 
 	*out = NULL;
 	if (!r)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	pthread_mutex_init(&r->lock, NULL);
 	r->opt = *opt;
 	r->note = note;
 	r->source = strdup(source);
-	rc = r->source ? mea_repository_reload(r) : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = r->source ? mea_repository_reload(r) : mea_nomem();
 	for (int i = 0; i < r->n; i++)
 		usable += r->entries[i].model != NULL;
 	if (!rc && !r->n)

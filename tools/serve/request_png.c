@@ -36,7 +36,7 @@ static int decode(png_image *png, const char *input, uint8_t *out, bool planes)
 	uint8_t *rgb = planes ? malloc(3 * pixels + 1) : out;
 
 	if (!rgb)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	png->format = PNG_FORMAT_RGB;
 	if (!png_image_finish_read(png, &black, rgb, 0, NULL)) {
 		if (planes)
@@ -70,8 +70,7 @@ int mea_oip_request_png(const struct mea_signature *io, const void *body, size_t
 			      e->name, png.width, png.height, (long long)width, (long long)height);
 	if (!rc) {
 		r->in[0] = malloc(e->bytes + !e->bytes);
-		rc = r->in[0] ? decode(&png, e->name, r->in[0], planes)
-			      : mea_fail(MEA_ENOMEM, "out of memory");
+		rc = r->in[0] ? decode(&png, e->name, r->in[0], planes) : mea_nomem();
 	}
 	png_image_free(&png);
 	if (rc) {

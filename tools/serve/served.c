@@ -270,7 +270,7 @@ static int scatter(struct worker *w, struct mea_served_job *job, int at)
 
 		job->out[i] = malloc(bytes + !bytes);
 		if (!job->out[i])
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 		memcpy(job->out[i], (char *)w->out[i] + io->out[i].bytes * (size_t)at, bytes);
 	}
 	return 0;
@@ -336,8 +336,7 @@ static int start_worker(struct mea_served *m, struct worker *w, const char *path
 		if (k < io->n_out)
 			w->out[k] = malloc(io->out[k].bytes * n + 1);
 		if ((k < io->n_in && !w->in[k]) || (k < io->n_out && !w->out[k]))
-			return mea_fail(MEA_ENOMEM, "%s: out of memory for batches of %zu", path,
-					n);
+			return mea_nomem();
 	}
 	rc = pthread_create(&w->thread, NULL, work, w);
 	if (rc)
@@ -380,7 +379,7 @@ int mea_served_open(const char *name, const char *version, const char *path,
 
 	*out = NULL;
 	if (!m)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	m->opt = *opt;
 	m->refs = 1;
 	pthread_mutex_init(&m->lock, NULL);
@@ -389,7 +388,7 @@ int mea_served_open(const char *name, const char *version, const char *path,
 	m->version = strdup(version);
 	m->workers = calloc((size_t)opt->threads, sizeof(*m->workers));
 	if (!m->name || !m->version || !m->workers)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	for (int i = 0; i < opt->threads && !rc; i++)
 		rc = start_worker(m, &m->workers[i], path);
 	if (rc) {

@@ -2,6 +2,7 @@
 /* The server's life, and the course of a request through libmicrohttpd. */
 #include "serve/exchange.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/error.h"
 
@@ -115,15 +116,8 @@ static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *si
 		__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
 		return MHD_NO;
 	}
-	if (x->size + *size > x->room) {
-		size_t room = (x->size + *size) * 2;
-		unsigned char *body = realloc(x->body, room);
-
-		if (!body)
-			return MHD_NO;
-		x->body = body;
-		x->room = room;
-	}
+	if (mea_grow(&x->body, x->size, *size, 1))
+		return MHD_NO;
 	memcpy(x->body + x->size, data, *size);
 	x->size += *size;
 	*size = 0;
@@ -308,7 +302,7 @@ int mea_server_start(const struct mea_server_options *opt, struct mea_repository
 
 	*out = NULL;
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	s->opt = *opt;
 	s->repository = repository;
 	rc = read_pems(s);

@@ -30,7 +30,7 @@ int mea_batch_new(const struct mea_set *s, int n, int classes, struct mea_batch 
 	if (b->rgb && b->target && b->label && b->other && b->other_target)
 		return 0;
 	mea_batch_free(b);
-	return mea_fail(MEA_ENOMEM, "out of memory");
+	return mea_nomem();
 }
 
 void mea_batch_free(struct mea_batch *b)

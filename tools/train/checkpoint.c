@@ -90,7 +90,7 @@ int mea_checkpoint_save(const char *path, const struct mea_checkpoint *c)
 	int rc = 0;
 
 	if (asprintf(&part, "%s.tmp", path) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	sha256_init(&s.sha);
 	s.f = fopen(part, "wb");
 	if (!s.f) {
@@ -133,7 +133,7 @@ static int check_recipe(struct stream *s, const char *path, const struct mea_che
 		return damaged(path);
 	text = calloc(n + 1, 1);
 	if (!text)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	get(s, text, n);
 	if (s->bad)
 		rc = damaged(path);
@@ -162,7 +162,7 @@ static int get_set(struct stream *s, const char *path, const struct mea_params *
 		return 0;
 	*room = malloc((stored(p) + 1) * sizeof(float));
 	if (!*room)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	get(s, *room, stored(p) * sizeof(float));
 	return s->bad ? damaged(path) : 0;
 }

@@ -275,7 +275,7 @@ int tnet_compile(struct mea_tnet *t)
 	t->ops = calloc(n, sizeof(*t->ops));
 	t->values = calloc((size_t)t->g->n_values + 1, sizeof(*t->values));
 	if (!c.covered || !c.norm || !t->ops || !t->values)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	for (int i = 0; i < t->g->n_values && !rc; i++)
 		rc = describe_value(t, i);
 	for (int i = 0; i < t->g->n_inputs && !rc; i++)

@@ -25,7 +25,7 @@ static int failed(dnnl_status_t s, const char *what)
 	if (s == dnnl_success)
 		return 0;
 	if (s == dnnl_out_of_memory)
-		return mea_fail(MEA_ENOMEM, "oneDNN: %s: out of memory", what);
+		return mea_nomem();
 	return mea_fail(MEA_EUNSUPPORTED, "oneDNN: %s: status %d", what, (int)s);
 }
 
@@ -223,7 +223,7 @@ int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct
 
 	*out = NULL;
 	if (!c)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	c->bias = s->bias;
 	pthread_once(&engine_once, engine_start);
 	rc = engine_status;

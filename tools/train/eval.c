@@ -108,7 +108,7 @@ static int count(const struct mea_bundle *b, struct nets *n, const struct mea_pi
 	float *main = malloc((p->n * c + 1) * sizeof(*main));
 	float *extension = malloc((p->n * h + 1) * sizeof(*extension));
 	float *whole = malloc((p->n * c + 1) * sizeof(*whole));
-	int rc = main && extension && whole ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = main && extension && whole ? 0 : mea_nomem();
 
 	cloud = cloud && model(n, MEA_NET_CLOUD);
 	if (!rc)

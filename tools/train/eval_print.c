@@ -176,11 +176,6 @@ void eval_print(const struct eval *e, int n)
 	print_choices(e, n);
 }
 
-static json_t *real(double v)
-{
-	return isnan(v) ? json_null() : json_real(v);
-}
-
 int eval_json(const struct eval *e, int n)
 {
 	json_t *list = json_array();
@@ -191,10 +186,11 @@ int eval_json(const struct eval *e, int n)
 		json_t *figures = json_array();
 
 		for (int j = 0; j < cells; j++)
-			json_array_append_new(figures, json_pack("{s:s, s:s, s:o, s:o}", "table",
-								 c[j].table, "figure", c[j].name,
-								 "here", real(c[j].ours), "paper",
-								 real(c[j].paper)));
+			json_array_append_new(figures,
+					      json_pack("{s:s, s:s, s:o, s:o}", "table", c[j].table,
+							"figure", c[j].name, "here",
+							tool_real_json(c[j].ours), "paper",
+							tool_real_json(c[j].paper)));
 		json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s?, s:s?, s:I, s:I, s:o}",
 						      "bundle", tool_text(e[i].b->name), "classes",
 						      e[i].b->n_classes, "hard", e[i].b->n_hard,

@@ -66,7 +66,7 @@ static int take_bytes(struct mea_graph *g, const struct mea_tmodel *m)
 	free(g->values[x].name);
 	g->values[x].name = strdup("normalised");
 	if (!g->values[x].name)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	rc = mea_graph_reindex(g);
 	if (!rc)
 		rc = affine_consts(g, m, &mul, &add);

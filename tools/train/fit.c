@@ -73,7 +73,7 @@ static int count_held(struct run *r, const struct mea_pick *p, double *right)
 {
 	size_t k = (size_t)r->f->outputs;
 	float *logits = malloc((p->n * k + 1) * sizeof(*logits));
-	int rc = logits ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = logits ? 0 : mea_nomem();
 
 	swap_averages(r);
 	if (!rc)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "train/fit_run.h"
 
 /* All that decides the result; what only says where and how often is not part of it. */
@@ -65,7 +66,7 @@ static int open_net(struct run *r, int i, bool train)
 	r->f->bytes += mea_tnet_bytes(r->t[i]);
 	r->image[i] = malloc((size_t)o.batch * (size_t)s->width * (size_t)s->height * 3 * 4);
 	if (!r->image[i])
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	mea_tnet_set_input(r->t[i], 0, r->image[i]);
 	return 0;
 }
@@ -113,7 +114,7 @@ static int check_teacher(struct run *r)
 	r->column = calloc((size_t)f->outputs, sizeof(*r->column));
 	r->chosen = calloc((size_t)r->local * (size_t)f->outputs, sizeof(*r->chosen));
 	if (!r->column || !r->chosen)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int c = 0; c < classes; c++)
 		if (f->map[c] >= 0)
 			r->column[f->map[c]] = (uint32_t)c;
@@ -138,8 +139,7 @@ static void hash_images(const struct mea_pick *p, char hex[2 * SHA256_DIGEST_SIZ
 	for (size_t i = 0; i < p->n; i++)
 		sha256_update(&sha, bytes, p->set->rgb + p->index[i] * bytes);
 	sha256_digest(&sha, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		sprintf(hex + 2 * i, "%02x", digest[i]);
+	mea_text_hex(hex, digest, sizeof(digest));
 }
 
 /* All that the answers in a file depend on. */
@@ -172,7 +172,7 @@ static int keep_answers(struct run *r)
 	r->answers = malloc((size_t)c->batch * (size_t)r->taught * sizeof(*r->answers));
 	rc = r->f->answers ? open_answers(r)
 			   : mea_views_new(c->views, r->f->kept->n, r->taught, &r->views);
-	return rc || r->answers ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+	return rc || r->answers ? rc : mea_nomem();
 }
 
 /* This rank's slice of a batch. */
@@ -193,7 +193,7 @@ static int open_batches(struct run *r)
 	if (!rc && f->joint)
 		rc = open_batch(r, mea_tnet_output(r->t[FRONT], 0).c, &r->front_batch);
 	r->order = calloc(f->kept->n, sizeof(*r->order));
-	return rc || r->order ? rc : mea_fail(MEA_ENOMEM, "out of memory");
+	return rc || r->order ? rc : mea_nomem();
 }
 
 static int open_averages(struct run *r)

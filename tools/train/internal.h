@@ -65,7 +65,7 @@ struct mea_tnet {
 	struct top *ops;
 	int n_ops;
 	struct tbuf *bufs;
-	int n_bufs, cap_bufs;
+	int n_bufs;
 	char *arena;
 	size_t bytes;
 	double seconds[TOP_KINDS][2]; /* forward, backward */

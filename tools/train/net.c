@@ -31,7 +31,7 @@ int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct m
 
 	*out = NULL;
 	if (!t)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	*t = (struct mea_tnet){.g = g, .p = p, .o = *o};
 	if (g->n_inputs > MEA_TNET_IO_MAX || g->n_outputs > MEA_TNET_IO_MAX)
 		rc = mea_fail(MEA_EUNSUPPORTED, "%s: more than %d inputs or outputs", g->source,

@@ -61,7 +61,7 @@ static int constant(struct build *b, const char *name, struct mea_shape s, doubl
 	r = mea_rng_at(b->task->seed, PURPOSE_INIT, where, 0);
 	data = malloc(n * sizeof(*data));
 	if (!data) {
-		b->rc = mea_fail(MEA_ENOMEM, "out of memory");
+		b->rc = mea_nomem();
 		return -1;
 	}
 	for (size_t i = 0; i < n; i++)

@@ -107,7 +107,7 @@ static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool 
 	s->packed = malloc(mea_depthwise_packed(&deep) * sizeof(float));
 	s->room = train ? malloc(mea_depthwise_room(&deep) * sizeof(float)) : NULL;
 	if (!s->packed || (train && !s->room))
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	s->deep = deep;
 	return 1;
 }
@@ -134,7 +134,7 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 	int rc;
 
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	o->state = s;
 	if (!tnet_param(t, o->node, 1))
 		return mea_fail(MEA_EUNSUPPORTED, "weights that are computed cannot be trained");
@@ -153,7 +153,7 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		s->src = aligned_alloc(64, (wide_bytes(s, x) + 63) / 64 * 64);
 		s->dst = aligned_alloc(64, (wide_bytes(s, y) + 63) / 64 * 64);
 		if (!s->src || !s->dst)
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 	}
 	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active, &s->c);
 }

@@ -103,7 +103,7 @@ static int clamp_build(struct mea_tnet *t, struct top *o)
 	float *unit = calloc(2 * c, sizeof(*unit));
 
 	if (!unit)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < c; i++)
 		unit[i] = 1.0f;
 	o->state = unit;

@@ -33,7 +33,7 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	size_t n;
 
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	o->state = s;
 	s->k = (int)x->map.rows * x->map.c;
 	s->m = y->map.c;
@@ -45,7 +45,7 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	n = (size_t)t->o.batch * (size_t)s->k * sizeof(float);
 	s->x = malloc(n);
 	s->dx = o->gbuf[0] >= 0 ? malloc(n) : NULL;
-	return s->x && (s->dx || o->gbuf[0] < 0) ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	return s->x && (s->dx || o->gbuf[0] < 0) ? 0 : mea_nomem();
 }
 
 /* Copies between a map and batch x (c, pixel) floats. */

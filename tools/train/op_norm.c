@@ -66,14 +66,13 @@ static int norm_build(struct mea_tnet *t, struct top *o)
 					"parameters that are computed cannot be trained");
 		}
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	o->state = s;
 	for (int i = 0; i < ARRAYS; i++)
 		ok = (s->a[i] = calloc(c, sizeof(float))) && ok;
 	s->sum = calloc(2 * c, sizeof(*s->sum));
 	s->partial = t->o.train ? malloc(m->blocks * 2 * c * sizeof(float)) : NULL;
-	return ok && s->sum && (s->partial || !t->o.train) ? 0
-							   : mea_fail(MEA_ENOMEM, "out of memory");
+	return ok && s->sum && (s->partial || !t->o.train) ? 0 : mea_nomem();
 }
 
 /* scale and offset from a mean and a variance. */

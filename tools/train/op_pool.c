@@ -30,7 +30,7 @@ static int pool_build(struct mea_tnet *t, struct top *o)
 		      n->op == MEA_OP_ReduceMean;
 
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	o->state = p;
 	*p = (struct pool){.max = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool,
 			   .include_pad = n->a.count_include_pad,
@@ -201,7 +201,7 @@ static int pool_backward(struct mea_tnet *t, struct top *o)
 		free(room);
 	}
 	if (failed)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	tnet_grad_done(t, o, 0);
 	return 0;
 }

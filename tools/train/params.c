@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 #include "graph/hot.h"
 
@@ -19,23 +20,20 @@ static bool trains(const struct mea_graph *g, const struct mea_node *n, int inpu
 static int add(struct mea_params *p, const struct mea_graph *g, const struct mea_node *n, int input)
 {
 	const struct mea_value *v = &g->values[n->in[input]];
-	struct mea_param *list;
 
 	if (mea_params_find(p, n->in[input]) >= 0)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 				     "%s: weights that two nodes share cannot be trained", v->name);
-	list = realloc(p->list, sizeof(*list) * (size_t)(p->n + 1));
-	if (!list)
-		return mea_fail(MEA_ENOMEM, "out of memory");
-	p->list = list;
-	list[p->n] = (struct mea_param){
+	if (mea_grow(&p->list, (size_t)p->n, 1, sizeof(*p->list)))
+		return MEA_ENOMEM;
+	p->list[p->n] = (struct mea_param){
 		.name = strdup(v->name),
 		.value = n->in[input],
 		.n = mea_shape_count(&v->shape),
 		.decay = v->shape.rank > 1,
 		.running = n->op == MEA_OP_BatchNormalization && input >= 3,
 	};
-	return list[p->n++].name ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	return p->list[p->n++].name ? 0 : mea_nomem();
 }
 
 /* Every array starts on a cache line. */
@@ -52,7 +50,7 @@ static int allocate(struct mea_params *p)
 		p->elements += padded(p->list[i].n);
 	p->block = aligned_alloc(64, (p->elements * 3 + 16) * sizeof(*p->block));
 	if (!p->block)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memset(p->block, 0, p->elements * 3 * sizeof(*p->block));
 	for (int i = 0; i < p->n; i++) {
 		p->list[i].data = p->block + at;
@@ -66,7 +64,7 @@ static int allocate(struct mea_params *p)
 int mea_params_new(const struct mea_graph *g, struct mea_params **out)
 {
 	struct mea_params *p = calloc(1, sizeof(*p));
-	int rc = p ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = p ? 0 : mea_nomem();
 
 	for (int i = 0; i < g->n_nodes && !rc; i++)
 		for (int j = 0; j < g->nodes[i].n_in && !rc; j++)
@@ -151,7 +149,7 @@ int mea_average_start(struct mea_params *p)
 {
 	p->average = aligned_alloc(64, (p->elements + 16) * sizeof(*p->average));
 	if (!p->average)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memcpy(p->average, p->block, p->elements * sizeof(*p->average));
 	return 0;
 }

@@ -10,21 +10,17 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 #define ALIGN 4096
 
 int tnet_buf(struct mea_tnet *t, size_t bytes, int first, int last)
 {
-	if (t->n_bufs == t->cap_bufs) {
-		int cap = t->cap_bufs ? t->cap_bufs * 2 : 64;
-		struct tbuf *b = realloc(t->bufs, sizeof(*b) * (size_t)cap);
+	int rc = mea_grow(&t->bufs, (size_t)t->n_bufs, 1, sizeof(*t->bufs));
 
-		if (!b)
-			return mea_fail(MEA_ENOMEM, "out of memory");
-		t->bufs = b;
-		t->cap_bufs = cap;
-	}
+	if (rc)
+		return rc;
 	t->bufs[t->n_bufs] = (struct tbuf){
 		.bytes = (bytes + ALIGN - 1) / ALIGN * ALIGN, .first = first, .last = last};
 	return t->n_bufs++;
@@ -183,7 +179,7 @@ static int place_all(struct mea_tnet *t)
 	int *order = calloc((size_t)t->n_bufs + 1, sizeof(*order));
 
 	if (!order)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int i = 0; i < t->n_bufs; i++)
 		order[i] = i;
 	qsort_r(order, (size_t)t->n_bufs, sizeof(*order), by_size, t);
@@ -209,8 +205,7 @@ static int allocate(struct mea_tnet *t)
 		       -1, 0);
 
 	if (p == MAP_FAILED)
-		return mea_fail(MEA_ENOMEM, "%s: %zu bytes for maps: out of memory", t->g->source,
-				t->bytes);
+		return mea_nomem();
 	/* Large pages where the system gives them; without is only slower. */
 	(void)madvise(p, t->bytes, MADV_HUGEPAGE);
 	t->arena = p;

@@ -34,7 +34,7 @@ static int stage_open(struct stage *s, const struct mea_set *set, bool bf16)
 	s->k = (size_t)mea_tnet_output(s->t, 0).c;
 	s->image = malloc(mea_map_count(&in) * sizeof(float));
 	if (!s->image)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	mea_tnet_set_input(s->t, 0, s->image);
 	return 0;
 }
@@ -61,7 +61,7 @@ int mea_predict(struct mea_tmodel *front, struct mea_tmodel *net, const struct m
 	size_t bytes = (size_t)set->width * (size_t)set->height * 3;
 	struct stage a = {.m = front, .out = front_logits}, b = {.m = net, .out = net_logits};
 	uint8_t *rgb = calloc(BATCH, bytes);
-	int rc = rgb ? stage_open(&a, set, bf16) : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = rgb ? stage_open(&a, set, bf16) : mea_nomem();
 
 	if (!rc)
 		rc = stage_open(&b, set, bf16);

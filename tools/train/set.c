@@ -15,7 +15,7 @@ static int read_names(const struct mea_data *d, struct mea_set *s)
 {
 	s->names = calloc((size_t)s->classes, sizeof(*s->names));
 	if (!s->names)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int i = 0; i < s->classes; i++) {
 		const char *name = mea_data_class_name(d, i);
 		char number[24];
@@ -23,7 +23,7 @@ static int read_names(const struct mea_data *d, struct mea_set *s)
 		snprintf(number, sizeof(number), "%d", i);
 		s->names[i] = strdup(name ? name : number);
 		if (!s->names[i])
-			return mea_fail(MEA_ENOMEM, "out of memory");
+			return mea_nomem();
 	}
 	return 0;
 }
@@ -35,7 +35,7 @@ static int read_images(struct mea_data *d, struct mea_set *s)
 	s->rgb = malloc(s->n * bytes);
 	s->label = malloc(s->n * sizeof(*s->label));
 	if (!s->rgb || !s->label)
-		return mea_fail(MEA_ENOMEM, "%zu images of %zu bytes: out of memory", s->n, bytes);
+		return mea_nomem();
 	for (size_t i = 0; i < s->n; i++) {
 		int rc = mea_data_get(d, i, s->rgb + i * bytes, &s->label[i]);
 		char where[256];
@@ -60,8 +60,7 @@ int mea_set_load(const char *path, bool train, int width, int height, struct mea
 	if (mea_set_is_folder(path))
 		return mea_set_load_folder(path, train, width, height, out);
 	s = calloc(1, sizeof(*s));
-	rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d)
-	       : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d) : mea_nomem();
 	if (!rc) {
 		s->width = width;
 		s->height = height;
@@ -109,7 +108,7 @@ int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_se
 					c, a->names[c], b->names[c]);
 	s = calloc(1, sizeof(*s));
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	*s = (struct mea_set){.n = a->n + b->n, .width = a->width, .height = a->height};
 	s->rgb = malloc(s->n * bytes);
 	s->label = malloc(s->n * sizeof(*s->label));
@@ -121,7 +120,7 @@ int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_se
 	}
 	if (!s->rgb || !s->label || s->classes < a->classes) {
 		mea_set_free(s);
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	}
 	memcpy(s->rgb, a->rgb, a->n * bytes);
 	memcpy(s->rgb + a->n * bytes, b->rgb, b->n * bytes);
@@ -152,7 +151,7 @@ int mea_set_all(const struct mea_set *s, struct mea_pick *p)
 {
 	*p = (struct mea_pick){s, malloc((s->n + 1) * sizeof(*p->index)), s->n};
 	if (!p->index)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < s->n; i++)
 		p->index[i] = (uint32_t)i;
 	return 0;
@@ -185,7 +184,7 @@ int mea_pick_copy(const struct mea_pick *p, struct mea_pick *copy)
 {
 	*copy = (struct mea_pick){p->set, malloc((p->n + 1) * sizeof(*copy->index)), p->n};
 	if (!copy->index)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memcpy(copy->index, p->index, p->n * sizeof(*copy->index));
 	return 0;
 }
@@ -207,7 +206,7 @@ int mea_pick_check(const struct mea_pick *p, const int *map)
 	int wanted = 0, rc = 0;
 
 	if (!count)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t i = 0; i < p->n; i++)
 		count[s->label[p->index[i]]]++;
 	for (int c = 0; c < s->classes && !rc; c++) {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "images/data.h"
+#include "base/array.h"
 #include "base/error.h"
 #include "train/set.h"
 
@@ -20,7 +21,7 @@ static bool is_folder(const char *path)
 
 static int join(const char *dir, const char *name, char **path)
 {
-	return asprintf(path, "%s/%s", dir, name) < 0 ? mea_fail(MEA_ENOMEM, "out of memory") : 0;
+	return asprintf(path, "%s/%s", dir, name) < 0 ? mea_nomem() : 0;
 }
 
 static int is_visible(const struct dirent *e)
@@ -43,7 +44,7 @@ static int list_classes(const char *dir, struct mea_set *s)
 		return mea_fail(MEA_EIO, "%s: cannot be listed", dir);
 	s->names = calloc((size_t)n + 1, sizeof(*s->names));
 	if (!s->names)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	for (int i = 0; i < n; i++) {
 		char *path = NULL;
 
@@ -54,7 +55,7 @@ static int list_classes(const char *dir, struct mea_set *s)
 			if (s->names[s->classes])
 				s->classes++;
 			else
-				rc = mea_fail(MEA_ENOMEM, "out of memory");
+				rc = mea_nomem();
 		}
 		free(path);
 		free(list[i]);
@@ -71,22 +72,18 @@ static int add_class(const char *dir, int class, struct mea_set *s)
 	struct mea_data_want want = {.width = s->width, .height = s->height};
 	size_t bytes = (size_t)s->width * (size_t)s->height * 3, n;
 	struct mea_data *d = NULL;
-	uint8_t *rgb = NULL;
-	int *label = NULL, ignored;
+	int ignored;
 	int rc = mea_data_open(&dir, 1, &want, &d);
 
 	if (rc)
 		return rc;
 	n = mea_data_count(d);
-	rgb = realloc(s->rgb, (s->n + n) * bytes);
-	s->rgb = rgb ? rgb : s->rgb;
-	label = realloc(s->label, (s->n + n) * sizeof(*label));
-	s->label = label ? label : s->label;
-	if (!rgb || !label)
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", dir);
+	rc = mea_grow(&s->rgb, s->n, n, bytes);
+	if (!rc)
+		rc = mea_grow(&s->label, s->n, n, sizeof(*s->label));
 	for (size_t i = 0; i < n && !rc; i++) {
-		rc = mea_data_get(d, i, rgb + s->n * bytes, &ignored);
-		label[s->n] = class;
+		rc = mea_data_get(d, i, s->rgb + s->n * bytes, &ignored);
+		s->label[s->n] = class;
 		s->n += !rc;
 	}
 	mea_data_close(d);
@@ -124,7 +121,7 @@ int mea_set_load_folder(const char *path, bool train, int width, int height, str
 {
 	struct mea_set *s = calloc(1, sizeof(*s));
 	char *first = NULL, *split = NULL;
-	int rc = s ? join(path, "train", &first) : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = s ? join(path, "train", &first) : mea_nomem();
 
 	if (!rc) {
 		s->width = width;

@@ -66,7 +66,7 @@ int mea_team_agree(struct mea_team *t, int rc)
 		return rc;
 	bad = calloc((size_t)t->ranks, sizeof(*bad));
 	if (!bad)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	bad[t->rank] = rc < 0;
 	/* Not mea_team_sum(): the message of rc must stay. */
 	sum = t->ops->sum(t, (size_t)t->ranks, bad);

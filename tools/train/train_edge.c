@@ -63,7 +63,7 @@ static int choose_hard(const struct train *t, struct edge *e)
 	e->precision = calloc((size_t)classes, sizeof(*e->precision));
 	e->hard = calloc((size_t)classes, sizeof(*e->hard));
 	e->map = calloc((size_t)classes, sizeof(*e->map));
-	rc = !logits || !e->precision || !e->hard || !e->map ? mea_fail(MEA_ENOMEM, "out of memory")
+	rc = !logits || !e->precision || !e->hard || !e->map ? mea_nomem()
 	     : e->n_hard > classes || e->n_hard < 2
 		     ? mea_fail(MEA_EINVAL, "--hard: %d of %d classes", e->n_hard, classes)
 		     : mea_predict(NULL, &e->main, &t->held, t->recipe.bf16, NULL, logits);
@@ -91,7 +91,7 @@ static int calibrate(const struct train *t, struct edge *e)
 	float *logits = malloc((t->held.n * h + 1) * sizeof(*logits));
 	int rc = main && logits ? mea_predict(&e->main, &e->extension, &t->held, t->recipe.bf16,
 					      main, logits)
-				: mea_fail(MEA_ENOMEM, "out of memory");
+				: mea_nomem();
 
 	if (!rc) {
 		e->temperature = mea_temperature(&t->held, logits, e->n_hard, e->map);

@@ -79,7 +79,7 @@ int train_init(struct train *t)
 	json_decref(e->doc);
 	e->doc = document(t, hard);
 	if (!e->doc)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	if (!rc)
 		rc = mea_net_main(t->net, &task, &g);
 	if (!rc)

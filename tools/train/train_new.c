@@ -87,7 +87,7 @@ static int mix(struct update *u)
 
 	u->mixed = (struct mea_pick){u->both, malloc((n + m) * sizeof(uint32_t)), n + m};
 	if (!u->mixed.index)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	memcpy(u->mixed.index, u->kept[NEW].index, n * sizeof(uint32_t));
 	memcpy(u->mixed.index + n, u->kept[OLD].index, m * sizeof(uint32_t));
 	return 0;
@@ -102,7 +102,7 @@ static int measure(struct update *u, bool bf16, double accuracy[KINDS])
 		float *logits = malloc(p->n * k * sizeof(*logits));
 		size_t right = 0;
 		int rc = logits ? mea_predict(&u->main, &u->extension, p, bf16, NULL, logits)
-				: mea_fail(MEA_ENOMEM, "out of memory");
+				: mea_nomem();
 
 		for (size_t j = 0; j < p->n && !rc; j++)
 			right += mea_count_right(1, (int)k, logits + j * k,

@@ -55,7 +55,7 @@ int train_fit(struct train *t, struct mea_fit *f)
 		 t->taught_by);
 	if (!t->checkpoint &&
 	    asprintf(&t->checkpoint, "%s/%s.checkpoint", t->out, stage_names[t->stage]) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	f->recipe = &t->recipe;
 	f->team = t->team;
 	f->what = what;
@@ -208,7 +208,7 @@ static int calibrate(const struct train *t, struct mea_tmodel *m, double *temper
 	size_t k = (size_t)t->set->classes;
 	float *logits = malloc((t->held.n * k + 1) * sizeof(*logits));
 	int rc = logits ? mea_predict(NULL, m, &t->held, t->recipe.bf16, NULL, logits)
-			: mea_fail(MEA_ENOMEM, "out of memory");
+			: mea_nomem();
 
 	if (!rc && t->verbose && t->blend < 1)
 		tell_blend(t, logits);

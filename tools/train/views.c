@@ -75,7 +75,7 @@ int mea_views_new(int views, size_t n, int classes, struct mea_views **out)
 {
 	struct head h;
 	struct mea_views *v = shape(views, n, classes, &h);
-	int rc = v ? map(v, -1, out) : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = v ? map(v, -1, out) : mea_nomem();
 
 	if (rc) {
 		*out = NULL;
@@ -91,7 +91,7 @@ static int make(const char *path, const struct head *h, size_t bytes)
 	int fd, rc = 0, error = 0;
 
 	if (asprintf(&part, "%s.%d", path, (int)getpid()) < 0)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)
 		error = errno;
@@ -148,7 +148,7 @@ int mea_views_open(const char *path, const char *asked, int views, size_t n, int
 				path, classes, MOST);
 	v = shape(views, n, classes, &h);
 	if (!v)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	snprintf(h.asked, sizeof(h.asked), "%s", asked);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT) {

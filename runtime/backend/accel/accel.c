@@ -53,7 +53,7 @@ static int accel_open(const char *device, struct mea_backend **out)
 	int rc;
 
 	if (!a)
-		return mea_fail(MEA_ENOMEM, "accel: out of memory");
+		return mea_nomem();
 	a->b.ops = &mea_backend_accel;
 	rc = mea_device_open(device, &a->dev);
 	if (rc < 0) {
@@ -130,7 +130,7 @@ int mea_accel_prepare(struct mea_backend *b, const struct mea_qnet *net, bool pr
 	int rc;
 
 	if (!x)
-		return mea_fail(MEA_ENOMEM, "accel: out of memory");
+		return mea_nomem();
 	x->e.ops = &mea_backend_accel;
 	x->e.net = net;
 	x->a = a;
@@ -182,7 +182,7 @@ static int accel_buf_alloc(struct mea_exec *e, bool input, int index, struct mea
 	int rc;
 
 	if (!buf)
-		return mea_fail(MEA_ENOMEM, "accel: out of memory");
+		return mea_nomem();
 	buf->layout = *layout_of(x, input, index);
 	buf->b = (struct mea_buf){&mea_backend_accel, buf->layout.c, buf->layout.h, buf->layout.w};
 	rc = x->a->dev->ops->bo_create(x->a->dev, buf->layout.bytes, &buf->bo);
@@ -272,7 +272,7 @@ static int accel_submit(struct mea_exec *e, struct mea_buf *const *in, struct me
 	int rc = MEA_ENOMEM;
 
 	if (!j)
-		return mea_fail(MEA_ENOMEM, "accel: out of memory");
+		return mea_nomem();
 	j->j.ops = &mea_backend_accel;
 	j->x = x;
 	rc = take_record(x, &j->record);
@@ -312,9 +312,9 @@ static void fill_stats(const struct accel_job *j, struct mea_run_stats *st)
 	const uint32_t *r = j->record->map;
 
 	memset(st, 0, sizeof(*st));
-	st->ms = mea_now_ms() - j->start;
-	st->sim_ms = cpu_ms(x->a) - j->cpu_ms;
-	st->macs = x->plan->macs;
+	st->cost.ms = mea_now_ms() - j->start;
+	st->cost.sim_ms = cpu_ms(x->a) - j->cpu_ms;
+	st->cost.macs = x->plan->macs;
 	mea_accel_record(hw, r, st);
 }
 
@@ -337,13 +337,13 @@ static void count_events(const struct mea_hw *hw, const uint32_t *r, uint64_t ev
 
 void mea_accel_record(const struct mea_hw *hw, const uint32_t *r, struct mea_run_stats *st)
 {
-	st->cycles = r[MEA_REC_CYCLES];
-	st->peak_macs = st->cycles * (uint64_t)(hw->rows * hw->cols);
+	st->cost.cycles = r[MEA_REC_CYCLES];
+	st->cost.peak_macs = st->cost.cycles * (uint64_t)(hw->rows * hw->cols);
 	for (int i = 0; i < (int)MEA_CLASSES; i++)
 		st->stall[i] = r[MEA_REC_COUNTERS + i];
 	st->bytes_read = (uint64_t)r[MEA_REC_RD_BEATS] * hw->axi_bytes;
 	st->bytes_written = (uint64_t)r[MEA_REC_WR_BEATS] * hw->axi_bytes;
-	count_events(hw, r, st->events);
+	count_events(hw, r, st->cost.events);
 }
 
 int mea_accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *stats,

@@ -37,7 +37,7 @@ int mea_opencl_buf_alloc(struct mea_exec *e, bool input, int index, struct mea_b
 				index);
 	buf = calloc(1, sizeof(*buf));
 	if (!buf)
-		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
+		return mea_nomem();
 	buf->b = (struct mea_buf){.ops = e->ops, .c = l->c, .h = l->h, .w = l->w};
 	buf->o = o;
 	buf->layout = *l;

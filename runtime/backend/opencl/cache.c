@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/note.h"
+#include "base/text.h"
 
 #define SIZE_MAX_FILE (64 << 20)
 #define PATH_ROOM     4096
@@ -32,8 +33,7 @@ void mea_cl_cache_key(const char *const *texts, int n, char key[MEA_CL_KEY])
 	for (int i = 0; i < n; i++) /* with its 0, so that no two lists run together */
 		sha256_update(&ctx, strlen(texts[i]) + 1, (const uint8_t *)texts[i]);
 	sha256_digest(&ctx, sizeof(digest), digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		snprintf(key + 2 * i, 3, "%02x", digest[i]);
+	mea_text_hex(key, digest, sizeof(digest));
 }
 
 /* A folder below the user's for caches; false when there is no home for one. */

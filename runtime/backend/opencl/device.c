@@ -190,7 +190,7 @@ static int context_new(const struct mea_cl_device *d, int threads, struct contex
 	int rc = 0;
 
 	if (!c)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	c->whole = d->id;
 	c->threads = threads;
 	if (threads < d->threads)

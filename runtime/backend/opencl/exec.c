@@ -147,12 +147,12 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 		return rc;
 	x = calloc(1, sizeof(*x));
 	if (!x)
-		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
+		return mea_nomem();
 	x->e = (struct mea_exec){.ops = b->ops, .net = net};
 	x->o = o;
 	x->slots = calloc((size_t)o->d.threads, sizeof(*x->slots));
 	x->n_slots = x->slots ? o->d.threads : 0;
-	rc = x->slots ? 0 : mea_fail(MEA_ENOMEM, "opencl: out of memory");
+	rc = x->slots ? 0 : mea_nomem();
 	if (!rc)
 		rc = mea_cl_pack(net, o->d.path, o->d.threads, &x->pack);
 	p = x->pack;
@@ -253,7 +253,7 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 		return mea_fail(MEA_EBUSY, "opencl: %d jobs are under way", JOBS_MAX);
 	j = calloc(1, sizeof(*j));
 	if (!j)
-		return mea_fail(MEA_ENOMEM, "opencl: out of memory");
+		return mea_nomem();
 	j->j.ops = e->ops;
 	j->x = x;
 	j->event_fd = -1;
@@ -326,7 +326,8 @@ int mea_opencl_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *s
 			      "opencl: %s: the job ended in %s (%d)", o->d.name,
 			      mea_cl_error_name(j->status), (int)j->status);
 	if (stats)
-		*stats = (struct mea_run_stats){.ms = j->end - j->start, .macs = j->x->pack->macs};
+		*stats = (struct mea_run_stats){
+			.cost = {.ms = j->end - j->start, .macs = j->x->pack->macs}};
 	mea_cl->clReleaseEvent(j->event);
 	j->slot->users--;
 	o->under_way--;

@@ -176,7 +176,7 @@ int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensor
 	int rc = 0;
 
 	if (!life || !placed) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory preparing a network");
+		rc = mea_nomem();
 		goto out;
 	}
 	lives(net, tensors, life);

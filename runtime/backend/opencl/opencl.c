@@ -62,7 +62,7 @@ static int open_here(const struct wanted *w, struct mea_backend **out)
 
 	*out = NULL;
 	if (!o)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	o->b.ops = &mea_backend_opencl;
 	o->pid = getpid();
 	pthread_mutex_init(&o->lock, NULL);

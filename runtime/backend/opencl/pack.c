@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 #define WEIGHTS_MAX  (INT64_C(1) << 28)
@@ -41,18 +42,14 @@ const char *mea_cl_refuses(const struct mea_qnet *net, const struct mea_qlayer *
 int mea_cl_reserve(struct mea_cl_packer *k, int64_t n, int *at)
 {
 	int64_t end = (k->p->constant_bytes + n + 63) / 64 * 64;
+	int rc;
 
 	if (end > INT32_MAX)
 		return mea_fail(MEA_EUNSUPPORTED, "the network's weights take over 2 GiB");
-	if (end > k->room) {
-		int64_t room = end + end / 2;
-		unsigned char *grown = realloc(k->p->constants, room);
-
-		if (!grown)
-			return mea_fail(MEA_ENOMEM, "out of memory preparing a network");
-		k->p->constants = grown;
-		k->room = room;
-	}
+	rc = mea_grow(&k->p->constants, (size_t)k->p->constant_bytes,
+		      (size_t)(end - k->p->constant_bytes), 1);
+	if (rc)
+		return rc;
 	*at = k->p->constant_bytes;
 	memset(k->p->constants + *at, 0, end - *at);
 	k->p->constant_bytes = (int)end;
@@ -211,12 +208,12 @@ int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
 
 	*out = NULL;
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "out of memory preparing a network");
+		return mea_nomem();
 	p->tensors = calloc(net->n_tensors, sizeof(*p->tensors));
 	p->layers = calloc((size_t)net->n_layers + 1, sizeof(*p->layers));
 	k.views = calloc(net->n_tensors, sizeof(*k.views));
 	if (!p->tensors || !p->layers || !k.views) {
-		mea_fail(MEA_ENOMEM, "out of memory preparing a network");
+		mea_nomem();
 		goto out;
 	}
 	mea_cl_layouts(net, p->tensors);

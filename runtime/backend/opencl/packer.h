@@ -11,7 +11,6 @@ struct mea_cl_packer {
 	int workers;
 	struct mea_cl_pack *p;
 	struct mea_cl_view *views;
-	int64_t room;
 };
 
 int mea_cl_blocks(int channels);

@@ -176,7 +176,7 @@ int mea_opencl_self_test(struct mea_backend *b)
 	int rc;
 
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	fill(p);
 	rc = reference(p);
 	if (!rc)

@@ -134,7 +134,7 @@ static int conv_grouped(struct conv *cv)
 	cv->rows = malloc(sizeof(*cv->rows) * PIXELS * cv->k);
 	cv->w = calloc(w_rows * cv->k, sizeof(*cv->w));
 	if (!cv->rows || !cv->w) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory in layer %s", cv->l->name);
+		rc = mea_nomem();
 		goto out;
 	}
 	for (int g = 0; g < cv->l->groups; g++) {
@@ -169,7 +169,7 @@ static int conv_depthwise(const struct conv *cv)
 	int8_t *pad = malloc(c);
 
 	if (!acc || !w || !pad) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory in layer %s", l->name);
+		rc = mea_nomem();
 		goto out;
 	}
 	memset(pad, in->zero_point, c);

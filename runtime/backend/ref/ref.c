@@ -39,7 +39,7 @@ static int ref_open(const char *device, struct mea_backend **out)
 		return mea_fail(MEA_EINVAL, "backend ref has no device \"%s\"", device);
 	*out = malloc(sizeof(**out));
 	if (!*out)
-		return mea_fail(MEA_ENOMEM, "out of memory opening backend ref");
+		return mea_nomem();
 	(*out)->ops = &mea_backend_ref;
 	return 0;
 }
@@ -96,7 +96,7 @@ static int ref_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 		return rc;
 	e = calloc(1, sizeof(*e));
 	if (!e)
-		return mea_fail(MEA_ENOMEM, "out of memory preparing a network");
+		return mea_nomem();
 	e->base = (struct mea_exec){.ops = b->ops, .net = net};
 	e->scratch = calloc(net->n_tensors, sizeof(*e->scratch));
 	if (!e->scratch)
@@ -114,7 +114,7 @@ static int ref_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 	return 0;
 nomem:
 	ref_release(&e->base);
-	return mea_fail(MEA_ENOMEM, "out of memory preparing a network");
+	return mea_nomem();
 }
 
 /* The tensor at one end of the network, or NULL when index is out of range. */
@@ -135,7 +135,7 @@ static int ref_buf_alloc(struct mea_exec *e, bool input, int index, struct mea_b
 				index);
 	buf = calloc(1, sizeof(*buf) + tensor_size(t));
 	if (!buf)
-		return mea_fail(MEA_ENOMEM, "out of memory for tensor %s", t->name);
+		return mea_nomem();
 	buf->base = (struct mea_buf){.ops = e->ops, .c = t->c, .h = t->h, .w = t->w};
 	buf->size = tensor_size(t);
 	*out = &buf->base;
@@ -225,7 +225,7 @@ static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct m
 	int rc;
 
 	if (!j || !at) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory starting a job");
+		rc = mea_nomem();
 		goto out;
 	}
 	rc = place(e, in, out, at);
@@ -234,8 +234,8 @@ static int ref_submit(struct mea_exec *base, struct mea_buf *const *in, struct m
 	if (rc)
 		goto out;
 	j->base.ops = base->ops;
-	j->stats.macs = e->macs;
-	j->stats.ms = mea_now_ms() - start;
+	j->stats.cost.macs = e->macs;
+	j->stats.cost.ms = mea_now_ms() - start;
 	*job = &j->base;
 	j = NULL;
 out:

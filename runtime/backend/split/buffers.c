@@ -61,7 +61,7 @@ int mea_split_buf_alloc(struct mea_exec *e, bool input, int index, struct mea_bu
 	struct split_buf *buf = calloc(1, sizeof(*buf) + (size_t)ends * sizeof(struct mea_buf *));
 
 	if (!buf)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	buf->b = (struct mea_buf){&mea_split_ops, t->c, t->h, t->w};
 	if (input) {
 		rc = alloc_readers(x, index, buf);
@@ -165,12 +165,12 @@ static int new_set(struct split_exec *x, struct set **out)
 	int rc = 0;
 
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	s->in = calloc(runs, sizeof(*s->in));
 	s->out = calloc(runs, sizeof(*s->out));
 	s->copied = calloc(runs, sizeof(*s->copied));
 	if (!s->in || !s->out || !s->copied)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	for (int r = 0; r < x->cut->n_runs && !rc; r++) {
 		const struct mea_qnet *n = &x->cut->runs[r].net;
 

@@ -174,7 +174,7 @@ static int make_run(struct cutter *c, int run)
 	n->tensors = calloc((size_t)c->net->n_tensors, sizeof(*n->tensors));
 	n->layers = calloc((size_t)c->net->n_layers, sizeof(*n->layers));
 	if (!n->tensors || !n->layers)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int t = 0; t < c->net->n_tensors; t++)
 		c->local[t] = -1;
 	for (int i = 0; i < c->net->n_layers && !rc; i++) {
@@ -210,7 +210,7 @@ static int make_runs(struct cutter *c)
 	cut->n_runs = ways[0] <= ways[1] ? alternate(c, false) : ways[1];
 	cut->runs = calloc((size_t)cut->n_runs, sizeof(*cut->runs));
 	if (!cut->runs)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int r = 0; r < cut->n_runs && !rc; r++)
 		rc = make_run(c, r);
 	for (int i = 0; i < c->net->n_outputs && !rc; i++) {

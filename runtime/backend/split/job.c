@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/cost.h"
 #include "base/error.h"
 
 struct split_job {
@@ -70,7 +71,7 @@ int mea_split_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_b
 	int rc;
 
 	if (!j)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	j->j.ops = &mea_split_ops;
 	j->x = x;
 	j->start = mea_now_ms();
@@ -91,16 +92,11 @@ int mea_split_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_b
 
 static void add_up(struct mea_run_stats *sum, const struct mea_run_stats *s)
 {
-	sum->macs += s->macs;
-	sum->cycles += s->cycles;
-	sum->peak_macs += s->peak_macs;
+	mea_cost_add(&sum->cost, &s->cost);
 	for (int i = 0; i < MEA_STALL_MAX; i++)
 		sum->stall[i] += s->stall[i];
 	sum->bytes_read += s->bytes_read;
 	sum->bytes_written += s->bytes_written;
-	sum->sim_ms += s->sim_ms;
-	for (int i = 0; i < MEA_EVENTS; i++)
-		sum->events[i] += s->events[i];
 }
 
 /* What is left of timeout_ms since start; -1 stays -1. */
@@ -140,7 +136,7 @@ int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 		if (++j->run < j->x->cut->n_runs)
 			rc = start_run(j);
 	} while (!rc && j->run < j->x->cut->n_runs);
-	j->sum.ms = mea_now_ms() - j->start;
+	j->sum.cost.ms = mea_now_ms() - j->start;
 	if (!rc && stats)
 		*stats = j->sum;
 	mea_split_give_set(j->x, j->set);

@@ -13,7 +13,7 @@ int mea_split_open(struct mea_backend *first, struct mea_backend *second, struct
 	struct split *s = calloc(1, sizeof(*s));
 
 	if (!s)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	*s = (struct split){{&mea_split_ops}, {first, second}};
 	*out = &s->b;
 	return 0;
@@ -78,7 +78,7 @@ static int prepare_runs(struct split *s, struct split_exec *x)
 	int rc;
 
 	if (!refused)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int i = 0; i < net->n_layers; i++)
 		refused[i] = s->side[0]->ops->refuses(s->side[0], net, &net->layers[i]) != NULL;
 	rc = mea_cut_make(net, refused, &x->cut);
@@ -87,7 +87,7 @@ static int prepare_runs(struct split *s, struct split_exec *x)
 		return rc;
 	x->sub = calloc((size_t)x->cut->n_runs, sizeof(struct mea_exec *));
 	if (!x->sub)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (int r = 0; r < x->cut->n_runs && !rc; r++) {
 		struct mea_backend *b = s->side[x->cut->runs[r].side];
 
@@ -106,7 +106,7 @@ static int split_prepare(struct mea_backend *b, const struct mea_qnet *net, stru
 	int rc;
 
 	if (!x)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	x->e = (struct mea_exec){&mea_split_ops, net};
 	for (int i = 0; i < net->n_tensors; i++) {
 		const struct mea_qtensor *t = &net->tensors[i];
@@ -115,7 +115,7 @@ static int split_prepare(struct mea_backend *b, const struct mea_qnet *net, stru
 		most = size > most ? size : most;
 	}
 	x->bytes = malloc(most);
-	rc = x->bytes ? prepare_runs((struct split *)b, x) : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = x->bytes ? prepare_runs((struct split *)b, x) : mea_nomem();
 	if (rc)
 		split_release(&x->e);
 	else
