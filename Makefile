@@ -17,6 +17,7 @@ DEPS_check-slow := check
 DEPS_check-large := check
 DEPS_check-imagenet := check
 DEPS_lint := run lint
+DEPS_pictures := pictures
 DEPS_formal := check
 DEPS_formal-mutants := check
 DEPS_synth := check
@@ -91,6 +92,11 @@ DEMO_IMAGES ?= 200
 .PHONY: demo
 demo: $(B)/mea build/hw/sim/libmea_sim_16x16.so ## glyphs on the simulated accelerator and a server
 	$(Q)tools/demo.sh $(B)/mea $(DEMO_IMAGES)
+
+# --- pictures ------------------------------------------------------------
+.PHONY: pictures
+pictures: ## docs/pictures, from today's data
+	$(Q)set -e; for p in flow stack figure7 utilisation; do docs/pictures/draw.sh $$p >docs/pictures/$$p.svg; done
 
 # --- compile -------------------------------------------------------------
 $(B)/%.o: %.c

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
+#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, pictures, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
 #
 # Says what it installs and for what. Needs root: as another user it asks sudo.
 set -eu
@@ -13,6 +13,8 @@ run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-
 	pocl-opencl-icd ocl-icd-libopencl1"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
 check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq gnuplot-nox procps curl openssl iproute2"
+# Drawing docs/pictures.
+pictures="jq"
 lint="clang-format cppcheck"
 # Servers that mea serve is tested and measured beside.
 cloud="haproxy nginx-light"
@@ -40,6 +42,7 @@ for group in "$@"; do
 	check) want="$want $check" ;;
 	cloud) want="$want $cloud" ;;
 	lint) want="$want $lint" ;;
+	pictures) want="$want $pictures" ;;
 	mpi) want="$want $mpi" ;;
 	torch) want="$want $torch" ;;
 	onnx) want="$want $onnx" ;;

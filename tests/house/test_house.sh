@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The structure of the project: no room uses another that tests/house/rooms does not allow, rooms
-# use only what stands below them, and libmea.so needs no library that only programs use. TAP.
+# use only what stands below them, and libmea.so needs no library that only programs use. Links in
+# Markdown lead somewhere, and pictures show today's data. TAP.
 #
 #   test_house.sh BUILD
 set -u
@@ -51,5 +52,9 @@ ok "the READMEs' tables name what is there" empty "$t/readmes"
 # Tables that make writes are as wide as their words.
 git ls-files '*.md' | LC_ALL=C xargs awk -f "$here/prose.awk" | grep -v '^hw/README.md:[0-9]*: [0-9]* columns$' >"$t/prose"
 ok "Markdown has no long lines and sentences" empty "$t/prose"
+"$here/links.sh" >"$t/links" 2>&1
+ok "links in Markdown lead somewhere" empty "$t/links"
+"$here/pictures.sh" >"$t/pictures" 2>&1
+ok "pictures show today's data" empty "$t/pictures"
 echo "1..$n"
 exit $bad
