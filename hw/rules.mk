@@ -15,27 +15,17 @@ isa: build/hw/isa/gen
 		-e '/<!-- isa tables -->/,/<!-- end of isa tables -->/{/^<!--/!d}' hw/README.md
 
 # --- hw/sim: one shared object per configuration ----------------------------
-# name: ROWS COLS AXI_DW and, behind them, other parameters of mea_accel.
-SIM_CONFIGS := 4x4 8x8 16x16 32x32 8x16 8x8p
-# What hw/fpga/configs names, with the parameters that it has there.
-FPGA_CONFIGS := $(shell awk '/^[a-z]/ && !n[$$1]++ { print $$1 }' hw/fpga/configs)
-$(foreach c,$(FPGA_CONFIGS),$(eval SIM_PARAMS_$(c) := $(shell awk -v c=$(c) \
-	'$$1 == c && !n++ { gsub(/,/, " -G", $$3); print "-G" $$3 }' hw/fpga/configs)))
-# Not in `make check`: these, and 16x16 with the bus of 128 bits, with nine multipliers a lane too.
-SIM_MORE := 16x16w 16x16w9 $(FPGA_CONFIGS)
-SIM_PARAMS_4x4 := -GROWS=4 -GCOLS=4 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GDW_TAPS=1 -GDW_LUTS=1 -GJOIN_LUTS=1
-SIM_PARAMS_8x8 := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192
-# 8x8p: two products in a multiplier.
-SIM_PARAMS_8x8p := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=32768 -GWGT_WORDS=8192 -GPACK=16
-SIM_PARAMS_16x16 := -GROWS=16 -GCOLS=16 -GAXI_DW=64 -GSTEM_WORDS=1024
-SIM_PARAMS_16x16w := -GROWS=16 -GCOLS=16 -GAXI_DW=128 -GSTEM_WORDS=1024
-SIM_PARAMS_16x16w9 := $(SIM_PARAMS_16x16w) -GDW_TAPS=9
-SIM_PARAMS_32x32 := -GROWS=32 -GCOLS=32 -GAXI_DW=128 -GACT_WORDS=8192
-SIM_PARAMS_8x16 := -GROWS=8 -GCOLS=16 -GAXI_DW=128 -GDW_TAPS=9
-
-# For tests of the driver, to which networks do not matter: memories that a scrub is through with soon.
-SIM_PARAMS_8x8s := -GROWS=8 -GCOLS=8 -GAXI_DW=64 -GACT_WORDS=1024 -GWGT_WORDS=256 -GACC_DEPTH=64 -GSTEM_WORDS=64 \
-	-GDW_TAPS=1 -GDW_LINE=64
+# hw/configs has them, in lines of name, use and parameters.
+CONFIG_ROWS := $(shell sed -n 's/^\([a-z0-9]*\) *\([a-z0-9]*\) *\([A-Z].*\)/\1:\2:\3/p' hw/configs)
+configs_for = $(foreach r,$(CONFIG_ROWS),$(if $(filter $(1),$(word 2,$(subst :, ,$(r)))),$(firstword $(subst :, ,$(r)))))
+unique = $(if $(1),$(firstword $(1)) $(call unique,$(filter-out $(firstword $(1)),$(1))))
+SIM_CONFIGS := $(call configs_for,check)
+FPGA_CONFIGS := $(call unique,$(call configs_for,ecp5 xc7 vivado))
+# Not in `make check`.
+SIM_MORE := $(call configs_for,more) $(FPGA_CONFIGS)
+SIM_ALL := $(SIM_CONFIGS) $(SIM_MORE) $(call configs_for,driver)
+sim_params = -G$(subst $(comma), -G,$(word 3,$(subst :, ,$(firstword $(filter $(1):%,$(CONFIG_ROWS))))))
+$(foreach c,$(SIM_ALL),$(eval SIM_PARAMS_$(c) := $(call sim_params,$(c))))
 
 RTL_DIR ?= hw/rtl
 SIM_DIR ?= build/hw/sim
@@ -52,7 +42,7 @@ SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-as
 # $(3) more Verilator flags
 define sim_rule
 # (Verilator leaves files alone that would not change.)
-$(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/rules.mk
+$(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.vlt hw/isa/mea_isa.vh hw/configs
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  VERILATE $(1)$(2)")
 	$$(Q)$(VERILATOR) $(SIM_FLAGS) $(3) $(SIM_PARAMS_$(1)) --Mdir $$(@D) -y $(RTL_DIR) $(RTL_DIR)/mea_accel.v
@@ -71,12 +61,10 @@ $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim
 		-o $$@ hw/sim/shim.cpp $(SIM_DIR)/$(1)$(2)/Vmea_accel__ALL.a \
 		$(SIM_DIR)/$(1)$(2)/verilated*.o -lpthread $(if $(filter -trace,$(2)),-lz)
 endef
-$(foreach c,$(SIM_CONFIGS) $(SIM_MORE),$(eval $(call sim_rule,$(c),,)))
-$(foreach c,$(SIM_CONFIGS) $(SIM_MORE),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
+$(foreach c,$(SIM_ALL),$(eval $(call sim_rule,$(c),,)))
+$(foreach c,$(SIM_ALL),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
 # In this one a RAM's read of the word that is being written gives a wrong word.
 $(eval $(call sim_rule,8x8,-collide,+define+MEA_RAM_COLLIDE))
-
-$(eval $(call sim_rule,8x8s,,))
 
 CONFIG ?= 16x16
 .PHONY: sim sim-all

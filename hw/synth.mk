@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Synthesis of the named configurations (hw/fpga/configs) with Yosys. SYNTH names
+# Synthesis of the named configurations (hw/configs) with Yosys. SYNTH names
 # some, as in `make synth SYNTH=nano-ecp5`; all of them bring hw/README.md up to date.
 .PHONY: synth
 synth: ## area by Yosys

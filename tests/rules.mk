@@ -112,7 +112,6 @@ mutants: check-programs ## faults planted in the RTL
 # (Kernel code has the kernel's style.)
 C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
 	tools/*.[ch] tools/*/*.[ch] tools/*/*/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch]))
-LINT_CONFIGS := 4x4 8x8 8x8p 16x16 16x16w 16x16w9 32x32 8x16
 
 .PHONY: lint
 lint: $(B)/onnx/onnx.pb-c.h ## clang-format, cppcheck, Verilator
@@ -121,7 +120,7 @@ lint: $(B)/onnx/onnx.pb-c.h ## clang-format, cppcheck, Verilator
 	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
 		--inline-suppr --suppressions-list=tests/cppcheck.txt -j2 -D__x86_64__ -Ihw -Ihw/isa \
 		-I$(B) -Iruntime -Iruntime/include -Itools $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
-	$(Q)$(foreach c,$(LINT_CONFIGS),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
+	$(Q)$(foreach c,$(SIM_ALL),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
 
 # --- others' judgement -------------------------------------------------------------

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Frames per second of the named configurations, beside others': the table of hw/README.md.
 #
-#   frames.sh BUILD [CONFIG ...]     all of hw/fpga/configs without a name
+#   frames.sh BUILD [CONFIG ...]     all for FPGAs in hw/configs without a name
 #
 # Cycles come from an inference on the RTL with the configuration's own parameters, every
 # output compared with the reference; the clock from hw/fpga/results, the fastest board's;
@@ -13,7 +13,7 @@ here=$(dirname "$0")
 B=$1
 shift
 T=$B/imagenet
-[ $# -gt 0 ] || read -r -d '' -a names < <(awk '/^[a-z]/ && !n[$1]++ { print $1 }' "$here/configs") || true
+[ $# -gt 0 ] || read -r -d '' -a names < <(awk '$2 ~ /^(ecp5|xc7|vivado)$/ && !n[$1]++ { print $1 }' "$here/../configs") || true
 [ $# -eq 0 ] || names=("$@")
 
 # network | model, made by tests/rtl/imagenet.sh where it is not among models/

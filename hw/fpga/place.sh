@@ -22,8 +22,8 @@ die() {
 
 read -r device package speed < <(awk -v b="$board" '$1 == b { print $2, $3, $4 }' "$here/boards") ||
 	die "'$board' is no board: $(awk '!/^#/ && NF { printf "%s ", $1 }' "$here/boards")"
-params=$(awk -v c="$config" '$1 == c && $2 == "ecp5" { print $3 }' "$here/configs")
-[ -n "$params" ] || die "'$config' is no configuration of family ecp5 in $here/configs"
+params=$(awk -v c="$config" '$1 == c && $2 == "ecp5" { print $3 }' "$here/../configs")
+[ -n "$params" ] || die "'$config' is no configuration of family ecp5 in hw/configs"
 [[ $seed =~ ^[0-9]+$ ]] || die "seed '$seed' is no number"
 [[ $mhz =~ ^[0-9]+$ ]] || die "'$mhz' is no clock in MHz"
 command -v "$nextpnr" >/dev/null || die "$nextpnr is not there"
@@ -39,7 +39,7 @@ cat >"$work/synth.ys" <<-EOS
 	synth_ecp5 -nowidelut -top mea_fit -json $work/net.json
 EOS
 if [ ! -f "$work/net.json" ] ||
-	[ -n "$(find $rtl hw/isa "$here/mea_fit.v" "$here/configs" -newer "$work/net.json")" ]; then
+	[ -n "$(find $rtl hw/isa "$here/mea_fit.v" "$here/../configs" -newer "$work/net.json")" ]; then
 	echo "place.sh: $config: synthesis" >&2
 	nice -n 5 yosys -q -l "$work/synth.log" "$work/synth.ys" >"$work/synth.out" 2>&1 ||
 		die "$(grep -m 1 ERROR "$work/synth.log"), see $work/synth.log"

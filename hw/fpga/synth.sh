@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Synthesises configurations of hw/fpga/configs with Yosys and prints a table:
+# Synthesises configurations of hw/configs with Yosys and prints a table:
 #
 #   synth.sh [NAME-FAMILY ...]     all without an argument, e.g. nano-ecp5
 #
@@ -65,7 +65,7 @@ synthesise() {
 	echo "synth.sh: $name: $((SECONDS - start)) s" >&2
 }
 
-table=$(awk '/^[a-z]/ && $2 != "vivado"' "$here/configs")
+table=$(awk '$2 == "ecp5" || $2 == "xc7"' "$here/../configs")
 if [ $# -gt 0 ]; then
 	table=$(for t in "$@"; do
 		grep -E "^${t%-*} +${t##*-} " <<<"$table" || echo "$t unknown none"

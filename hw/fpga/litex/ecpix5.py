@@ -18,7 +18,7 @@ from mea import add_mea
 
 def main():
     parser = argparse.ArgumentParser(description="SoC with mea_accel for the ECPIX-5 85F")
-    parser.add_argument("--config", default="small", help="configuration of hw/fpga/configs")
+    parser.add_argument("--config", default="small", help="configuration of hw/configs")
     parser.add_argument("--clock", type=float, default=75, help="MHz")
     parser.add_argument("--build", action="store_true", help="run yosys and nextpnr")
     parser.add_argument("--output", default="build/fpga/litex-ecpix5")

@@ -18,13 +18,13 @@ HW = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
 def parameters(name):
-    """Parameters of a named configuration of hw/fpga/configs, for ECP5."""
-    with open(os.path.join(HW, "fpga", "configs")) as f:
+    """Parameters of a named configuration of hw/configs, for ECP5."""
+    with open(os.path.join(HW, "configs")) as f:
         for line in f:
             fields = line.split()
             if fields[:2] == [name, "ecp5"]:
                 return {k: int(v) for k, v in (p.split("=") for p in fields[2].split(","))}
-    raise ValueError(f"{name}: no configuration of family ecp5 in hw/fpga/configs")
+    raise ValueError(f"{name}: no configuration of family ecp5 in hw/configs")
 
 
 class _Event:

@@ -16,9 +16,9 @@ switch $board {
 	default  { error "block.tcl: $board: zynq7020 or zynqmp" }
 }
 
-# The parameters of hw/fpga/configs.
+# The parameters of hw/configs.
 set params {}
-set file [open hw/fpga/configs]
+set file [open hw/configs]
 foreach line [split [read $file] "\n"] {
 	if {[lindex $line 0] eq $config && [lindex $line 1] eq $family} {
 		foreach p [split [lindex $line 2] ,] {
@@ -28,7 +28,7 @@ foreach line [split [read $file] "\n"] {
 	}
 }
 close $file
-if {[llength $params] == 0} { error "block.tcl: $config $family is not in hw/fpga/configs" }
+if {[llength $params] == 0} { error "block.tcl: $config $family is not in hw/configs" }
 lappend params CONFIG.CLOCK_KHZ [expr {$mhz * 1000}]
 
 create_project -force mea_$board build/fpga/$board -part $part
