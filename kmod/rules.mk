@@ -35,7 +35,7 @@ dt-check: cosim-source ## the device-tree binding
 # the kernel are not known without building all of it, which modpost only warns of.
 ARM64 := ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-
 .PHONY: kmod-arm64
-kmod-arm64: cosim-source
+kmod-arm64: cosim-source ## the module for arm64
 	@mkdir -p build/kmod-arm64/linux
 	$(Q)cp kmod/arm64.config build/kmod-arm64/fragment
 	$(Q)$(MAKE) -s -C build/cosim/linux $(ARM64) O=$(abspath build/kmod-arm64/linux) \

@@ -89,7 +89,7 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs formal $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## long random runs, mutants, proofs
+check-slow: check-programs formal fuzz-onnx fuzz-http $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## long random runs, mutants, proofs, fuzzers
 	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
 
@@ -171,7 +171,7 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_SEEDS ?= /usr/share/libonnx-testdata/data/node
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c runtime/base/error.c \
+FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c $(wildcard runtime/base/*.c) \
 	$(wildcard runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_plan quant_range)
 FUZZ_ONNX_OBJS := $(FUZZ_ONNX_SRCS:%.c=build/fuzz/%.o) build/fuzz/onnx.pb-c.o
 

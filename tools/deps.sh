@@ -2,10 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that a target needs and that are not here.
 #
-#   tools/deps.sh GROUP ...      groups: run (build and demo), check, lint, pictures, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
+#   tools/deps.sh [--list] GROUP ...
 #
-# Says what it installs and for what. Needs root: as another user it asks sudo.
+#   groups: run (build and demo), check, lint, pictures, fuzz, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
+#   --list  says what is missing and installs nothing
+#
+# Says what it installs, for what, and how much that is. Needs root: as another user it asks sudo.
 set -eu
+list=
+[ "${1:-}" != --list ] || { list=1; shift; }
 # Generating and parsing models, images, bundles; compiling; simulating the RTL.
 run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-dev libjansson-dev
 	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev libdrm-dev libdnnl-dev
@@ -16,6 +21,8 @@ check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq gnuplot-nox p
 # Drawing docs/pictures.
 pictures="jq"
 lint="clang-format cppcheck"
+# libFuzzer, of the version that tests/rules.mk names.
+fuzz="clang-14"
 # Servers that mea serve is tested and measured beside.
 cloud="haproxy nginx-light"
 # Training over several processes or machines (mpirun).
@@ -43,6 +50,7 @@ for group in "$@"; do
 	cloud) want="$want $cloud" ;;
 	lint) want="$want $lint" ;;
 	pictures) want="$want $pictures" ;;
+	fuzz) want="$want $fuzz" ;;
 	mpi) want="$want $mpi" ;;
 	torch) want="$want $torch" ;;
 	onnx) want="$want $onnx" ;;
@@ -60,7 +68,10 @@ for p in $want; do
 	case " $missing " in *" $p "*) ;; *) missing="$missing $p" ;; esac
 done
 [ -n "$missing" ] || exit 0
-echo "mea: installing Debian packages for '$*':$missing"
+if [ -n "$list" ]; then
+	echo "mea: not installed, for '$*':$missing" >&2
+	exit 0
+fi
 sudo=
 if [ "$(id -u)" -ne 0 ]; then
 	sudo=sudo
@@ -70,10 +81,20 @@ if [ "$(id -u)" -ne 0 ]; then
 	}
 fi
 export DEBIAN_FRONTEND=noninteractive
-# A list of packages that is old or was never fetched makes the first try fail. Another
-# package manager at work (a machine's nightly upgrade, say) is waited for.
+# Another package manager at work (a machine's nightly upgrade, say) is waited for.
 get="$sudo apt-get -q -o DPkg::Lock::Timeout=300"
-$get install -y --no-install-recommends $missing >/dev/null 2>&1 || {
-	$get update >/dev/null
-	$get install -y --no-install-recommends $missing >/dev/null
+# "Need to get 512 MB of archives. After this operation, 2,048 MB of additional disk space ..."
+size() {
+	LC_ALL=C apt-get -q --assume-no install --no-install-recommends $missing 2>/dev/null |
+		grep -E '^(Need to get|After this)' | tr '\n' ' '
 }
+echo "mea: installing Debian packages for '$*':$missing" >&2
+# A list of packages that is old or was never fetched knows none of them, or no longer their files.
+[ -n "$(size)" ] || $get update >&2
+echo "mea: $(size)DEPS=0 installs nothing." >&2
+for try in first second; do
+	$get install -y --no-install-recommends $missing >&2 && exit 0
+	[ $try = second ] || $get update >&2
+done
+echo "mea: the packages could not be installed" >&2
+exit 1

@@ -8,7 +8,7 @@
 
 # The parsers, with the sanitizers of the fuzzing build.
 FUZZ_HTTP_SRCS := $(patsubst %,runtime/offload/%.c,oip_json oip_image oip_png) \
-	$(patsubst %,tools/serve/%.c,oip_request oip_response path request_png) runtime/graph/tensor.c runtime/base/error.c
+	$(patsubst %,tools/serve/%.c,oip_request oip_response path request_png) runtime/graph/tensor.c $(wildcard runtime/base/*.c)
 FUZZ_HTTP_OBJS := $(FUZZ_HTTP_SRCS:%.c=build/fuzz/%.o)
 
 build/fuzz/fuzz_http_%: build/fuzz/tests/fuzz/fuzz_http_%.o $(FUZZ_HTTP_OBJS)
