@@ -32,10 +32,10 @@ void mea_task_settle(struct mea_session *s, struct task *t)
 {
 	if (t->away || t->wanted || t->working)
 		return;
-	if (t->sent && t->lane >= 0) {
-		s->freed[s->n_freed].engine = s->units[t->unit].engine;
-		s->freed[s->n_freed++].lane = t->lane;
-		t->lane = -1;
+	if (t->sent && t->set >= 0) {
+		s->freed[s->n_freed].prepared = s->entries[t->entry].prepared;
+		s->freed[s->n_freed++].set = t->set;
+		t->set = -1;
 		mea_event_set(s->work_event);
 	}
 	if (t->collected)
@@ -54,7 +54,7 @@ void mea_session_give_freed(struct mea_session *s)
 		}
 		f = s->freed[--s->n_freed];
 		pthread_mutex_unlock(&s->lock);
-		mea_engine_give(f.engine, f.lane);
+		mea_prepared_give(f.prepared, f.set);
 	}
 }
 
@@ -202,8 +202,9 @@ static void set_times(const struct mea_session *s, struct task *t)
 int mea_task_send(struct mea_session *s, struct task *t)
 {
 	const void *item = s->features ? (const void *)s->features : t->rgb;
-	int rc = s->features ? mea_engine_features(s->units[t->unit].engine, t->lane, s->features)
-			     : 0;
+	int rc = s->features
+			 ? mea_prepared_features(s->entries[t->entry].prepared, t->set, s->features)
+			 : 0;
 	struct mea_cloud_answer failed = {.error = MEA_ENOMEM, .missed = "out of memory"};
 	double due;
 	bool wake;

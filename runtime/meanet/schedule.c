@@ -83,24 +83,24 @@ static void finish_without_answer(struct mea_session *s, struct task *t, int err
  */
 static void fall_back(struct mea_session *s, struct task *t, int error)
 {
-	struct unit *u = &s->units[t->unit];
-	const char *name = s->choices[t->unit].ops->name;
+	struct entry *u = &s->entries[t->entry];
+	const char *name = s->choices[t->entry].ops->name;
 	bool hung = t->started && error == MEA_ETIMEDOUT;
 
 	if (!t->r.fallback_from)
 		t->r.fallback_from = name;
 	snprintf(t->r.text, sizeof(t->r.text), "%s: %s", name, mea_errmsg());
-	mea_unit_failed(s, t->unit, hung, error);
+	mea_entry_failed(s, t->entry, hung, error);
 	if (!hung)
-		mea_engine_give(u->engine, t->lane);
-	t->lane = -1;
+		mea_prepared_give(u->prepared, t->set);
+	t->set = -1;
 	t->started = false;
 	forget_running(s, t);
 	if (t->sent) {
 		mea_task_extended(s, t, true);
 		return;
 	}
-	t->unit++;
+	t->entry++;
 	pthread_mutex_lock(&s->lock);
 	mea_fifo_push_front(&s->waiting, t);
 	pthread_mutex_unlock(&s->lock);
@@ -110,7 +110,7 @@ static void fall_back(struct mea_session *s, struct task *t, int error)
 
 static int start_job(struct mea_session *s, struct task *t)
 {
-	int rc = mea_engine_start(s->units[t->unit].engine, t->lane, t->net);
+	int rc = mea_prepared_start(s->entries[t->entry].prepared, t->set, t->net);
 
 	t->started = rc == 0;
 	t->begun = mea_now_ms();
@@ -120,12 +120,12 @@ static int start_job(struct mea_session *s, struct task *t)
 /* Begins an image; false when no backend can take it just now. */
 static bool begin(struct mea_session *s, struct task *t)
 {
-	struct mea_engine *e;
+	struct mea_prepared *e;
 	int rc;
 
-	for (; t->unit < s->n_units && !mea_unit_ready(s, t->unit); t->unit++)
-		mea_unit_excuse(s, t->unit, &t->r);
-	if (t->unit == s->n_units) {
+	for (; t->entry < s->n_entries && !mea_entry_ready(s, t->entry); t->entry++)
+		mea_entry_excuse(s, t->entry, &t->r);
+	if (t->entry == s->n_entries) {
 		if (t->r.fallback_from)
 			mea_fail(MEA_EDEVICE, "every backend failed; %s", t->r.text);
 		else
@@ -133,21 +133,21 @@ static bool begin(struct mea_session *s, struct task *t)
 		finish_without_answer(s, t, t->r.fallback_from ? MEA_EDEVICE : MEA_ENODEV);
 		return true;
 	}
-	e = s->units[t->unit].engine;
-	t->lane = mea_engine_take(e);
+	e = s->entries[t->entry].prepared;
+	t->set = mea_prepared_take(e);
 	/* Another image, at work or at the cloud, will give one back. */
-	if (t->lane < 0)
+	if (t->set < 0)
 		return false;
 	if (!(t->begun_main > 0))
 		t->begun_main = mea_now_ms();
 	t->net = MEA_NET_MAIN;
-	t->r.backend = mea_engine_name(e);
+	t->r.backend = mea_prepared_name(e);
 	memset(t->r.cost, 0, sizeof(t->r.cost));
-	rc = mea_engine_load(e, t->lane, t->rgb);
+	rc = mea_prepared_load(e, t->set, t->rgb);
 	if (!rc)
 		rc = start_job(s, t);
 	if (rc == MEA_EBUSY && s->n_running) {
-		mea_engine_give(e, t->lane);
+		mea_prepared_give(e, t->set);
 		return false;
 	}
 	if (rc)
@@ -206,10 +206,10 @@ static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinio
 static int advance(struct mea_session *s, struct task *t)
 {
 	const struct mea_bundle *b = s->model->bundle;
-	struct unit *u = &s->units[t->unit];
+	struct entry *u = &s->entries[t->entry];
 	struct mea_opinion o;
 	const float *logits;
-	int rc = mea_engine_logits(u->engine, t->lane, t->net, &logits);
+	int rc = mea_prepared_logits(u->prepared, t->set, t->net, &logits);
 
 	if (rc)
 		return rc;
@@ -226,7 +226,7 @@ static int advance(struct mea_session *s, struct task *t)
 		mea_task_extended(s, t, false);
 		return 0;
 	}
-	mea_engine_give(u->engine, t->lane);
+	mea_prepared_give(u->prepared, t->set);
 	finish_here(s, t);
 	return 0;
 }
@@ -282,18 +282,18 @@ static void step(struct mea_session *s)
 		return;
 	age = mea_now_ms() - t->begun;
 	if ((s->n_running < s->jobs || s->cloud) && age < PATIENCE_MS) {
-		fd = mea_engine_wait_fd(s->units[t->unit].engine, t->lane);
+		fd = mea_prepared_wait_fd(s->entries[t->entry].prepared, t->set);
 		if (fd >= 0 && !mea_event_wait(s->work_event, fd, PATIENCE_MS - age))
 			return;
 		if (fd >= 0)
 			limit = 0;
 	}
-	rc = mea_engine_wait(s->units[t->unit].engine, t->lane, limit, &st);
+	rc = mea_prepared_wait(s->entries[t->entry].prepared, t->set, limit, &st);
 	if (rc == MEA_ETIMEDOUT && limit >= 0)
 		return;
 	if (!rc) {
 		t->r.cost[t->net] = st.cost;
-		mea_unit_worked(s, t->unit);
+		mea_entry_worked(s, t->entry);
 		rc = advance(s, t);
 	}
 	if (rc)
@@ -314,7 +314,7 @@ static bool idle(const struct mea_session *s)
 {
 	if (s->stop || s->n_running || s->n_wanted || s->n_freed)
 		return false;
-	return !s->waiting.head || s->n_away == s->lanes;
+	return !s->waiting.head || s->n_away == s->sets;
 }
 
 void *mea_schedule(void *session)

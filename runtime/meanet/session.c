@@ -89,13 +89,13 @@ static int check_options(const struct mea_options *o, int *queue, int *jobs)
 static int make_tasks(struct mea_session *s)
 {
 	size_t size = (size_t)s->model->bundle->width * (size_t)s->model->bundle->height * 3;
-	/* An image that was answered in time may still be worked on; it then holds a lane. */
-	int n = s->queue + s->lanes;
+	/* An image that was answered in time may still be worked on; it then holds a buffer set. */
+	int n = s->queue + s->sets;
 
 	s->tasks = calloc((size_t)n, sizeof(*s->tasks));
 	s->sent = calloc((size_t)n, sizeof(struct task *));
-	s->running = calloc((size_t)s->lanes, sizeof(struct task *));
-	s->freed = calloc((size_t)s->lanes, sizeof(*s->freed));
+	s->running = calloc((size_t)s->sets, sizeof(struct task *));
+	s->freed = calloc((size_t)s->sets, sizeof(*s->freed));
 	if (!s->tasks || !s->sent || !s->running || !s->freed)
 		return mea_nomem();
 	for (; s->n_tasks < n; s->n_tasks++) {
@@ -113,13 +113,13 @@ static int make_tasks(struct mea_session *s)
 /* The first backend that takes the model; the rest open when they are needed. */
 static int open_first(struct mea_session *s)
 {
-	for (int i = 0; i < s->n_units; i++) {
-		if (mea_unit_ready(s, i))
+	for (int i = 0; i < s->n_entries; i++) {
+		if (mea_entry_ready(s, i))
 			return 0;
 		if (s->choices[i].required)
 			return mea_fail_in(MEA_ENODEV, "%s", s->model->bundle->dir);
 	}
-	if (s->n_units > 1)
+	if (s->n_entries > 1)
 		return mea_fail_in(MEA_ENODEV, "no backend of the list takes %s; the last one",
 				   s->model->bundle->dir);
 	return mea_fail_in(MEA_ENODEV, "%s", s->model->bundle->dir);
@@ -192,13 +192,13 @@ int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int 
 	s->work_event = s->watch_event = -1;
 	s->note = opt->note;
 	s->note_ctx = opt->note_ctx;
-	s->n_units = n;
+	s->n_entries = n;
 	for (int i = 0; i < n; i++) {
 		s->choices[i] = choices[i];
-		s->units[i].number = i;
+		s->entries[i].number = i;
 	}
 	rc = check_options(opt, &s->queue, &s->jobs);
-	s->lanes = s->jobs + (opt->cloud ? AWAY_MAX : 0);
+	s->sets = s->jobs + (opt->cloud ? AWAY_MAX : 0);
 	s->deadline_ms = opt->deadline_ms ? opt->deadline_ms : DEADLINE_MS;
 	if (opt->threshold)
 		m->bundle->threshold = *opt->threshold;
@@ -264,8 +264,8 @@ void mea_close(struct mea_session *s)
 		close(s->work_event);
 	if (s->watch_event >= 0)
 		close(s->watch_event);
-	for (int i = 0; i < s->n_units; i++)
-		mea_engine_close(s->units[i].engine);
+	for (int i = 0; i < s->n_entries; i++)
+		mea_prepared_close(s->entries[i].prepared);
 	for (int i = 0; i < s->n_tasks; i++)
 		free(s->tasks[i].rgb);
 	free(s->tasks);
@@ -329,7 +329,7 @@ int mea_submit(struct mea_session *s, const uint8_t *rgb, uint64_t tag)
 		return mea_fail(MEA_EBUSY, "the queue of %d images is full; collect results first",
 				s->queue);
 	copy = t->rgb;
-	*t = (struct task){.session = s, .rgb = copy, .lane = -1, .r = {.tag = tag}};
+	*t = (struct task){.session = s, .rgb = copy, .set = -1, .r = {.tag = tag}};
 	memcpy(copy, rgb, (size_t)b->width * (size_t)b->height * 3);
 	t->submitted = mea_now_ms();
 	pthread_mutex_lock(&s->lock);

@@ -11,7 +11,7 @@
 
 #include "backend/registry.h"
 #include "offload/client.h"
-#include "meanet/engine.h"
+#include "meanet/prepared.h"
 #include "meanet/publish.h"
 #include "mea.h"
 
@@ -22,8 +22,8 @@ struct task {
 	uint8_t *rgb;
 	double submitted, begun_main; /* ms; 0: not begun */
 	double asked;		      /* ms; when the cloud was, 0: never */
-	int unit;		      /* the first backend in the list that may take it */
-	int lane;		      /* -1: none */
+	int entry;		      /* the first backend in the list that may take it */
+	int set;		      /* its buffers in the prepared model; -1: none */
 	enum mea_net net;	      /* what runs or is to run */
 	bool started;		      /* its job is under way */
 	double begun;		      /* ms; when its job started */
@@ -46,29 +46,29 @@ struct fifo {
 };
 
 /* One entry of the backend list. */
-struct unit {
-	int number;		   /* in the list */
-	struct mea_engine *engine; /* opened when it is first needed */
-	int errors;		   /* in a row */
-	int lost;		   /* lanes of jobs that never ended */
-	bool gone;		   /* refused the model or was never there */
+struct entry {
+	int number;		       /* in the list */
+	struct mea_prepared *prepared; /* opened when it is first needed */
+	int errors;		       /* in a row */
+	int lost;		       /* buffer sets of jobs that never ended */
+	bool gone;		       /* refused the model or was never there */
 	/* In quarantine until resume_at (ms; 0: not), then tried again, anew with reopen. */
 	double resume_at, pause_ms;
 	bool reopen, probing;
 	char why[160]; /* it is there */
 };
 
-/* A lane whose image was answered by the cloud, to be given back by the thread. */
+/* A buffer set whose image was answered by the cloud, to be given back by the thread. */
 struct freed {
-	struct mea_engine *engine;
-	int lane;
+	struct mea_prepared *prepared;
+	int set;
 };
 
 struct mea_session {
 	struct mea_model *model;
 	int queue; /* images that are accepted */
 	int jobs;
-	int lanes;		 /* images at a backend or at the cloud */
+	int sets;		 /* buffer sets: images at a backend or at the cloud */
 	int8_t *features;	 /* room to send them; NULL: images are sent */
 	struct mea_cloud *cloud; /* NULL: none */
 	double deadline_ms;
@@ -77,9 +77,9 @@ struct mea_session {
 
 	/* The thread's own; nobody else looks at these while it runs. */
 	struct mea_choice choices[MEA_CHOICES_MAX];
-	struct unit units[MEA_CHOICES_MAX];
-	int n_units;
-	struct task **running; /* lanes entries, oldest job first */
+	struct entry entries[MEA_CHOICES_MAX];
+	int n_entries;
+	struct task **running; /* sets entries, oldest job first */
 	int n_running;
 
 	pthread_t thread, watcher;
@@ -93,7 +93,7 @@ struct mea_session {
 	struct fifo free, waiting, finished;
 	struct task **sent; /* n_tasks entries: at the cloud and not answered */
 	int n_sent, n_wanted;
-	struct freed *freed; /* lanes entries */
+	struct freed *freed; /* sets entries */
 	int n_freed, n_away;
 	double extension_ms; /* about the longest that one took lately */
 	double late_ms;	     /* about the latest that the watcher woke lately */
@@ -115,18 +115,18 @@ struct task *mea_fifo_pop(struct fifo *f);
 int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
 		     const struct mea_options *opt, struct mea_session **out);
 
-/* units.c: backends that work, fail, rest and return; for the session's thread. */
+/* entries.c: backends that work, fail, rest and return; for the session's thread. */
 
-/* Opens unit i unless it is open; false when it cannot be used now, with the reason in
+/* Opens entry i unless it is open; false when it cannot be used now, with the reason in
  * mea_errmsg() and told to the note function when it is new. */
-bool mea_unit_ready(struct mea_session *s, int i);
+bool mea_entry_ready(struct mea_session *s, int i);
 
 /* A job failed there with error (and mea_errmsg()), or, hung, did not end in time. */
-void mea_unit_failed(struct mea_session *s, int i, bool hung, int error);
-void mea_unit_worked(struct mea_session *s, int i);
+void mea_entry_failed(struct mea_session *s, int i, bool hung, int error);
+void mea_entry_worked(struct mea_session *s, int i);
 
-/* Enters into r that unit i was passed over, when it is in quarantine. */
-void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r);
+/* Enters into r that entry i was passed over, when it is in quarantine. */
+void mea_entry_excuse(const struct mea_session *s, int i, struct mea_result *r);
 
 /* Hands the image's answer to the caller, or, with answer.error set, why there is none. The lock
  * is held. */
@@ -141,10 +141,10 @@ int mea_task_send(struct mea_session *s, struct task *t);
 struct task *mea_session_wanted(struct mea_session *s);
 /* Its extension is done, with what follows in t->r, or has failed. */
 void mea_task_extended(struct mea_session *s, struct task *t, bool failed);
-/* Nobody works on the image any more: its lane is free and, once its answer is collected, it is.
- * The lock is held. */
+/* Nobody works on the image any more: its buffer set is free and, once its answer is collected, it
+ * is. The lock is held. */
 void mea_task_settle(struct mea_session *s, struct task *t);
-/* Gives lanes back that images at the cloud do not need any more. */
+/* Gives buffer sets back that images at the cloud do not need any more. */
 void mea_session_give_freed(struct mea_session *s);
 /* The watcher's thread, which sees to it that images at the cloud are answered in time: runs
  * until s->stop. */

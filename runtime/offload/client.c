@@ -64,7 +64,7 @@ static void in_time(struct mea_cloud *c, const struct call *call)
 {
 	double ms = mea_now_ms() - call->sent;
 
-	mea_window_answered(&c->window, ms, ms / (call->deadline - call->begun));
+	mea_cwnd_answered(&c->cwnd, ms, ms / (call->deadline - call->begun));
 }
 
 /* A call, whose message says so, had no answer in time. With others beside it the link may be too
@@ -76,14 +76,14 @@ static void late(struct mea_cloud *c, struct call *call)
 	if (call->late)
 		return;
 	call->late = true;
-	for (int i = 0; i < TRIES_MAX && mea_window_is_least(&c->window); i++) {
+	for (int i = 0; i < TRIES_MAX && mea_cwnd_is_least(&c->cwnd); i++) {
 		struct endpoint *e = call->tries[i] ? call->tries[i]->endpoint : NULL;
 
 		if (e && e != told)
 			mea_endpoint_bad(c, e, call->a.text);
 		told = e ? e : told;
 	}
-	mea_window_late(&c->window, mea_now_ms() - call->sent);
+	mea_cwnd_late(&c->cwnd, mea_now_ms() - call->sent);
 }
 
 static int under_way(const struct mea_cloud *c)
@@ -145,7 +145,7 @@ static double start_waiting(struct mea_cloud *c)
 		after = call->next;
 		if (call->n_tries)
 			continue;
-		if (mea_window_has_room(&c->window, going)) {
+		if (mea_cwnd_has_room(&c->cwnd, going)) {
 			set_failure(call, "not reachable", NULL, "no server can be asked");
 			if (try(c, call))
 				going++;
@@ -153,7 +153,7 @@ static double start_waiting(struct mea_cloud *c)
 				finish(c, call);
 			continue;
 		}
-		spare = call->deadline - now - mea_window_wait_ms(&c->window, waiting);
+		spare = call->deadline - now - mea_cwnd_wait_ms(&c->cwnd, waiting);
 		if (spare > 0) {
 			waiting++;
 			next = fmin(next, spare);

@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "offload/client.h"
-#include "offload/window.h"
+#include "offload/cwnd.h"
 #include "offload/oip.h"
 
 #define ENDPOINTS_MAX 16
@@ -78,8 +78,8 @@ struct mea_cloud {
 	struct call *calls;
 	struct transfer *spare; /* handles for the next transfers */
 	float *logits;
-	double hedges;		  /* second tries that may still be spent while the first runs */
-	struct mea_window window; /* of calls under way */
+	double hedges;	      /* second tries that may still be spent while the first runs */
+	struct mea_cwnd cwnd; /* of calls under way */
 
 	pthread_t thread;
 	bool runs;

@@ -73,7 +73,7 @@ int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 	c->asked_end = &c->asked;
 	c->missed = "not reachable";
 	c->hedges = MEA_HEDGES_MAX;
-	c->window = (struct mea_window)MEA_WINDOW_INIT;
+	c->cwnd = (struct mea_cwnd)MEA_CWND_INIT;
 	rc = copy_options(c, opt);
 	if (!rc)
 		rc = mea_endpoints_parse(c);

@@ -11,12 +11,12 @@
 
 #include <string.h>
 
-#define PASSES	     3
-#define FETCH_AHEAD  4	/* commands that the fetch unit asks for at once */
-#define LOAD_JOBS    4	/* loads under way */
-#define BURSTS	     16 /* read bursts under way, and beats of a burst */
-#define SUMS	     16 /* results of the depthwise unit that may wait */
-#define COMPUTE_SLOT 2	/* commands in the compute engine */
+#define PASSES	      3
+#define FETCH_AHEAD   4	 /* commands that the fetch unit asks for at once */
+#define LOADS_PENDING 4	 /* loads under way */
+#define BURSTS	      16 /* read bursts under way, and beats of a burst */
+#define SUMS	      16 /* results of the depthwise unit that may wait */
+#define COMPUTE_SLOT  2	 /* commands in the compute engine */
 
 struct timing {
 	const struct mea_hw *hw;
@@ -90,7 +90,7 @@ static void time_load(struct timing *t, int i, int64_t ready)
 		beats = beats * t->hw->axi_bytes / word;
 	if (burst * BURSTS < rate)
 		beats = beats * rate / (burst * BURSTS);
-	it->start = later(ready, end_of(t, Q_LOAD, i - LOAD_JOBS));
+	it->start = later(ready, end_of(t, Q_LOAD, i - LOADS_PENDING));
 	t->bus = later(t->bus, it->start + MEA_PLAN_LATENCY + 3) + beats;
 	it->end = t->bus + 1;
 }

@@ -20,7 +20,8 @@
 
 static struct {
 	int delay_ms, runs, items, largest;
-	int fail; /* an error for every run */
+	int fail;   /* an error for every run */
+	bool picky; /* an image that starts with 255 is an error for its run */
 	int opens;
 } fake_model;
 
@@ -71,6 +72,9 @@ static int fake_model_run(struct mea_infer *m, int n, const void *const *in, voi
 	memset(logits, 0, (size_t)n * CLASSES * sizeof(float));
 	for (int i = 0; i < n; i++)
 		logits[i * CLASSES + cloud_label((const uint8_t *)in[0] + i * PIXELS)] = 9;
+	for (int i = 0; i < n && fake_model.picky; i++)
+		if (((const uint8_t *)in[0])[i * PIXELS] == 255)
+			return mea_fail(MEA_EINVAL, "item %d is bad", i);
 	return fake_model.fail ? mea_fail(fake_model.fail, "planted in the model") : 0;
 }
 

@@ -236,6 +236,34 @@ Test(server, a_failing_model_is_an_answer)
 	cloud_stop(&c);
 }
 
+Test(server, a_bad_item_costs_its_own_answer)
+{
+	struct mea_served_options m = model_options();
+	char text[4096];
+	struct cloud c;
+	int fd[4];
+
+	m.threads = 1;
+	m.max_delay_us = 2000000;
+	m.max_batch = 4;
+	fake_model.picky = true;
+	cloud_start(&c, &m, NULL, 0);
+	for (int i = 0; i < 4; i++) {
+		fd[i] = dial(&c);
+		ask(fd[i], i == 1 ? 255 : 0, "");
+		usleep(20000);
+	}
+	for (int i = 0; i < 4; i++) {
+		cr_expect_eq(hear(fd[i], text, sizeof(text)), i == 1 ? 400 : 200, "request %d", i);
+		cr_expect_eq(strstr(text, "is bad") != NULL, i == 1);
+		close(fd[i]);
+	}
+	/* The batch, then each alone. */
+	cr_expect_eq(fake_model.runs, 5);
+	cr_expect_eq(metric(&c, "mea_inference_request_success_total"), 3);
+	cloud_stop(&c);
+}
+
 /* --- abuse ---------------------------------------------------------------------------- */
 
 /* Sends a byte every 50 ms; returns how many ms it took until the server hung up. */

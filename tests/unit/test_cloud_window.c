@@ -8,7 +8,7 @@
 #include "cloud_fake.h"
 
 #include "offload/client.h"
-#include "offload/window.h"
+#include "offload/cwnd.h"
 #include "meanet/session.h"
 #include "base/clock.h"
 
@@ -21,29 +21,28 @@ TestSuite(window, .timeout = 60);
 
 Test(window, it_opens_with_answers_and_halves_when_late)
 {
-	struct mea_window w = MEA_WINDOW_INIT;
+	struct mea_cwnd w = MEA_CWND_INIT;
 
-	cr_expect(mea_window_has_room(&w, 3) && !mea_window_has_room(&w, 4));
+	cr_expect(mea_cwnd_has_room(&w, 3) && !mea_cwnd_has_room(&w, 4));
 	for (int i = 0; i < 1000; i++)
-		mea_window_answered(&w, 10, 0.1);
+		mea_cwnd_answered(&w, 10, 0.1);
 	cr_expect_float_eq(w.size, 64, 1e-9);
 	cr_expect_float_eq(w.answer_ms, 10, 1e-9);
 	for (int i = 0; i < 3; i++)
-		mea_window_late(&w, 500);
+		mea_cwnd_late(&w, 500);
 	cr_expect_float_eq(w.size, 8, 1e-9);
 	cr_expect_float_eq(w.answer_ms, 500, 1e-9,
 			   "an answer takes as long as the late one at least");
 	for (int i = 0; i < 9; i++)
-		mea_window_late(&w, 100);
-	cr_expect(mea_window_is_least(&w) && mea_window_has_room(&w, 0) &&
-		  !mea_window_has_room(&w, 1));
+		mea_cwnd_late(&w, 100);
+	cr_expect(mea_cwnd_is_least(&w) && mea_cwnd_has_room(&w, 0) && !mea_cwnd_has_room(&w, 1));
 }
 
 /* A link that carries one answer in ANSWER ms, whatever is asked: the window settles where answers
  * are in time, and does not fall asleep. */
 Test(window, it_settles_on_a_slow_link)
 {
-	struct mea_window w = MEA_WINDOW_INIT;
+	struct mea_cwnd w = MEA_CWND_INIT;
 	const double answer = 450, deadline = 2000;
 	int late = 0;
 
@@ -52,9 +51,9 @@ Test(window, it_settles_on_a_slow_link)
 		double ms = answer * (int)w.size;
 
 		if (ms <= deadline)
-			mea_window_answered(&w, ms, ms / deadline);
+			mea_cwnd_answered(&w, ms, ms / deadline);
 		else
-			mea_window_late(&w, deadline);
+			mea_cwnd_late(&w, deadline);
 		late += ms > deadline && round > 20;
 	}
 	cr_expect_lt(late, 20, "%d of 180 late", late);
@@ -63,12 +62,12 @@ Test(window, it_settles_on_a_slow_link)
 
 Test(window, waiting_takes_longer_behind_others)
 {
-	struct mea_window w = {2, 100};
+	struct mea_cwnd w = {2, 100};
 
-	cr_expect_float_eq(mea_window_wait_ms(&w, 0), 150, 1e-9);
-	cr_expect_float_eq(mea_window_wait_ms(&w, 3), 300, 1e-9);
+	cr_expect_float_eq(mea_cwnd_wait_ms(&w, 0), 150, 1e-9);
+	cr_expect_float_eq(mea_cwnd_wait_ms(&w, 3), 300, 1e-9);
 	w.answer_ms = 0;
-	cr_expect_float_eq(mea_window_wait_ms(&w, 9), 0, 1e-9, "nothing is known yet");
+	cr_expect_float_eq(mea_cwnd_wait_ms(&w, 9), 0, 1e-9, "nothing is known yet");
 }
 
 /* --- the client ------------------------------------------------------------------------ */
@@ -158,7 +157,7 @@ Test(window, images_with_time_wait_for_their_turn)
 
 static sem_t ended;
 
-static void on_end(struct mea_served_job *job)
+static void on_end(struct mea_served_request *job)
 {
 	(void)job;
 	sem_post(&ended);
@@ -167,10 +166,10 @@ static void on_end(struct mea_served_job *job)
 /* One item with so many ms left; its result. */
 static int serve(struct mea_served *m, double left_ms)
 {
-	struct mea_served_job job = {.req = {.items = 1, .in = {calloc(1, PIXELS)}},
-				     .deadline_ns =
-					     left_ms ? mea_now_ns() + (uint64_t)(left_ms * 1e6) : 0,
-				     .done = on_end};
+	struct mea_served_request job = {
+		.req = {.items = 1, .in = {calloc(1, PIXELS)}},
+		.deadline_ns = left_ms ? mea_now_ns() + (uint64_t)(left_ms * 1e6) : 0,
+		.done = on_end};
 	int rc;
 
 	cr_assert_eq(mea_served_submit(m, &job), 0);

@@ -289,7 +289,7 @@ Test(session, a_backend_in_quarantine_is_tried_again)
 	fake.fail_every = 1;
 	fake.error = MEA_EDEVICE;
 	cr_assert_eq(open_on(true, 8, 1, &s), 0);
-	s->units[0].pause_ms = 100;
+	s->entries[0].pause_ms = 100;
 	cr_expect_eq(run_all(s, 20), 20, "each image has its reason");
 	cr_expect_eq(fake.jobs, 3);
 	image(0, rgb);
@@ -320,7 +320,7 @@ Test(session, a_device_that_returns_is_opened_anew)
 	fake.fail_every = 5;
 	fake.error = MEA_ENODEV;
 	cr_assert_eq(open_on(true, 8, 2, &s), 0);
-	s->units[0].pause_ms = 50;
+	s->entries[0].pause_ms = 50;
 	cr_expect_gt(run_all(s, 30), 20);
 	fake.fail_every = 0;
 	fake.open_error = MEA_ENODEV;

@@ -3,7 +3,7 @@
 #include "command.h"
 
 #include "base/error.h"
-#include "meanet/engine.h"
+#include "meanet/prepared.h"
 #include "quantize/figures.h"
 #include "quantize/float_model.h"
 
@@ -16,7 +16,7 @@ struct pair {
 struct check {
 	struct mea_model *int8;
 	struct mea_float_model *fp;
-	struct mea_engine *engine;
+	struct mea_prepared *prepared;
 	struct mea_figures figures[MEA_VARIANTS];
 	size_t same_main, same_extension, images;
 };
@@ -42,12 +42,12 @@ static int ask_int8_net(struct check *c, enum mea_net net, int n, struct mea_opi
 {
 	struct mea_run_stats stats;
 	const float *logits;
-	int rc = mea_engine_start(c->engine, 0, net);
+	int rc = mea_prepared_start(c->prepared, 0, net);
 
 	if (!rc)
-		rc = mea_engine_wait(c->engine, 0, -1, &stats);
+		rc = mea_prepared_wait(c->prepared, 0, -1, &stats);
 	if (!rc)
-		rc = mea_engine_logits(c->engine, 0, net, &logits);
+		rc = mea_prepared_logits(c->prepared, 0, net, &logits);
 	if (!rc)
 		*o = mea_opinion_of(logits, n);
 	return rc;
@@ -56,7 +56,7 @@ static int ask_int8_net(struct check *c, enum mea_net net, int n, struct mea_opi
 static int ask_int8(struct check *c, const uint8_t *rgb, struct pair *p)
 {
 	const struct mea_bundle *b = c->int8->bundle;
-	int rc = mea_engine_load(c->engine, 0, rgb);
+	int rc = mea_prepared_load(c->prepared, 0, rgb);
 
 	if (!rc)
 		rc = ask_int8_net(c, MEA_NET_MAIN, b->n_classes, &p->main);
@@ -160,10 +160,10 @@ static int open_check(struct quantize *q, struct check *c)
 	if (!rc)
 		rc = mea_float_load(c->int8->bundle, &c->fp);
 	if (!rc)
-		rc = mea_engine_open(&ref, 1, c->int8, 1, &c->engine);
+		rc = mea_prepared_open(&ref, 1, c->int8, 1, &c->prepared);
 	if (rc)
 		return rc;
-	mea_engine_take(c->engine);
+	mea_prepared_take(c->prepared);
 	mea_data_close(q->images.data);
 	q->images.data = NULL;
 	q->images.limit = q->check;
@@ -195,7 +195,7 @@ int quantize_check(struct quantize *q)
 	images_name(&q->images, name, sizeof(name));
 	rc = save(&c, name);
 out:
-	mea_engine_close(c.engine);
+	mea_prepared_close(c.prepared);
 	mea_float_free(c.fp);
 	mea_model_free(c.int8);
 	free(rgb);

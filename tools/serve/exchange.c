@@ -14,23 +14,23 @@ static const char *header(struct mea_exchange *x, const char *name)
 }
 
 /* From the model's thread: the connection goes on with answer(). */
-static void done(struct mea_served_job *job)
+static void done(struct mea_served_request *request)
 {
 	struct mea_exchange *x =
-		(struct mea_exchange *)((char *)job - offsetof(struct mea_exchange, job));
+		(struct mea_exchange *)((char *)request - offsetof(struct mea_exchange, request));
 
 	struct mea_server *s = x->server;
 
 	/* From here on x may be gone at any time. */
 	MHD_resume_connection(x->connection);
-	__atomic_sub_fetch(&s->jobs, 1, __ATOMIC_RELEASE);
+	__atomic_sub_fetch(&s->at_models, 1, __ATOMIC_RELEASE);
 }
 
 /* The deadline from the request, or, as a raw body has no place for one, from a header. */
 static int set_deadline(struct mea_exchange *x)
 {
 	const char *text = header(x, "timeout");
-	uint64_t us = x->job.req.timeout_us;
+	uint64_t us = x->request.req.timeout_us;
 
 	if (text && !us) {
 		long long v = mea_oip_length(text);
@@ -42,7 +42,7 @@ static int set_deadline(struct mea_exchange *x)
 	}
 	/* A time so long that it would overflow is none. */
 	if (us && us < UINT64_MAX / 2000 - x->begun_ns)
-		x->job.deadline_ns = x->begun_ns + us * 1000;
+		x->request.deadline_ns = x->begun_ns + us * 1000;
 	return 0;
 }
 
@@ -61,33 +61,34 @@ static int parse(struct mea_exchange *x)
 		return mea_fail(MEA_EINVAL, "%s: '%.40s' is no number of bytes",
 				MEA_OIP_JSON_LENGTH, length);
 	if (json == 0 && type && !strcmp(type, MEA_OIP_PNG_TYPE))
-		rc = mea_oip_request_png(mea_served_io(x->model), x->body, x->size, &x->job.req);
+		rc = mea_oip_request_png(mea_served_io(x->model), x->body, x->size,
+					 &x->request.req);
 	else
 		rc = mea_oip_request_parse(mea_served_io(x->model), mea_served_max_items(x->model),
-					   x->body, x->size, json, &x->job.req);
+					   x->body, x->size, json, &x->request.req);
 	return rc ? rc : set_deadline(x);
 }
 
-/* Hands the job to the model. The connection sleeps, unless there is an error to tell. */
+/* Hands the request to the model. The connection sleeps, unless there is an error to tell. */
 static int submit(struct mea_exchange *x)
 {
 	struct mea_server *s = x->server;
 	int rc;
 
-	__atomic_add_fetch(&s->jobs, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&s->at_models, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&s->stopping, __ATOMIC_SEQ_CST)) {
-		__atomic_sub_fetch(&s->jobs, 1, __ATOMIC_RELEASE);
+		__atomic_sub_fetch(&s->at_models, 1, __ATOMIC_RELEASE);
 		return mea_fail(MEA_ENODEV, "the server is going down");
 	}
-	x->job.done = done;
-	/* Before the job is queued, since it may be done at once. */
+	x->request.done = done;
+	/* Before the request is queued, since it may be done at once. */
 	MHD_suspend_connection(x->connection);
-	rc = mea_served_submit(x->model, &x->job);
+	rc = mea_served_submit(x->model, &x->request);
 	if (!rc)
 		return 0;
-	x->job.rc = rc;
-	snprintf(x->job.text, sizeof(x->job.text), "%s", mea_errmsg());
-	done(&x->job);
+	x->request.rc = rc;
+	snprintf(x->request.text, sizeof(x->request.text), "%s", mea_errmsg());
+	done(&x->request);
 	return 0;
 }
 
@@ -104,23 +105,23 @@ int mea_infer_begin(struct mea_exchange *x)
 	if (!rc)
 		rc = submit(x);
 	if (rc) {
-		x->job.rc = rc;
-		snprintf(x->job.text, sizeof(x->job.text), "%s", mea_errmsg());
+		x->request.rc = rc;
+		snprintf(x->request.text, sizeof(x->request.text), "%s", mea_errmsg());
 	}
 	return rc;
 }
 
 struct mea_answer mea_infer_answer(struct mea_exchange *x)
 {
-	struct mea_served_job *job = &x->job;
+	struct mea_served_request *request = &x->request;
 	struct mea_answer a = {.status = MHD_HTTP_OK};
-	int rc = job->rc;
+	int rc = request->rc;
 
 	if (rc)
-		return mea_answer_error(rc, job->text);
+		return mea_answer_error(rc, request->text);
 	rc = mea_oip_response(mea_served_name(x->model), mea_served_version(x->model),
-			      mea_served_io(x->model), &job->req, job->out, &a.body, &a.size,
-			      &a.json_bytes);
+			      mea_served_io(x->model), &request->req, request->out, &a.body,
+			      &a.size, &a.json_bytes);
 	if (rc)
 		return mea_answer_error(rc, mea_errmsg());
 	a.type = a.json_bytes < 0 ? "application/json" : "application/octet-stream";

@@ -6,7 +6,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
-#include "serve/guard.h"
+#include "serve/timeouts.h"
 #include "serve/server.h"
 
 /* Counters of the server as a whole, all atomic. */
@@ -19,12 +19,12 @@ struct mea_server {
 	struct mea_server_options opt;
 	struct mea_repository *repository;
 	struct MHD_Daemon *daemon;
-	struct mea_guard *guard;
+	struct mea_timeouts *timeouts;
 	char *pem[3]; /* certificate, key, client authority */
 	int port;
 	bool draining; /* atomic */
-	bool stopping; /* atomic; no job may begin any more */
-	int jobs;      /* atomic; at the models, their connections suspended */
+	bool stopping; /* atomic; no request may begin any more */
+	int at_models; /* atomic; requests there, their connections suspended */
 	int under_way; /* atomic; requests whose answer is not sent */
 	struct mea_server_counters count;
 };
@@ -74,7 +74,7 @@ struct mea_exchange {
 
 	/* With MEA_ROUTE_INFER. */
 	struct mea_served *model;
-	struct mea_served_job job;
+	struct mea_served_request request;
 	bool asked;
 };
 
@@ -88,7 +88,7 @@ struct mea_answer mea_answer_get(struct mea_exchange *x);
 /* Parses an infer request and queues it; the connection is suspended until it is done.
  * Fails when there is nothing to wait for. */
 int mea_infer_begin(struct mea_exchange *x);
-/* The answer once the job is done. */
+/* The answer once the request is done. */
 struct mea_answer mea_infer_answer(struct mea_exchange *x);
 
 /* Statistics as Triton's extension has them; Prometheus' text. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's engine by oneDNN (infer.h). */
+/* The server's executor by oneDNN (infer.h). */
 #ifndef MEA_SERVE_INFER_DNNL_H
 #define MEA_SERVE_INFER_DNNL_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The float executor as the server's engine: one item after the other. */
+/* The float executor as the server's executor: one item after the other. */
 #include "serve/infer.h"
 
 #include "base/error.h"

@@ -152,7 +152,7 @@ char *mea_metrics_text(struct mea_server *s)
 			rows[p.row].name, rows[p.row].type);
 		mea_repository_each(s->repository, put_model, &p);
 	}
-	mea_guard_counts(s->guard, &now, &cut);
+	mea_timeouts_counts(s->timeouts, &now, &cut);
 	put_own(p.f, "mea_http_connections", "gauge", "Connections now.", now);
 	put_own(p.f, "mea_http_connections_cut_total", "counter",
 		"Connections cut off for taking too long to send a request.", cut);

@@ -28,7 +28,7 @@ struct mea_served {
 
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work;
-	struct mea_served_job *head, *tail;
+	struct mea_served_request *head, *tail;
 	struct mea_served_stats stats;
 	double item_ns; /* what an item of a batch takes, about */
 	bool stop;
@@ -59,12 +59,12 @@ int mea_served_max_items(const struct mea_served *m)
 	return mea_served_io(m)->batched ? m->opt.max_batch : 1;
 }
 
-void mea_served_job_free(struct mea_served_job *job)
+void mea_served_request_free(struct mea_served_request *request)
 {
-	mea_oip_request_free(&job->req);
+	mea_oip_request_free(&request->req);
 	for (int i = 0; i < MEA_IO_MAX; i++) {
-		free(job->out[i]);
-		job->out[i] = NULL;
+		free(request->out[i]);
+		request->out[i] = NULL;
 	}
 }
 
@@ -76,12 +76,12 @@ static void add(struct mea_duration *d, uint64_t ns)
 	d->ns += ns;
 }
 
-int mea_served_submit(struct mea_served *m, struct mea_served_job *job)
+int mea_served_submit(struct mea_served *m, struct mea_served_request *request)
 {
 	int rc = 0;
 
-	job->next = NULL;
-	job->queued_ns = mea_now_ns();
+	request->next = NULL;
+	request->queued_ns = mea_now_ns();
 	pthread_mutex_lock(&m->lock);
 	if (m->stats.waiting >= m->opt.queue) {
 		m->stats.rejected++;
@@ -89,10 +89,10 @@ int mea_served_submit(struct mea_served *m, struct mea_served_job *job)
 		rc = MEA_EBUSY;
 	} else {
 		if (m->head)
-			m->tail->next = job;
+			m->tail->next = request;
 		else
-			m->head = job;
-		m->tail = job;
+			m->head = request;
+		m->tail = request;
 		m->stats.waiting++;
 		pthread_cond_signal(&m->work);
 	}
@@ -114,26 +114,26 @@ void mea_served_stats(struct mea_served *m, struct mea_served_stats *stats)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* Takes the first job off the queue; the lock is held. */
-static struct mea_served_job *pop(struct mea_served *m)
+/* Takes the first request off the queue; the lock is held. */
+static struct mea_served_request *pop(struct mea_served *m)
 {
-	struct mea_served_job *job = m->head;
+	struct mea_served_request *request = m->head;
 
-	m->head = job->next;
+	m->head = request->next;
 	m->stats.waiting--;
-	return job;
+	return request;
 }
 
 static int waiting_items(const struct mea_served *m)
 {
 	int n = 0;
 
-	for (const struct mea_served_job *j = m->head; j; j = j->next)
+	for (const struct mea_served_request *j = m->head; j; j = j->next)
 		n += j->req.items;
 	return n;
 }
 
-/* Gives others time to join the first job, unless the batch is full anyway. */
+/* Gives others time to join the first request, unless the batch is full anyway. */
 static void await_company(struct mea_served *m)
 {
 	uint64_t until = m->head->queued_ns + (uint64_t)m->opt.max_delay_us * 1000;
@@ -145,9 +145,9 @@ static void await_company(struct mea_served *m)
 }
 
 /* Waits for work and takes up to max_batch items of it; NULL at the end. */
-static struct mea_served_job *take_batch(struct mea_served *m)
+static struct mea_served_request *take_batch(struct mea_served *m)
 {
-	struct mea_served_job *first = NULL, **end = &first;
+	struct mea_served_request *first = NULL, **end = &first;
 	int items = 0;
 
 	pthread_mutex_lock(&m->lock);
@@ -158,11 +158,11 @@ static struct mea_served_job *take_batch(struct mea_served *m)
 			await_company(m);
 	} while (!m->stop && !m->head);
 	while (m->head && (!first || items + m->head->req.items <= m->opt.max_batch)) {
-		struct mea_served_job *job = pop(m);
+		struct mea_served_request *request = pop(m);
 
-		items += job->req.items;
-		*end = job;
-		end = &job->next;
+		items += request->req.items;
+		*end = request;
+		end = &request->next;
 		*end = NULL;
 		if (!mea_served_io(m)->batched)
 			break;
@@ -173,77 +173,78 @@ static struct mea_served_job *take_batch(struct mea_served *m)
 
 /* --- computing --------------------------------------------------------------------- */
 
-static void finish(struct mea_served *m, struct mea_served_job *job, int rc, uint64_t begun)
+static void finish(struct mea_served *m, struct mea_served_request *request, int rc, uint64_t begun)
 {
 	uint64_t now = mea_now_ns();
 
-	job->rc = rc;
+	request->rc = rc;
 	if (rc)
-		snprintf(job->text, sizeof(job->text), "%s", mea_errmsg());
+		snprintf(request->text, sizeof(request->text), "%s", mea_errmsg());
 	pthread_mutex_lock(&m->lock);
 	m->stats.last_ms = (uint64_t)time(NULL) * 1000;
-	add(rc ? &m->stats.fail : &m->stats.success, now - job->queued_ns);
-	add(&m->stats.queue, begun - job->queued_ns);
-	m->stats.inferences += rc ? 0 : (uint64_t)job->req.items;
+	add(rc ? &m->stats.fail : &m->stats.success, now - request->queued_ns);
+	add(&m->stats.queue, begun - request->queued_ns);
+	m->stats.inferences += rc ? 0 : (uint64_t)request->req.items;
 	m->stats.expired += rc == MEA_ETIMEDOUT;
 	pthread_mutex_unlock(&m->lock);
-	job->done(job);
+	request->done(request);
 }
 
 /* Batches take longer than the mean now and then, and the answer has a way to go. */
 #define MARGIN	  1.3
 #define MARGIN_NS 1e6
 
-/* Why a job of a batch of so many items is not computed; NULL when it makes its deadline. */
-static const char *hopeless(struct mea_served *m, const struct mea_served_job *job, int items,
-			    uint64_t now)
+/* Why a request of a batch of so many items is not computed; NULL when it makes its deadline. */
+static const char *hopeless(struct mea_served *m, const struct mea_served_request *request,
+			    int items, uint64_t now)
 {
 	double ends = (double)now + MARGIN_NS;
 
-	if (!job->deadline_ns)
+	if (!request->deadline_ns)
 		return NULL;
-	if (now >= job->deadline_ns)
+	if (now >= request->deadline_ns)
 		return "the request's timeout ran out in the queue";
 	pthread_mutex_lock(&m->lock);
 	ends += MARGIN * items * m->item_ns;
 	/* Where nothing is computed, nothing is measured: the estimate must not stay for ever. */
-	if (ends >= (double)job->deadline_ns)
+	if (ends >= (double)request->deadline_ns)
 		m->item_ns *= 0.99;
 	pthread_mutex_unlock(&m->lock);
-	return ends < (double)job->deadline_ns
+	return ends < (double)request->deadline_ns
 		       ? NULL
 		       : "the request's timeout leaves no time to compute it";
 }
 
-/* Ends the jobs that would be late: nobody waits for their answers, and others do. Returns the
+/* Ends the requests that would be late: nobody waits for their answers, and others do. Returns the
  * rest. */
-static struct mea_served_job *drop_hopeless(struct mea_served *m, struct mea_served_job *list)
+static struct mea_served_request *drop_hopeless(struct mea_served *m,
+						struct mea_served_request *list)
 {
-	struct mea_served_job *rest = NULL, **end = &rest;
+	struct mea_served_request *rest = NULL, **end = &rest;
 	uint64_t now = mea_now_ns();
 	int items = 0;
 
-	for (const struct mea_served_job *j = list; j; j = j->next)
+	for (const struct mea_served_request *j = list; j; j = j->next)
 		items += j->req.items;
 	while (list) {
-		struct mea_served_job *job = list;
-		const char *why = hopeless(m, job, items, now);
+		struct mea_served_request *request = list;
+		const char *why = hopeless(m, request, items, now);
 
-		list = job->next;
+		list = request->next;
 		if (why) {
-			items -= job->req.items;
-			finish(m, job, mea_fail(MEA_ETIMEDOUT, "%s", why), now);
+			items -= request->req.items;
+			finish(m, request, mea_fail(MEA_ETIMEDOUT, "%s", why), now);
 			continue;
 		}
-		*end = job;
-		end = &job->next;
+		*end = request;
+		end = &request->next;
 		*end = NULL;
 	}
 	return rest;
 }
 
-/* Joins the jobs' inputs in the worker's buffers; a job alone goes as it is. */
-static void gather(struct worker *w, const struct mea_served_job *list, const void **in)
+/* Joins the requests' inputs in the worker's buffers; a request alone goes as it is. */
+static void gather(struct worker *w, const struct mea_served_request *list, const void **in)
 {
 	const struct mea_signature *io = &w->infer->io;
 
@@ -251,7 +252,7 @@ static void gather(struct worker *w, const struct mea_served_job *list, const vo
 		char *to = w->in[i];
 
 		in[i] = list->next ? w->in[i] : list->req.in[i];
-		for (const struct mea_served_job *j = list; list->next && j; j = j->next) {
+		for (const struct mea_served_request *j = list; list->next && j; j = j->next) {
 			size_t bytes = io->in[i].bytes * (size_t)j->req.items;
 
 			memcpy(to, j->req.in[i], bytes);
@@ -260,30 +261,33 @@ static void gather(struct worker *w, const struct mea_served_job *list, const vo
 	}
 }
 
-/* Gives a job its part of the batch's outputs, from item `at` on. */
-static int scatter(struct worker *w, struct mea_served_job *job, int at)
+/* Gives a request its part of the batch's outputs, from item `at` on. */
+static int scatter(struct worker *w, struct mea_served_request *request, int at)
 {
 	const struct mea_signature *io = &w->infer->io;
 
 	for (int i = 0; i < io->n_out; i++) {
-		size_t bytes = io->out[i].bytes * (size_t)job->req.items;
+		size_t bytes = io->out[i].bytes * (size_t)request->req.items;
 
-		job->out[i] = malloc(bytes + !bytes);
-		if (!job->out[i])
+		request->out[i] = malloc(bytes + !bytes);
+		if (!request->out[i])
 			return mea_nomem();
-		memcpy(job->out[i], (char *)w->out[i] + io->out[i].bytes * (size_t)at, bytes);
+		memcpy(request->out[i], (char *)w->out[i] + io->out[i].bytes * (size_t)at, bytes);
 	}
 	return 0;
 }
 
-static void compute(struct worker *w, struct mea_served_job *list)
+/* Computes a batch. When it fails, each of its requests is computed alone, so that a bad item costs
+ * its own answer only. */
+static void compute(struct worker *w, struct mea_served_request *list)
 {
 	struct mea_served *m = w->m;
 	const void *in[MEA_IO_MAX];
 	uint64_t begun = mea_now_ns(), took;
 	int items = 0, at = 0, rc;
+	bool alone;
 
-	for (const struct mea_served_job *j = list; j; j = j->next)
+	for (const struct mea_served_request *j = list; j; j = j->next)
 		items += j->req.items;
 	gather(w, list, in);
 	rc = m->opt.ops->run(w->infer, items, in, w->out);
@@ -295,12 +299,17 @@ static void compute(struct worker *w, struct mea_served_job *list)
 	if (!rc)
 		m->item_ns += 0.1 * ((double)took / items - m->item_ns);
 	pthread_mutex_unlock(&m->lock);
+	alone = rc && list->next;
 	while (list) {
-		struct mea_served_job *job = list;
-		int n = job->req.items;
+		struct mea_served_request *request = list;
+		int n = request->req.items;
 
-		list = job->next;
-		finish(m, job, rc ? rc : scatter(w, job, at), begun);
+		list = request->next;
+		request->next = NULL;
+		if (alone)
+			compute(w, request);
+		else
+			finish(m, request, rc ? rc : scatter(w, request, at), begun);
 		at += n;
 	}
 }
@@ -308,7 +317,7 @@ static void compute(struct worker *w, struct mea_served_job *list)
 static void *work(void *arg)
 {
 	struct worker *w = arg;
-	struct mea_served_job *list;
+	struct mea_served_request *list;
 
 	while ((list = take_batch(w->m))) {
 		list = drop_hopeless(w->m, list);

@@ -22,21 +22,21 @@ struct mea_served_options {
 
 /* A request under way. The caller fills req, deadline and done. */
 struct mea_served;
-struct mea_served_job {
+struct mea_served_request {
 	struct mea_oip_request req;
 	uint64_t deadline_ns; /* of mea_now_ns(); 0: none */
 	/* Called once from a thread of the model's when rc, text and out are set. */
-	void (*done)(struct mea_served_job *job);
+	void (*done)(struct mea_served_request *request);
 
-	void *out[MEA_IO_MAX]; /* by the model's signature; the job's until freed */
+	void *out[MEA_IO_MAX]; /* by the model's signature; the request's until freed */
 	int rc;		       /* 0 or a negative error with its sentence in text */
 	char text[256];
 	uint64_t queued_ns;
-	struct mea_served_job *next;
+	struct mea_served_request *next;
 };
 
-/* Frees req and out; a zeroed job is fine. */
-void mea_served_job_free(struct mea_served_job *job);
+/* Frees req and out; a zeroed request is fine. */
+void mea_served_request_free(struct mea_served_request *request);
 
 struct mea_duration {
 	uint64_t count, ns;
@@ -66,11 +66,11 @@ const char *mea_served_platform(const struct mea_served *m);
 const struct mea_signature *mea_served_io(const struct mea_served *m);
 int mea_served_max_items(const struct mea_served *m);
 
-/* Queues a job, which stays the caller's, as does a reference to m until done().
+/* Queues a request, which stays the caller's, as does a reference to m until done().
  * MEA_EBUSY when the queue is full. */
-int mea_served_submit(struct mea_served *m, struct mea_served_job *job);
+int mea_served_submit(struct mea_served *m, struct mea_served_request *request);
 
-/* Counts a request that failed before it became a job. */
+/* Counts a request that failed before it was queued. */
 void mea_served_count_failure(struct mea_served *m);
 
 void mea_served_stats(struct mea_served *m, struct mea_served_stats *stats);

@@ -105,7 +105,7 @@ static enum MHD_Result begin(struct mea_exchange *x)
 	}
 	if (length && mea_oip_length(length) > (long long)x->server->opt.max_body)
 		return send_answer(x, too_big(x));
-	mea_guard_set(x->server->guard, handle_of(x->connection), x->server->opt.body_s);
+	mea_timeouts_set(x->server->timeouts, handle_of(x->connection), x->server->opt.body_s);
 	return MHD_YES;
 }
 
@@ -124,10 +124,10 @@ static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *si
 	return MHD_YES;
 }
 
-/* The request is here as a whole, or its job is done. */
+/* The request is here as a whole, or its request is done. */
 static enum MHD_Result answer(struct mea_exchange *x)
 {
-	mea_guard_set(x->server->guard, handle_of(x->connection), 0);
+	mea_timeouts_set(x->server->timeouts, handle_of(x->connection), 0);
 	if (x->path.route != MEA_ROUTE_INFER || !x->post)
 		return send_answer(x, mea_answer_get(x));
 	if (!x->asked) {
@@ -172,11 +172,11 @@ static void completed(void *cls, struct MHD_Connection *c, void **ctx,
 	struct mea_exchange *x = *ctx;
 
 	(void)why;
-	mea_guard_set(s->guard, handle_of(c), s->opt.idle_s);
+	mea_timeouts_set(s->timeouts, handle_of(c), s->opt.idle_s);
 	if (!x)
 		return;
 	*ctx = NULL;
-	mea_served_job_free(&x->job);
+	mea_served_request_free(&x->request);
 	mea_served_put(x->model);
 	free(x->body);
 	free(x);
@@ -190,12 +190,12 @@ static void connection(void *cls, struct MHD_Connection *c, void **ctx,
 	const union MHD_ConnectionInfo *i;
 
 	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		mea_guard_remove(s->guard, *ctx);
+		mea_timeouts_remove(s->timeouts, *ctx);
 		*ctx = NULL;
 		return;
 	}
 	i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*ctx = i ? mea_guard_add(s->guard, i->connect_fd, s->opt.head_s) : NULL;
+	*ctx = i ? mea_timeouts_add(s->timeouts, i->connect_fd, s->opt.head_s) : NULL;
 }
 
 /* --- life --------------------------------------------------------------------------- */
@@ -307,7 +307,7 @@ int mea_server_start(const struct mea_server_options *opt, struct mea_repository
 	s->repository = repository;
 	rc = read_pems(s);
 	if (!rc)
-		rc = mea_guard_start(&s->guard);
+		rc = mea_timeouts_start(&s->timeouts);
 	fd = rc ? rc : listen_on(&s->opt, &s->port);
 	rc = fd < 0 ? fd : start_daemon(s, fd);
 	if (rc) {
@@ -347,11 +347,11 @@ void mea_server_stop(struct mea_server *s)
 		return;
 	__atomic_store_n(&s->stopping, true, __ATOMIC_SEQ_CST);
 	/* libmicrohttpd must not be stopped while a connection is suspended. */
-	while (__atomic_load_n(&s->jobs, __ATOMIC_ACQUIRE) > 0)
+	while (__atomic_load_n(&s->at_models, __ATOMIC_ACQUIRE) > 0)
 		usleep(DRAIN_LOOK_MS * 1000);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
-	mea_guard_stop(s->guard);
+	mea_timeouts_stop(s->timeouts);
 	for (int i = 0; i < 3; i++)
 		free(s->pem[i]);
 	free(s);

@@ -74,7 +74,7 @@ struct mea_tnet {
 extern const struct top_ops top_conv, top_norm, top_linear, top_pool, top_clamp, top_add,
 	top_concat;
 
-/* --- plan.c --- */
+/* --- arena.c --- */
 /* A buffer alive from first to last; its index or a negative error. */
 int tnet_buf(struct mea_tnet *t, size_t bytes, int first, int last);
 /* Lets buffer b live to step time as well. */
@@ -82,7 +82,7 @@ void tnet_touch(struct mea_tnet *t, int b, int time);
 /* Enters op's gradient of input i: a new buffer unless given one. */
 int tnet_contribute(struct mea_tnet *t, struct top *o, int i, int given);
 /* Plans and allocates all memory. */
-int tnet_plan(struct mea_tnet *t);
+int tnet_arena(struct mea_tnet *t);
 
 /* --- compile.c --- */
 int tnet_compile(struct mea_tnet *t);

@@ -3,13 +3,13 @@
 
 /* --- sums ---------------------------------------------------------------------- */
 
-HOT static void sums_block(bool bf16, size_t n, size_t strip, const void *x, const float *shift,
+HOT static void sums_block(bool bf16, size_t n, size_t span, const void *x, const float *shift,
 			   float *restrict s, float *restrict q)
 {
 	float room[STRIP_MAX];
 
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 		const float *v = load(bf16, x, i, len, room);
 
 		for (size_t j = 0; j < len; j++) {
@@ -23,19 +23,19 @@ HOT static void sums_block(bool bf16, size_t n, size_t strip, const void *x, con
 
 void mea_map_sums(const struct mea_map *m, const void *x, const float *shift, float *partial)
 {
-	size_t c = (size_t)m->c, strip = strip_of(m), n = m->rows * c;
+	size_t c = (size_t)m->c, span = span_of(m), n = m->rows * c;
 	float sh[STRIP_MAX];
 
-	repeat(strip, c, shift, sh);
+	repeat(span, c, shift, sh);
 #pragma omp parallel for schedule(static)
 	for (size_t b = 0; b < m->blocks; b++) {
 		float s[STRIP_MAX], q[STRIP_MAX];
 
-		memset(s, 0, strip * sizeof(*s));
-		memset(q, 0, strip * sizeof(*q));
-		sums_block(m->bf16, n, strip, at(m, x, b * n), sh, s, q);
-		fold(strip, c, s, partial + b * 2 * c);
-		fold(strip, c, q, partial + b * 2 * c + c);
+		memset(s, 0, span * sizeof(*s));
+		memset(q, 0, span * sizeof(*q));
+		sums_block(m->bf16, n, span, at(m, x, b * n), sh, s, q);
+		fold(span, c, s, partial + b * 2 * c);
+		fold(span, c, q, partial + b * 2 * c + c);
 	}
 }
 
@@ -57,13 +57,13 @@ INLINE float clamp(float v, float lo, float hi)
 	return v > hi ? hi : v;
 }
 
-HOT static void affine_block(bool bf16, size_t n, size_t strip, const void *x, const float *scale,
+HOT static void affine_block(bool bf16, size_t n, size_t span, const void *x, const float *scale,
 			     const float *offset, float lo, float hi, const void *addend, void *out)
 {
 	float rx[STRIP_MAX], ra[STRIP_MAX], r[STRIP_MAX];
 
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 		const float *v = load(bf16, x, i, len, rx);
 
 		if (addend) {
@@ -82,14 +82,14 @@ HOT static void affine_block(bool bf16, size_t n, size_t strip, const void *x, c
 void mea_map_affine(const struct mea_map *m, const void *x, const struct mea_affine *a,
 		    const void *addend, void *out)
 {
-	size_t c = (size_t)m->c, strip = strip_of(m), n = m->rows * c;
+	size_t c = (size_t)m->c, span = span_of(m), n = m->rows * c;
 	float scale[STRIP_MAX], offset[STRIP_MAX];
 
-	repeat(strip, c, a->scale, scale);
-	repeat(strip, c, a->offset, offset);
+	repeat(span, c, a->scale, scale);
+	repeat(span, c, a->offset, offset);
 #pragma omp parallel for schedule(static)
 	for (size_t b = 0; b < m->blocks; b++)
-		affine_block(m->bf16, n, strip, at(m, x, b * n), scale, offset, a->lo, a->hi,
+		affine_block(m->bf16, n, span, at(m, x, b * n), scale, offset, a->lo, a->hi,
 			     at(m, addend, b * n), at_mut(m, out, b * n));
 }
 

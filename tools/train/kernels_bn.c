@@ -2,7 +2,7 @@
 /* Batch norm backward. */
 #include "train/kernels_int.h"
 
-struct strips {
+struct spans {
 	float scale[STRIP_MAX], offset[STRIP_MAX], lo, hi;
 	float mean[STRIP_MAX]; /* also kx */
 	float kg[STRIP_MAX], k[STRIP_MAX];
@@ -18,8 +18,8 @@ INLINE void masked_sum(size_t len, const float *z, float lo, float hi, const flo
 	}
 }
 
-/* The masked gradient of a strip, into r. */
-INLINE void masked(bool bf16, size_t i, size_t len, const struct strips *s, const float *v,
+/* The masked gradient of a span, into r. */
+INLINE void masked(bool bf16, size_t i, size_t len, const struct spans *s, const float *v,
 		   const void *g1, const void *g2, const void *out, float *r)
 {
 	static const float zero[STRIP_MAX];
@@ -46,7 +46,7 @@ INLINE float element(bool bf16, const void *p, size_t i)
 
 /* The gradient at element i where only one comes and the norm's own output decides. With && for &
  * GCC 12 makes no vectors of the loops around it. */
-INLINE float masked_one(bool bf16, size_t i, size_t j, const struct strips *s, float v,
+INLINE float masked_one(bool bf16, size_t i, size_t j, const struct spans *s, float v,
 			const void *g)
 {
 	float z = v * s->scale[j] + s->offset[j], r = element(bf16, g, i);
@@ -63,11 +63,11 @@ INLINE void fetch(bool bf16, const void *p, size_t i, size_t n)
 }
 
 /* As bn_sums_block() in one loop: x and one gradient, and nothing to write. */
-INLINE void bn_sums_one(bool bf16, size_t n, size_t strip, const void *x, const struct strips *s,
+INLINE void bn_sums_one(bool bf16, size_t n, size_t span, const void *x, const struct spans *s,
 			const void *g, float *restrict sg, float *restrict sx)
 {
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 
 		fetch(bf16, x, i, len);
 		fetch(bf16, g, i, len);
@@ -81,26 +81,26 @@ INLINE void bn_sums_one(bool bf16, size_t n, size_t strip, const void *x, const 
 	}
 }
 
-HOT static void bn_sums_one_f32(size_t n, size_t strip, const void *x, const struct strips *s,
+HOT static void bn_sums_one_f32(size_t n, size_t span, const void *x, const struct spans *s,
 				const void *g, float *restrict sg, float *restrict sx)
 {
-	bn_sums_one(false, n, strip, x, s, g, sg, sx);
+	bn_sums_one(false, n, span, x, s, g, sg, sx);
 }
 
-HOT static void bn_sums_one_bf16(size_t n, size_t strip, const void *x, const struct strips *s,
+HOT static void bn_sums_one_bf16(size_t n, size_t span, const void *x, const struct spans *s,
 				 const void *g, float *restrict sg, float *restrict sx)
 {
-	bn_sums_one(true, n, strip, x, s, g, sg, sx);
+	bn_sums_one(true, n, span, x, s, g, sg, sx);
 }
 
-HOT static void bn_sums_block(bool bf16, size_t n, size_t strip, const void *x,
-			      const struct strips *s, const void *g1, const void *g2,
+HOT static void bn_sums_block(bool bf16, size_t n, size_t span, const void *x,
+			      const struct spans *s, const void *g1, const void *g2,
 			      const void *out, void *dz, float *restrict sg, float *restrict sx)
 {
 	float rx[STRIP_MAX], r[STRIP_MAX];
 
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 		const float *v = load(bf16, x, i, len, rx);
 
 		masked(bf16, i, len, s, v, g1, g2, out, r);
@@ -117,37 +117,37 @@ void mea_map_bn_sums(const struct mea_map *m, const void *x, const struct mea_af
 		     const float *mean, const void *g1, const void *g2, const void *out, void *dz,
 		     float *partial)
 {
-	size_t c = (size_t)m->c, strip = strip_of(m), n = m->rows * c;
-	struct strips s = {.lo = a->lo, .hi = a->hi};
+	size_t c = (size_t)m->c, span = span_of(m), n = m->rows * c;
+	struct spans s = {.lo = a->lo, .hi = a->hi};
 
-	repeat(strip, c, a->scale, s.scale);
-	repeat(strip, c, a->offset, s.offset);
-	repeat(strip, c, mean, s.mean);
+	repeat(span, c, a->scale, s.scale);
+	repeat(span, c, a->offset, s.offset);
+	repeat(span, c, mean, s.mean);
 #pragma omp parallel for schedule(static)
 	for (size_t b = 0; b < m->blocks; b++) {
 		float sg[STRIP_MAX], sx[STRIP_MAX];
 
-		memset(sg, 0, strip * sizeof(*sg));
-		memset(sx, 0, strip * sizeof(*sx));
+		memset(sg, 0, span * sizeof(*sg));
+		memset(sx, 0, span * sizeof(*sx));
 		if (g2 || out || dz)
-			bn_sums_block(m->bf16, n, strip, at(m, x, b * n), &s, at(m, g1, b * n),
+			bn_sums_block(m->bf16, n, span, at(m, x, b * n), &s, at(m, g1, b * n),
 				      at(m, g2, b * n), at(m, out, b * n), at_mut(m, dz, b * n), sg,
 				      sx);
 		else if (m->bf16)
-			bn_sums_one_bf16(n, strip, at(m, x, b * n), &s, at(m, g1, b * n), sg, sx);
+			bn_sums_one_bf16(n, span, at(m, x, b * n), &s, at(m, g1, b * n), sg, sx);
 		else
-			bn_sums_one_f32(n, strip, at(m, x, b * n), &s, at(m, g1, b * n), sg, sx);
-		fold(strip, c, sg, partial + b * 2 * c);
-		fold(strip, c, sx, partial + b * 2 * c + c);
+			bn_sums_one_f32(n, span, at(m, x, b * n), &s, at(m, g1, b * n), sg, sx);
+		fold(span, c, sg, partial + b * 2 * c);
+		fold(span, c, sx, partial + b * 2 * c + c);
 	}
 }
 
 /* As bn_input_block() with one gradient, masked, in one loop. dx may be g. */
-INLINE void bn_input_one(bool bf16, size_t n, size_t strip, const void *x, const struct strips *s,
+INLINE void bn_input_one(bool bf16, size_t n, size_t span, const void *x, const struct spans *s,
 			 const void *g, void *dx)
 {
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 		float r[STRIP_MAX];
 
 		fetch(bf16, x, i, len);
@@ -162,26 +162,26 @@ INLINE void bn_input_one(bool bf16, size_t n, size_t strip, const void *x, const
 	}
 }
 
-HOT static void bn_input_one_f32(size_t n, size_t strip, const void *x, const struct strips *s,
+HOT static void bn_input_one_f32(size_t n, size_t span, const void *x, const struct spans *s,
 				 const void *g, void *dx)
 {
-	bn_input_one(false, n, strip, x, s, g, dx);
+	bn_input_one(false, n, span, x, s, g, dx);
 }
 
-HOT static void bn_input_one_bf16(size_t n, size_t strip, const void *x, const struct strips *s,
+HOT static void bn_input_one_bf16(size_t n, size_t span, const void *x, const struct spans *s,
 				  const void *g, void *dx)
 {
-	bn_input_one(true, n, strip, x, s, g, dx);
+	bn_input_one(true, n, span, x, s, g, dx);
 }
 
-HOT static void bn_input_block(bool bf16, size_t n, size_t strip, const void *x,
-			       const struct strips *s, bool mask, const void *g1, const void *g2,
+HOT static void bn_input_block(bool bf16, size_t n, size_t span, const void *x,
+			       const struct spans *s, bool mask, const void *g1, const void *g2,
 			       void *dx)
 {
 	float rx[STRIP_MAX], r[STRIP_MAX];
 
-	for (size_t i = 0; i < n; i += strip) {
-		size_t len = n - i < strip ? n - i : strip;
+	for (size_t i = 0; i < n; i += span) {
+		size_t len = n - i < span ? n - i : span;
 		const float *v = load(bf16, x, i, len, rx), *g = r;
 
 		if (mask)
@@ -198,23 +198,23 @@ void mea_map_bn_input(const struct mea_map *m, const void *x, const struct mea_a
 		      const void *g1, const void *g2, const float *kg, const float *kx,
 		      const float *k, void *dx)
 {
-	size_t c = (size_t)m->c, strip = strip_of(m), n = m->rows * c;
-	struct strips s = {.lo = a->lo, .hi = a->hi};
+	size_t c = (size_t)m->c, span = span_of(m), n = m->rows * c;
+	struct spans s = {.lo = a->lo, .hi = a->hi};
 
-	repeat(strip, c, a->scale, s.scale);
-	repeat(strip, c, a->offset, s.offset);
-	repeat(strip, c, kx, s.mean);
-	repeat(strip, c, kg, s.kg);
-	repeat(strip, c, k, s.k);
+	repeat(span, c, a->scale, s.scale);
+	repeat(span, c, a->offset, s.offset);
+	repeat(span, c, kx, s.mean);
+	repeat(span, c, kg, s.kg);
+	repeat(span, c, k, s.k);
 #pragma omp parallel for schedule(static)
 	for (size_t b = 0; b < m->blocks; b++)
 		if (!mask || g2)
-			bn_input_block(m->bf16, n, strip, at(m, x, b * n), &s, mask,
+			bn_input_block(m->bf16, n, span, at(m, x, b * n), &s, mask,
 				       at(m, g1, b * n), at(m, g2, b * n), at_mut(m, dx, b * n));
 		else if (m->bf16)
-			bn_input_one_bf16(n, strip, at(m, x, b * n), &s, at(m, g1, b * n),
+			bn_input_one_bf16(n, span, at(m, x, b * n), &s, at(m, g1, b * n),
 					  at_mut(m, dx, b * n));
 		else
-			bn_input_one_f32(n, strip, at(m, x, b * n), &s, at(m, g1, b * n),
+			bn_input_one_f32(n, span, at(m, x, b * n), &s, at(m, g1, b * n),
 					 at_mut(m, dx, b * n));
 }

@@ -11,22 +11,22 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /*
- * Channels are few, so the vectors of the loops below run over strips: whole rows,
+ * Channels are few, so the vectors of the loops below run over spans: whole rows,
  * 256 elements or more of them, with the channels' factors repeated alongside.
  */
 #define STRIP	  256
 #define STRIP_MAX MEA_CHANNELS_MAX
 
-static inline size_t strip_of(const struct mea_map *m)
+static inline size_t span_of(const struct mea_map *m)
 {
 	size_t c = (size_t)m->c;
 
 	return c * ((STRIP + c - 1) / c) <= STRIP_MAX ? c * ((STRIP + c - 1) / c) : c;
 }
 
-static inline void repeat(size_t strip, size_t c, const float *v, float *out)
+static inline void repeat(size_t span, size_t c, const float *v, float *out)
 {
-	for (size_t i = 0; i < strip; i += c)
+	for (size_t i = 0; i < span; i += c)
 		memcpy(out + i, v, c * sizeof(*v));
 }
 
@@ -69,11 +69,11 @@ INLINE void store(bool bf16, void *p, size_t i, size_t n, const float *v)
 		memcpy((float *)p + i, v, n * sizeof(*v));
 }
 
-/* Adds a strip's columns up to its channels. */
-static inline void fold(size_t strip, size_t c, const float *s, float *out)
+/* Adds a span's columns up to its channels. */
+static inline void fold(size_t span, size_t c, const float *s, float *out)
 {
 	memcpy(out, s, c * sizeof(*s));
-	for (size_t i = c; i < strip; i += c)
+	for (size_t i = c; i < span; i += c)
 		for (size_t j = 0; j < c; j++)
 			out[j] += s[i + j];
 }

@@ -39,7 +39,7 @@ int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct m
 	else
 		rc = tnet_compile(t);
 	if (!rc)
-		rc = tnet_plan(t);
+		rc = tnet_arena(t);
 	if (!rc)
 		rc = build(t);
 	if (!rc)

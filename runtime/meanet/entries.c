@@ -30,18 +30,18 @@ __attribute__((format(printf, 2, 3))) static void note(struct mea_session *s, co
 	s->note(text, s->note_ctx);
 }
 
-static int open_unit(struct mea_session *s, struct unit *u)
+static int open_entry(struct mea_session *s, struct entry *u)
 {
 	int rc;
 
 	mea_note_to(s->note, s->note_ctx);
-	rc = mea_engine_open(&s->choices[u->number], s->n_units - u->number, s->model, s->lanes,
-			     &u->engine);
+	rc = mea_prepared_open(&s->choices[u->number], s->n_entries - u->number, s->model, s->sets,
+			       &u->prepared);
 	mea_note_to(NULL, NULL);
 	return rc;
 }
 
-static void rest(struct mea_session *s, struct unit *u)
+static void rest(struct mea_session *s, struct entry *u)
 {
 	if (!(u->pause_ms > 0))
 		u->pause_ms = PAUSE_MS;
@@ -53,18 +53,18 @@ static void rest(struct mea_session *s, struct unit *u)
 }
 
 /* The end of a quarantine; false when it goes on. */
-static bool resume(struct mea_session *s, struct unit *u)
+static bool resume(struct mea_session *s, struct entry *u)
 {
 	if (mea_now_ms() < u->resume_at)
 		return false;
 	if (u->reopen) {
-		/* Images that still hold lanes come first. */
-		if (u->engine && mea_engine_taken(u->engine) > u->lost)
+		/* Images that still hold buffer sets come first. */
+		if (u->prepared && mea_prepared_taken(u->prepared) > u->lost)
 			return false;
-		mea_engine_close(u->engine);
-		u->engine = NULL;
+		mea_prepared_close(u->prepared);
+		u->prepared = NULL;
 		u->lost = 0;
-		if (open_unit(s, u)) {
+		if (open_entry(s, u)) {
 			rest(s, u);
 			return false;
 		}
@@ -76,24 +76,24 @@ static bool resume(struct mea_session *s, struct unit *u)
 	return true;
 }
 
-bool mea_unit_ready(struct mea_session *s, int i)
+bool mea_entry_ready(struct mea_session *s, int i)
 {
-	struct unit *u = &s->units[i];
+	struct entry *u = &s->entries[i];
 
 	if (u->gone)
 		return false;
 	if (u->resume_at > 0)
 		return resume(s, u);
-	if (!u->engine && open_unit(s, u)) {
+	if (!u->prepared && open_entry(s, u)) {
 		u->gone = true;
 		note(s, "%s", mea_errmsg());
 	}
 	return !u->gone;
 }
 
-void mea_unit_failed(struct mea_session *s, int i, bool hung, int error)
+void mea_entry_failed(struct mea_session *s, int i, bool hung, int error)
 {
-	struct unit *u = &s->units[i];
+	struct entry *u = &s->entries[i];
 
 	u->errors++;
 	u->lost += hung;
@@ -102,9 +102,9 @@ void mea_unit_failed(struct mea_session *s, int i, bool hung, int error)
 		rest(s, u);
 }
 
-void mea_unit_worked(struct mea_session *s, int i)
+void mea_entry_worked(struct mea_session *s, int i)
 {
-	struct unit *u = &s->units[i];
+	struct entry *u = &s->entries[i];
 
 	u->errors = 0;
 	if (!u->probing)
@@ -114,9 +114,9 @@ void mea_unit_worked(struct mea_session *s, int i)
 	note(s, "backend %s works again", s->choices[u->number].ops->name);
 }
 
-void mea_unit_excuse(const struct mea_session *s, int i, struct mea_result *r)
+void mea_entry_excuse(const struct mea_session *s, int i, struct mea_result *r)
 {
-	const struct unit *u = &s->units[i];
+	const struct entry *u = &s->entries[i];
 
 	if (!(u->resume_at > 0) || r->fallback_from)
 		return;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine.h"
+#include "prepared.h"
 
 #include "backend/split/split.h"
 #include "base/error.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct lane {
+struct buffer_set {
 	/* Without a copy where the backend allows it: image[1] and features[1] are
 	 * then NULL and the extension reads main's buffers. */
 	struct mea_buf *image[2], *features[2], *logits[2];
@@ -17,19 +17,19 @@ struct lane {
 	bool taken;
 };
 
-struct mea_engine {
+struct mea_prepared {
 	const char *name;
 	const struct mea_backend_ops *ops;
 	const struct mea_model *model;
 	struct mea_backend *backend;
 	struct mea_exec *exec[2];
-	struct lane *lanes;
-	int n_lanes;
+	struct buffer_set *sets;
+	int n_sets;
 	int8_t *bytes; /* as large as the largest tensor at an end of a network */
 	float *logits;
 };
 
-static const struct mea_qnet *net_of(const struct mea_engine *e, int net)
+static const struct mea_qnet *net_of(const struct mea_prepared *e, int net)
 {
 	return net == MEA_NET_MAIN ? e->model->main : e->model->extension;
 }
@@ -43,7 +43,7 @@ static size_t tensor_size(const struct mea_qnet *net, int t)
 
 /* --- opening --------------------------------------------------------------- */
 
-static int alloc_scratch(struct mea_engine *e)
+static int alloc_scratch(struct mea_prepared *e)
 {
 	size_t most = 0;
 
@@ -64,7 +64,7 @@ static int alloc_scratch(struct mea_engine *e)
 	return 0;
 }
 
-static int alloc_lane(struct mea_engine *e, struct lane *l)
+static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
 {
 	const struct mea_backend_ops *ops = e->ops;
 	struct mea_exec *main = e->exec[0], *ext = e->exec[1];
@@ -85,7 +85,7 @@ static int alloc_lane(struct mea_engine *e, struct lane *l)
 }
 
 /* Why backend and help do not take the model, as "main: layer NAME: reason"; NULL: they do. */
-static const char *refusal(const struct mea_engine *e, struct mea_backend *help, char *text,
+static const char *refusal(const struct mea_prepared *e, struct mea_backend *help, char *text,
 			   size_t size)
 {
 	char why[256];
@@ -101,7 +101,7 @@ static const char *refusal(const struct mea_engine *e, struct mea_backend *help,
 }
 
 /* Finds a second backend among the n choices for what the first refuses. */
-static int get_help(struct mea_engine *e, const struct mea_choice *choices, int n)
+static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
 {
 	struct mea_backend *help;
 	char why[320], unused[320];
@@ -129,18 +129,18 @@ static int get_help(struct mea_engine *e, const struct mea_choice *choices, int 
 	return mea_fail(MEA_EUNSUPPORTED, "%s", why);
 }
 
-static int prepare(struct mea_engine *e, enum mea_net net)
+static int prepare(struct mea_prepared *e, enum mea_net net)
 {
 	int rc = e->ops->prepare(e->backend, net_of(e, net), &e->exec[net]);
 
 	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
 }
 
-int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_model *m, int n_lanes,
-		    struct mea_engine **out)
+int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_model *m,
+		      int n_sets, struct mea_prepared **out)
 {
 	const struct mea_backend_ops *ops = choices[0].ops;
-	struct mea_engine *e = calloc(1, sizeof(*e));
+	struct mea_prepared *e = calloc(1, sizeof(*e));
 	int rc;
 
 	*out = NULL;
@@ -159,23 +159,23 @@ int mea_engine_open(const struct mea_choice *choices, int n, const struct mea_mo
 	if (!rc && m->extension)
 		rc = prepare(e, MEA_NET_EXTENSION);
 	if (!rc) {
-		e->lanes = calloc((size_t)n_lanes, sizeof(*e->lanes));
-		e->n_lanes = e->lanes ? n_lanes : 0;
-		if (!e->lanes)
+		e->sets = calloc((size_t)n_sets, sizeof(*e->sets));
+		e->n_sets = e->sets ? n_sets : 0;
+		if (!e->sets)
 			rc = mea_nomem();
 	}
-	for (int i = 0; i < e->n_lanes && !rc; i++)
-		rc = alloc_lane(e, &e->lanes[i]);
+	for (int i = 0; i < e->n_sets && !rc; i++)
+		rc = alloc_set(e, &e->sets[i]);
 	if (rc) {
 		mea_fail_in(rc, "backend %s", ops->name);
-		mea_engine_close(e);
+		mea_prepared_close(e);
 		return rc;
 	}
 	*out = e;
 	return 0;
 }
 
-static void free_lane(struct mea_engine *e, struct lane *l)
+static void free_set(struct mea_prepared *e, struct buffer_set *l)
 {
 	struct mea_buf *bufs[] = {l->image[0],	  l->image[1],	l->features[0],
 				  l->features[1], l->logits[0], l->logits[1]};
@@ -185,68 +185,68 @@ static void free_lane(struct mea_engine *e, struct lane *l)
 			e->ops->buf_free(bufs[i]);
 }
 
-void mea_engine_close(struct mea_engine *e)
+void mea_prepared_close(struct mea_prepared *e)
 {
 	struct mea_run_stats unused;
 	bool hung = false;
 
 	if (!e)
 		return;
-	for (int i = 0; i < e->n_lanes; i++) {
-		struct lane *l = &e->lanes[i];
+	for (int i = 0; i < e->n_sets; i++) {
+		struct buffer_set *l = &e->sets[i];
 
 		if (l->job && e->ops->wait(l->job, 0, &unused) == MEA_ETIMEDOUT)
 			hung = true;
 		else
-			free_lane(e, l);
+			free_set(e, l);
 	}
 	for (int n = 0; n < 2 && !hung; n++)
 		if (e->exec[n])
 			e->ops->release(e->exec[n]);
 	if (e->backend && !hung)
 		e->ops->close(e->backend);
-	free(e->lanes);
+	free(e->sets);
 	free(e->bytes);
 	free(e->logits);
 	free(e);
 }
 
-const char *mea_engine_name(const struct mea_engine *e)
+const char *mea_prepared_name(const struct mea_prepared *e)
 {
 	return e->name;
 }
 
 /* --- use ---------------------------------------------------------------------- */
 
-int mea_engine_take(struct mea_engine *e)
+int mea_prepared_take(struct mea_prepared *e)
 {
-	for (int i = 0; i < e->n_lanes; i++) {
-		if (!e->lanes[i].taken) {
-			e->lanes[i].taken = true;
+	for (int i = 0; i < e->n_sets; i++) {
+		if (!e->sets[i].taken) {
+			e->sets[i].taken = true;
 			return i;
 		}
 	}
 	return -1;
 }
 
-void mea_engine_give(struct mea_engine *e, int lane)
+void mea_prepared_give(struct mea_prepared *e, int set)
 {
-	e->lanes[lane].taken = false;
+	e->sets[set].taken = false;
 }
 
-int mea_engine_taken(const struct mea_engine *e)
+int mea_prepared_taken(const struct mea_prepared *e)
 {
 	int n = 0;
 
-	for (int i = 0; i < e->n_lanes; i++)
-		n += e->lanes[i].taken;
+	for (int i = 0; i < e->n_sets; i++)
+		n += e->sets[i].taken;
 	return n;
 }
 
-int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb)
+int mea_prepared_load(struct mea_prepared *e, int set, const uint8_t *rgb)
 {
 	const struct mea_model *m = e->model;
-	struct lane *l = &e->lanes[lane];
+	struct buffer_set *l = &e->sets[set];
 	size_t n = (size_t)m->bundle->width * (size_t)m->bundle->height;
 	int rc;
 
@@ -259,7 +259,7 @@ int mea_engine_load(struct mea_engine *e, int lane, const uint8_t *rgb)
 }
 
 /* Carries the features over where the two networks cannot share a buffer. */
-static int copy_features(struct mea_engine *e, struct lane *l)
+static int copy_features(struct mea_prepared *e, struct buffer_set *l)
 {
 	int rc;
 
@@ -269,9 +269,9 @@ static int copy_features(struct mea_engine *e, struct lane *l)
 	return rc ? rc : e->ops->buf_write(l->features[1], e->bytes);
 }
 
-int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net)
+int mea_prepared_start(struct mea_prepared *e, int set, enum mea_net net)
 {
-	struct lane *l = &e->lanes[lane];
+	struct buffer_set *l = &e->sets[set];
 	struct mea_buf *in[2] = {l->image[0], l->features[0]};
 	struct mea_buf *out[2] = {l->logits[0], l->features[0]};
 	int rc;
@@ -289,14 +289,14 @@ int mea_engine_start(struct mea_engine *e, int lane, enum mea_net net)
 	return e->ops->submit(e->exec[net], in, out, &l->job);
 }
 
-int mea_engine_wait_fd(struct mea_engine *e, int lane)
+int mea_prepared_wait_fd(struct mea_prepared *e, int set)
 {
-	return e->ops->wait_fd(e->lanes[lane].job);
+	return e->ops->wait_fd(e->sets[set].job);
 }
 
-int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_run_stats *stats)
+int mea_prepared_wait(struct mea_prepared *e, int set, int timeout_ms, struct mea_run_stats *stats)
 {
-	struct lane *l = &e->lanes[lane];
+	struct buffer_set *l = &e->sets[set];
 	int rc = e->ops->wait(l->job, timeout_ms, stats);
 
 	if (rc != MEA_ETIMEDOUT)
@@ -304,11 +304,11 @@ int mea_engine_wait(struct mea_engine *e, int lane, int timeout_ms, struct mea_r
 	return rc;
 }
 
-int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const float **logits)
+int mea_prepared_logits(struct mea_prepared *e, int set, enum mea_net net, const float **logits)
 {
 	const struct mea_qnet *qnet = net_of(e, net);
 	const struct mea_qtensor *t = &qnet->tensors[qnet->outputs[MEA_OUT_LOGITS]];
-	int rc = e->ops->buf_read(e->lanes[lane].logits[net], e->bytes);
+	int rc = e->ops->buf_read(e->sets[set].logits[net], e->bytes);
 
 	if (rc)
 		return rc;
@@ -318,7 +318,7 @@ int mea_engine_logits(struct mea_engine *e, int lane, enum mea_net net, const fl
 	return 0;
 }
 
-int mea_engine_features(struct mea_engine *e, int lane, int8_t *out)
+int mea_prepared_features(struct mea_prepared *e, int set, int8_t *out)
 {
-	return e->ops->buf_read(e->lanes[lane].features[0], out);
+	return e->ops->buf_read(e->sets[set].features[0], out);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "offload/window.h"
+#include "offload/cwnd.h"
 
 #include <math.h>
 
 #define LEAST 1.0
 #define MOST  64.0
 
-void mea_window_answered(struct mea_window *w, double ms, double share)
+void mea_cwnd_answered(struct mea_cwnd *w, double ms, double share)
 {
 	w->answer_ms += (w->answer_ms > 0 ? 0.2 : 1) * (ms - w->answer_ms);
 	if (share < 0.25)
@@ -18,23 +18,23 @@ void mea_window_answered(struct mea_window *w, double ms, double share)
 	w->size = fmax(LEAST, fmin(w->size, MOST));
 }
 
-void mea_window_late(struct mea_window *w, double ms)
+void mea_cwnd_late(struct mea_cwnd *w, double ms)
 {
 	w->size = fmax(LEAST, w->size / 2);
 	w->answer_ms = fmax(w->answer_ms, ms);
 }
 
-bool mea_window_has_room(const struct mea_window *w, int under_way)
+bool mea_cwnd_has_room(const struct mea_cwnd *w, int under_way)
 {
 	return under_way < (int)w->size;
 }
 
-double mea_window_wait_ms(const struct mea_window *w, int before)
+double mea_cwnd_wait_ms(const struct mea_cwnd *w, int before)
 {
 	return w->answer_ms * (1 + (before + 1) / w->size);
 }
 
-bool mea_window_is_least(const struct mea_window *w)
+bool mea_cwnd_is_least(const struct mea_cwnd *w)
 {
 	return w->size <= LEAST;
 }

@@ -237,7 +237,7 @@ static void mark_grads(struct mea_tnet *t)
 	}
 }
 
-int tnet_plan(struct mea_tnet *t)
+int tnet_arena(struct mea_tnet *t)
 {
 	int rc;
 

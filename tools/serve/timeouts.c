@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/guard.h"
+#include "serve/timeouts.h"
 
 #include "serve/served.h"
 #include "base/clock.h"
@@ -19,7 +19,7 @@ struct watched {
 	uint64_t due_ns; /* 0: never */
 };
 
-struct mea_guard {
+struct mea_timeouts {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -35,7 +35,7 @@ static uint64_t due(int limit_s)
 
 static void *watch(void *arg)
 {
-	struct mea_guard *g = arg;
+	struct mea_timeouts *g = arg;
 
 	pthread_mutex_lock(&g->lock);
 	while (!g->stop) {
@@ -56,9 +56,9 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-int mea_guard_start(struct mea_guard **out)
+int mea_timeouts_start(struct mea_timeouts **out)
 {
-	struct mea_guard *g = calloc(1, sizeof(*g));
+	struct mea_timeouts *g = calloc(1, sizeof(*g));
 	int err;
 
 	*out = NULL;
@@ -77,7 +77,7 @@ int mea_guard_start(struct mea_guard **out)
 	return 0;
 }
 
-void mea_guard_stop(struct mea_guard *g)
+void mea_timeouts_stop(struct mea_timeouts *g)
 {
 	if (!g)
 		return;
@@ -97,7 +97,7 @@ void mea_guard_stop(struct mea_guard *g)
 	free(g);
 }
 
-void *mea_guard_add(struct mea_guard *g, int fd, int limit_s)
+void *mea_timeouts_add(struct mea_timeouts *g, int fd, int limit_s)
 {
 	struct watched *w = calloc(1, sizeof(*w));
 
@@ -116,7 +116,7 @@ void *mea_guard_add(struct mea_guard *g, int fd, int limit_s)
 	return w;
 }
 
-void mea_guard_remove(struct mea_guard *g, void *handle)
+void mea_timeouts_remove(struct mea_timeouts *g, void *handle)
 {
 	struct watched *w = handle;
 
@@ -131,7 +131,7 @@ void mea_guard_remove(struct mea_guard *g, void *handle)
 	free(w);
 }
 
-void mea_guard_set(struct mea_guard *g, void *handle, int limit_s)
+void mea_timeouts_set(struct mea_timeouts *g, void *handle, int limit_s)
 {
 	struct watched *w = handle;
 
@@ -142,7 +142,7 @@ void mea_guard_set(struct mea_guard *g, void *handle, int limit_s)
 	pthread_mutex_unlock(&g->lock);
 }
 
-void mea_guard_counts(struct mea_guard *g, uint64_t *now, uint64_t *cut)
+void mea_timeouts_counts(struct mea_timeouts *g, uint64_t *now, uint64_t *cut)
 {
 	pthread_mutex_lock(&g->lock);
 	*now = g->now;
