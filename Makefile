@@ -2,6 +2,7 @@
 # mea: see README.md. Each folder adds its own targets in its rules.mk; `make help` lists them.
 #
 #   SAN=1         AddressSanitizer and UndefinedBehaviorSanitizer, under build/san
+#   COV=1         counts which lines run, under build/cov; `make coverage` uses it
 #   V=1           show the commands
 #   WERROR=1      warnings are errors, as in CI: another compiler may have others
 #   DEPS=0        install no packages; say which are missing
@@ -17,6 +18,7 @@ PACKAGES_check := check lint cosim mpi
 PACKAGES_check-san := check
 PACKAGES_check-slow := check fuzz
 PACKAGES_check-large := check
+PACKAGES_coverage := check coverage
 PACKAGES_check-imagenet := check
 PACKAGES_lint := run lint
 PACKAGES_pictures := pictures
@@ -63,7 +65,7 @@ packages:
 else
 
 WERROR ?= $(if $(CI),1)
-B := build$(if $(SAN),/san)
+B := build$(if $(SAN),/san)$(if $(COV),/cov)
 Q := $(if $(V),,@)
 comma := ,
 
@@ -74,8 +76,8 @@ MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -
 	-Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -MMD -MP \
 	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem /usr/include/libdrm \
 	$(if $(filter runtime/%,$<),,-Itools) \
-	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined)
+	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage)
+MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined) $(if $(COV),--coverage)
 
 .PHONY: all
 all: build-all ## build/mea, build/libmea.so, the 16x16 simulator
@@ -115,6 +117,13 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CC      $<")
 	$(Q)$(CC) $(CFLAGS) $(MEA_CFLAGS) $(EXTRA_CFLAGS) -c -o $@ $<
+
+# $(call link,LIBRARIES[,FLAGS]): a program, or with -shared a library, from what it depends on.
+define link
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(CC) $(MEA_LDFLAGS) $(2) -o $@ -Wl,--start-group $^ -Wl,--end-group $(1)
+endef
+MEA_LIBS = $(TOOLS_LIBS) $(RUNTIME_LIBS)
 
 # --- install -------------------------------------------------------------
 PREFIX ?= /usr/local

@@ -38,7 +38,7 @@ SIM_FLAGS := --cc --top-module mea_accel --prefix Vmea_accel -Ihw/isa -O3 --x-as
 	--x-initial unique --noassert --unroll-count 65536 --unroll-stmts 10000000 \
 	-Wall $(if $(WERROR),,-Wno-fatal) hw/rtl/waivers.vlt hw/sim/public.vlt
 
-# $(1) configuration, $(2) what its name ends with: "", "-trace" or "-collide",
+# $(1) configuration, $(2) what its name ends with: "", "-trace", "-cover" or "-collide",
 # $(3) more Verilator flags
 define sim_rule
 # (Verilator leaves files alone that would not change.)
@@ -52,10 +52,10 @@ $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim
 	$$(if $$(V),,@echo "  CXX     $$@")
 	$$(Q)$$(MAKE) -s -C $(SIM_DIR)/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(SIM_OPT)" OPT_SLOW=-O1 \
 		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
-		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(filter -trace,$(2)),verilated_fst_c.o) >/dev/null
+		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(filter -trace,$(2)),verilated_fst_c.o) $(if $(filter -cover,$(2)),verilated_cov.o) >/dev/null
 	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra $$(if $$(WERROR),-Werror) \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
-		-DMEA_SIM_TRACE=$(if $(filter -trace,$(2)),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
+		-DMEA_SIM_TRACE=$(if $(filter -trace,$(2)),1,0) -DMEA_SIM_COVER=$(if $(filter -cover,$(2)),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include \
 		-isystem $$(shell $(VERILATOR) --getenv VERILATOR_ROOT)/include/vltstd \
 		-o $$@ hw/sim/shim.cpp $(SIM_DIR)/$(1)$(2)/Vmea_accel__ALL.a \
@@ -63,6 +63,7 @@ $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim
 endef
 $(foreach c,$(SIM_ALL),$(eval $(call sim_rule,$(c),,)))
 $(foreach c,$(SIM_ALL),$(eval $(call sim_rule,$(c),-trace,--trace-fst)))
+$(foreach c,$(SIM_ALL),$(eval $(call sim_rule,$(c),-cover,--coverage-line --coverage-toggle)))
 # In this one a RAM's read of the word that is being written gives a wrong word.
 $(eval $(call sim_rule,8x8,-collide,+define+MEA_RAM_COLLIDE))
 

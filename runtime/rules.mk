@@ -29,7 +29,6 @@ $(B)/libmea.a: $(RUNTIME_OBJS)
 
 # The shared library shows only what mea.h marks MEA_API.
 $(B)/libmea.so: $(RUNTIME_OBJS)
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) -shared -Wl,-soname,libmea.so.0 $(MEA_LDFLAGS) -o $@ $^ $(RUNTIME_LIBS)
+	$(call link,$(RUNTIME_LIBS),-shared -Wl$(comma)-soname$(comma)libmea.so.0)
 
 ALL_TARGETS += $(B)/libmea.a $(B)/libmea.so

@@ -13,18 +13,15 @@ UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(B)/%)
 
 $(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ -Wl,--start-group $^ -Wl,--end-group -lcriterion $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,-lcriterion $(TRAIN_LIBS) $(MEA_LIBS))
 
 # These compare random networks with the reference.
 RANDOM_NET_TESTS := $(filter $(B)/tests/unit/test_opencl%,$(UNIT_BINS)) $(B)/tests/unit/test_split
 $(RANDOM_NET_TESTS): %: %.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,-lcriterion $(MEA_LIBS))
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -lcriterion $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,-lcriterion $(MEA_LIBS))
 
 .SECONDARY: $(UNIT_SRCS:%.c=$(B)/%.o)
 
@@ -33,16 +30,13 @@ RTL_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/rtl/*.c)))
 ONNX_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/onnx/*.c)))
 
 $(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 $(ONNX_BINS): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 
 # tests/e2e/*.sh: the mea command as a user calls it; helper reads JSON, writes images.
 $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
@@ -108,6 +102,13 @@ check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so $(SIM_DIR)/libmea
 mutants: check-programs ## faults planted in the RTL
 	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/mutants.sh $(B)"
 
+# --- coverage ------------------------------------------------------------------
+COVER_CONFIGS := 4x4 8x16
+.PHONY: coverage
+coverage: $(COVER_CONFIGS:%=$(SIM_DIR)/libmea_sim_%-cover.so) ## lines of C and of Verilog that tests reach, toggled wires
+	$(Q)$(MAKE) COV=1 check-programs
+	@MEA=build/cov/mea tests/coverage.sh "$(COVER_CONFIGS)" $(patsubst $(B)/%,build/cov/%,$(UNIT_BINS) $(ONNX_BINS)) $(E2E)
+
 # --- lint ----------------------------------------------------------------------
 # (Kernel code has the kernel's style.)
 C_FILES := $(filter-out tests/kmod/bridge/%,$(wildcard runtime/*.[ch] runtime/*/*.[ch] runtime/*/*/*.[ch] hw/sim/*.[ch] hw/sim/*.cpp \
@@ -138,11 +139,9 @@ check-onnx: $(B)/mea $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships
 # cpu_*.c are parts of cpu.c.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))
 $(B)/tests/bench/train%: $(B)/tests/bench/train%.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(TRAIN_LIBS) $(MEA_LIBS))
 $(filter-out $(B)/tests/bench/train%,$(BENCH_BINS)): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 
 .PHONY: bench
 bench: $(BENCH_BINS) build/hw/sim/libmea_sim_16x16.so ## speed of the simulator
@@ -153,16 +152,14 @@ BENCH_CPU_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/bench/cpu*.c))
 BENCH_PYTHON := $(if $(BENCH_ORT),$(ONNX_PYTHON))
 BENCH_SECONDS ?= 4
 $(B)/tests/bench/cpu: $(BENCH_CPU_OBJS) $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS) -ldnnl -lgomp
+	$(call link,$(MEA_LIBS) -ldnnl -lgomp)
 
 .PHONY: bench-cpu
 bench-cpu: $(B)/tests/bench/cpu $(BENCH_PYTHON) ## OpenCL beside oneDNN and, with BENCH_ORT=1, ONNX Runtime
 	@BENCH_PYTHON=$(BENCH_PYTHON) $(B)/tests/bench/cpu $(BENCH_SECONDS)
 
 $(B)/tests/fuzz/seed_onnx: $(B)/tests/fuzz/seed_onnx.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 
 # The model loader under libFuzzer with ASan and UBSan: `make fuzz-onnx` runs it for
 # FUZZ_SECONDS from the corpus in build/fuzz/onnx, which starts from the ONNX node

@@ -4,7 +4,7 @@
 #
 #   tools/deps.sh [--list] GROUP ...
 #
-#   groups: run (build and demo), check, lint, pictures, fuzz, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
+#   groups: run (build and demo), check, lint, coverage, pictures, fuzz, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
 #   --list  says what is missing and installs nothing
 #
 # Says what it installs, for what, and how much that is. Needs root: as another user it asks sudo.
@@ -21,6 +21,7 @@ check="$run libcriterion-dev libonnx-testdata iverilog yosys z3 jq gnuplot-nox p
 # Drawing docs/pictures.
 pictures="jq"
 lint="clang-format cppcheck"
+coverage="gcovr"
 # libFuzzer, of the version that tests/rules.mk names.
 fuzz="clang-14"
 # Servers that mea serve is tested and measured beside.
@@ -51,6 +52,7 @@ for group in "$@"; do
 	lint) want="$want $lint" ;;
 	pictures) want="$want $pictures" ;;
 	fuzz) want="$want $fuzz" ;;
+	coverage) want="$want $coverage" ;;
 	mpi) want="$want $mpi" ;;
 	torch) want="$want $torch" ;;
 	onnx) want="$want $onnx" ;;

@@ -20,8 +20,7 @@ $(B)/libmea_tools.a: $(TOOLS_OBJS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(B)/mea: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $(B)/libmea_train.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) $(PLUGIN_PATH) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(TRAIN_LIBS) $(MEA_LIBS),$(PLUGIN_PATH))
 
 ALL_TARGETS += $(B)/mea
 include tools/train/train.mk

@@ -14,9 +14,18 @@
 #include "verilated_fst_c.h"
 #endif
 
+#if MEA_SIM_COVER
+#include "verilated_cov.h"
+#endif
+
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
+
+#include <unistd.h>
 
 #ifndef MEA_SIM_CONFIG
 #error "MEA_SIM_CONFIG names the configuration"
@@ -296,6 +305,15 @@ void shim_close(mea_shim *s)
 		s->fst->close();
 #endif
 	s->top->final();
+#if MEA_SIM_COVER
+	// `make coverage` names a folder for what each device reached.
+	static std::atomic<unsigned> devices;
+	const char *dir = getenv("MEA_COVERAGE");
+
+	if (dir)
+		s->context.coveragep()->write(std::string(dir) + "/" + std::to_string(getpid()) +
+					      "-" + std::to_string(devices++) + ".dat");
+#endif
 	delete s;
 }
 

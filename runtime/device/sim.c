@@ -3,9 +3,6 @@
  * Device "sim": the Verilated accelerator in this process. A thread of its own
  * clocks it while jobs are queued and uses both job banks, as the driver does, so
  * the next job starts the cycle after the one before.
- *
- * Options come as "CONFIG,latency=N,stall=PERCENT,seed=N,trace=FILE" and, to break it
- * from job N on, "fault=N", "hang=N" or "vanish=N".
  */
 #include "device/device.h"
 
@@ -20,7 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/event.h"
-#include "sim/mea_sim.h"
+#include "device/sim_spec.h"
 
 #define QUEUE_MAX    64
 #define BUS_BASE     0x100000000ull /* above 4 GiB, so that 32-bit slips show */
@@ -28,9 +25,6 @@
 #define OWN_LIMIT_MS 600000
 /* A job that the hardware's own watchdog did not end: budget and then some. */
 #define GRACE 1000000
-
-/* How the device breaks: slots close, jobs never start, the device goes. */
-enum fate { FINE, FAULT, HANG, VANISH };
 
 struct sim_fence {
 	struct mea_fence f;
@@ -55,7 +49,7 @@ struct sim_device {
 	struct sim_fence *bank[MEA_BANKS];
 	int queued, next_bank;
 	uint64_t bus_next;
-	enum fate fate;
+	enum mea_sim_fate fate;
 	uint64_t fate_at, jobs; /* from job fate_at of jobs so far */
 };
 
@@ -66,7 +60,7 @@ struct sim_bo {
 
 /* --- the device thread --------------------------------------------------- */
 
-static bool broken(const struct sim_device *d, enum fate how)
+static bool broken(const struct sim_device *d, enum mea_sim_fate how)
 {
 	return d->fate == how && d->jobs >= d->fate_at;
 }
@@ -86,8 +80,9 @@ static void start_job(struct sim_device *d, struct sim_fence *f, int bank)
 		mea_sim_write(d->sim, at + MEA_BANK_SLOT_SIZE,
 			      slot->bo ? (uint32_t)(slot->size / 64) : 0);
 		mea_sim_write(d->sim, at + MEA_BANK_SLOT_FLAGS,
-			      broken(d, FAULT) ? 0
-					       : (uint32_t)slot->read | (uint32_t)slot->write << 1);
+			      broken(d, MEA_SIM_FAULT)
+				      ? 0
+				      : (uint32_t)slot->read | (uint32_t)slot->write << 1);
 	}
 	mea_sim_write(d->sim, base + MEA_BANK_CMD_OFFSET, s->cmd_offset);
 	mea_sim_write(d->sim, base + MEA_BANK_CMD_COUNT, s->cmd_count);
@@ -96,7 +91,7 @@ static void start_job(struct sim_device *d, struct sim_fence *f, int bank)
 		      s->record_slot | (uint32_t)s->record << MEA_RECORD_ENABLE_SHIFT);
 	mea_sim_write(d->sim, base + MEA_BANK_RECORD_OFFSET, s->record_offset);
 	mea_sim_write(d->sim, base + MEA_BANK_TAG, s->tag);
-	if (!broken(d, HANG))
+	if (!broken(d, MEA_SIM_HANG))
 		mea_sim_write(d->sim, base + MEA_BANK_START, 1u | (uint32_t)s->scrub << 1);
 	f->started = mea_sim_cycles(d->sim);
 	f->running = true;
@@ -199,69 +194,11 @@ static void read_hw(struct sim_device *d)
 	d->dev.hw.clock_khz = mea_sim_read(d->sim, MEA_REG_CLOCK_KHZ);
 }
 
-static int parse_number(const char *text, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoull(text, &end, 0);
-	return errno || end == text || *end || *text == '-' || *out > max ? -1 : 0;
-}
-
-/* "fault", "hang", "vanish"; FINE for anything else. */
-static enum fate fate_named(const char *name)
-{
-	static const char *const names[] = {"", "fault", "hang", "vanish"};
-	int i = VANISH;
-
-	while (i > FINE && strcmp(names[i], name))
-		i--;
-	return (enum fate)i;
-}
-
-static int parse_options(char *text, const char **config, struct mea_sim_options *opt,
-			 struct sim_device *d)
-{
-	char *save = NULL;
-
-	for (char *t = strtok_r(text, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
-		char *value = strchr(t, '=');
-		uint64_t n = 0;
-		int rc = 0;
-
-		if (!value) {
-			*config = t;
-			continue;
-		}
-		*value++ = 0;
-		if (!strcmp(t, "trace"))
-			opt->trace = value;
-		else if (!strcmp(t, "latency") && !(rc = parse_number(value, 10000, &n)))
-			opt->latency = (uint32_t)n;
-		else if (!strcmp(t, "stall") && !(rc = parse_number(value, 90, &n)))
-			opt->stall_percent = (uint32_t)n;
-		else if (!strcmp(t, "seed") && !(rc = parse_number(value, UINT64_MAX, &n)))
-			opt->seed = n;
-		else if (fate_named(t) != FINE && !(rc = parse_number(value, UINT32_MAX, &n))) {
-			d->fate = fate_named(t);
-			d->fate_at = n;
-		} else
-			return mea_fail(MEA_EINVAL,
-					rc ? "device sim: option %s=%s: not a number in range"
-					   : "device sim: option %s=%s: unknown; known are "
-					     "latency, stall, seed, trace, fault, "
-					     "hang, vanish",
-					t, value);
-	}
-	return 0;
-}
-
 static int sim_open(const char *spec, struct mea_device **out)
 {
 	/* 40 cycles: a DDR3 behind a Zynq port at 100 to 150 MHz. */
-	struct mea_sim_options opt = {.latency = 40, .seed = 1};
+	struct mea_sim_spec want = {.config = "16x16", .opt = {.latency = 40, .seed = 1}};
 	struct sim_device *d = calloc(1, sizeof(*d));
-	const char *config = "16x16";
 	char *text = strdup(spec), name[64], error[256];
 	int rc = MEA_ENOMEM;
 
@@ -269,16 +206,18 @@ static int sim_open(const char *spec, struct mea_device **out)
 		mea_nomem();
 		goto fail;
 	}
-	rc = parse_options(text, &config, &opt, d);
+	rc = mea_sim_spec_parse(text, &want);
 	if (rc < 0)
 		goto fail;
-	snprintf(name, sizeof(name), "%s%s", config, opt.trace ? "-trace" : "");
-	if (mea_sim_open(NULL, name, &opt, &d->sim, error, sizeof(error)) < 0) {
+	snprintf(name, sizeof(name), "%s%s", want.config, want.opt.trace ? "-trace" : "");
+	if (mea_sim_open(NULL, name, &want.opt, &d->sim, error, sizeof(error)) < 0) {
 		rc = mea_fail(MEA_ENODEV, "device sim: %s", error);
 		goto fail;
 	}
 	d->dev.ops = &mea_device_sim;
-	snprintf(d->dev.name, sizeof(d->dev.name), "sim:%.20s", config);
+	snprintf(d->dev.name, sizeof(d->dev.name), "sim:%.20s", want.config);
+	d->fate = want.fate;
+	d->fate_at = want.fate_at;
 	d->bus_next = BUS_BASE;
 	if (mea_sim_read(d->sim, MEA_REG_ID) != MEA_ID_VALUE ||
 	    mea_sim_read(d->sim, MEA_REG_VERSION) != MEA_VERSION_VALUE) {
@@ -379,7 +318,7 @@ static int sim_submit(struct mea_device *dev, const struct mea_submit *s, struct
 	f->event = -1;
 	pthread_mutex_lock(&d->lock);
 	f->number = ++d->jobs;
-	if (broken(d, VANISH)) {
+	if (broken(d, MEA_SIM_VANISH)) {
 		pthread_mutex_unlock(&d->lock);
 		free(f);
 		return mea_fail(MEA_ENODEV, "%s: the device has vanished", dev->name);

@@ -28,8 +28,7 @@ fuzz-http: build/fuzz/fuzz_http_request build/fuzz/fuzz_http_response ## the HTT
 CLOUD_BINS := $(patsubst %.c,$(B)/%,$(sort $(wildcard tests/cloud/*.c)))
 $(CLOUD_BINS): EXTRA_CFLAGS += -I.
 $(CLOUD_BINS): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 
 # A busy machine may be late: in `make check` the limit is generous, and the long part left out.
 CHECK_SCRIPTS += tests/cloud/faults.sh

@@ -5,13 +5,11 @@ COSIM_SRCS := $(sort $(wildcard tools/cosim/*.c))
 COSIM_OBJS := $(COSIM_SRCS:%.c=$(B)/%.o) $(B)/hw/sim/sim.o
 
 $(B)/mea-cosim: $(COSIM_OBJS)
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -ldl
+	$(call link,-ldl)
 
 $(B)/cosim/init: $(B)/tools/cosim/guest/init.o
 	@mkdir -p $(@D)
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^
+	$(call link,)
 
 ALL_TARGETS += $(B)/mea-cosim
 
@@ -56,8 +54,7 @@ $(B)/tests/kmod/%.o: EXTRA_CFLAGS += -Itools -Ikmod/uapi
 $(KMOD_TEST_BINS): %: %.o $(KMOD_TEST_LIB)
 $(KMOD_FUZZ) $(KMOD_BENCH): %: %.o $(filter-out %/check.o,$(KMOD_TEST_LIB))
 $(KMOD_TEST_BINS) $(KMOD_FUZZ) $(KMOD_BENCH):
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ -ldrm -lpthread
+	$(call link,-ldrm -lpthread)
 
 # The kernel interface is the same for a program of 32 bits.
 $(B)/tests/kmod/test_uapi.o: | $(B)/tests/kmod/layout32
@@ -96,8 +93,7 @@ fuzz-ioctl: cosim-module-debug $(COSIM_PROGRAMS) ## the driver under random call
 # Overhead of the driver; BENCH_DATA: CIFAR-100.
 BENCH_DATA ?= $(or $(MEA_DATA),$(wildcard ../shared/data/cifar-100-binary))
 $(B)/tests/kmod/count_ioctls.so: $(B)/tests/kmod/count_ioctls.o
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -shared -o $@ $^
+	$(call link,,-shared)
 # The command once more, with its copies from and to mapped buffers counted.
 $(B)/tests/kmod/mea-copies: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $(B)/tests/kmod/count_copies.o $(B)/libmea_train.a $(B)/libmea.a
 	$(if $(V),,@echo "  LD      $@")

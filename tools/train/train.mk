@@ -17,16 +17,14 @@ ALL_TARGETS += $(B)/libmea_train.a
 # The plugin that mea opens when mpirun started it (team.h); the only thing that knows MPI.
 $(B)/tools/train/mpi.o: EXTRA_CFLAGS += $(patsubst -I%,-isystem %,$(shell pkg-config --cflags ompi-c 2>/dev/null))
 $(B)/libmea_mpi.so: $(B)/tools/train/mpi.o
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) -shared $(MEA_LDFLAGS) -o $@ $^ $$(pkg-config --libs ompi-c)
+	$(call link,$$(pkg-config --libs ompi-c),-shared)
 
 .PHONY: mpi
 mpi: $(B)/mea $(B)/libmea_mpi.so ## training by several processes
 
 # Whole steps against PyTorch, where Debian's python3-torch is installed.
 $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TRAIN_LIBS) $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(TRAIN_LIBS) $(MEA_LIBS))
 
 # Checkpoints of torchvision, where its Debian package is installed.
 TORCH_TESTS := $(B)/tests/train/torch_step $(B)/tests/train/torchvision
@@ -39,8 +37,7 @@ check-torch: $(TORCH_TESTS) ## training steps beside PyTorch
 
 # Several processes, where mpirun is; MEA finds the plugin beside itself.
 $(B)/tests/train/distance $(B)/tests/train/torchvision: %: %.o $(B)/libmea_tools.a $(B)/libmea.a
-	$(if $(V),,@echo "  LD      $@")
-	$(Q)$(CC) $(MEA_LDFLAGS) -o $@ $^ $(TOOLS_LIBS) $(RUNTIME_LIBS)
+	$(call link,$(MEA_LIBS))
 
 CHECK_EXTRA += $(B)/tests/train/distance $(B)/libmea_mpi.so
 CHECK_SCRIPTS += tests/train/mpi.sh
