@@ -35,7 +35,7 @@ get() {
 	}
 }
 
-# certificate NAME SUBJECT-ALT-NAME [DAYS]: signed by $T/ca.pem, which is made when missing.
+# certificate NAME SUBJECT-ALT-NAME [DAYS [PURPOSE]]: signed by $T/ca.pem, which is made when missing.
 certificate() {
 	if [ ! -f "$T/ca.pem" ]; then
 		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/ca.key" \
@@ -43,7 +43,7 @@ certificate() {
 	fi
 	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$T/$1.key" \
 		-out "$T/$1.csr" -subj "/CN=$1" || return 1
-	echo "subjectAltName=$2" >"$T/$1.ext"
+	printf 'subjectAltName=%s\n%s\n' "$2" "${4:+extendedKeyUsage=$4}" >"$T/$1.ext"
 	openssl x509 -req -in "$T/$1.csr" -CA "$T/ca.pem" -CAkey "$T/ca.key" -CAcreateserial \
 		-extfile "$T/$1.ext" -out "$T/$1.pem" -days "${3:-2}"
 }

@@ -206,11 +206,20 @@ ok "systemd is told of start, reload and end" test "$(paste -sd' ' "$T/told")" =
 certificate server IP:127.0.0.1 >"$T/err" 2>&1
 certificate client DNS:edge >>"$T/err" 2>&1
 certificate stranger DNS:elsewhere >>"$T/err" 2>&1
+certificate forclients DNS:edge 2 clientAuth >>"$T/err" 2>&1
+certificate forservers DNS:edge 2 serverAuth >>"$T/err" 2>&1
 ok "TLS" serve $G --cert "$T/server.pem" --key "$T/server.key" --client-ca "$T/ca.pem"
 ok "https" grep -q https:// "$T/serve"
 mine="--cacert $T/ca.pem --cert $T/client.pem --key $T/client.key"
 ok "with a certificate" get 200 /v2/health/ready $mine
 ok "without one" get 403 /v2/health/ready --cacert "$T/ca.pem"
+of() {
+	echo "--cacert $T/ca.pem --cert $T/$1.pem --key $T/$1.key"
+}
+ok "one that is for clients" get 200 /v2/health/ready $(of forclients)
+ok "one that is for servers" get 403 /v2/health/ready $(of forservers)
+ok "TLS 1.2" get 200 /v2/health/ready $mine --tls-max 1.2
+ok "TLS 1.1 is over" sh -c "! curl -s -m 5 $url/v2/health/ready $mine --tls-max 1.1 --ciphers DEFAULT@SECLEVEL=0"
 edge="--backend ref --limit 100 --json --cloud $url"
 ok "mea run with TLS" run 0 run $G $edge --cloud-ca "$T/ca.pem" --cloud-cert "$T/client.pem" --cloud-key "$T/client.key"
 ok "cloud answers" sh -c "[ \$($HELPER json $T/out exits.2.images) -gt 5 ]"

@@ -537,6 +537,18 @@ Test(path, routes)
 		{"/metrics", MEA_ROUTE_METRICS},
 		{"/", MEA_ROUTE_NONE},
 		{"", MEA_ROUTE_NONE},
+		{"v2", MEA_ROUTE_NONE},
+		{"//v2", MEA_ROUTE_NONE},
+		{"/v2//health/ready", MEA_ROUTE_NONE},
+		{"/v2/health/ready/", MEA_ROUTE_NONE},
+		{"/v2/repository//index", MEA_ROUTE_NONE},
+		{"/v2/models/a%2Finfer", MEA_ROUTE_NONE},
+		{"/v2%2fmodels/a", MEA_ROUTE_NONE},
+		{"/v2/models/a%00b", MEA_ROUTE_NONE},
+		{"/v2/models/a%", MEA_ROUTE_NONE},
+		{"/v2/models/a%2", MEA_ROUTE_NONE},
+		{"/v2/models/a%zz", MEA_ROUTE_NONE},
+		{"/v2/%6dodels/a/infer", MEA_ROUTE_INFER},
 		{"/v1", MEA_ROUTE_NONE},
 		{"/v2/health", MEA_ROUTE_NONE},
 		{"/v2/models", MEA_ROUTE_NONE},
@@ -550,6 +562,7 @@ Test(path, routes)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		cr_expect_eq(mea_path_parse(rows[i].url).route, rows[i].route, "%s", rows[i].url);
 	cr_expect_str_eq(mea_path_parse("/v2/models/a/versions/12/infer").version, "12");
+	cr_expect_str_eq(mea_path_parse("/v2/models/a%20b%25").model, "a b%");
 	memset(longest, 'a', sizeof(longest));
 	memcpy(longest, "/v2/models/", 11);
 	longest[sizeof(longest) - 1] = 0;

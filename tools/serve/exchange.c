@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes of a body that are parsed in the thread of all connections: a fraction of a millisecond. */
+#define READ_AT_ONCE (32u << 10)
+
 static const char *header(struct mea_exchange *x, const char *name)
 {
 	return MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND, name);
@@ -69,46 +72,40 @@ static int parse(struct mea_exchange *x)
 	return rc ? rc : set_deadline(x);
 }
 
-/* Hands the request to the model. The connection sleeps, unless there is an error to tell. */
-static int submit(struct mea_exchange *x)
+void mea_infer_read(struct mea_exchange *x)
 {
-	struct mea_server *s = x->server;
-	int rc;
+	int rc = parse(x);
 
-	__atomic_add_fetch(&s->at_models, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&s->stopping, __ATOMIC_SEQ_CST)) {
-		__atomic_sub_fetch(&s->at_models, 1, __ATOMIC_RELEASE);
-		return mea_fail(MEA_ENODEV, "the server is going down");
-	}
-	x->request.done = done;
-	/* Before the request is queued, since it may be done at once. */
-	MHD_suspend_connection(x->connection);
-	rc = mea_served_submit(x->model, &x->request);
+	if (rc)
+		mea_served_count_failure(x->model);
+	else
+		rc = mea_served_submit(x->model, &x->request);
 	if (!rc)
-		return 0;
+		return;
 	x->request.rc = rc;
 	snprintf(x->request.text, sizeof(x->request.text), "%s", mea_errmsg());
 	done(&x->request);
-	return 0;
 }
 
 int mea_infer_begin(struct mea_exchange *x)
 {
-	const struct mea_path *p = &x->path;
-	int rc;
+	struct mea_server *s = x->server;
 
-	x->model = mea_repository_find(x->server->repository, p->model,
-				       p->version[0] ? p->version : NULL);
-	rc = x->model ? parse(x) : MEA_ENOENT;
-	if (rc && x->model)
-		mea_served_count_failure(x->model);
-	if (!rc)
-		rc = submit(x);
-	if (rc) {
-		x->request.rc = rc;
-		snprintf(x->request.text, sizeof(x->request.text), "%s", mea_errmsg());
+	__atomic_add_fetch(&s->at_models, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&s->stopping, __ATOMIC_SEQ_CST)) {
+		__atomic_sub_fetch(&s->at_models, 1, __ATOMIC_RELEASE);
+		x->request.rc = MEA_ENODEV;
+		snprintf(x->request.text, sizeof(x->request.text), "the server is going down");
+		return MEA_ENODEV;
 	}
-	return rc;
+	x->request.done = done;
+	/* Before anything is begun, since it may be done at once. */
+	MHD_suspend_connection(x->connection);
+	if (x->size > READ_AT_ONCE)
+		mea_readers_add(s->readers, x);
+	else
+		mea_infer_read(x);
+	return 0;
 }
 
 struct mea_answer mea_infer_answer(struct mea_exchange *x)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "serve/timeouts.h"
+#include "serve/readers.h"
 #include "serve/server.h"
 
 /* Counters of the server as a whole, all atomic. */
@@ -20,14 +21,18 @@ struct mea_server {
 	struct mea_repository *repository;
 	struct MHD_Daemon *daemon;
 	struct mea_timeouts *timeouts;
+	struct mea_readers *readers;
 	char *pem[3]; /* certificate, key, client authority */
 	int port;
-	bool draining; /* atomic */
-	bool stopping; /* atomic; no request may begin any more */
-	int at_models; /* atomic; requests there, their connections suspended */
-	int under_way; /* atomic; requests whose answer is not sent */
+	bool draining;	   /* atomic */
+	bool stopping;	   /* atomic; no request may begin any more */
+	int at_models;	   /* atomic; requests there, their connections suspended */
+	int under_way;	   /* atomic; requests whose answer is not sent */
+	size_t body_bytes; /* atomic; of bodies that are here or may still come */
 	struct mea_server_counters count;
 };
+
+enum mea_method { MEA_GET, MEA_POST, MEA_OTHER_METHOD };
 
 enum mea_route {
 	MEA_ROUTE_NONE,
@@ -48,7 +53,8 @@ struct mea_path {
 	char model[128], version[24]; /* version "": none was named */
 };
 
-/* Pure: what a path means. */
+/* Pure: what a path means, which is as the client sent it. Empty parts, and escapes of "/" and
+ * of 0, lead nowhere: a proxy in front may have read them in another way. */
 struct mea_path mea_path_parse(const char *url);
 
 struct mea_answer {
@@ -67,15 +73,16 @@ struct mea_exchange {
 	struct mea_server *server;
 	struct MHD_Connection *connection;
 	struct mea_path path;
-	bool post, drop; /* drop: the body is too big, and the connection will be cut */
+	enum mea_method method;
 	unsigned char *body;
-	size_t size;
+	size_t size, body_max, reserved; /* reserved: of server->body_bytes */
 	uint64_t begun_ns;
 
 	/* With MEA_ROUTE_INFER. */
 	struct mea_served *model;
 	struct mea_served_request request;
 	bool asked;
+	struct mea_exchange *next; /* of those whose bodies wait to be parsed */
 };
 
 /* Makes an answer of a JSON value, whose reference it takes, or of an error sentence. */
@@ -85,9 +92,19 @@ struct mea_answer mea_answer_error(int error, const char *sentence);
 /* The answer to all but infer requests. */
 struct mea_answer mea_answer_get(struct mea_exchange *x);
 
-/* Parses an infer request and queues it; the connection is suspended until it is done.
- * Fails when there is nothing to wait for. */
+/* Looks at a request's head. True: *a answers it, and its body is not wanted. known: whether the
+ * connection has shown its certificate; may be NULL. */
+bool mea_head_answer(struct mea_exchange *x, const char *version, bool *known,
+		     struct mea_answer *a);
+/* Takes bytes of the server's memory for bodies; false: there is not as much. They are given back
+ * with the exchange in any case. */
+bool mea_body_reserve(struct mea_exchange *x, size_t bytes);
+
+/* Begins an infer request whose body is here; the connection is suspended until it is done.
+ * Fails when the server is going down. */
 int mea_infer_begin(struct mea_exchange *x);
+/* Parses its body and hands it to the model. */
+void mea_infer_read(struct mea_exchange *x);
 /* The answer once the request is done. */
 struct mea_answer mea_infer_answer(struct mea_exchange *x);
 

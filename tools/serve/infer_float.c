@@ -42,6 +42,12 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 		rc = mea_signature_of(f->g, &f->base.io);
 	if (!rc)
 		rc = mea_eval_new(f->g, &f->eval);
+	if (!rc) {
+		/* Clients read what fails from here on, and files are not their concern. */
+		free(f->g->source);
+		f->g->source = strdup("model");
+		rc = f->g->source ? 0 : mea_nomem();
+	}
 	if (rc) {
 		float_close(&f->base);
 		return rc;

@@ -12,21 +12,51 @@ struct parts {
 	int n; /* -1: too long or too many */
 };
 
+static int hex(char c)
+{
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
+}
+
+/* Takes escapes out of a part in place; false when one is none or hides "/" or 0. */
+static bool unescape(char *part)
+{
+	char *to = part;
+
+	for (const char *c = part; *c; c++) {
+		int high, low;
+
+		if (*c != '%') {
+			*to++ = *c;
+			continue;
+		}
+		high = hex(c[1]);
+		low = high < 0 ? -1 : hex(c[2]);
+		if (low < 0 || high * 16 + low == '/' || high * 16 + low == 0)
+			return false;
+		*to++ = (char)(high * 16 + low);
+		c += 2;
+	}
+	*to = 0;
+	return true;
+}
+
 static void split(const char *url, struct parts *p)
 {
-	char *save, *part;
+	char *rest = p->text + 1, *part;
 
 	p->n = -1;
-	if (strlen(url) >= sizeof(p->text))
+	if (strlen(url) >= sizeof(p->text) || *url != '/')
 		return;
 	strcpy(p->text, url);
-	p->n = 0;
-	for (part = strtok_r(p->text, "/", &save); part; part = strtok_r(NULL, "/", &save)) {
-		if (p->n == PARTS_MAX) {
+	for (p->n = 0; (part = strsep(&rest, "/")); p->n++) {
+		if (p->n == PARTS_MAX || !*part || !unescape(part)) {
 			p->n = -1;
 			return;
 		}
-		p->at[p->n++] = part;
+		p->at[p->n] = part;
 	}
 }
 
@@ -70,7 +100,8 @@ struct mea_path mea_path_parse(const char *url)
 	struct mea_path out = {.route = MEA_ROUTE_NONE};
 	struct parts p;
 
-	split(url, &p);
+	/* Clients ask for both. */
+	split(strcmp(url, "/v2/") ? url : "/v2", &p);
 	if (p.n == 1 && part_is(&p, 0, "metrics"))
 		out.route = MEA_ROUTE_METRICS;
 	if (!part_is(&p, 0, "v2"))

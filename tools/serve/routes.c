@@ -152,7 +152,9 @@ struct mea_answer mea_answer_get(struct mea_exchange *x)
 	if (route == MEA_ROUTE_INFER)
 		return wrong_method("POST");
 	/* The index extension asks by POST. */
-	if (x->post && route != MEA_ROUTE_NONE && route != MEA_ROUTE_INDEX)
+	if (route == MEA_ROUTE_INDEX && x->method == MEA_OTHER_METHOD)
+		return wrong_method("GET, POST");
+	if (route != MEA_ROUTE_NONE && route != MEA_ROUTE_INDEX && x->method != MEA_GET)
 		return wrong_method("GET");
 	switch (route) {
 	case MEA_ROUTE_SERVER:

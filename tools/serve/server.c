@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,56 +61,12 @@ static void *handle_of(struct MHD_Connection *c)
 	return i ? i->socket_context : NULL;
 }
 
-/* Whether the peer may ask at all: with client_ca, only with a certificate of it. */
-static bool authorised(struct mea_exchange *x)
-{
-	const union MHD_ConnectionInfo *i;
-	unsigned status = 0;
-
-	if (!x->server->opt.client_ca)
-		return true;
-	i = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	return i && i->tls_session &&
-	       gnutls_certificate_verify_peers2((gnutls_session_t)i->tls_session, &status) == 0 &&
-	       status == 0;
-}
-
-static struct mea_answer too_big(struct mea_exchange *x)
-{
-	struct mea_answer a;
-	char text[96];
-
-	__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
-	snprintf(text, sizeof(text), "the body is larger than %zu bytes", x->server->opt.max_body);
-	a = mea_answer_error(MEA_EINVAL, text);
-	a.status = MHD_HTTP_CONTENT_TOO_LARGE;
-	a.close = true;
-	return a;
-}
-
-/* Looks at the head; an answer now means that the body is not wanted. */
-static enum MHD_Result begin(struct mea_exchange *x)
-{
-	const char *length = MHD_lookup_connection_value(x->connection, MHD_HEADER_KIND,
-							 MHD_HTTP_HEADER_CONTENT_LENGTH);
-	struct mea_answer a;
-
-	if (!authorised(x)) {
-		__atomic_add_fetch(&x->server->count.unauthorised, 1, __ATOMIC_RELAXED);
-		a = mea_answer_error(MEA_EINVAL, "this server wants a client certificate");
-		a.status = MHD_HTTP_FORBIDDEN;
-		a.close = true;
-		return send_answer(x, a);
-	}
-	if (length && mea_oip_length(length) > (long long)x->server->opt.max_body)
-		return send_answer(x, too_big(x));
-	mea_timeouts_set(x->server->timeouts, handle_of(x->connection), x->server->opt.body_s);
-	return MHD_YES;
-}
-
 static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *size)
 {
-	if (x->size + *size > x->server->opt.max_body) {
+	/* The head has reserved what it announced; chunks announce nothing. */
+	size_t more = x->size + *size > x->reserved ? x->size + *size - x->reserved : 0;
+
+	if (x->size + *size > x->body_max || (more && !mea_body_reserve(x, more))) {
 		/* No answer can be given in the midst of a body: the connection ends. */
 		__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
 		return MHD_NO;
@@ -124,11 +79,11 @@ static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *si
 	return MHD_YES;
 }
 
-/* The request is here as a whole, or its request is done. */
+/* The request is here as a whole, or the model is done with it. */
 static enum MHD_Result answer(struct mea_exchange *x)
 {
 	mea_timeouts_set(x->server->timeouts, handle_of(x->connection), 0);
-	if (x->path.route != MEA_ROUTE_INFER || !x->post)
+	if (x->path.route != MEA_ROUTE_INFER || x->method != MEA_POST)
 		return send_answer(x, mea_answer_get(x));
 	if (!x->asked) {
 		x->asked = true;
@@ -144,8 +99,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 {
 	struct mea_server *s = cls;
 	struct mea_exchange *x = *ctx;
+	struct mea_answer a;
 
-	(void)version;
 	if (x)
 		return *size ? take(x, data, size) : answer(x);
 	x = calloc(1, sizeof(*x));
@@ -156,13 +111,16 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 	x->connection = c;
 	x->begun_ns = mea_now_ns();
 	x->path = mea_path_parse(url);
-	x->post = !strcmp(method, MHD_HTTP_METHOD_POST);
-	/* HEAD and others fall to the routes' own check of the method. */
-	if (!x->post && strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-		x->path.route = MEA_ROUTE_NONE;
+	x->method = !strcmp(method, MHD_HTTP_METHOD_POST)   ? MEA_POST
+		    : !strcmp(method, MHD_HTTP_METHOD_GET)  ? MEA_GET
+		    : !strcmp(method, MHD_HTTP_METHOD_HEAD) ? MEA_GET
+							    : MEA_OTHER_METHOD;
 	__atomic_add_fetch(&s->count.requests, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&s->under_way, 1, __ATOMIC_RELAXED);
-	return begin(x);
+	if (mea_head_answer(x, version, mea_timeouts_mark(handle_of(c)), &a))
+		return send_answer(x, a);
+	mea_timeouts_set(s->timeouts, handle_of(c), s->opt.body_s);
+	return MHD_YES;
 }
 
 static void completed(void *cls, struct MHD_Connection *c, void **ctx,
@@ -178,6 +136,7 @@ static void completed(void *cls, struct MHD_Connection *c, void **ctx,
 	*ctx = NULL;
 	mea_served_request_free(&x->request);
 	mea_served_put(x->model);
+	__atomic_sub_fetch(&s->body_bytes, x->reserved, __ATOMIC_RELAXED);
 	free(x->body);
 	free(x);
 	__atomic_sub_fetch(&s->under_way, 1, __ATOMIC_RELEASE);
@@ -267,16 +226,26 @@ static int listen_on(const struct mea_server_options *o, int *port)
 	return fd;
 }
 
+/* Paths stay as they came: what an escape hides is ours to judge. */
+static size_t unescape(void *cls, struct MHD_Connection *c, char *text)
+{
+	(void)cls;
+	(void)c;
+	return strlen(text);
+}
+
 static int start_daemon(struct mea_server *s, int fd)
 {
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC;
-	struct MHD_OptionItem tls[4];
+	static char versions[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+	struct MHD_OptionItem tls[5];
 	int n = 0;
 
 	if (s->opt.cert) {
 		flags |= MHD_USE_TLS;
 		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, s->pem[0]};
 		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, s->pem[1]};
+		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, versions};
 	}
 	if (s->opt.client_ca)
 		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->pem[2]};
@@ -285,8 +254,10 @@ static int start_daemon(struct mea_server *s, int fd)
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->opt.connections,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 				     MHD_OPTION_NOTIFY_COMPLETED, completed, s,
-				     MHD_OPTION_NOTIFY_CONNECTION, connection, s, MHD_OPTION_ARRAY,
-				     tls, MHD_OPTION_END);
+				     MHD_OPTION_NOTIFY_CONNECTION, connection, s,
+				     MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+				     MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls,
+				     MHD_OPTION_END);
 	if (s->daemon)
 		return 0;
 	close(fd);
@@ -308,6 +279,8 @@ int mea_server_start(const struct mea_server_options *opt, struct mea_repository
 	rc = read_pems(s);
 	if (!rc)
 		rc = mea_timeouts_start(&s->timeouts);
+	if (!rc)
+		rc = mea_readers_start(mea_infer_read, &s->readers);
 	fd = rc ? rc : listen_on(&s->opt, &s->port);
 	rc = fd < 0 ? fd : start_daemon(s, fd);
 	if (rc) {
@@ -351,6 +324,7 @@ void mea_server_stop(struct mea_server *s)
 		usleep(DRAIN_LOOK_MS * 1000);
 	if (s->daemon)
 		MHD_stop_daemon(s->daemon);
+	mea_readers_stop(s->readers);
 	mea_timeouts_stop(s->timeouts);
 	for (int i = 0; i < 3; i++)
 		free(s->pem[i]);
