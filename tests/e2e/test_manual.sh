@@ -52,7 +52,7 @@ for s in $names; do
 	ok "$s in zsh's" grep -qE "^	$s\)$" "$built/completion/_mea"
 	ok "$s in fish's" grep -q -- "-a $s -d" "$built/completion/mea.fish"
 	# The same options everywhere.
-	options "$s" | sort >"$T/options.$s"
+	options "$s" | sort -u >"$T/options.$s"
 	sed -n "/^	$s)\$/,/;;\$/p" "$built/completion/_mea" >"$T/zsh"
 	ok "$s: options in the manual" diff "$T/options.$s" \
 		<(sed 's/\\-/-/g' "$page" | sed -nE '/^\.TP/{n;s/^\\fB(-.\\fR, \\fB)?(--[a-z-]+)\\fR.*/\2/p}' | sort)
@@ -87,7 +87,7 @@ if command -v fish >/dev/null; then
 	ok "fish: networks" grep -qx resnet9 <(fish_for 'mea train main --net resn')
 	ok "fish: bundles" test "$(fish_for "mea trace $T/b/")" = "$T/b/glyphs/"
 else
-	skip "completion in fish" "skipped: no fish"
+	skip "completion in fish" "no fish"
 fi
 if command -v zsh >/dev/null; then
 	ok "zsh: methods" grep -qE 'minmax.*mse.*percentile' <(zsh_for 'mea quantize --method ')
@@ -97,13 +97,13 @@ if command -v zsh >/dev/null; then
 	ok "zsh: files beside them" grep -q tests/ <(zsh_for 'mea train main --net ')
 	ok "zsh: bundles" grep -q 'glyphs/' <(zsh_for 'mea trace models/')
 else
-	skip "completion in zsh" "skipped: no zsh"
+	skip "completion in zsh" "no zsh"
 fi
 for page in "$built"/man/*.1; do
 	if command -v man >/dev/null && man --warnings -l "$page" >/dev/null 2>"$T/err"; then
 		ok "${page##*/} formats without a warning" test ! -s "$T/err"
 	else
-		skip "manual page" "skipped: no man command"
+		skip "manual page" "no man command"
 	fi
 done
 ok "every page has its release" test "$(grep -l "\"mea $("$MEA" --version | cut -d' ' -f2)\"" "$built"/man/*.1 | wc -l)" = $(($(echo "$names" | wc -w) + 1))
