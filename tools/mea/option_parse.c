@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_MAX  96
+#define ROWS_MAX  96  /* of options; far more than there are arguments */
 #define FIRST_KEY 256 /* of options without a letter */
 #define TEXT_MAX  1024
 
@@ -28,14 +28,9 @@ struct parser {
 	char usage[256]; /* "BUNDLE [IMAGE...]" */
 };
 
-static bool is_end(const struct row *o)
-{
-	return !o->help && !o->rows;
-}
-
 static void flatten(struct parser *p, const struct row *rows, size_t base)
 {
-	for (const struct row *o = rows; o && !is_end(o); o++) {
+	for (const struct row *o = rows; (o->help || o->rows) && p->options < ROWS_MAX; o++) {
 		if (o->rows)
 			flatten(p, o->rows, base + o->at);
 		else if (o->name)
