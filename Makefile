@@ -128,7 +128,7 @@ MEA_LIBS = $(TOOLS_LIBS) $(RUNTIME_LIBS)
 # --- install -------------------------------------------------------------
 PREFIX ?= /usr/local
 .PHONY: install
-install: build-all ## command, library, simulators, models under PREFIX
+install: build-all ## command, manual, library, simulators, models under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mea $(DESTDIR)$(PREFIX)/include \
 		$(DESTDIR)$(PREFIX)/share/mea/models
 	install $(B)/mea $(DESTDIR)$(PREFIX)/bin/
@@ -139,11 +139,13 @@ install: build-all ## command, library, simulators, models under PREFIX
 	install -m 644 tools/bench/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
 	install -m 644 models/meanet-paper.json $(DESTDIR)$(PREFIX)/share/mea/
 	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
-	test ! -f tools/mea.1 || install -D -m 644 tools/mea.1 $(DESTDIR)$(PREFIX)/share/man/man1/mea.1
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,/usr/local/,$(PREFIX)/,' tools/serve/mea-serve.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/mea-serve.service
-	test ! -f tools/mea.bash-completion || install -D -m 644 tools/mea.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
+	install -D -m 644 $(B)/completion/mea.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
+	install -D -m 644 $(B)/completion/_mea $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mea
+	install -D -m 644 $(B)/completion/mea.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mea.fish
 
 .PHONY: clean
 clean: ## remove build/

@@ -64,7 +64,7 @@ OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/r
 # user's concern.
 LINT_HERE := $(if $(shell clang-format --version 2>/dev/null | grep ' 14\.'),lint)
 .PHONY: check check-programs
-check-programs: $(B)/mea $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
+check-programs: $(B)/mea $(PAGES) $(COMPLETIONS) $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
 
 check: $(LINT_HERE) check-programs build/hw/isa/gen $(CHECK_EXTRA) ## all tests; the last line is their sum
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \

@@ -5,18 +5,9 @@
 
 #include <string.h>
 
-static const struct tool tools[] = {
-	{"run", "classify images; accuracy and cost per exit", tool_run},
-	{"bench", "time, bytes and energy of every exit", tool_bench},
-	{"serve", "answer images over the network, as the cloud", tool_serve},
-	{"info", "backends here; layers, shapes, MACs of a model", tool_info},
-	{"top", "sessions, device and power, live", tool_top},
-	{"trace", "cycles, bytes and stalls of each layer", tool_trace},
-	{"quantize", "make the int8 networks of a bundle or a model", tool_quantize},
-	{"bundle", "make a model bundle around ONNX files", tool_bundle},
-	{"train", "train the networks of a bundle", tool_train},
-	{"eval", "the paper's tables for bundles", tool_eval},
-	{"dataset", "make the glyphs data set", tool_dataset},
+static const struct tool *const tools[] = {
+	&tool_run,	&tool_bench,  &tool_serve, &tool_info, &tool_top,     &tool_trace,
+	&tool_quantize, &tool_bundle, &tool_train, &tool_eval, &tool_dataset,
 };
 
 #define N_TOOLS (sizeof(tools) / sizeof(tools[0]))
@@ -28,7 +19,7 @@ static void help(FILE *to)
 	      "\n",
 	      to);
 	for (size_t i = 0; i < N_TOOLS; i++)
-		fprintf(to, "  %-10s %s\n", tools[i].name, tools[i].summary);
+		fprintf(to, "  %-10s %s\n", tools[i]->name, tools[i]->summary);
 	fputs("\n"
 	      "  mea SUBCOMMAND --help   tells a subcommand's options\n"
 	      "  mea --version           tells the version\n"
@@ -44,7 +35,6 @@ static int run(const struct tool *tool, int argc, char **argv)
 	/* argp starts its messages with argv[0]. */
 	snprintf(tool_name, sizeof(tool_name), "mea %s", tool->name);
 	argv[0] = tool_name;
-	argp_err_exit_status = TOOL_USAGE;
 	rc = tool->main(argc, argv);
 	/* A full disk may show only now. */
 	if (fflush(stdout) || ferror(stdout)) {
@@ -52,6 +42,19 @@ static int run(const struct tool *tool, int argc, char **argv)
 		rc = TOOL_FAILED;
 	}
 	return rc;
+}
+
+static int unknown(const char *word)
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < N_TOOLS; i++)
+		option_nearer(word, tools[i]->name, &near);
+	if (near)
+		fprintf(stderr, "mea: unknown subcommand '%s'; did you mean '%s'?\n", word, near);
+	else
+		fprintf(stderr, "mea: unknown subcommand '%s'; mea --help lists them\n", word);
+	return TOOL_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -68,9 +71,15 @@ int main(int argc, char **argv)
 		puts("mea " MEA_VERSION);
 		return TOOL_OK;
 	}
+	/* For the build, which makes manual pages and completions of it. */
+	if (!strcmp(argv[1], "--rows")) {
+		puts("version\t" MEA_VERSION);
+		for (size_t i = 0; i < N_TOOLS; i++)
+			option_print_rows(tools[i]);
+		return TOOL_OK;
+	}
 	for (size_t i = 0; i < N_TOOLS; i++)
-		if (!strcmp(argv[1], tools[i].name))
-			return run(&tools[i], argc - 1, argv + 1);
-	fprintf(stderr, "mea: '%s' is no subcommand; mea --help lists them\n", argv[1]);
-	return TOOL_USAGE;
+		if (!strcmp(argv[1], tools[i]->name))
+			return run(tools[i], argc - 1, argv + 1);
+	return unknown(argv[1]);
 }

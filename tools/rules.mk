@@ -22,6 +22,23 @@ $(B)/libmea_tools.a: $(TOOLS_OBJS)
 $(B)/mea: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $(B)/libmea_train.a $(B)/libmea.a
 	$(call link,$(TRAIN_LIBS) $(MEA_LIBS),$(PLUGIN_PATH))
 
-ALL_TARGETS += $(B)/mea
+# Manual pages and completions: what doc/ has by hand, with the rows of options that mea prints.
+PAGES := $(patsubst tools/doc/%.1.in,$(B)/man/%.1,$(wildcard tools/doc/*.1.in))
+COMPLETIONS := $(B)/completion/mea.bash $(B)/completion/_mea $(B)/completion/mea.fish
+BY_ROWS = awk -f tools/doc/common.awk -f $(filter %.awk,$(filter-out %/common.awk,$^))
+
+$(B)/rows: $(B)/mea
+	$(Q)$(B)/mea --rows >$@
+$(PAGES): $(B)/man/%.1: tools/doc/%.1.in tools/doc/page.awk tools/doc/common.awk $(B)/rows
+	@mkdir -p $(@D)
+	$(Q)$(BY_ROWS) -v name=$(patsubst mea%,%,$(subst mea-,mea,$*)) $(B)/rows $< >$@
+$(COMPLETIONS): tools/doc/common.awk tools/doc/mea.bash.in $(B)/rows
+	@mkdir -p $(@D)
+	$(Q)$(BY_ROWS) $(B)/rows >$@
+$(B)/completion/mea.bash: tools/doc/bash.awk
+$(B)/completion/_mea: tools/doc/zsh.awk
+$(B)/completion/mea.fish: tools/doc/fish.awk
+
+ALL_TARGETS += $(B)/mea $(PAGES) $(COMPLETIONS)
 include tools/train/train.mk
 include tools/cosim/cosim.mk

@@ -14,6 +14,9 @@
 extern "C" {
 #endif
 
+/* The release of library, commands and bundle format; the build takes it from here. */
+#define MEA_VERSION "0.1.0"
+
 /*
  * Every function that can fail returns 0 or a negative code of this table and
  * leaves a sentence for the calling thread in mea_errmsg() that names the file,

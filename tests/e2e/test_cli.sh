@@ -16,10 +16,18 @@ for s in run info trace quantize bundle dataset; do
 	ok "$s: too many arguments" run 2 $s a b c d
 done
 ok "--version" run 0 --version
-ok "--version prints it" says "mea 0.1.0"
+version=$(sed -n 's,^#define MEA_VERSION "\(.*\)",\1,p' runtime/include/mea.h)
+ok "--version prints the version of mea.h" says "mea $version"
+ok "the version stands in mea.h alone" \
+	test "$(git grep -lF "\"$version\"" -- runtime tools)" = runtime/include/mea.h
 ok "no arguments" fails 2 "Usage: mea SUBCOMMAND"
-ok "unknown subcommand" fails 2 "'nonsense' is no subcommand" nonsense
-ok "empty subcommand" fails 2 "'' is no subcommand" ""
+ok "unknown subcommand" fails 2 "unknown subcommand 'nonsense'; mea --help lists them" nonsense
+ok "empty subcommand" fails 2 "unknown subcommand ''" ""
+ok "misspelt subcommand" fails 2 "mea: unknown subcommand 'rnu'; did you mean 'run'?" rnu
+ok "misspelt option" fails 2 "mea run: unrecognized option '--dta'; did you mean '--data'?" run x --dta=y
+ok "misspelt option of a group" fails 2 "did you mean '--threshold'?" bench x --thershold 1
+ok "an option's value is no option" fails 2 "unrecognized option '--liimt'; did you mean '--limit'?" run --data --dta --liimt 1
+ok "what help is may be shortened" run 0 train --he
 for s in run trace quantize bundle; do
 	ok "$s needs a model" run 2 $s
 	ok "$s: no such bundle" fails 1 "/nonexistent" $s /nonexistent/x
@@ -28,7 +36,7 @@ ok "info needs none" run 0 info
 ok "info lists ref" says "ref: plain C"
 ok "info --json" run 0 info --json
 ok "info --json is JSON" json
-ok "info --json names the version" is version 0.1.0
+ok "info --json names the version" is version "$version"
 ok "info: no such model" fails 1 "/nonexistent" info /nonexistent
 ok "info: not an ONNX file" fails 1 "Makefile" info Makefile
 for s in "info --json" info "dataset glyphs --train 1 --test 1 --out $T/d"; do

@@ -15,148 +15,76 @@
 #define WINDOW_S	2  /* for latencies, */
 #define WINDOW_SENSOR_S 10 /* and with sensors, as MLPerf Tiny wants it */
 
-enum {
-	OPT_JSON = 256,
-	OPT_CSV,
-	OPT_PLOT,
-	OPT_BESIDE,
-	OPT_SWEEP,
-	OPT_THRESHOLDS,
-	OPT_TARGET,
-	OPT_VALIDATION,
-	OPT_RATE,
-	OPT_WINDOW,
-	OPT_MODEL,
-	OPT_RADIO,
-	OPT_MODELS,
-	OPT_CLOCK,
-	OPT_HOST,
-	OPT_RAIL,
-	OPT_SYSFS
-};
-
-static const struct argp_option options[] = {
-	{"json", OPT_JSON, NULL, 0, "print the report as one JSON object", 0},
-	{"csv", OPT_CSV, "FILE", 0, "write it as a table as well", 0},
-	{"plot", OPT_PLOT, "DIR", 0, "draw it with gnuplot: SVG and PNG", 0},
-	{"beside", OPT_BESIDE, "FILE", 0,
-	 "figures of others to stand beside, such as models/meanet-paper.json", 0},
-	{"sweep", OPT_SWEEP, NULL, 0, "accuracy, energy, latency and share sent over the threshold",
-	 0},
-	{"thresholds", OPT_THRESHOLDS, "LIST", 0,
-	 "sweep these, as 0,0.5,1 (those that send 0, 5, ... 100 %)", 0},
-	{"target", OPT_TARGET, "WHAT", 0,
-	 "choose the threshold on validation images and write it into the bundle: accuracy=95% "
-	 "with "
-	 "the least energy, or the best accuracy with at most energy=MJ, latency=MS or sent=30%",
-	 0},
-	{"validation", OPT_VALIDATION, "PATH", 0,
-	 "those images (the tenth of the training split that mea train held out)", 0},
-	{"max-rate", OPT_RATE, "R", 0,
-	 "at most R images a second: for power measurements, and the radio's tail", 0},
-	{"window", OPT_WINDOW, "S", 0, "length of a window in seconds (2; 10 with a sensor)", 0},
-	{"accelerator", OPT_MODEL, "NAME", 0, "energy model of the accelerator (asic-45nm)", 0},
-	{"radio", OPT_RADIO, "NAME", 0, "model of the radio (wifi)", 0},
-	{"models", OPT_MODELS, "FILE", 0, "models in JSON, shaped as tools/bench/models.json", 0},
-	{"clock", OPT_CLOCK, "MHZ", 0, "the accelerator's clock (the device's, or the model's)", 0},
-	{"host-power", OPT_HOST, "W", 0, "power of a busy core of the host over idle", 0},
-	{"rail", OPT_RAIL, "PART=SENSOR", 0,
-	 "a sensor stands for accelerator, host, radio or idle: its name or its rail, as the "
-	 "report "
-	 "lists them",
-	 0},
-	{"sysfs", OPT_SYSFS, "DIR", 0, "where sensors are (/sys)", 0},
-	{0},
-};
+#define AT(f)		FIELD(struct bench, f)
 
 /* "accelerator=hwmon/hwmon0/power1_input". */
-static void parse_rail(struct argp_state *state, struct bench *b, char *arg)
+static int take_rail(void *args, const char *arg)
 {
-	char *equals = strchr(arg, '=');
+	struct bench *b = args;
+	const char *equals = strchr(arg, '=');
 
 	for (int k = 0; k < PARTS && equals; k++)
 		if (!strncmp(arg, bench_parts[k], (size_t)(equals - arg)) &&
 		    strlen(bench_parts[k]) == (size_t)(equals - arg)) {
 			b->rails[k] = equals + 1;
-			return;
-		}
-	argp_error(state,
-		   "--rail: '%s' does not start with accelerator=, host=, radio= or idle=", arg);
-}
-
-static double positive(struct argp_state *state, const char *option, const char *arg)
-{
-	double v = tool_real(state, option, arg, 0, INFINITY);
-
-	if (!(v > 0))
-		argp_error(state, "%s: '%s' is not over 0", option, arg);
-	return v;
-}
-
-static error_t parse_number(int key, char *arg, struct argp_state *state)
-{
-	struct bench *b = state->input;
-
-	switch (key) {
-	case OPT_RATE:
-		b->max_rate = positive(state, "--max-rate", arg);
-		return 0;
-	case OPT_WINDOW:
-		b->window_s = positive(state, "--window", arg);
-		return 0;
-	case OPT_CLOCK:
-		b->clock_mhz = positive(state, "--clock", arg);
-		return 0;
-	case OPT_HOST:
-		b->host_watts = tool_real(state, "--host-power", arg, 0, 1000);
-		return 0;
-	case OPT_RAIL:
-		parse_rail(state, b, arg);
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &b->images;
-		state->child_inputs[1] = &b->session;
-		return 0;
-	case ARGP_KEY_ARG:
-		tool_only(state, &b->bundle, arg, "bundle");
-		return 0;
-	case ARGP_KEY_END:
-		if (!b->bundle)
-			argp_error(state, "which BUNDLE?");
-		if (b->session.cloud_features)
-			argp_error(state, "--cloud-send features: the cloud alone has none");
-		if (b->target && b->session.has_threshold)
-			argp_error(state, "--target chooses the threshold: not with --threshold");
-		if ((b->sweep || b->target) && !b->session.cloud)
-			argp_error(state, "%s: without --cloud no threshold changes anything",
-				   b->target ? "--target" : "--sweep");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct bench *b = state->input;
-	const struct {
-		int key;
-		const char **text;
-	} texts[] = {{OPT_CSV, &b->csv},	  {OPT_PLOT, &b->plot},
-		     {OPT_BESIDE, &b->beside},	  {OPT_THRESHOLDS, &b->thresholds},
-		     {OPT_TARGET, &b->target},	  {OPT_VALIDATION, &b->validation},
-		     {OPT_MODEL, &b->accel_name}, {OPT_RADIO, &b->radio_name},
-		     {OPT_MODELS, &b->models},	  {OPT_SYSFS, &b->sysfs}};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (key == texts[i].key) {
-			*texts[i].text = arg;
-			b->sweep |= key == OPT_THRESHOLDS;
 			return 0;
 		}
-	if (key != OPT_JSON && key != OPT_SWEEP)
-		return parse_number(key, arg, state);
-	b->json |= key == OPT_JSON;
-	b->sweep |= key == OPT_SWEEP;
+	return mea_fail(
+		MEA_EINVAL,
+		"--rail: '%s' does not start with accelerator=, host=, radio= or idle=", arg);
+}
+
+static const struct row options[] = {
+	{NULL, "BUNDLE", AT(bundle), "bundle", .needed = true},
+	{.at = offsetof(struct bench, images), .rows = images_options},
+	{.at = offsetof(struct bench, session), .rows = session_options},
+	{"json", NULL, AT(json), "print the report as one JSON object"},
+	{"csv", "FILE", AT(csv), "write it as a table as well"},
+	{"plot", "DIR", AT(plot), "draw it with gnuplot: SVG and PNG, and the scripts"},
+	{"beside", "FILE", AT(beside),
+	 "figures of others to print and draw beside, such as models/meanet-paper.json"},
+	{"sweep", NULL, AT(sweep), "accuracy, energy, latency and share sent over the threshold"},
+	{"thresholds", "LIST", AT(thresholds), "sweep these, as 0,0.5,1",
+	 .otherwise = "those that send 0, 5, ... 100 %"},
+	{"target", "WHAT", AT(target),
+	 "choose the threshold on validation images and write it into the bundle: accuracy=95% "
+	 "with the least energy, or the best accuracy with at most energy=MJ, latency=MS or "
+	 "sent=30%",
+	 .words = "accuracy= energy= latency= sent="},
+	{"validation", "PATH", AT(validation), "those images",
+	 .otherwise = "the tenth of the training split that mea train held out"},
+	{"max-rate", "R", AT(max_rate),
+	 "at most R images a second: for power measurements, and the radio's tail", OVER_0},
+	{"window", "S", AT(window_s), "length of a window in seconds", OVER_0,
+	 .otherwise = "2; 10 with a sensor"},
+	{"accelerator", "NAME", AT(accel_name), "energy model of the accelerator",
+	 .value = "asic-45nm", .words = "asic-45nm fpga-28nm"},
+	{"radio", "NAME", AT(radio_name), "model of the radio", .value = "wifi",
+	 .words = "wifi wifi-psm lte"},
+	{"models", "FILE", AT(models), "models in JSON, shaped as tools/bench/models.json"},
+	{"clock", "MHZ", AT(clock_mhz), "the accelerator's clock", OVER_0,
+	 .otherwise = "the device's, or the model's"},
+	{"host-power", "W", AT(host_watts), "power of a busy core of the host over idle", 0, 1000},
+	{"rail", "PART=SENSOR",
+	 .help = "a sensor stands for accelerator, host, radio or idle: its name or its rail, as "
+		 "the report lists them",
+	 .call = take_rail, .words = "accelerator= host= radio= idle="},
+	{"sysfs", "DIR", AT(sysfs), "where sensors are", .value = "/sys"},
+	{0},
+};
+
+static int check(void *args)
+{
+	struct bench *b = args;
+
+	b->sweep |= b->thresholds != NULL;
+	if (b->session.send == SEND_FEATURES)
+		return mea_fail(MEA_EINVAL, "--cloud-send features: the cloud alone has none");
+	if (b->target && !isnan(b->session.threshold))
+		return mea_fail(MEA_EINVAL, "--target chooses the threshold: not with --threshold");
+	if ((b->sweep || b->target) && !b->session.open.cloud)
+		return mea_fail(MEA_EINVAL, "%s: without --cloud no threshold changes anything",
+				b->target ? "--target" : "--sweep");
 	return 0;
 }
 
@@ -190,7 +118,7 @@ static int open_meters(struct bench *b)
 /* The clock by the user's word, a board's own, or the one that the model stands for. */
 static void find_clock(struct bench *b)
 {
-	const char *name = b->session.device ? b->session.device : "auto";
+	const char *name = b->session.open.device;
 	const char *node = strchr(name, ':');
 	struct mea_device *dev;
 
@@ -224,7 +152,7 @@ static int load_all(struct bench *b)
 		if (!b->others)
 			return mea_fail(MEA_EINVAL, "%s: line %d: %s", b->beside, e.line, e.text);
 	}
-	b->threshold = b->session.has_threshold ? b->session.threshold : b->b->threshold;
+	b->threshold = isnan(b->session.threshold) ? b->b->threshold : b->session.threshold;
 	find_clock(b);
 	for (int i = 0; i < PATHS; i++) {
 		b->path[i].rail = calloc((size_t)b->meters->n + 1, sizeof(struct figure));
@@ -295,8 +223,8 @@ static int choose(struct bench *b)
 	int rc;
 
 	validation.limit = b->validation ? 0 : test.limit;
-	validation.paths = b->validation ? &b->validation : test.paths;
-	validation.n_paths = b->validation ? 1 : test.n_paths;
+	validation.paths = b->validation ? (struct option_list){.items = &b->validation, .n = 1}
+					 : test.paths;
 	if (!b->validation)
 		validation.limit = 0;
 	b->images = validation;
@@ -352,31 +280,12 @@ static int run(struct bench *b)
 	return rc ? rc : show(b);
 }
 
-int tool_bench(int argc, char **argv)
+static int bench(int argc, char **argv)
 {
-	static const struct argp_child children[] = {
-		{&images_argp, 0, NULL, 0}, {&session_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-		options,
-		parse,
-		"BUNDLE",
-		"Tells, for each way that an image can take, its share, accuracy, latency, cycles, "
-		"bytes and energy, and the totals of edge only, cloud only and both. Each way is "
-		"run alone, one image after the other, a window of each in turn, until three "
-		"windows agree within 5 %. Energy is split into accelerator, host, radio and idle; "
-		"each figure says whether a sensor "
-		"measured it, a model computed it, or nobody knows it."
-		"\vExit status: 0 done, 1 failed, or an image had no answer, 2 wrong usage.",
-		children,
-		NULL,
-		NULL};
-	struct bench b = {.accel_name = "asic-45nm",
-			  .radio_name = "wifi",
-			  .sysfs = "/sys",
-			  .host_watts = NAN};
+	struct bench b = {.session.open = MEA_OPTIONS_INIT, .host_watts = NAN};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &b);
+	option_parse(&tool_bench, argc, argv, &b);
 	b.notes = json_array();
 	rc = run(&b);
 	if (rc)
@@ -392,3 +301,18 @@ int tool_bench(int argc, char **argv)
 	images_close(&b.images);
 	return rc || b.unreadable || b.cloud_missed ? TOOL_FAILED : TOOL_OK;
 }
+
+const struct tool tool_bench = {
+	.name = "bench",
+	.summary = "time, bytes and energy of every exit",
+	.text = "Tells, for each way that an image can take, its share, accuracy, latency, cycles, "
+		"bytes and energy, and the totals of edge only, cloud only and both. Each way is "
+		"run alone, one image after the other, a window of each in turn, until three "
+		"windows agree within 5 %. Energy is split into accelerator, host, radio and idle; "
+		"each figure says whether a sensor measured it, a model computed it, or nobody "
+		"knows it."
+		"\vExit status: 0 done, 1 failed, or an image had no answer, 2 wrong usage.",
+	.options = options,
+	.check = check,
+	.main = bench,
+};

@@ -169,9 +169,9 @@ static json_t *verdict(const struct bench *b, const struct mean *edge, const str
 	else if (isnan(edge->accuracy))
 		n = snprintf(text, sizeof(text),
 			     "%s %.4g mJ per image; without labels no accuracy is known.",
-			     b->session.cloud ? "Edge and cloud take" : "The edge alone takes",
+			     b->session.open.cloud ? "Edge and cloud take" : "The edge alone takes",
 			     both->mj);
-	else if (!b->session.cloud)
+	else if (!b->session.open.cloud)
 		n = snprintf(text, sizeof(text),
 			     "The edge alone takes %.4g mJ per image for %.2f %% of right answers.",
 			     edge->mj, 100 * edge->accuracy);
@@ -202,10 +202,10 @@ json_t *bench_report(const struct bench *b)
 	json_t *paths = json_array(), *o, *totals = json_object();
 
 	for (int i = 0; i < PATHS; i++)
-		if (b->session.cloud || i < PATH_CLOUD)
+		if (b->session.open.cloud || i < PATH_CLOUD)
 			json_array_append_new(paths, path_object(b, (enum path)i));
 	json_object_set_new(totals, "edge_only", bench_mean_json(&edge));
-	if (b->session.cloud) {
+	if (b->session.open.cloud) {
 		json_object_set_new(totals, "cloud_only", bench_mean_json(&cloud));
 		json_object_set_new(totals, "edge_cloud", bench_mean_json(&both));
 	}
@@ -213,9 +213,9 @@ json_t *bench_report(const struct bench *b)
 		      "format", "mea-bench", "version", 1, "bundle", tool_text(b->b->name), "data",
 		      tool_text(images_title(&b->images)), "backend",
 		      b->backend[0] ? b->backend : "-", "images", (json_int_t)b->n, "cloud",
-		      b->session.cloud ? tool_text(b->session.cloud) : json_null(), "threshold",
-		      tool_real_json(b->threshold), "clock_mhz", b->clock_mhz, "accelerator_model",
-		      b->accel.name, "window_s", b->window_s, "host_power_w",
+		      b->session.open.cloud ? tool_text(b->session.open.cloud) : json_null(),
+		      "threshold", tool_real_json(b->threshold), "clock_mhz", b->clock_mhz,
+		      "accelerator_model", b->accel.name, "window_s", b->window_s, "host_power_w",
 		      tool_real_json(b->host_watts), "radio_model", b->radio.name, "sensors",
 		      sensors(b));
 	json_object_set_new(o, "max_rate", tool_real_json(b->max_rate > 0 ? b->max_rate : NAN));

@@ -22,9 +22,8 @@
 
 int bench_open(struct bench *b, bool cloud, struct mea_session **out)
 {
-	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_options o = session_args_open(&b->session);
 
-	session_options(&b->session, &o);
 	if (!cloud)
 		o.cloud = NULL;
 	return mea_open(b->bundle, &o, out);
@@ -33,7 +32,7 @@ int bench_open(struct bench *b, bool cloud, struct mea_session **out)
 enum path bench_path_of(const struct bench *b, const struct routed *r, double threshold)
 {
 	/* As mea_after_main() has it. */
-	if (b->session.cloud && (double)r->entropy > threshold)
+	if (b->session.open.cloud && (double)r->entropy > threshold)
 		return PATH_CLOUD;
 	return r->extension ? PATH_EXTENSION : PATH_MAIN;
 }
@@ -133,7 +132,7 @@ static void profile(struct bench *b, uint8_t *rgb)
 	int label;
 
 	o.backends = "accel";
-	o.device = b->session.device;
+	o.device = b->session.open.device;
 	if (mea_open(b->bundle, &o, &s)) {
 		snprintf(b->no_cycles, sizeof(b->no_cycles), "%s", mea_errmsg());
 		return;
@@ -247,21 +246,21 @@ static int route_cloud(struct bench *b, uint8_t *rgb)
 	progress_end(&b->progress);
 	mea_cloud_close(c);
 	if (!rc && b->cloud_missed == b->n)
-		rc = mea_fail(MEA_ECLOUD, "%s: answered none of %zu images", b->session.cloud,
+		rc = mea_fail(MEA_ECLOUD, "%s: answered none of %zu images", b->session.open.cloud,
 			      b->n);
 	return rc;
 }
 
 int bench_cloud(struct bench *b, struct mea_cloud **out)
 {
-	struct mea_cloud_options o = {.urls = b->session.cloud,
+	struct mea_cloud_options o = {.urls = b->session.open.cloud,
 				      .model = b->b->name,
-				      .ca = b->session.cloud_ca,
-				      .cert = b->session.cloud_cert,
-				      .key = b->session.cloud_key,
+				      .ca = b->session.open.cloud_ca,
+				      .cert = b->session.open.cloud_cert,
+				      .key = b->session.open.cloud_key,
 				      .item = {MEA_U8, b->b->height, b->b->width, 3},
 				      .classes = b->b->n_classes,
-				      .png = b->session.cloud_png};
+				      .png = b->session.send == SEND_PNG};
 
 	return mea_cloud_open(&o, out);
 }
@@ -282,7 +281,7 @@ int bench_route(struct bench *b)
 	rc = rgb && b->routed ? route_edge(b, rgb) : mea_nomem();
 	if (!rc && !b->net[0].known)
 		profile(b, rgb);
-	if (!rc && b->session.cloud)
+	if (!rc && b->session.open.cloud)
 		rc = route_cloud(b, rgb);
 	free(rgb);
 	for (int i = 0; i < 2 && !rc; i++)

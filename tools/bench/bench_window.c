@@ -367,7 +367,7 @@ int bench_windows(struct bench *b)
 	int rigs = 0, rc = 0;
 
 	for (int i = 0; i < PATHS && !rc; i++)
-		if (b->session.cloud || i < PATH_CLOUD)
+		if (b->session.open.cloud || i < PATH_CLOUD)
 			rc = open_rig(b, (enum path)i, &rig[rigs++]);
 	b->progress = (struct progress){.what = "windows"};
 	for (int round = 0; left && !rc; round++)

@@ -14,16 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OPT_PROCFS = 256, OPT_SYSFS };
-
-static const struct argp_option options[] = {
-	{"interval", 'i', "S", 0, "seconds between looks (1)", 0},
-	{"count", 'n', "N", 0, "end after N looks", 0},
-	{"procfs", OPT_PROCFS, "DIR", 0, "where processes are (/proc)", 0},
-	{"sysfs", OPT_SYSFS, "DIR", 0, "where sensors are (/sys)", 0},
-	{0},
-};
-
 struct top {
 	double interval;
 	uint64_t count; /* 0: no end */
@@ -34,26 +24,15 @@ struct top {
 	int n_before;
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct top *t = state->input;
+#define AT(f) FIELD(struct top, f)
 
-	switch (key) {
-	case 'i':
-		t->interval = tool_real(state, "--interval", arg, 0.05, 3600);
-		return 0;
-	case 'n':
-		t->count = tool_number(state, "--count", arg, 1, 1000000000);
-		return 0;
-	case OPT_PROCFS:
-		t->procfs = arg;
-		return 0;
-	case OPT_SYSFS:
-		t->sysfs = arg;
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
+static const struct row options[] = {
+	{"interval", "S", AT(interval), "seconds between looks", 0.05, 3600, "1", .key = 'i'},
+	{"count", "N", AT(count), "end after N looks", 1, 1e9, .key = 'n'},
+	{"procfs", "DIR", AT(procfs), "where processes are", .value = "/proc"},
+	{"sysfs", "DIR", AT(sysfs), "where sensors are", .value = "/sys"},
+	{0},
+};
 
 /* --- a look ------------------------------------------------------------------------------ */
 
@@ -223,25 +202,25 @@ static int watch(struct top *t)
 	return rc;
 }
 
-int tool_top(int argc, char **argv)
+static int top(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		parse,
-		NULL,
-		"Shows, again and again, the sessions of libmea and the clients of the driver that "
-		"this user may see: images per second at each exit, how busy the accelerator is, "
-		"bytes to and from the cloud, and the power of the sensors.",
-		NULL,
-		NULL,
-		NULL};
-	struct top t = {.interval = 1, .procfs = "/proc", .sysfs = "/sys"};
+	struct top t = {0};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &t);
+	option_parse(&tool_top, argc, argv, &t);
 	rc = watch(&t);
 	free(t.before);
 	mea_sampler_close(t.sampler);
 	mea_meters_close(t.meters);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_top = {
+	.name = "top",
+	.summary = "sessions, device and power, live",
+	.text = "Shows, again and again, the sessions of libmea and the clients of the driver that "
+		"this user may see: images per second at each exit, how busy the accelerator is, "
+		"bytes to and from the cloud, and the power of the sensors.",
+	.options = options,
+	.main = top,
+};

@@ -7,56 +7,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DATA = 600, OPT_LIMIT };
-
-#define DATA_OPTION                                                                                \
+#define DATA_ROW                                                                                   \
 	{                                                                                          \
-		"data", OPT_DATA, "PATH", 0,                                                       \
+		"data", "PATH", FIELD(struct images, paths),                                       \
 			"folder or file of CIFAR-100 or CIFAR-10 records, PNG or JPEG file, or "   \
-			"folder of such; "                                                         \
-			"may stand several times (MEA_DATA, or else drawn glyphs)",                \
-			0                                                                          \
+			"folder of such; may stand several times",                                 \
+			.otherwise = "MEA_DATA, or else drawn glyphs"                              \
 	}
 
-static const struct argp_option options[] = {
-	DATA_OPTION, {"limit", OPT_LIMIT, "N", 0, "the first N images only", 0}, {0}};
-static const struct argp_option data_options[] = {DATA_OPTION, {0}};
-
-void images_add(struct argp_state *state, struct images *im, const char *path)
-{
-	if (im->n_paths == im->room) {
-		int room = im->room ? im->room * 2 : 16;
-		const char **p = realloc(im->paths, (size_t)room * sizeof(*p));
-
-		if (!p)
-			argp_failure(state, TOOL_FAILED, 0, "out of memory");
-		im->paths = p;
-		im->room = room;
-	}
-	im->paths[im->n_paths++] = path;
-}
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct images *im = state->input;
-
-	switch (key) {
-	case OPT_DATA:
-		images_add(state, im, arg);
-		return 0;
-	case OPT_LIMIT:
-		im->limit = tool_number(state, "--limit", arg, 1, 100000000);
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
-
-const struct argp images_argp = {options, parse, NULL, NULL, NULL, NULL, NULL};
-const struct argp image_argp = {data_options, parse, NULL, NULL, NULL, NULL, NULL};
+const struct row image_options[] = {DATA_ROW, {0}};
+const struct row images_options[] = {
+	DATA_ROW,
+	{"limit", "N", FIELD(struct images, limit), "the first N images only", 1, 1e8},
+	{0},
+};
 
 static int check_names(const struct images *im, const struct mea_bundle *b)
 {
-	const char *hint = im->n_paths ? "" : "; give the right images with --data or MEA_DATA";
+	const char *hint = im->paths.n ? "" : "; give the right images with --data or MEA_DATA";
 	int n = mea_data_classes(im->data);
 
 	/* Without a list of names the number is only that of the format. */
@@ -77,7 +45,7 @@ static int check_names(const struct images *im, const struct mea_bundle *b)
 int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b)
 {
 	struct mea_data_want want = {width, height, train, (uint32_t)im->limit};
-	int rc = mea_data_open(im->paths, im->n_paths, &want, &im->data);
+	int rc = mea_data_open(im->paths.items, im->paths.n, &want, &im->data);
 
 	if (!rc && b)
 		rc = check_names(im, b);
@@ -107,7 +75,7 @@ const char *images_not_split(const struct mea_bundle *b, size_t n, uint64_t *see
 void images_close(struct images *im)
 {
 	mea_data_close(im->data);
-	free(im->paths);
+	free(im->paths.items);
 	memset(im, 0, sizeof(*im));
 }
 
@@ -115,8 +83,8 @@ const char *images_title(const struct images *im)
 {
 	const char *env = getenv("MEA_DATA");
 
-	if (im->n_paths)
-		return im->paths[0];
+	if (im->paths.n)
+		return im->paths.items[0];
 	return env && *env ? env : "glyphs";
 }
 

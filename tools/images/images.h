@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The options by which subcommands take images: --data, --limit and names of
- * more files. An argp child parser. */
+/* The options by which subcommands take images. */
 #ifndef MEA_TOOL_IMAGES_H
 #define MEA_TOOL_IMAGES_H
 
@@ -8,19 +7,14 @@
 #include "mea/tool.h"
 
 struct images {
-	const char **paths;
-	int n_paths, room;
+	struct option_list paths;
 	size_t limit;	       /* 0: all */
 	struct mea_data *data; /* set by images_open() */
 	size_t count;	       /* min(limit, what there is) */
 };
 
-extern const struct argp images_argp;
-/* The same without --limit. */
-extern const struct argp image_argp;
-
-/* Adds one path. */
-void images_add(struct argp_state *state, struct images *im, const char *path);
+/* Tables of struct images: --data and --limit; --data alone. */
+extern const struct row images_options[], image_options[];
 
 struct mea_bundle;
 

@@ -3,37 +3,28 @@
 #ifndef MEA_TOOL_H
 #define MEA_TOOL_H
 
-#include <argp.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-
-#define MEA_VERSION "0.1.0"
+#include "mea.h"
+#include "option.h"
 
 /* Exit codes of every subcommand; they stand in mea(1). */
 enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
 
-/*
- * A subcommand. main gets argv with argv[0] as "mea NAME", so that messages
- * name it, and returns an exit code. summary is its line in `mea --help`.
- */
+/* A subcommand. */
 struct tool {
-	const char *name, *summary;
+	const char *name, *summary; /* its line in `mea --help` */
+	/* What it does: the head of --help and of its manual page. Behind \v: what follows the
+	 * options. */
+	const char *text;
+	const struct row *options;
+	/* What options mean together, args being the struct of the rows: 0 or a negative error,
+	 * which is wrong usage. NULL: each is fine with each. */
+	int (*check)(void *args);
+	/* Gets argv with argv[0] as "mea NAME", so that messages name it; returns an exit code. */
 	int (*main)(int argc, char **argv);
 };
 
-int tool_bench(int argc, char **argv);
-int tool_bundle(int argc, char **argv);
-int tool_dataset(int argc, char **argv);
-int tool_eval(int argc, char **argv);
-int tool_info(int argc, char **argv);
-int tool_quantize(int argc, char **argv);
-int tool_run(int argc, char **argv);
-int tool_serve(int argc, char **argv);
-int tool_top(int argc, char **argv);
-int tool_trace(int argc, char **argv);
-int tool_train(int argc, char **argv);
+extern const struct tool tool_bench, tool_bundle, tool_dataset, tool_eval, tool_info, tool_quantize,
+	tool_run, tool_serve, tool_top, tool_trace, tool_train;
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];
@@ -44,22 +35,6 @@ int tool_fail(void);
 
 /* Seconds of the monotonic clock. */
 double tool_now(void);
-
-/* What arguments mean; each ends in argp_error() naming the option when it means nothing: */
-/* a whole number min..max; */
-uint64_t tool_number(struct argp_state *state, const char *option, const char *arg, uint64_t min,
-		     uint64_t max);
-/* a number min..max, which may be INFINITY; */
-double tool_real(struct argp_state *state, const char *option, const char *arg, double min,
-		 double max);
-/* "0.5,0.5,0.5"; */
-void tool_three(struct argp_state *state, const char *option, const char *arg, bool positive,
-		float out[3]);
-/* the index of one of names[], which ends with NULL; */
-int tool_choice(struct argp_state *state, const char *option, const char *arg,
-		const char *const *names);
-/* the only argument of its kind, which `what` names. */
-void tool_only(struct argp_state *state, const char **to, const char *arg, const char *what);
 
 /*
  * One line on stderr, when that is a terminal, for work that lasts more than

@@ -17,113 +17,42 @@
 struct args {
 	const char *dir, *net[MEA_NETS], *classes, *hard;
 	const char *name, *description, *licence, *made;
-	float mean[3], std[3];
-	double mu[2], threshold;
-	bool has_mean, has_std, has_mu[2], has_threshold;
+	float mean[3], std[3]; /* these and the rest: NaN if not given */
+	double mu_correct, mu_wrong, threshold;
 };
 
-enum {
-	OPT_MAIN = 256,
-	OPT_EXTENSION,
-	OPT_CLOUD,
-	OPT_CLASSES,
-	OPT_HARD,
-	OPT_MEAN,
-	OPT_STD,
-	OPT_MU_CORRECT,
-	OPT_MU_WRONG,
-	OPT_THRESHOLD,
-	OPT_NAME,
-	OPT_DESCRIPTION,
-	OPT_LICENCE,
-	OPT_MADE
-};
+#define AT(f) FIELD(struct args, f)
 
-static const struct argp_option options[] = {
-	{"main", OPT_MAIN, "FILE", 0, "float ONNX: image -> logits, features", 1},
-	{"extension", OPT_EXTENSION, "FILE", 0,
-	 "float ONNX: image, features -> logits over the hard classes", 1},
-	{"cloud", OPT_CLOUD, "FILE", 0, "float ONNX: image as uint8, normalised inside -> logits",
-	 1},
-	{"classes", OPT_CLASSES, "FILE", 0, "class names, one a line", 1},
-	{"hard", OPT_HARD, "LIST", 0,
-	 "hard classes in the order of the extension's outputs, such as 2,3,7", 1},
-	{"mean", OPT_MEAN, "R,G,B", 0, "mean of pixel / 255, which is subtracted", 1},
-	{"std", OPT_STD, "R,G,B", 0, "deviation, by which is divided", 1},
-	{"mu-correct", OPT_MU_CORRECT, "H", 0, "mean entropy of main's right answers, in nats", 1},
-	{"mu-wrong", OPT_MU_WRONG, "H", 0, "mean entropy of main's wrong answers", 1},
-	{"threshold", OPT_THRESHOLD, "H", 0,
-	 "entropy over which an image is complex (between the two)", 1},
-	{"name", OPT_NAME, "TEXT", 0, "what the bundle is called", 2},
-	{"description", OPT_DESCRIPTION, "TEXT", 0, "one sentence", 2},
-	{"licence", OPT_LICENCE, "TEXT", 0, "of the weights", 2},
-	{"made", OPT_MADE, "TEXT", 0, "how it was made", 2},
+static const struct row options[] = {
+	{NULL, "DIR", AT(dir), "bundle", .needed = true},
+	{"main", "FILE", AT(net[MEA_NET_MAIN]), "float ONNX: image -> logits, features"},
+	{"extension", "FILE", AT(net[MEA_NET_EXTENSION]),
+	 "float ONNX: image, features -> logits over the hard classes"},
+	{"cloud", "FILE", AT(net[MEA_NET_CLOUD]),
+	 "float ONNX: image as uint8, normalised inside -> logits"},
+	{"classes", "FILE", AT(classes), "class names, one a line"},
+	{"hard", "LIST", AT(hard),
+	 "hard classes in the order of the extension's outputs, such as 2,3,7"},
+	{"mean", "R,G,B", AT(mean), "mean of pixel / 255, which is subtracted"},
+	{"std", "R,G,B", AT(std), "deviation, by which is divided", OVER_0},
+	{"mu-correct", "H", AT(mu_correct), "mean entropy of main's right answers, in nats"},
+	{"mu-wrong", "H", AT(mu_wrong), "mean entropy of main's wrong answers"},
+	{"threshold", "H", AT(threshold), "entropy over which an image is complex",
+	 .otherwise = "halfway between the two"},
+	{"name", "TEXT", AT(name), "what the bundle is called; it must have a name"},
+	{"description", "TEXT", AT(description), "one sentence"},
+	{"licence", "TEXT", AT(licence), "of the weights"},
+	{"made", "TEXT", AT(made), "how it was made"},
 	{0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int check(void *args)
 {
-	struct args *a = state->input;
+	const struct args *a = args;
 
-	switch (key) {
-	case OPT_MAIN:
-		a->net[MEA_NET_MAIN] = arg;
-		return 0;
-	case OPT_EXTENSION:
-		a->net[MEA_NET_EXTENSION] = arg;
-		return 0;
-	case OPT_CLOUD:
-		a->net[MEA_NET_CLOUD] = arg;
-		return 0;
-	case OPT_CLASSES:
-		a->classes = arg;
-		return 0;
-	case OPT_HARD:
-		a->hard = arg;
-		return 0;
-	case OPT_MEAN:
-		tool_three(state, "--mean", arg, false, a->mean);
-		a->has_mean = true;
-		return 0;
-	case OPT_STD:
-		tool_three(state, "--std", arg, true, a->std);
-		a->has_std = true;
-		return 0;
-	case OPT_MU_CORRECT:
-		a->mu[0] = tool_real(state, "--mu-correct", arg, 0, INFINITY);
-		a->has_mu[0] = true;
-		return 0;
-	case OPT_MU_WRONG:
-		a->mu[1] = tool_real(state, "--mu-wrong", arg, 0, INFINITY);
-		a->has_mu[1] = true;
-		return 0;
-	case OPT_THRESHOLD:
-		a->threshold = tool_real(state, "--threshold", arg, 0, INFINITY);
-		a->has_threshold = true;
-		return 0;
-	case OPT_NAME:
-		a->name = arg;
-		return 0;
-	case OPT_DESCRIPTION:
-		a->description = arg;
-		return 0;
-	case OPT_LICENCE:
-		a->licence = arg;
-		return 0;
-	case OPT_MADE:
-		a->made = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		tool_only(state, &a->dir, arg, "bundle");
-		return 0;
-	case ARGP_KEY_END:
-		if (!a->dir)
-			argp_error(state, "which folder DIR?");
-		if (a->has_mu[0] != a->has_mu[1])
-			argp_error(state, "--mu-correct and --mu-wrong go together");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+	if (isnan(a->mu_correct) != isnan(a->mu_wrong))
+		return mea_fail(MEA_EINVAL, "--mu-correct and --mu-wrong go together");
+	return 0;
 }
 
 /* --- parts of the document ------------------------------------------------- */
@@ -189,9 +118,9 @@ static int set_input(const struct args *a, json_t *doc)
 		in = json_object();
 		set(doc, "input", in);
 	}
-	if (a->has_mean)
+	if (!isnan(a->mean[0]))
 		set(in, "mean", three(a->mean));
-	if (a->has_std)
+	if (!isnan(a->std[0]))
 		set(in, "std", three(a->std));
 	if (!a->net[MEA_NET_MAIN])
 		return 0;
@@ -213,18 +142,18 @@ static void set_thresholds(const struct args *a, json_t *doc)
 {
 	json_t *t = json_object_get(doc, "thresholds");
 
-	if (!a->has_mu[0] && !a->has_threshold)
+	if (isnan(a->mu_correct) && isnan(a->threshold))
 		return;
 	if (!t) {
 		t = json_object();
 		set(doc, "thresholds", t);
 	}
-	if (a->has_mu[0]) {
-		set(t, "mu_correct", json_real(a->mu[0]));
-		set(t, "mu_wrong", json_real(a->mu[1]));
-		set(t, "entropy", json_real((a->mu[0] + a->mu[1]) / 2));
+	if (!isnan(a->mu_correct)) {
+		set(t, "mu_correct", json_real(a->mu_correct));
+		set(t, "mu_wrong", json_real(a->mu_wrong));
+		set(t, "entropy", json_real((a->mu_correct + a->mu_wrong) / 2));
 	}
-	if (a->has_threshold)
+	if (!isnan(a->threshold))
 		set(t, "entropy", json_real(a->threshold));
 }
 
@@ -305,25 +234,16 @@ static int check_cloud(const struct mea_bundle *b)
 	return rc;
 }
 
-int tool_bundle(int argc, char **argv)
+static int bundle(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		parse,
-		"DIR",
-		"Makes a model bundle in folder DIR around float ONNX files, or changes what the "
-		"options name in the bundle that is there. Then `mea quantize DIR` makes its int8 "
-		"networks.",
-		NULL,
-		NULL,
-		NULL};
 	struct mea_float_model *m = NULL;
 	struct mea_bundle *b = NULL;
 	struct mea_bundle_edit *e = NULL;
-	struct args a = {0};
+	struct args a = {
+		.mean = {NAN}, .std = {NAN}, .mu_correct = NAN, .mu_wrong = NAN, .threshold = NAN};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	option_parse(&tool_bundle, argc, argv, &a);
 	rc = folder_make(a.dir);
 	if (!rc)
 		rc = mea_bundle_edit_begin(a.dir, &e);
@@ -346,3 +266,14 @@ int tool_bundle(int argc, char **argv)
 	mea_bundle_edit_end(e);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_bundle = {
+	.name = "bundle",
+	.summary = "make a model bundle around ONNX files",
+	.text = "Makes a model bundle in folder DIR around float ONNX files, or changes what the "
+		"options name in the bundle that is there. Then `mea quantize DIR` makes its int8 "
+		"networks.",
+	.options = options,
+	.check = check,
+	.main = bundle,
+};

@@ -7,64 +7,29 @@
 #include "meanet/preprocess.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define IMAGES_DEFAULT 512
 
-enum { OPT_OUT = 256, OPT_METHOD, OPT_CHECK, OPT_MEAN, OPT_STD };
+#define AT(f)	       FIELD(struct quantize, f)
 
-static const struct argp_option options[] = {
-	{"out", OPT_OUT, "PATH", 0,
-	 "folder for the new bundle (BUNDLE itself), or the new file for MODEL.onnx", 0},
-	{"method", OPT_METHOD, "NAME", 0, "how ranges are chosen: mse, percentile or minmax (mse)",
-	 0},
-	{"check", OPT_CHECK, "N", 0,
-	 "then compare float and int8 on N test images, and note the accuracy in bundle.json", 0},
-	{"mean", OPT_MEAN, "R,G,B", 0, "for MODEL.onnx: mean of pixel / 255, which is subtracted",
-	 0},
-	{"std", OPT_STD, "R,G,B", 0, "for MODEL.onnx: deviation, by which is divided", 0},
+static const struct row options[] = {
+	{NULL, "BUNDLE|MODEL.onnx", AT(what), "model", .needed = true},
+	{.at = offsetof(struct quantize, images), .rows = images_options},
+	{"out", "PATH", AT(out), "folder for the new bundle, or the new file for MODEL.onnx",
+	 .otherwise = "BUNDLE itself"},
+	{"method", "NAME", AT(method.method), "how ranges are chosen", .value = "mse",
+	 .choices = "mse percentile minmax"},
+	{"check", "N", AT(check),
+	 "then compare float and int8 on N test images, and note the accuracy in bundle.json", 1,
+	 1e8},
+	{"mean", "R,G,B", AT(mean), "for MODEL.onnx: mean of pixel / 255, which is subtracted"},
+	{"std", "R,G,B", AT(std), "for MODEL.onnx: deviation, by which is divided", OVER_0},
 	{0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	static const char *const methods[] = {"mse", "percentile", "minmax", NULL};
-	struct quantize *q = state->input;
-
-	switch (key) {
-	case OPT_OUT:
-		q->out = arg;
-		return 0;
-	case OPT_METHOD:
-		q->method.method =
-			(enum mea_calib_method)tool_choice(state, "--method", arg, methods);
-		return 0;
-	case OPT_CHECK:
-		q->check = tool_number(state, "--check", arg, 1, 100000000);
-		return 0;
-	case OPT_MEAN:
-		tool_three(state, "--mean", arg, false, q->mean);
-		q->has_mean = true;
-		return 0;
-	case OPT_STD:
-		tool_three(state, "--std", arg, true, q->std);
-		q->has_std = true;
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &q->images;
-		return 0;
-	case ARGP_KEY_ARG:
-		tool_only(state, &q->what, arg, "model");
-		return 0;
-	case ARGP_KEY_END:
-		if (!q->what)
-			argp_error(state, "which BUNDLE or MODEL.onnx?");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 /* --- calibration images --------------------------------------------------- */
 
@@ -99,7 +64,7 @@ static int check_model(const struct quantize *q, const struct mea_graph *g)
 	const struct mea_value *v = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL;
 	const int64_t *d = v ? v->shape.dim : NULL;
 
-	if (!q->out || !q->has_mean || !q->has_std)
+	if (!q->out || isnan(q->mean[0]) || isnan(q->std[0]))
 		return mea_fail(MEA_EINVAL,
 				"%s: a model without a bundle needs --out, --mean and --std",
 				q->what);
@@ -200,7 +165,7 @@ static int quantize_bundle(struct quantize *q)
 		return rc;
 	if (!q->out)
 		q->out = q->what;
-	if (q->has_mean || q->has_std)
+	if (!isnan(q->mean[0]) || !isnan(q->std[0]))
 		rc = mea_fail(MEA_EINVAL,
 			      "--mean, --std: the bundle says how images are normalised");
 	if (!rc)
@@ -220,25 +185,16 @@ static int quantize_bundle(struct quantize *q)
 	return rc || !q->check ? rc : quantize_check(q);
 }
 
-int tool_quantize(int argc, char **argv)
+static int quantize(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&images_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-		options,
-		parse,
-		"BUNDLE|MODEL.onnx",
-		"Makes int8 networks (QDQ ONNX) from float ones, with ranges calibrated on "
-		"training "
-		"images: of the folder's training split, 512 unless --limit says otherwise.",
-		children,
-		NULL,
-		NULL};
 	struct quantize q = {.images = {.limit = IMAGES_DEFAULT},
+			     .mean = {NAN},
+			     .std = {NAN},
 			     .progress = {.what = "calibrating"}};
 	struct stat st;
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &q);
+	option_parse(&tool_quantize, argc, argv, &q);
 	if (stat(q.what, &st))
 		rc = mea_fail(MEA_ENOENT, "%s: %s", q.what, strerror(errno));
 	else
@@ -247,3 +203,13 @@ int tool_quantize(int argc, char **argv)
 	free(q.rgb);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_quantize = {
+	.name = "quantize",
+	.summary = "make the int8 networks of a bundle or a model",
+	.text = "Makes int8 networks (QDQ ONNX) from float ones, with ranges calibrated on "
+		"training "
+		"images: of the folder's training split, 512 unless --limit says otherwise.",
+	.options = options,
+	.main = quantize,
+};

@@ -10,9 +10,8 @@
 struct quantize {
 	const char *what, *out;
 	struct mea_quantize_options method;
-	float mean[3], std[3];
-	bool has_mean, has_std;
-	size_t check; /* test images to compare on; 0: none */
+	float mean[3], std[3]; /* of NaN: not given */
+	size_t check;	       /* test images to compare on; 0: none */
 	struct images images;
 	size_t at, pixels;
 	uint8_t *rgb;

@@ -2,7 +2,7 @@
 /* mea info [BUNDLE|MODEL.onnx]: what is here, what a model is, where it runs. */
 #include "mea/files.h"
 #include "info.h"
-#include "mea/tool.h"
+#include "mea/session_args.h"
 
 #include "base/error.h"
 #include "graph/lower.h"
@@ -16,39 +16,17 @@
 #define HARD_SHOWN 60
 
 struct args {
-	const char *what, *backends, *device;
+	const char *what;
+	struct mea_options open; /* backends and device */
 	bool json;
 };
 
-enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_JSON };
-
-static const struct argp_option options[] = {
-	{"backend", OPT_BACKEND, "LIST", 0, "backends in order of preference (all)", 0},
-	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
-	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+static const struct row options[] = {
+	{NULL, "BUNDLE|MODEL.onnx", FIELD(struct args, what), "model"},
+	{.at = offsetof(struct args, open), .rows = place_options},
+	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
 	{0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case OPT_BACKEND:
-		a->backends = arg;
-		return 0;
-	case OPT_DEVICE:
-		a->device = arg;
-		return 0;
-	case OPT_JSON:
-		a->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		tool_only(state, &a->what, arg, "model");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 /* --- a bundle ------------------------------------------------------------------ */
 
@@ -281,25 +259,25 @@ static int inform(const struct args *a, const struct places *p)
 	return rc;
 }
 
-int tool_info(int argc, char **argv)
+static int info(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		parse,
-		"[BUNDLE|MODEL.onnx]",
-		"Tells which backends and devices are here; of a model, its layers with shapes, "
-		"multiply-accumulates, bytes of weights, and the backend that will run them.",
-		NULL,
-		NULL,
-		NULL};
 	struct places p = {.n = 0};
 	struct args a = {0};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	rc = places_open(&p, a.backends, a.device);
+	option_parse(&tool_info, argc, argv, &a);
+	rc = places_open(&p, a.open.backends, a.open.device);
 	if (!rc)
 		rc = inform(&a, &p);
 	places_close(&p);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_info = {
+	.name = "info",
+	.summary = "backends here; layers, shapes, MACs of a model",
+	.text = "Tells which backends and devices are here; of a model, its layers with shapes, "
+		"multiply-accumulates, bytes of weights, and the backend that will run them.",
+	.options = options,
+	.main = info,
+};

@@ -30,47 +30,28 @@ struct run {
 
 #define UNREADABLE (-2)
 
-enum { OPT_EACH = 256, OPT_JSON };
+#define AT(f)	   FIELD(struct run, f)
 
-static const struct argp_option options[] = {
-	{"each", OPT_EACH, NULL, 0, "tell about each image", 0},
-	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
-	{"verbose", 'v', NULL, 0, "tell on stderr why a backend was passed over", 0},
+/* Options come first, so the paths of --data are known. */
+static int add_image(void *args, const char *arg)
+{
+	struct run *r = args;
+
+	if (!r->images.paths.n)
+		return mea_fail(MEA_EINVAL, "'%s': images are named by --data", arg);
+	return option_append(&r->images.paths, arg);
+}
+
+static const struct row options[] = {
+	{NULL, "BUNDLE", AT(bundle), "bundle", .needed = true},
+	{NULL, "IMAGE", .help = "image", .call = add_image},
+	{.at = offsetof(struct run, images), .rows = images_options},
+	{.at = offsetof(struct run, session), .rows = session_options},
+	{"each", NULL, AT(each), "tell about each image"},
+	{"json", NULL, AT(json), "print one JSON object"},
+	{"verbose", NULL, AT(verbose), "tell on stderr why a backend was passed over", .key = 'v'},
 	{0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct run *r = state->input;
-
-	switch (key) {
-	case OPT_EACH:
-		r->each = true;
-		return 0;
-	case OPT_JSON:
-		r->json = true;
-		return 0;
-	case 'v':
-		r->verbose = true;
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &r->images;
-		state->child_inputs[1] = &r->session;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (!r->bundle)
-			r->bundle = arg;
-		else if (r->images.n_paths)
-			images_add(state, &r->images, arg);
-		else
-			argp_error(state, "'%s': images are named by --data", arg);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "which BUNDLE?");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 static void note(const char *text, void *ctx)
 {
@@ -78,7 +59,7 @@ static void note(const char *text, void *ctx)
 
 	/* Who names a device wants to know that another one answers; and compiling the
 	 * kernels takes seconds, once. */
-	if (r->verbose || (r->session.device && strcmp(r->session.device, "auto")) ||
+	if (r->verbose || strcmp(r->session.open.device, "auto") ||
 	    (isatty(STDERR_FILENO) && !strncmp(text, "compiling kernels", 17)))
 		fprintf(stderr, "%s: %s\n", tool_name, text);
 	/* The session's thread writes here; we read only when it has nothing left
@@ -89,11 +70,10 @@ static void note(const char *text, void *ctx)
 
 static int open_all(struct run *r)
 {
-	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_options o = session_args_open(&r->session);
 	struct mea_bundle *b = NULL;
 	int rc;
 
-	session_options(&r->session, &o);
 	o.note = note;
 	o.note_ctx = r;
 	rc = mea_open(r->bundle, &o, &r->s);
@@ -226,7 +206,7 @@ static int run_all(struct run *r)
 		r->report.notes = json_array();
 	if (r->json && r->each)
 		r->report.each = json_array();
-	r->report.cloud = r->session.cloud != NULL;
+	r->report.cloud = r->session.open.cloud != NULL;
 	rc = open_all(r);
 	if (!rc)
 		rc = classify_all(r);
@@ -241,27 +221,12 @@ static int run_all(struct run *r)
 	return r->report.failed || r->report.unreadable ? TOOL_FAILED : rc;
 }
 
-int tool_run(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	static const struct argp_child children[] = {
-		{&images_argp, 0, NULL, 0}, {&session_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-		options,
-		parse,
-		"BUNDLE [IMAGE...]",
-		"Classifies images with a model bundle. Each image leaves at main, at the "
-		"extension or "
-		"at the cloud; the table tells, per exit, its images, accuracy, and the mean cost "
-		"of an "
-		"image. Images after BUNDLE are more --data."
-		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
-		children,
-		NULL,
-		NULL};
-	struct run r = {.progress = {.what = "images"}};
+	struct run r = {.session.open = MEA_OPTIONS_INIT, .progress = {.what = "images"}};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &r);
+	option_parse(&tool_run, argc, argv, &r);
 	rc = run_all(&r);
 	mea_close(r.s);
 	report_free(&r.report);
@@ -274,3 +239,15 @@ int tool_run(int argc, char **argv)
 	images_close(&r.images);
 	return rc;
 }
+
+const struct tool tool_run = {
+	.name = "run",
+	.summary = "classify images; accuracy and cost per exit",
+	.text = "Classifies images with a model bundle. Each image leaves at main, at the "
+		"extension "
+		"or at the cloud; the table tells, per exit, its images, accuracy, and the mean "
+		"cost of an image. Images after BUNDLE are more --data."
+		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
+	.options = options,
+	.main = run,
+};

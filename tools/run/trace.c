@@ -2,7 +2,7 @@
 /* mea trace BUNDLE: where the time of one inference goes, layer by layer. */
 #include "trace.h"
 #include "images/images.h"
-#include "mea/tool.h"
+#include "mea/session_args.h"
 
 #include "backend/accel/accel.h"
 #include "backend/registry.h"
@@ -12,48 +12,19 @@
 #include <string.h>
 
 struct args {
-	const char *bundle, *backends, *device;
+	const char *bundle;
+	struct mea_options open; /* backends and device */
 	bool json;
 	struct images images;
 };
 
-enum { OPT_BACKEND = 256, OPT_DEVICE, OPT_JSON };
-
-static const struct argp_option options[] = {
-	{"backend", OPT_BACKEND, "LIST", 0,
-	 "backends in order of preference; the first that takes the model is traced (all)", 0},
-	{"device", OPT_DEVICE, "NAME", 0, "device of backend accel: drm, sim or auto (auto)", 0},
-	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
+static const struct row options[] = {
+	{NULL, "BUNDLE", FIELD(struct args, bundle), "bundle", .needed = true},
+	{.at = offsetof(struct args, images), .rows = image_options},
+	{.at = offsetof(struct args, open), .rows = place_options},
+	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
 	{0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
-
-	switch (key) {
-	case OPT_BACKEND:
-		a->backends = arg;
-		return 0;
-	case OPT_DEVICE:
-		a->device = arg;
-		return 0;
-	case OPT_JSON:
-		a->json = true;
-		return 0;
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &a->images;
-		return 0;
-	case ARGP_KEY_ARG:
-		tool_only(state, &a->bundle, arg, "bundle");
-		return 0;
-	case ARGP_KEY_END:
-		if (!a->bundle)
-			argp_error(state, "which BUNDLE?");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
-}
 
 /* --- one network, once -------------------------------------------------------- */
 
@@ -218,7 +189,7 @@ static int trace_image(struct mea_backend *b, const struct mea_model *m, const u
 static int choose(const struct args *a, const struct mea_model *m, struct mea_backend **out)
 {
 	struct mea_choice c[MEA_CHOICES_MAX];
-	int n = mea_choices_parse(a->backends, a->device, c);
+	int n = mea_choices_parse(a->open.backends, a->open.device, c);
 	int rc = n < 0 ? n : MEA_ENODEV;
 
 	for (int i = 0; i < n; i++) {
@@ -253,7 +224,7 @@ static int trace(struct args *a)
 	rc = choose(a, m, &b);
 	if (!rc)
 		rc = images_open(&a->images, m->bundle->width, m->bundle->height, false,
-				 a->images.n_paths ? m->bundle : NULL);
+				 a->images.paths.n ? m->bundle : NULL);
 	if (rc)
 		goto out;
 	rgb = malloc((size_t)m->bundle->width * (size_t)m->bundle->height * 3);
@@ -273,26 +244,25 @@ out:
 	return rc;
 }
 
-int tool_trace(int argc, char **argv)
+static int trace_main(int argc, char **argv)
 {
-	static const struct argp_child children[] = {{&image_argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {
-		options,
-		parse,
-		"BUNDLE",
-		"Runs one image through main and the extension and tells, per layer, where it ran, "
-		"its multiply-accumulates, cycles, array utilisation, bytes over the bus, and what "
-		"the cycles were spent on; the classes sum to the cycles. Cycles do not depend on "
-		"the image. A layer's record waits in the store queue: where a result is stored to "
-		"memory, that row holds cycles of the rows behind it as well.",
-		children,
-		NULL,
-		NULL};
 	struct args a = {.images = {.limit = 1}};
 	int rc;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	option_parse(&tool_trace, argc, argv, &a);
 	rc = trace(&a);
 	images_close(&a.images);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_trace = {
+	.name = "trace",
+	.summary = "cycles, bytes and stalls of each layer",
+	.text = "Runs one image through main and the extension and tells, per layer, where it ran, "
+		"its multiply-accumulates, cycles, array utilisation, bytes over the bus, and what "
+		"the cycles were spent on; the classes sum to the cycles. Cycles do not depend on "
+		"the image. A layer's record waits in the store queue: where a result is stored to "
+		"memory, that row holds cycles of the rows behind it as well.",
+	.options = options,
+	.main = trace_main,
+};

@@ -3,11 +3,10 @@
 #include "serve/exchange.h"
 
 #include "base/error.h"
+#include "mea/tool.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define SERVER_VERSION "0.1.0"
 
 /* --- answers ------------------------------------------------------------------------- */
 
@@ -76,7 +75,7 @@ static struct mea_answer health(bool good)
 
 static json_t *server_metadata(void)
 {
-	return json_pack("{s:s, s:s, s:[s, s, s, s, s]}", "name", "mea", "version", SERVER_VERSION,
+	return json_pack("{s:s, s:s, s:[s, s, s, s, s]}", "name", "mea", "version", MEA_VERSION,
 			 "extensions", MEA_OIP_BINARY, "schedule_policy", "statistics",
 			 "model_repository(index)", MEA_OIP_PNG);
 }

@@ -13,49 +13,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_DATA = 256, OPT_JSON, OPT_THREADS };
-
-static const struct argp_option options[] = {
-	{"data", OPT_DATA, "DIR", 0, "folder with training and test images", 0},
-	{"threads", OPT_THREADS, "N", 0, "threads (all cores)", 0},
-	{"json", OPT_JSON, NULL, 0, "print one JSON object", 0},
-	{0},
-};
-
 struct args {
-	const char *data, *dirs[EVAL_BUNDLES_MAX];
-	int n;
+	const char *data;
+	struct option_list dirs;
+	int threads; /* 0: as OpenMP has it */
 	bool json;
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *a = state->input;
+#define AT(f) FIELD(struct args, f)
 
-	switch (key) {
-	case OPT_DATA:
-		a->data = arg;
-		return 0;
-	case OPT_JSON:
-		a->json = true;
-		return 0;
-	case OPT_THREADS:
-		omp_set_num_threads((int)tool_number(state, "--threads", arg, 1, 1024));
-		return 0;
-	case ARGP_KEY_ARG:
-		if (a->n == EVAL_BUNDLES_MAX)
-			argp_error(state, "at most %d bundles: '%s' is too much", EVAL_BUNDLES_MAX,
-				   arg);
-		a->dirs[a->n++] = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!a->n)
-			argp_error(state, "which BUNDLE?");
-		if (!a->data)
-			argp_error(state, "--data DIR is missing");
-		return 0;
-	}
-	return ARGP_ERR_UNKNOWN;
+static const struct row options[] = {
+	{NULL, "BUNDLE", AT(dirs), "bundle", .needed = true},
+	{"data", "DIR", AT(data), "folder with training and test images", .needed = true},
+	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
+	{"json", NULL, AT(json), "print one JSON object"},
+	{0},
+};
+
+static int check(void *args)
+{
+	const struct args *a = args;
+
+	if (a->dirs.n > EVAL_BUNDLES_MAX)
+		return mea_fail(MEA_EINVAL, "at most %d bundles: '%s' is too much",
+				EVAL_BUNDLES_MAX, a->dirs.items[EVAL_BUNDLES_MAX]);
+	return 0;
 }
 
 /* --- networks -------------------------------------------------------------------- */
@@ -186,31 +168,35 @@ static int eval_bundle(const char *dir, const char *data, struct eval *e)
 	return rc;
 }
 
-int tool_eval(int argc, char **argv)
+static int eval(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options,
-		parse,
-		"BUNDLE...",
-		"Measures a bundle's float networks and prints tables II to V and figure 5 of the "
-		"MEANet paper, with the paper's figures beside where it has them, and the controls "
-		"that it lacks. 'Train' is what main was trained on, 'test' the test split. More "
-		"bundles (other choices of hard classes, other extensions) become more rows.",
-		NULL,
-		NULL,
-		NULL};
 	struct eval e[EVAL_BUNDLES_MAX] = {0};
 	struct args a = {0};
 	int rc = 0;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &a);
-	for (int i = 0; i < a.n && !rc; i++)
-		rc = eval_bundle(a.dirs[i], a.data, &e[i]);
+	option_parse(&tool_eval, argc, argv, &a);
+	if (a.threads)
+		omp_set_num_threads(a.threads);
+	for (int i = 0; i < a.dirs.n && !rc; i++)
+		rc = eval_bundle(a.dirs.items[i], a.data, &e[i]);
 	if (!rc && a.json)
-		rc = eval_json(e, a.n);
+		rc = eval_json(e, a.dirs.n);
 	else if (!rc)
-		eval_print(e, a.n);
-	for (int i = 0; i < a.n; i++)
+		eval_print(e, a.dirs.n);
+	for (int i = 0; i < a.dirs.n; i++)
 		mea_bundle_free(e[i].b);
+	free(a.dirs.items);
 	return rc ? tool_fail() : TOOL_OK;
 }
+
+const struct tool tool_eval = {
+	.name = "eval",
+	.summary = "the paper's tables for bundles",
+	.text = "Measures a bundle's float networks and prints tables II to V and figure 5 of the "
+		"MEANet paper, with the paper's figures beside where it has them, and the controls "
+		"that it lacks. 'Train' is what main was trained on, 'test' the test split. More "
+		"bundles (other choices of hard classes, other extensions) become more rows.",
+	.options = options,
+	.check = check,
+	.main = eval,
+};

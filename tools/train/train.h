@@ -19,7 +19,7 @@ struct train {
 	float blend;	   /* share of the trained weights in those that are written */
 	int hard;	   /* hard classes; 0: half */
 	int size, classes; /* init: side of the images, outputs of main */
-	bool concat, no_adaptive;
+	bool concat, no_adaptive, no_mirror;
 	bool random; /* a control: hard classes are chosen at random */
 	bool resume, verbose, quantize;
 	int every;   /* seconds between checkpoints */
