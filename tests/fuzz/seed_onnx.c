@@ -19,10 +19,10 @@ static void check(int rc)
 
 static int constant(struct mea_graph *g, const char *name, struct mea_shape s)
 {
-	float data[512];
+	float data[1024];
 	int v;
 
-	for (size_t i = 0; i < 512; i++)
+	for (size_t i = 0; i < 1024; i++)
 		data[i] = (float)(i * 37 % 101) / 50 - 1;
 	v = mea_graph_add_const(g, name, MEA_F32, &s, data);
 	check(v);
