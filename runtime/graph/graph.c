@@ -2,7 +2,6 @@
 /* The graph's memory: values, nodes, names. */
 #include "graph/graph.h"
 
-#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,48 +10,6 @@
 #include "base/error.h"
 
 #define COUNT_MAX (1 << 16) /* values or nodes */
-
-static const char *const op_names[MEA_OP_COUNT] = {
-#define ROW(name) [MEA_OP_##name] = #name,
-	MEA_OP_MAP(ROW)
-#undef ROW
-};
-
-const char *mea_op_name(enum mea_op op)
-{
-	return (unsigned)op < MEA_OP_COUNT ? op_names[op] : "?";
-}
-
-enum mea_op mea_op_find(const char *name)
-{
-	for (int i = 0; i < MEA_OP_COUNT; i++)
-		if (!strcmp(op_names[i], name))
-			return (enum mea_op)i;
-	return MEA_OP_COUNT;
-}
-
-struct mea_attrs mea_attrs_default(enum mea_op op)
-{
-	struct mea_attrs a = {
-		.stride = {1, 1},
-		.dilation = {1, 1},
-		.group = 1,
-		.alpha = 1,
-		.beta = 1,
-		.epsilon = 1e-5f,
-		.lo = -FLT_MAX,
-		.hi = FLT_MAX,
-		.n_axes = -1,
-		.keepdims = true,
-		.end = INT64_MAX,
-	};
-
-	if (op == MEA_OP_Flatten || op == MEA_OP_QuantizeLinear || op == MEA_OP_DequantizeLinear)
-		a.axis = 1;
-	if (op == MEA_OP_Softmax)
-		a.axis = -1;
-	return a;
-}
 
 int mea_graph_new(const char *source, struct mea_graph **out)
 {

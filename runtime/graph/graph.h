@@ -75,6 +75,7 @@ struct mea_attrs {
 	int64_t start, end; /* Shape */
 	enum mea_dtype to;  /* Cast */
 	float fill;	    /* Pad */
+	int mode;	    /* Pad; the number of its text in the row */
 };
 
 struct mea_value {
@@ -163,6 +164,8 @@ int mea_graph_uses(const struct mea_graph *g, int value);
 int mea_graph_only_user(const struct mea_graph *g, int value);
 /* The node's input number i, or NULL when it is left out. */
 struct mea_value *mea_node_in(const struct mea_graph *g, const struct mea_node *n, int i);
+/* Bounds of a Relu, or of a Clip that has them as attributes; -INFINITY, INFINITY: none. */
+void mea_clamp_bounds(const struct mea_node *n, float *lo, float *hi);
 /* A view of a value as a tensor (data NULL when it is no constant). */
 struct mea_tensor mea_value_tensor(const struct mea_value *v);
 
@@ -196,12 +199,13 @@ int mea_graph_load(const char *path, const struct mea_load_options *opt, struct 
 /* The same from memory; source is the name for messages. */
 int mea_graph_parse(const void *data, size_t size, const char *source,
 		    const struct mea_load_options *opt, struct mea_graph **out);
-/* Writes an opset 13 model; the file appears whole or not at all. */
+/* Writes a model of opset 13, or later if an operation needs that; the file appears whole or not at
+ * all. */
 int mea_graph_write(const struct mea_graph *g, const char *path);
 /* The same into memory; the caller frees *data. */
 int mea_graph_pack(const struct mea_graph *g, void **data, size_t *size);
 
-/* --- shapes (shape.c) ------------------------------------------------------ */
+/* --- shapes (ops.c, infer.c) ------------------------------------------------------ */
 
 /* Type and shape of n's output from those of its inputs; resolves kernel and
  * auto_pad. Fails without "node ...: " prefix. */
@@ -215,6 +219,8 @@ int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype
 int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes);
 /* About how many elementary steps n takes (multiply-accumulates, comparisons). */
 uint64_t mea_node_work(const struct mea_graph *g, const struct mea_node *n);
+/* Its multiply-accumulates, 0 where n does not multiply as Conv does. */
+uint64_t mea_node_macs(const struct mea_graph *g, const struct mea_node *n);
 
 /* --- passes (passes.c) ----------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Layers for Conv and Gemm: weights in the net's order, integer biases. */
 #include "graph/lower_int.h"
+#include "graph/op.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -50,10 +50,5 @@ int mea_lower_drop_unused(struct mea_qnet *net);
 /* The tensor that input i of n stands for, or an error that names n. */
 int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
 		    struct mea_view *view);
-/* The layers for a closing, by operation. */
-int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Layers for pools, additions and concatenations. */
 #include "graph/lower_int.h"
+#include "graph/op.h"
 
 #include <stdio.h>
 

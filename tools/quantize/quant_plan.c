@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 
 int mea_quant_group(const struct mea_quant_plan *p, int value)
 {
@@ -18,22 +19,17 @@ static void share(struct mea_quant_plan *p, int a, int b)
 	p->group[mea_quant_group(p, a)] = mea_quant_group(p, b);
 }
 
-/* A clamp that the operation before it does on its way out. */
-static bool is_clamp(enum mea_op op)
+static enum mea_quant_rule rule(const struct mea_graph *g, int node)
 {
-	return op == MEA_OP_Relu || op == MEA_OP_Clip;
+	return node < 0 ? MEA_QUANT_NONE : mea_op_row(g->nodes[node].op)->quant;
 }
 
 /* True when value goes only into a clamp that its own operation can take over. */
 static bool is_fused(const struct mea_graph *g, int value)
 {
 	int p = g->values[value].producer, user = mea_graph_only_user(g, value);
-	enum mea_op op;
 
-	if (p < 0 || user < 0 || !is_clamp(g->nodes[user].op))
-		return false;
-	op = g->nodes[p].op;
-	return op != MEA_OP_Flatten && op != MEA_OP_Concat && op != MEA_OP_Identity;
+	return p >= 0 && rule(g, user) == MEA_QUANT_CLAMP && rule(g, p) != MEA_QUANT_MOVE;
 }
 
 static int check_params(const struct mea_graph *g, const struct mea_node *n)
@@ -51,48 +47,34 @@ static int check_params(const struct mea_graph *g, const struct mea_node *n)
 
 static int check_node(const struct mea_graph *g, const struct mea_node *n)
 {
+	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 	const struct mea_value *x = mea_node_in(g, n, 0);
 
-	switch (n->op) {
-	case MEA_OP_Conv:
-	case MEA_OP_Gemm:
-		return check_params(g, n);
-	case MEA_OP_Add:
-		if (!mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "an Add that broadcasts has no int8 form");
-		/* fall through */
-	case MEA_OP_Clip:
-		if (n->op == MEA_OP_Clip && n->n_in > 1)
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "bounds that are not constant have no int8 form");
-		/* fall through */
-	case MEA_OP_Relu:
-	case MEA_OP_MaxPool:
-	case MEA_OP_AveragePool:
-	case MEA_OP_GlobalAveragePool:
-	case MEA_OP_GlobalMaxPool:
-	case MEA_OP_Flatten:
-	case MEA_OP_Identity:
-	case MEA_OP_Concat:
-		for (int i = 0; i < n->n_in; i++)
-			if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data)
-				return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-						     "a constant operand has no int8 form");
-		return x->type == MEA_F32
-			       ? 0
-			       : mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
-	default:
+	if (kind == MEA_QUANT_NONE)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this operation has no int8 form");
-	}
+	if (kind == MEA_QUANT_WEIGHTS)
+		return check_params(g, n);
+	if (kind == MEA_QUANT_SUM && !mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+				     "an Add that broadcasts has no int8 form");
+	if (kind == MEA_QUANT_CLAMP && n->n_in > 1)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+				     "bounds that are not constant have no int8 form");
+	for (int i = 0; i < n->n_in; i++)
+		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "a constant operand has no int8 form");
+	if (x->type != MEA_F32)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
+	return 0;
 }
 
 /* Values that a node only selects from or passes on keep its input's scale. */
 static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
 {
-	bool pools = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool;
+	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 
-	if (!pools && n->op != MEA_OP_Flatten && n->op != MEA_OP_Concat && n->op != MEA_OP_Identity)
+	if (kind != MEA_QUANT_SELECT && kind != MEA_QUANT_MOVE)
 		return;
 	for (int i = 0; i < n->n_in && p->quantised[n->out]; i++)
 		share(p, n->in[i], n->out);
@@ -108,9 +90,9 @@ static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend
 	b->hi = INFINITY;
 	while (is_fused(g, value) && (user = mea_graph_only_user(g, value)) >= 0) {
 		const struct mea_node *n = &g->nodes[user];
-		float lo = n->op == MEA_OP_Relu ? 0 : n->a.lo;
-		float hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+		float lo, hi;
 
+		mea_clamp_bounds(n, &lo, &hi);
 		b->lo = fminf(fmaxf(b->lo, lo), hi);
 		b->hi = fminf(fmaxf(b->hi, lo), hi);
 		value = n->out;
@@ -129,7 +111,8 @@ static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
 	struct mea_addend b;
 	int v;
 
-	if (n->op != MEA_OP_Add || n->in[0] == n->in[1] || !bounds_after(g, n->out, &b))
+	if (mea_op_row(n->op)->quant != MEA_QUANT_SUM || n->in[0] == n->in[1] ||
+	    !bounds_after(g, n->out, &b))
 		return;
 	v = g->values[n->in[0]].producer > g->values[n->in[1]].producer ? n->in[0] : n->in[1];
 	b.other = v == n->in[0] ? n->in[1] : n->in[0];

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "graph/lower.h"
+#include "graph/op.h"
 #include "quantize/quant_plan.h"
 
 #define NAME_SIZE	 1200
@@ -215,7 +216,7 @@ static int emit_node(struct emit *e, const struct mea_node *n)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", e->g->source);
 	for (int i = 0; i < n->n_in; i++)
 		in[i] = n->in[i] < 0 ? -1 : e->map[n->in[i]];
-	if (n->op == MEA_OP_Conv || n->op == MEA_OP_Gemm)
+	if (mea_op_row(n->op)->quant == MEA_QUANT_WEIGHTS)
 		rc = add_parameters(e, n, in);
 	/* A graph output is the dequantised value and keeps its name. */
 	if (!rc)

@@ -225,9 +225,7 @@ json_t *info_graph(const struct mea_graph *g)
 
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct mea_node *n = &g->nodes[i];
-		bool multiplies = n->op == MEA_OP_Conv || n->op == MEA_OP_Gemm ||
-				  n->op == MEA_OP_MatMul;
-		uint64_t m = multiplies ? mea_node_work(g, n) : 0, w = constant_bytes(g, n);
+		uint64_t m = mea_node_macs(g, n), w = constant_bytes(g, n);
 
 		macs += m;
 		bytes += w;

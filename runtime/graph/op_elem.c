@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Elementwise operations, BatchNormalization, Softmax and Cast. */
-#include "graph/eval.h"
-
+/* Arithmetic, clamps, BatchNormalization, Softmax and Cast. */
+#include <float.h>
 #include <math.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "graph/hot.h"
+#include "graph/op.h"
+#include "graph/onnx_io.h"
 
 /* --- with two operands ----------------------------------------------------- */
 
@@ -82,9 +82,10 @@ static void strides(const struct mea_shape *t, const struct mea_shape *out,
 	}
 }
 
-static int binary(enum mea_op op, const struct mea_tensor *a, const struct mea_tensor *b,
-		  const struct mea_tensor *y)
+static int binary_eval(const struct mea_call *c)
 {
+	const struct mea_tensor *a = c->in[0], *b = c->in[1], *y = c->out;
+	enum mea_op op = c->n->op;
 	size_t sa[MEA_RANK_MAX], sb[MEA_RANK_MAX], n = mea_shape_count(&y->shape), ia = 0, ib = 0;
 	int64_t at[MEA_RANK_MAX] = {0};
 
@@ -117,7 +118,27 @@ static int binary(enum mea_op op, const struct mea_tensor *a, const struct mea_t
 	return 0;
 }
 
-/* --- with one -------------------------------------------------------------- */
+static int binary_shape(struct mea_shaping *s)
+{
+	const struct mea_value *a = s->x, *b = mea_node_in(s->g, s->n, 1);
+
+	if (a->type != b->type)
+		return mea_fail(MEA_EINVAL, "inputs are of type %s and %s", mea_dtype_name(a->type),
+				mea_dtype_name(b->type));
+	if (!mea_broadcast(&a->shape, &b->shape, &s->out))
+		return mea_fail(MEA_EINVAL, "inputs %s and %s do not broadcast", a->name, b->name);
+	return 0;
+}
+
+#define BINARY                                                                                     \
+	.in = {2, 2}, .since = 7, .types = MEA_NUMBERS, .shape = binary_shape, .eval = binary_eval
+
+MEA_OP(Add, BINARY, .quant = MEA_QUANT_SUM, .lower = mea_lower_add);
+MEA_OP(Sub, BINARY);
+MEA_OP(Mul, BINARY);
+MEA_OP(Div, BINARY);
+
+/* --- clamps ---------------------------------------------------------------- */
 
 HOT static void clamp_f32(const float *x, float *y, size_t n, float lo, float hi)
 {
@@ -128,11 +149,17 @@ HOT static void clamp_f32(const float *x, float *y, size_t n, float lo, float hi
 	}
 }
 
-static int clip(const struct mea_node *n, const struct mea_tensor *const *in,
-		const struct mea_tensor *y)
+static int relu_eval(const struct mea_call *c)
 {
-	const struct mea_tensor *x = in[0], *lo = n->n_in > 1 ? in[1] : NULL;
-	const struct mea_tensor *hi = n->n_in > 2 ? in[2] : NULL;
+	clamp_f32(c->in[0]->data, c->out->data, mea_shape_count(&c->out->shape), 0, INFINITY);
+	return 0;
+}
+
+static int clip_eval(const struct mea_call *c)
+{
+	const struct mea_node *n = c->n;
+	const struct mea_tensor *x = c->in[0], *y = c->out, *lo = n->n_in > 1 ? c->in[1] : NULL;
+	const struct mea_tensor *hi = n->n_in > 2 ? c->in[2] : NULL;
 	size_t count = mea_shape_count(&x->shape);
 
 	if (x->type == MEA_F32) {
@@ -152,9 +179,37 @@ static int clip(const struct mea_node *n, const struct mea_tensor *const *in,
 	return 0;
 }
 
-static void batchnorm(const struct mea_node *n, const struct mea_tensor *const *in,
-		      const struct mea_tensor *y)
+void mea_clamp_bounds(const struct mea_node *n, float *lo, float *hi)
 {
+	*lo = n->op == MEA_OP_Relu ? 0 : n->a.lo;
+	*hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+}
+
+static int clip_shape(struct mea_shaping *s)
+{
+	for (int i = 1; i < 3; i++) {
+		const struct mea_value *v = mea_node_in(s->g, s->n, i);
+
+		if (v && (v->type != s->type || mea_shape_count(&v->shape) != 1))
+			return mea_fail(MEA_EINVAL, "bound %s is not one %s", v->name,
+					mea_dtype_name(s->type));
+	}
+	return 0;
+}
+
+MEA_OP(Relu, .in = {1, 1}, .since = 6, .types = MEA_FLOAT, .eval = relu_eval,
+       .quant = MEA_QUANT_CLAMP);
+
+MEA_OP(Clip, .in = {1, 3}, .since = 6, .types = MEA_NUMBERS,
+       .attrs = {{"min", MEA_ATTR_FLOAT, MEA_AT(lo), .otherwise = -FLT_MAX, .input_since = 11},
+		 {"max", MEA_ATTR_FLOAT, MEA_AT(hi), .otherwise = FLT_MAX, .input_since = 11}},
+       .shape = clip_shape, .eval = clip_eval, .quant = MEA_QUANT_CLAMP);
+
+/* --- by channel, by line ---------------------------------------------------- */
+
+static int batchnorm_eval(const struct mea_call *call)
+{
+	const struct mea_tensor *const *in = call->in, *y = call->out;
 	const float *gamma = in[1]->data, *beta = in[2]->data;
 	const float *mean = in[3]->data, *var = in[4]->data;
 	size_t batch = (size_t)y->shape.dim[0], channels = (size_t)y->shape.dim[1];
@@ -164,23 +219,39 @@ static void batchnorm(const struct mea_node *n, const struct mea_tensor *const *
 
 	for (size_t i = 0; i < batch * channels; i++) {
 		size_t c = i % channels;
-		float scale = gamma[c] / sqrtf(var[c] + n->a.epsilon);
+		float scale = gamma[c] / sqrtf(var[c] + call->n->a.epsilon);
 
 		for (size_t p = 0; p < plane; p++)
 			to[i * plane + p] = (x[i * plane + p] - mean[c]) * scale + beta[c];
 	}
+	return 0;
 }
 
-static void softmax(const struct mea_node *n, const struct mea_tensor *x,
-		    const struct mea_tensor *y)
+static int batchnorm_shape(struct mea_shaping *s)
 {
-	int axis = (int)(n->a.axis < 0 ? n->a.axis + x->shape.rank : n->a.axis);
+	int rc = mea_want_rank(s->x, 2, MEA_RANK_MAX);
+
+	for (int i = 1; !rc && i < 5; i++) {
+		const struct mea_value *v = mea_node_in(s->g, s->n, i);
+
+		if (v->shape.rank != 1 || v->shape.dim[0] != s->x->shape.dim[1])
+			rc = mea_fail(MEA_EINVAL, "input %s has not one element per channel",
+				      v->name);
+	}
+	return rc;
+}
+
+static int softmax_eval(const struct mea_call *c)
+{
+	const struct mea_attrs *a = &c->n->a;
+	const struct mea_tensor *x = c->in[0], *y = c->out;
+	int axis = (int)(a->axis < 0 ? a->axis + x->shape.rank : a->axis);
 	size_t outer = 1, len = 1, inner = 1;
 
 	for (int d = 0; d < x->shape.rank; d++) {
 		if (d < axis)
 			outer *= (size_t)x->shape.dim[d];
-		else if (d == axis || n->a.coerce_2d)
+		else if (d == axis || a->coerce_2d)
 			len *= (size_t)x->shape.dim[d];
 		else
 			inner *= (size_t)x->shape.dim[d];
@@ -200,7 +271,60 @@ static void softmax(const struct mea_node *n, const struct mea_tensor *x,
 		for (size_t k = 0; k < len; k++)
 			to[k * inner] = (float)(to[k * inner] / sum);
 	}
+	return 0;
 }
+
+#define NO_AXIS (MEA_AXIS_MAX + 1) /* which one was meant, the opset says */
+
+/* The old Softmax over all axes from one on is the new one over a single axis
+ * when the others have one element. */
+static int softmax_shape(struct mea_shaping *s)
+{
+	struct mea_node *n = s->n;
+	int axis, only, longer = 0;
+
+	if (n->a.axis == NO_AXIS)
+		n->a.axis = n->a.coerce_2d ? 1 : -1;
+	only = axis = mea_axis(n->a.axis, s->out.rank);
+	if (axis < 0)
+		return axis;
+	for (int i = axis; n->a.coerce_2d && i < s->out.rank; i++) {
+		if (s->out.dim[i] > 1) {
+			only = i;
+			longer++;
+		}
+	}
+	if (longer <= 1) {
+		n->a.axis = only;
+		n->a.coerce_2d = false;
+	}
+	return 0;
+}
+
+/* Before opset 13 all axes from one on were normalised together. */
+static int softmax_read(const struct mea_onnx_reader *r, struct mea_node *n)
+{
+	n->a.coerce_2d = r->opset < 13;
+	return 0;
+}
+
+static const char *softmax_unwritable(const struct mea_node *n)
+{
+	return n->a.coerce_2d ? "a Softmax over several axes" : NULL;
+}
+
+MEA_OP(BatchNormalization, .in = {5, 5}, .since = 7, .types = MEA_FLOAT,
+       .attrs = {{"epsilon", MEA_ATTR_FLOAT, MEA_AT(epsilon), .otherwise = 1e-5f},
+		 {"momentum", MEA_ATTR_IGNORE},
+		 {"training_mode", MEA_ATTR_FIXED, .lo = 0},
+		 {"spatial", MEA_ATTR_FIXED, .lo = 1}},
+       .shape = batchnorm_shape, .eval = batchnorm_eval);
+
+MEA_OP(Softmax, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .attrs = {MEA_ATTR_AXIS(NO_AXIS)},
+       .read = softmax_read, .shape = softmax_shape, .eval = softmax_eval,
+       .unwritable = softmax_unwritable);
+
+/* --- types ------------------------------------------------------------------- */
 
 /* To an integer by truncation; what does not fit becomes the nearest end. */
 static int64_t float_to_int(float v)
@@ -212,8 +336,9 @@ static int64_t float_to_int(float v)
 	return v < -0x1p63f ? INT64_MIN : (int64_t)v;
 }
 
-static void cast(const struct mea_tensor *x, const struct mea_tensor *y)
+static int cast_eval(const struct mea_call *c)
 {
+	const struct mea_tensor *x = c->in[0], *y = c->out;
 	size_t n = mea_shape_count(&x->shape);
 
 	for (size_t i = 0; i < n; i++) {
@@ -227,27 +352,15 @@ static void cast(const struct mea_tensor *x, const struct mea_tensor *y)
 		else
 			store_int(y, i, (uint64_t)mea_tensor_int(x, i));
 	}
+	return 0;
 }
 
-int mea_eval_elementwise(const struct mea_node *n, const struct mea_tensor *const *in,
-			 const struct mea_tensor *out)
+static int cast_shape(struct mea_shaping *s)
 {
-	switch (n->op) {
-	case MEA_OP_Relu:
-		clamp_f32(in[0]->data, out->data, mea_shape_count(&out->shape), 0, INFINITY);
-		return 0;
-	case MEA_OP_Clip:
-		return clip(n, in, out);
-	case MEA_OP_BatchNormalization:
-		batchnorm(n, in, out);
-		return 0;
-	case MEA_OP_Softmax:
-		softmax(n, in[0], out);
-		return 0;
-	case MEA_OP_Cast:
-		cast(in[0], out);
-		return 0;
-	default:
-		return binary(n->op, in[0], in[1], out);
-	}
+	s->type = s->n->a.to;
+	return (int)s->type >= 0 ? 0 : mea_fail(MEA_EINVAL, "attribute to is missing");
 }
+
+MEA_OP(Cast, .in = {1, 1}, .since = 6, .empty = MEA_ANY_INPUT,
+       .attrs = {{"to", MEA_ATTR_DTYPE, MEA_AT(to)}, {"saturate", MEA_ATTR_IGNORE}},
+       .shape = cast_shape, .eval = cast_eval);

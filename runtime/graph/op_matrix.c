@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Gemm and MatMul. */
 #include "graph/eval.h"
+#include "graph/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,11 +34,11 @@ static float bias_at(const struct mea_tensor *c, int64_t r, int64_t col)
 	return d[(rows == 1 ? 0 : r) * cols + (cols == 1 ? 0 : col)];
 }
 
-static int gemm(const struct mea_node *n, const struct mea_tensor *const *in,
-		const struct mea_tensor *out)
+static int gemm_eval(const struct mea_call *call)
 {
-	const struct mea_attrs *a = &n->a;
-	const struct mea_tensor *c = n->n_in > 2 ? in[2] : NULL;
+	const struct mea_attrs *a = &call->n->a;
+	const struct mea_tensor *const *in = call->in, *out = call->out;
+	const struct mea_tensor *c = call->n->n_in > 2 ? in[2] : NULL;
 	int64_t rows = out->shape.dim[0], cols = out->shape.dim[1];
 	int64_t inner = in[0]->shape.dim[!a->trans_a];
 	float *y = out->data, *left, *right, *t;
@@ -94,8 +95,9 @@ static int64_t matrix_at(const struct mea_tensor *t, const struct mea_shape *out
 	return at;
 }
 
-static int matmul(const struct mea_tensor *const *in, const struct mea_tensor *out)
+static int matmul_eval(const struct mea_call *call)
 {
+	const struct mea_tensor *const *in = call->in, *out = call->out;
 	int64_t rows = out->shape.dim[out->shape.rank - 2];
 	int64_t cols = out->shape.dim[out->shape.rank - 1];
 	int64_t inner = in[0]->shape.dim[in[0]->shape.rank - 1], count = 1;
@@ -112,8 +114,59 @@ static int matmul(const struct mea_tensor *const *in, const struct mea_tensor *o
 	return 0;
 }
 
-int mea_eval_matrix(const struct mea_node *n, const struct mea_tensor *const *in,
-		    const struct mea_tensor *out)
+static int inner_differ(int64_t a, int64_t b)
 {
-	return n->op == MEA_OP_Gemm ? gemm(n, in, out) : matmul(in, out);
+	return mea_fail(MEA_EINVAL, "inner dimensions %lld and %lld differ", (long long)a,
+			(long long)b);
 }
+
+static int gemm_shape(struct mea_shaping *s)
+{
+	const struct mea_attrs *t = &s->n->a;
+	const int64_t *a = s->x->shape.dim, *b = mea_node_in(s->g, s->n, 1)->shape.dim;
+	const struct mea_value *c = mea_node_in(s->g, s->n, 2);
+	struct mea_shape all;
+
+	if (a[!t->trans_a] != b[t->trans_b])
+		return inner_differ(a[!t->trans_a], b[t->trans_b]);
+	s->out = (struct mea_shape){2, {a[t->trans_a], b[!t->trans_b]}};
+	if (c && (c->type != MEA_F32 || !mea_broadcast(&c->shape, &s->out, &all) ||
+		  !mea_shape_equal(&all, &s->out)))
+		return mea_fail(MEA_EINVAL, "input %s does not broadcast to the product", c->name);
+	return 0;
+}
+
+static int matmul_shape(struct mea_shaping *s)
+{
+	struct mea_shape a = s->x->shape, b = mea_node_in(s->g, s->n, 1)->shape;
+
+	if (a.dim[a.rank - 1] != b.dim[b.rank - 2])
+		return inner_differ(a.dim[a.rank - 1], b.dim[b.rank - 2]);
+	a.dim[a.rank - 1] = b.dim[b.rank - 2] = 1;
+	if (!mea_broadcast(&a, &b, &s->out))
+		return mea_fail(MEA_EINVAL, "leading dimensions do not fit");
+	return 0;
+}
+
+static uint64_t gemm_steps(const struct mea_graph *g, const struct mea_node *n)
+{
+	return (uint64_t)mea_node_in(g, n, 0)->shape.dim[!n->a.trans_a];
+}
+
+static uint64_t matmul_steps(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_shape *x = &mea_node_in(g, n, 0)->shape;
+
+	return (uint64_t)x->dim[x->rank - 1];
+}
+
+MEA_OP(Gemm, .in = {2, 3}, .since = 7, .types = MEA_FLOAT, .rank = {2, 2},
+       .attrs = {{"alpha", MEA_ATTR_FLOAT, MEA_AT(alpha), .otherwise = 1},
+		 {"beta", MEA_ATTR_FLOAT, MEA_AT(beta), .otherwise = 1},
+		 {"transA", MEA_ATTR_BOOL, MEA_AT(trans_a)},
+		 {"transB", MEA_ATTR_BOOL, MEA_AT(trans_b)}},
+       .shape = gemm_shape, .eval = gemm_eval, .steps = gemm_steps, .multiplies = true,
+       .quant = MEA_QUANT_WEIGHTS, .lower = mea_lower_conv);
+
+MEA_OP(MatMul, .in = {2, 2}, .since = 1, .types = MEA_FLOAT, .rank = {2, MEA_RANK_MAX},
+       .shape = matmul_shape, .eval = matmul_eval, .steps = matmul_steps, .multiplies = true);
