@@ -42,6 +42,7 @@ enum mea_qop {
 	/* out = channels of in, then channels of in2; all three share scale and
 	 * zero point. */
 	MEA_Q_CONCAT,
+	MEA_Q_COUNT,
 };
 
 struct mea_qtensor {
@@ -87,6 +88,12 @@ void mea_qnet_free(struct mea_qnet *net);
  * that no accumulator can leave 32 bits. Returns 0 or a negative error whose message names the
  * layer. */
 int mea_qnet_check(const struct mea_qnet *net);
+
+/* What a layer is, in a word or two for people. */
+const char *mea_qlayer_kind(const struct mea_qlayer *l);
+
+/* Bytes of the layer's weights and biases. */
+uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l);
 
 /* Multiply-accumulates of one inference of the layer, padded taps included
  * (the convention of all published figures); 0 for pools, adds and concats. */

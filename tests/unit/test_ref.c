@@ -253,6 +253,9 @@ static struct mea_qnet *random_net(enum mea_qop op)
 		t[2].c = t[0].c + t[1].c;
 		t[1].scale = t[2].scale = t[0].scale;
 		t[1].zero_point = t[2].zero_point = t[0].zero_point;
+		break;
+	case MEA_Q_COUNT:
+		break;
 	}
 	if (l->in2 == 1 && op != MEA_Q_CONCAT) {
 		t[1].c = t[2].c;

@@ -17,7 +17,7 @@
 #define MEA_CL_PARAMS 256
 
 enum {
-	MEA_CL_CONV,
+	MEA_CL_CONV = 1,
 	MEA_CL_DEPTHWISE,
 	MEA_CL_DEPTHWISE_DOTS, /* the same by dot products on vectors */
 	MEA_CL_AVGPOOL,
