@@ -161,6 +161,8 @@ static void put_attr(struct mea_wire *w, const struct mea_attr *r, const struct 
 		mea_wire_int(w, "i", mea_onnx_dtype_code(a->to));
 	else if (r->kind == MEA_ATTR_FLOAT)
 		mea_wire_float(w, "f", *(const float *)from);
+	else if (r->kind == MEA_ATTR_CHOICE)
+		mea_wire_string(w, "s", r->choices[*(const int *)from]);
 	else
 		put_ints(w, from,
 			 r->kind == MEA_ATTR_PAIR   ? 2
