@@ -42,7 +42,17 @@
 	X(Gather)                                                                                  \
 	X(Pad)                                                                                     \
 	X(QuantizeLinear)                                                                          \
-	X(DequantizeLinear)
+	X(DequantizeLinear)                                                                        \
+	X(Sigmoid)                                                                                 \
+	X(HardSigmoid)                                                                             \
+	X(HardSwish)                                                                               \
+	X(Tanh)                                                                                    \
+	X(LeakyRelu)                                                                               \
+	X(PRelu)                                                                                   \
+	X(Elu)                                                                                     \
+	X(Gelu)                                                                                    \
+	X(Softplus)                                                                                \
+	X(Mish)
 
 enum mea_op {
 #define MEA_OP_ENUM(name) MEA_OP_##name,
@@ -63,7 +73,7 @@ struct mea_attrs {
 	int64_t group;
 	bool ceil_mode, count_include_pad;
 
-	float alpha, beta; /* Gemm */
+	float alpha, beta; /* Gemm, activations */
 	bool trans_a, trans_b;
 	float epsilon;		    /* BatchNormalization */
 	float lo, hi;		    /* Clip without bound inputs */
@@ -75,7 +85,7 @@ struct mea_attrs {
 	int64_t start, end; /* Shape */
 	enum mea_dtype to;  /* Cast */
 	float fill;	    /* Pad */
-	int mode;	    /* Pad; the number of its text in the row */
+	int mode;	    /* Pad, Gelu; the number of its text in the row */
 };
 
 struct mea_value {

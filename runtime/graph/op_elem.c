@@ -21,6 +21,9 @@ HOT static void same_f32(enum mea_op op, const float *a, const float *b, float *
 	else if (op == MEA_OP_Mul)
 		for (size_t i = 0; i < n; i++)
 			y[i] = a[i] * b[i];
+	else if (op == MEA_OP_PRelu)
+		for (size_t i = 0; i < n; i++)
+			y[i] = a[i] < 0 ? a[i] * b[i] : a[i];
 	else
 		for (size_t i = 0; i < n; i++)
 			y[i] = a[i] / b[i];
@@ -130,6 +133,17 @@ static int binary_shape(struct mea_shaping *s)
 	return 0;
 }
 
+/* The slope stretches to the input, never the other way round. */
+static int prelu_shape(struct mea_shaping *s)
+{
+	const struct mea_value *slope = mea_node_in(s->g, s->n, 1);
+	int rc = binary_shape(s);
+
+	if (!rc && !mea_shape_equal(&s->out, &s->x->shape))
+		rc = mea_fail(MEA_EINVAL, "slope %s does not fit the input", slope->name);
+	return rc;
+}
+
 #define BINARY                                                                                     \
 	.in = {2, 2}, .since = 7, .types = MEA_NUMBERS, .shape = binary_shape, .eval = binary_eval
 
@@ -137,6 +151,8 @@ MEA_OP(Add, BINARY, .quant = MEA_QUANT_SUM, .lower = mea_lower_add);
 MEA_OP(Sub, BINARY);
 MEA_OP(Mul, BINARY);
 MEA_OP(Div, BINARY);
+MEA_OP(PRelu, .in = {2, 2}, .since = 7, .types = MEA_FLOAT, .shape = prelu_shape,
+       .eval = binary_eval);
 
 /* --- clamps ---------------------------------------------------------------- */
 
