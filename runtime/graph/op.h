@@ -152,10 +152,11 @@ int mea_read_axes(const struct mea_onnx_reader *r, struct mea_node *n);
  * spatial axes of NCHW can be padded; anything else is MEA_EUNSUPPORTED. */
 int mea_read_pads(struct mea_attrs *a, const int64_t *list, size_t count);
 
-/* The lowering of rows, by file: lower_conv.c, lower_ops.c. */
+/* The lowering of rows, in lower_conv.c, lower_ops.c and lower_table.c. */
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_table(struct mea_lower *l, const struct mea_closing *c);
 
 #endif

@@ -237,6 +237,13 @@ static int check_concat(const struct mea_qnet *net, const struct mea_qlayer *l)
 	return 0;
 }
 
+static int check_table(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	if (!same_shape(&net->tensors[l->in], &net->tensors[l->out]))
+		return mea_fail(MEA_EINVAL, "a table changes the shape");
+	return l->weights ? 0 : mea_fail(MEA_EINVAL, "the table is missing");
+}
+
 /* --- rows ------------------------------------------------------------------ */
 
 /* All that is known here of an operation. */
@@ -244,14 +251,16 @@ static const struct row {
 	const char *name;
 	int in[2]; /* fewest and most inputs */
 	bool multiplies;
+	int bytes; /* of its constants, where it does not multiply */
 	/* Shapes and ranges; the tensors exist. */
 	int (*check)(const struct mea_qnet *net, const struct mea_qlayer *l);
 } rows[MEA_Q_COUNT] = {
-	[MEA_Q_CONV] = {"conv", {1, 2}, true, check_conv},
-	[MEA_Q_AVGPOOL] = {"average pool", {1, 1}, false, check_pool},
-	[MEA_Q_MAXPOOL] = {"max pool", {1, 1}, false, check_pool},
-	[MEA_Q_ADD] = {"add", {2, 2}, false, check_sum},
-	[MEA_Q_CONCAT] = {"concat", {2, 2}, false, check_concat},
+	[MEA_Q_CONV] = {"conv", {1, 2}, true, 0, check_conv},
+	[MEA_Q_AVGPOOL] = {"average pool", {1, 1}, false, 0, check_pool},
+	[MEA_Q_MAXPOOL] = {"max pool", {1, 1}, false, 0, check_pool},
+	[MEA_Q_ADD] = {"add", {2, 2}, false, 0, check_sum},
+	[MEA_Q_CONCAT] = {"concat", {2, 2}, false, 0, check_concat},
+	[MEA_Q_TABLE] = {"table", {1, 1}, false, 256, check_table},
 };
 
 const char *mea_qlayer_kind(const struct mea_qlayer *l)
@@ -275,7 +284,7 @@ uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l
 	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
 
 	if (!rows[l->op].multiplies)
-		return 0;
+		return (uint64_t)rows[l->op].bytes;
 	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
 }
 

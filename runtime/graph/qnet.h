@@ -42,6 +42,8 @@ enum mea_qop {
 	/* out = channels of in, then channels of in2; all three share scale and
 	 * zero point. */
 	MEA_Q_CONCAT,
+	/* out = weights[(uint8_t)x]: a function of one element, as a table. */
+	MEA_Q_TABLE,
 	MEA_Q_COUNT,
 };
 
@@ -61,7 +63,7 @@ struct mea_qlayer {
 	int pad_t, pad_l, pad_b, pad_r;
 	int groups;	  /* CONV: 1, or in.c for depthwise, or any divisor */
 	bool exclude_pad; /* AVGPOOL */
-	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups], owned */
+	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [256]; owned */
 	int32_t *bias;	  /* CONV: [out.c]; pools: [1]; owned */
 	uint32_t *mult;	  /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
 	uint8_t *shift;	  /* same length as bias; 0 .. 62; owned */

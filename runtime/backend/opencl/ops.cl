@@ -121,6 +121,20 @@ static void concat(const global struct mea_cl_layer *l, const struct spaces *s, 
 	}
 }
 
+static void table(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
+		  int from, int to)
+{
+	bytes_in t = constants + l->weights;
+
+	for (int u = from; u < to; u++) {
+		bytes_in x = at(s, &l->in) + (long)u * l->in.row;
+		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
+
+		for (int i = 0; i < l->out_w * l->blocks * 16; i++)
+			y[i] = t[x[i]];
+	}
+}
+
 /* --- all ------------------------------------------------------------------------------- */
 
 static void operate(const global struct mea_cl_layer *l, const struct spaces *s,
@@ -147,6 +161,9 @@ static void operate(const global struct mea_cl_layer *l, const struct spaces *s,
 		break;
 	case MEA_CL_CONCAT:
 		concat(l, s, from, to);
+		break;
+	case MEA_CL_TABLE:
+		table(l, s, constants, from, to);
 		break;
 	}
 }

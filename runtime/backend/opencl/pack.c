@@ -86,6 +86,16 @@ static int pool_params(struct mea_cl_packer *k, const struct mea_qlayer *l, stru
 	return 0;
 }
 
+/* Bytes on the device are 128 more. */
+static int pack_table(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
+{
+	int rc = mea_cl_reserve(k, 256, &o->weights);
+
+	for (int i = 0; !rc && i < 256; i++)
+		k->p->constants[o->weights + i] = (unsigned char)(l->weights[i ^ 128] + 128);
+	return rc;
+}
+
 /* --- layers ------------------------------------------------------------------------ */
 
 /* What the kernel calls an operation, and its constants. op 0: the kernel does not have it. */
@@ -98,6 +108,7 @@ static const struct {
 	[MEA_Q_MAXPOOL] = {MEA_CL_MAXPOOL, pool_params},
 	[MEA_Q_ADD] = {MEA_CL_ADD, NULL},
 	[MEA_Q_CONCAT] = {MEA_CL_CONCAT, NULL},
+	[MEA_Q_TABLE] = {MEA_CL_TABLE, pack_table},
 };
 
 const char *mea_cl_refuses(const struct mea_qnet *net, const struct mea_qlayer *l)

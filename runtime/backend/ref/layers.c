@@ -310,13 +310,24 @@ static int concat(const struct mea_qnet *net, const struct mea_qlayer *l, const 
 	return 0;
 }
 
+static int table(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *x,
+		 const int8_t *none, int8_t *y)
+{
+	const struct mea_qtensor *out = &net->tensors[l->out];
+
+	(void)none;
+	for (size_t i = 0; i < (size_t)out->c * out->h * out->w; i++)
+		y[i] = l->weights[(uint8_t)x[i]];
+	return 0;
+}
+
 int mea_ref_layer(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *in,
 		  const int8_t *in2, int8_t *out)
 {
 	static int (*const compute[MEA_Q_COUNT])(const struct mea_qnet *, const struct mea_qlayer *,
 						 const int8_t *, const int8_t *, int8_t *) = {
 		[MEA_Q_CONV] = conv, [MEA_Q_AVGPOOL] = pool,  [MEA_Q_MAXPOOL] = pool,
-		[MEA_Q_ADD] = add,   [MEA_Q_CONCAT] = concat,
+		[MEA_Q_ADD] = add,   [MEA_Q_CONCAT] = concat, [MEA_Q_TABLE] = table,
 	};
 
 	return compute[l->op](net, l, in, in2, out);
