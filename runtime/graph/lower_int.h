@@ -44,7 +44,8 @@ int mea_lower_rescale(struct mea_lower *l, const char *name, int in, int out, in
 /* Makes a convolution that only an addition reads, and that addition, one residual
  * convolution, in the addition's place. */
 void mea_lower_fuse_adds(struct mea_qnet *net);
-/* Takes out the tensors that no layer and no end of the network names any more. */
+/* Takes out the layers that nothing reads, and the tensors that no layer and no end of the network
+ * names any more. */
 int mea_lower_drop_unused(struct mea_qnet *net);
 
 /* The tensor that input i of n stands for, or an error that names n. */

@@ -87,6 +87,8 @@ enum mea_quant_rule {
 	MEA_QUANT_NONE,	   /* not at all: no int8 form */
 	MEA_QUANT_OWN,	   /* with parameters of its own */
 	MEA_QUANT_SUM,	   /* so too, of operands of one shape */
+	MEA_QUANT_TABLE,   /* so too; each element is a function of the first input's */
+	MEA_QUANT_GATE,	   /* so too; a product x * f(x), where f(x) is not quantised */
 	MEA_QUANT_WEIGHTS, /* so too, of one operand, constant weights and maybe a bias */
 	MEA_QUANT_CLAMP,   /* so too; the operation before it does it on its way out */
 	MEA_QUANT_SELECT,  /* with its operands' parameters */

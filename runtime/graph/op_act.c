@@ -23,7 +23,7 @@
 		return 0;                                                                          \
 	}                                                                                          \
 	MEA_OP(name, .in = {1, 1}, .since = opset, .types = MEA_FLOAT, .eval = name##_eval,        \
-	       .attrs = {__VA_ARGS__}, .quant = MEA_QUANT_OWN, .lower = mea_lower_table)
+	       .attrs = {__VA_ARGS__}, .quant = MEA_QUANT_TABLE, .lower = mea_lower_table)
 
 #define ALPHA(left)                                                                                \
 	{                                                                                          \

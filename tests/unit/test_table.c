@@ -175,3 +175,160 @@ Test(table, a_qnet_with_a_wrong_one_is_refused)
 	mea_qnet_free(net);
 	mea_graph_free(g);
 }
+
+/* --- products x * f(x) ------------------------------------------------------------ */
+
+/* f of x, where f is silu, hard-swish or mish, as exporters write them. */
+static int function(struct mea_graph *g, int kind, int x)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_HardSigmoid);
+
+	if (kind == 0)
+		return unary(g, MEA_OP_Sigmoid, "s", x);
+	a.alpha = 1.0f / 6;
+	if (kind == 1)
+		return node(g, MEA_OP_HardSigmoid, "h", &x, 1, &a);
+	return unary(g, MEA_OP_Tanh, "t", unary(g, MEA_OP_Softplus, "p", x));
+}
+
+static int gated(struct mea_graph *g, const char *name, int kind, bool swap, int x)
+{
+	int f = function(g, kind, x);
+
+	return binary(g, MEA_OP_Mul, name, swap ? f : x, swap ? x : f);
+}
+
+Test(table, a_product_with_a_function_of_x_is_one)
+{
+	for (int i = 0; i < 12; i++) {
+		struct mea_graph *g = new_graph();
+		int want[256];
+
+		finish(g, qdq(g, "y", gated(g, "m", i % 3, i & 1, image(g, ins[i % 5], MEA_I8)),
+			      outs[i % 4], MEA_I8));
+		by_executor(g, ins[i % 5], outs[i % 4], want);
+		check_table(g, want);
+	}
+}
+
+/* Other quantisers round f(x) to int8 as well: the product is that of the rounded value. */
+Test(table, a_function_that_was_rounded_on_the_way_is_taken_in)
+{
+	for (int i = 0; i < 8; i++) {
+		struct mea_graph *g = new_graph();
+		int x = image(g, ins[0], MEA_U8), f = function(g, i % 3, x), want[256];
+
+		f = qdq(g, "f", f, (struct pair){0.02f, i * 30 - 128}, i & 1 ? MEA_U8 : MEA_I8);
+		f = binary(g, MEA_OP_Mul, "m", i & 2 ? f : x, i & 2 ? x : f);
+		finish(g, qdq(g, "y", f, outs[1], MEA_U8));
+		by_executor(g, ins[0], outs[1], want);
+		check_table(g, want);
+	}
+}
+
+Test(table, a_slope_that_is_one_number_is_part_of_it)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape s = shape_of(3, 1, 1, 1);
+	float slope = 0.3f;
+	int want[256], x = image(g, ins[0], MEA_I8);
+
+	x = binary(g, MEA_OP_PRelu, "p", x, mea_graph_add_const(g, "slope", MEA_F32, &s, &slope));
+	finish(g, qdq(g, "y", x, outs[2], MEA_I8));
+	by_executor(g, ins[0], outs[2], want);
+	check_table(g, want);
+}
+
+static void is_refused(struct mea_graph *g, int y, const char *name, const char *why)
+{
+	struct mea_qnet *net;
+
+	finish(g, qdq(g, "y", y, outs[1], MEA_I8));
+	cr_expect_eq(mea_qnet_from_graph(g, &net), MEA_EUNSUPPORTED);
+	cr_expect(strstr(mea_errmsg(), name) && strstr(mea_errmsg(), why), "%s", mea_errmsg());
+	mea_graph_free(g);
+}
+
+Test(table, what_hangs_on_more_is_refused)
+{
+	struct mea_graph *g = new_graph();
+	int x = image(g, ins[0], MEA_I8), y;
+
+	y = qdq(g, "other", input(g, "z", shape_of(4, 1, 1, 16, 16)), ins[1], MEA_I8);
+	is_refused(g, binary(g, MEA_OP_Mul, "m", x, unary(g, MEA_OP_Sigmoid, "s", y)),
+		   "node m (Mul)", "no function of one quantised value");
+
+	g = new_graph();
+	x = image(g, ins[0], MEA_I8);
+	y = unary(g, MEA_OP_Sigmoid, "s", unary(g, MEA_OP_GlobalAveragePool, "gap", x));
+	is_refused(g, binary(g, MEA_OP_Mul, "m", x, y), "node m (Mul)",
+		   "no function of one quantised value");
+
+	g = new_graph();
+	x = input(g, "x", shape_of(4, 1, 2, 8, 8));
+	y = binary(g, MEA_OP_PRelu, "p", qdq(g, "x_dq", x, ins[0], MEA_I8),
+		   constant(g, "slope", shape_of(3, 2, 1, 1), 0, 1));
+	is_refused(g, y, "node p (PRelu)", "no function of one quantised value");
+
+	/* Each product doubles what must be evaluated. */
+	g = new_graph();
+	y = image(g, ins[0], MEA_I8);
+	for (int i = 0; i < 12; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "m%d", i);
+		y = binary(g, MEA_OP_Mul, name, y, y);
+	}
+	is_refused(g, y, "node m11 (Mul)", "no function of one quantised value");
+}
+
+/* --- mea quantize ------------------------------------------------------------------- */
+
+static int next(void *ctx, float *const *in)
+{
+	int *left = ctx;
+
+	for (int i = 0; i < 3 * 6 * 6; i++)
+		in[0][i] = frand(-2, 2);
+	return (*left)-- > 0;
+}
+
+/* conv, x * f(x), conv: three layers, and the tensors of f are none. */
+Test(table, a_quantised_network_has_one_for_each_activation)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct mea_graph *g = new_graph(), *q;
+		struct mea_qparams p;
+		struct mea_qnet *net;
+		int left = 8, y;
+
+		srand(3);
+		y = conv(g, "c1", input(g, "x", shape_of(4, 1, 3, 6, 6)), 4, 3, 1, 1, 1, true);
+		y = gated(g, "gate", kind, false, y);
+		finish(g, conv(g, "c2", y, 4, 3, 1, 1, 1, true));
+		cr_assert_eq(mea_quantize(g, next, &left, NULL, &q), 0, "%s", mea_errmsg());
+		cr_expect_eq(mea_graph_qparams(q, "gate", &p), 0, "%s", mea_errmsg());
+		cr_expect_eq(mea_graph_qparams(q, (const char *[]){"s", "h", "t"}[kind], &p),
+			     MEA_ENOENT);
+		cr_assert_eq(mea_qnet_from_graph(q, &net), 0, "%s", mea_errmsg());
+		cr_expect_eq(net->n_layers, 3);
+		cr_expect_eq(net->layers[1].op, MEA_Q_TABLE);
+		mea_qnet_free(net);
+		mea_graph_free(q);
+		mea_graph_free(g);
+	}
+}
+
+Test(table, other_products_are_not_quantised)
+{
+	struct mea_graph *g = new_graph(), *q;
+	int x, left = 1;
+
+	srand(3);
+	x = input(g, "x", shape_of(4, 1, 3, 6, 6));
+	finish(g, binary(g, MEA_OP_Mul, "m", x,
+			 unary(g, MEA_OP_Sigmoid, "s", conv(g, "c", x, 3, 1, 1, 0, 1, true))));
+	cr_expect_eq(mea_quantize(g, next, &left, NULL, &q), MEA_EUNSUPPORTED);
+	cr_expect(strstr(mea_errmsg(), "node m (Mul): a product other than"), "%s", mea_errmsg());
+	mea_graph_free(g);
+}

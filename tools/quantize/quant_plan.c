@@ -32,6 +32,21 @@ static bool is_fused(const struct mea_graph *g, int value)
 	return p >= 0 && rule(g, user) == MEA_QUANT_CLAMP && rule(g, p) != MEA_QUANT_MOVE;
 }
 
+/* The input j of n, a product x * f(x), that is f(x), whose nodes serve n alone; -1: n is none. */
+static int gate_of(const struct mea_graph *g, const struct mea_node *n)
+{
+	for (int j = 0; j < 2; j++) {
+		int v = n->in[j];
+
+		while (mea_graph_only_user(g, v) >= 0 &&
+		       rule(g, g->values[v].producer) == MEA_QUANT_TABLE)
+			v = g->nodes[g->values[v].producer].in[0];
+		if (v == n->in[!j] && v != n->in[j])
+			return j;
+	}
+	return -1;
+}
+
 static int check_params(const struct mea_graph *g, const struct mea_node *n)
 {
 	const struct mea_value *w = mea_node_in(g, n, 1), *b = mea_node_in(g, n, 2);
@@ -60,13 +75,30 @@ static int check_node(const struct mea_graph *g, const struct mea_node *n)
 	if (kind == MEA_QUANT_CLAMP && n->n_in > 1)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 				     "bounds that are not constant have no int8 form");
+	if (kind == MEA_QUANT_GATE && gate_of(g, n) < 0)
+		return mea_node_fail(
+			g, n, MEA_EUNSUPPORTED,
+			"a product other than of x and an activation of x has no int8 form");
 	for (int i = 0; i < n->n_in; i++)
-		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data)
+		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data &&
+		    !(kind == MEA_QUANT_TABLE && i &&
+		      mea_shape_count(&mea_node_in(g, n, i)->shape) == 1))
 			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 					     "a constant operand has no int8 form");
 	if (x->type != MEA_F32)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
 	return 0;
+}
+
+/* The values of f in a product x * f(x) stay in float. */
+static void open_gate(struct mea_quant_plan *p, const struct mea_node *n)
+{
+	const struct mea_graph *g = p->g;
+	int j = mea_op_row(n->op)->quant == MEA_QUANT_GATE ? gate_of(g, n) : -1;
+
+	for (int v = j < 0 ? -1 : n->in[j]; v >= 0 && v != n->in[!j];
+	     v = g->nodes[g->values[v].producer].in[0])
+		p->quantised[v] = false;
 }
 
 /* Values that a node only selects from or passes on keep its input's scale. */
@@ -157,6 +189,8 @@ int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		rc = check_node(g, &g->nodes[i]);
 		p->quantised[g->nodes[i].out] = !is_fused(g, g->nodes[i].out);
+		if (!rc)
+			open_gate(p, &g->nodes[i]);
 	}
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		share_node(p, &g->nodes[i]);
