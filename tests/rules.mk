@@ -46,7 +46,7 @@ $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
-CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" tests/rtl/test_isa.sh tests/rtl/test_params.sh
+CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" "tests/house/test_sample_op.sh $(B)" tests/rtl/test_isa.sh tests/rtl/test_params.sh
 # Benches of single modules in Icarus Verilog, where what nobody set is X.
 RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
 CHECK_SCRIPTS += $(RTL_UNIT)
