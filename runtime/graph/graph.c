@@ -46,6 +46,18 @@ void mea_graph_free(struct mea_graph *g)
 	free(g);
 }
 
+/* Appends one value to the input or output list. */
+static int append(struct mea_graph *g, int **list, int *n, int value)
+{
+	int *p = realloc(*list, sizeof(*p) * (*n + 1));
+
+	if (!p)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	p[(*n)++] = value;
+	*list = p;
+	return 0;
+}
+
 int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
 {
 	struct mea_graph *c = NULL;
@@ -67,25 +79,15 @@ int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
 
 		rc = mea_graph_add_node(c, n->op, n->name, n->in, n->n_in, n->out, &n->a);
 	}
-	if (rc >= 0) {
-		c->inputs = malloc(sizeof(int) * (g->n_inputs + 1));
-		c->outputs = malloc(sizeof(int) * (g->n_outputs + 1));
-		if (!c->inputs || !c->outputs)
-			rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	}
-	if (rc < 0) {
+	for (int i = 0; rc >= 0 && i < g->n_inputs; i++)
+		rc = append(c, &c->inputs, &c->n_inputs, g->inputs[i]);
+	for (int i = 0; rc >= 0 && i < g->n_outputs; i++)
+		rc = append(c, &c->outputs, &c->n_outputs, g->outputs[i]);
+	if (rc < 0)
 		mea_graph_free(c);
-		return rc;
-	}
-	/* A graph without inputs may have no array to copy from. */
-	c->n_inputs = g->n_inputs;
-	c->n_outputs = g->n_outputs;
-	if (g->n_inputs)
-		memcpy(c->inputs, g->inputs, sizeof(int) * g->n_inputs);
-	if (g->n_outputs)
-		memcpy(c->outputs, g->outputs, sizeof(int) * g->n_outputs);
-	*out = c;
-	return 0;
+	else
+		*out = c;
+	return rc < 0 ? rc : 0;
 }
 
 /* --- names ----------------------------------------------------------------- */
@@ -211,18 +213,6 @@ int mea_graph_add_const(struct mea_graph *g, const char *name, enum mea_dtype ty
 	return rc;
 }
 
-/* Appends one value to the input or output list. */
-static int append(struct mea_graph *g, int **list, int *n, int value)
-{
-	int *p = realloc(*list, sizeof(*p) * (*n + 1));
-
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	p[(*n)++] = value;
-	*list = p;
-	return 0;
-}
-
 int mea_graph_add_input(struct mea_graph *g, const char *name, enum mea_dtype type,
 			const struct mea_shape *shape)
 {
@@ -258,6 +248,17 @@ int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, co
 	g->nodes[g->n_nodes] = n;
 	g->values[out].producer = g->n_nodes;
 	return g->n_nodes++;
+}
+
+int mea_graph_append(struct mea_graph *g, enum mea_op op, const char *value, const int *in,
+		     int n_in, const struct mea_attrs *attrs)
+{
+	int v = mea_graph_add_value(g, value, MEA_F32, &(struct mea_shape){0});
+	int rc = v < 0 ? v : mea_graph_add_node(g, op, NULL, in, n_in, v, attrs);
+
+	if (rc >= 0)
+		rc = mea_node_infer(g, &g->nodes[rc], &g->values[v].type, &g->values[v].shape);
+	return rc < 0 ? rc : v;
 }
 
 /* --- looking --------------------------------------------------------------- */

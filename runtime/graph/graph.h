@@ -149,6 +149,10 @@ int mea_graph_add_input(struct mea_graph *g, const char *name, enum mea_dtype ty
 /* Appends a node; name may be NULL. in is copied; attrs NULL: the defaults. */
 int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, const int *in,
 		       int n_in, int out, const struct mea_attrs *attrs);
+/* Appends a node and the value of that name that it computes, whose type and shape are inferred.
+ * Returns the value's index. */
+int mea_graph_append(struct mea_graph *g, enum mea_op op, const char *value, const int *in,
+		     int n_in, const struct mea_attrs *attrs);
 /* Returns 0 or a negative error. */
 int mea_graph_add_output(struct mea_graph *g, int value);
 
@@ -162,6 +166,9 @@ int mea_graph_sort(struct mea_graph *g);
 /* Drops nodes and values that no graph output needs; inputs stay. Sorts. */
 int mea_graph_prune(struct mea_graph *g);
 
+/* Drops the nodes without keep[]; values stay, those of dropped nodes without a producer that is
+ * valid. */
+void mea_graph_drop_nodes(struct mea_graph *g, const bool *keep);
 /* Rebuilds the name index, which must follow any renumbering of values. */
 int mea_graph_reindex(struct mea_graph *g);
 
@@ -169,6 +176,7 @@ int mea_graph_reindex(struct mea_graph *g);
 
 /* Uses of a value by nodes, plus one per graph output that it is. */
 int mea_graph_uses(const struct mea_graph *g, int value);
+bool mea_graph_is_output(const struct mea_graph *g, int value);
 /* The only node that uses value, or -1 when it has none, several, or is an
  * output of the graph. */
 int mea_graph_only_user(const struct mea_graph *g, int value);

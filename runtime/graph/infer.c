@@ -101,32 +101,15 @@ static int infer_one(struct mea_graph *g, struct mea_node *n, uint64_t max, uint
 	return 0;
 }
 
-/* Takes the nodes that became constants out of the list. */
-static void drop_folded(struct mea_graph *g, const bool *folded)
-{
-	int n = 0;
-
-	for (int i = 0; i < g->n_nodes; i++) {
-		if (folded[i]) {
-			free(g->nodes[i].name);
-			free(g->nodes[i].in);
-			continue;
-		}
-		g->nodes[n] = g->nodes[i];
-		g->values[g->nodes[n].out].producer = n;
-		n++;
-	}
-	g->n_nodes = n;
-}
-
 int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes)
 {
 	uint64_t max = max_bytes ? max_bytes : TENSOR_MAX, total = 0, work = 0;
-	bool *folded = calloc(g->n_nodes + 1, sizeof(*folded));
+	bool *keep = malloc(sizeof(*keep) * ((size_t)g->n_nodes + 1));
 	int rc = 0;
 
-	if (!folded)
+	if (!keep)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	memset(keep, true, (size_t)g->n_nodes + 1);
 	for (int i = 0; i < g->n_values; i++) {
 		const struct mea_value *v = &g->values[i];
 
@@ -143,13 +126,13 @@ int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes)
 		if (!rc && n->op != MEA_OP_DequantizeLinear &&
 		    (n->op == MEA_OP_Shape || all_const(g, n))) {
 			rc = fold(g, n, &work);
-			folded[i] = !rc;
+			keep[i] = rc;
 		}
 		if (rc)
 			mea_fail_in(rc, "%s: node %.100s (%s)", g->source, n->name,
 				    mea_op_name(n->op));
 	}
-	drop_folded(g, folded);
-	free(folded);
+	mea_graph_drop_nodes(g, keep);
+	free(keep);
 	return rc;
 }

@@ -9,14 +9,14 @@
 
 int mea_quant_group(const struct mea_quant_plan *p, int value)
 {
-	while (p->group[value] != value)
-		value = p->group[value];
+	while (p->v[value].group != value)
+		value = p->v[value].group;
 	return value;
 }
 
 static void share(struct mea_quant_plan *p, int a, int b)
 {
-	p->group[mea_quant_group(p, a)] = mea_quant_group(p, b);
+	p->v[mea_quant_group(p, a)].group = mea_quant_group(p, b);
 }
 
 static enum mea_quant_rule rule(const struct mea_graph *g, int node)
@@ -98,7 +98,7 @@ static void open_gate(struct mea_quant_plan *p, const struct mea_node *n)
 
 	for (int v = j < 0 ? -1 : n->in[j]; v >= 0 && v != n->in[!j];
 	     v = g->nodes[g->values[v].producer].in[0])
-		p->quantised[v] = false;
+		p->v[v].quantised = false;
 }
 
 /* Values that a node only selects from or passes on keep its input's scale. */
@@ -108,12 +108,12 @@ static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
 
 	if (kind != MEA_QUANT_SELECT && kind != MEA_QUANT_MOVE)
 		return;
-	for (int i = 0; i < n->n_in && p->quantised[n->out]; i++)
+	for (int i = 0; i < n->n_in && p->v[n->out].quantised; i++)
 		share(p, n->in[i], n->out);
 }
 
 /* The clamps that follow value on its only way, as bounds; false: none. */
-static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend *b)
+static bool bounds_after(const struct mea_graph *g, int value, struct mea_quant_value *b)
 {
 	bool any = false;
 	int user;
@@ -140,55 +140,51 @@ static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend
 static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
 {
 	const struct mea_graph *g = p->g;
-	struct mea_addend b;
-	int v;
+	struct mea_quant_value b, *v;
+	int i;
 
 	if (mea_op_row(n->op)->quant != MEA_QUANT_SUM || n->in[0] == n->in[1] ||
 	    !bounds_after(g, n->out, &b))
 		return;
-	v = g->values[n->in[0]].producer > g->values[n->in[1]].producer ? n->in[0] : n->in[1];
-	b.other = v == n->in[0] ? n->in[1] : n->in[0];
-	if (mea_graph_only_user(g, v) >= 0 && p->quantised[v] && p->quantised[b.other])
-		p->addend[v] = b;
+	i = g->values[n->in[1]].producer >= g->values[n->in[0]].producer;
+	v = &p->v[n->in[i]];
+	if (mea_graph_only_user(g, n->in[i]) < 0 || !v->quantised || !p->v[n->in[!i]].quantised)
+		return;
+	v->addend = n->in[!i];
+	v->lo = b.lo;
+	v->hi = b.hi;
 }
 
-int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+/* What of the graph itself, not of a node, has no int8 form. */
+static int check_ends(const struct mea_graph *g)
 {
-	size_t n = (size_t)g->n_values + 1;
-	struct mea_quant_plan *p = calloc(1, sizeof(*p));
-	int rc = 0;
-
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	p->g = g;
-	p->quantised = calloc(n, sizeof(*p->quantised));
-	p->group = calloc(n, sizeof(*p->group));
-	p->scale = calloc(n, sizeof(*p->scale));
-	p->zero_point = calloc(n, sizeof(*p->zero_point));
-	p->fixed = calloc(n, sizeof(*p->fixed));
-	p->addend = calloc(n, sizeof(*p->addend));
-	if (!p->quantised || !p->group || !p->scale || !p->zero_point || !p->fixed || !p->addend)
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	for (int i = 0; !rc && i < g->n_values; i++) {
-		p->group[i] = i;
-		p->addend[i].other = -1;
-	}
-	for (int i = 0; !rc && i < g->n_inputs; i++) {
+	for (int i = 0; i < g->n_inputs; i++) {
 		const struct mea_value *v = &g->values[g->inputs[i]];
 
-		p->quantised[g->inputs[i]] = true;
 		if (v->type != MEA_F32)
-			rc = mea_fail(MEA_EUNSUPPORTED,
-				      "%s: input %s is %s: only float is quantised", g->source,
-				      v->name, mea_dtype_name(v->type));
+			return mea_fail(MEA_EUNSUPPORTED,
+					"%s: input %s is %s: only float is quantised", g->source,
+					v->name, mea_dtype_name(v->type));
 	}
-	for (int i = 0; !rc && i < g->n_outputs; i++)
+	for (int i = 0; i < g->n_outputs; i++)
 		if (g->values[g->outputs[i]].data)
-			rc = mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
-				      g->values[g->outputs[i]].name);
+			return mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
+					g->values[g->outputs[i]].name);
+	return 0;
+}
+
+static int decide(struct mea_quant_plan *p)
+{
+	const struct mea_graph *g = p->g;
+	int rc = check_ends(g);
+
+	for (int i = 0; i < g->n_values; i++)
+		p->v[i] = (struct mea_quant_value){.group = i, .addend = -1};
+	for (int i = 0; i < g->n_inputs; i++)
+		p->v[g->inputs[i]].quantised = true;
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		rc = check_node(g, &g->nodes[i]);
-		p->quantised[g->nodes[i].out] = !is_fused(g, g->nodes[i].out);
+		p->v[g->nodes[i].out].quantised = !is_fused(g, g->nodes[i].out);
 		if (!rc)
 			open_gate(p, &g->nodes[i]);
 	}
@@ -196,23 +192,29 @@ int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 		share_node(p, &g->nodes[i]);
 		find_addend(p, &g->nodes[i]);
 	}
-	if (rc) {
-		mea_quant_plan_free(p);
-		return rc;
+	return rc;
+}
+
+int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+{
+	struct mea_quant_plan *p = calloc(1, sizeof(*p));
+	int rc = MEA_ENOMEM;
+
+	if (p) {
+		p->g = g;
+		p->v = calloc((size_t)g->n_values + 1, sizeof(*p->v));
 	}
-	*out = p;
-	return 0;
+	rc = p && p->v ? decide(p) : mea_fail(rc, "%s: out of memory", g->source);
+	if (rc)
+		mea_quant_plan_free(p);
+	else
+		*out = p;
+	return rc;
 }
 
 void mea_quant_plan_free(struct mea_quant_plan *p)
 {
-	if (!p)
-		return;
-	free(p->quantised);
-	free(p->group);
-	free(p->scale);
-	free(p->zero_point);
-	free(p->fixed);
-	free(p->addend);
+	if (p)
+		free(p->v);
 	free(p);
 }
