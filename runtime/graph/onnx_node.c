@@ -13,6 +13,7 @@ static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *
 {
 	const Onnx__AttributeProto *a = p->n_attribute == 1 ? p->attribute[0] : NULL;
 	const char *kind = a && a->name ? a->name : "";
+	bool floats = !strcmp(kind, "value_floats"), ints = !strcmp(kind, "value_ints");
 	Onnx__TensorProto t = ONNX__TENSOR_PROTO__INIT;
 	int64_t dim, i64;
 	float f32;
@@ -23,32 +24,22 @@ static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *
 	if (!strcmp(kind, "value") && a->t)
 		return mea_onnx_constant(r, p->output[0], a->t);
 	t.has_data_type = 1;
-	t.data_type = kind[0] && strstr(kind, "float") ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
-						       : ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
-	if (!strcmp(kind, "value_float")) {
+	t.dims = &dim;
+	t.n_dims = floats || ints;
+	if (floats || !strcmp(kind, "value_float")) {
 		f32 = a->f;
-		t.float_data = &f32;
-		t.n_float_data = 1;
-	} else if (!strcmp(kind, "value_int")) {
+		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+		t.float_data = floats ? a->floats : &f32;
+		dim = (int64_t)(t.n_float_data = floats ? a->n_floats : 1);
+	} else if (ints || !strcmp(kind, "value_int")) {
 		i64 = a->i;
-		t.int64_data = &i64;
-		t.n_int64_data = 1;
-	} else if (!strcmp(kind, "value_floats")) {
-		t.float_data = a->floats;
-		t.n_float_data = a->n_floats;
-		dim = (int64_t)a->n_floats;
-	} else if (!strcmp(kind, "value_ints")) {
-		t.int64_data = a->ints;
-		t.n_int64_data = a->n_ints;
-		dim = (int64_t)a->n_ints;
+		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+		t.int64_data = ints ? a->ints : &i64;
+		dim = (int64_t)(t.n_int64_data = ints ? a->n_ints : 1);
 	} else {
 		return mea_fail(MEA_EUNSUPPORTED,
 				"%s: Constant %.100s: attribute \"%.60s\" is not supported",
 				r->g->source, p->output[0], kind);
-	}
-	if (!strcmp(kind, "value_floats") || !strcmp(kind, "value_ints")) {
-		t.dims = &dim;
-		t.n_dims = 1;
 	}
 	return mea_onnx_constant(r, p->output[0], &t);
 }

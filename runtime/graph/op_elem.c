@@ -12,21 +12,19 @@
 
 HOT static void same_f32(enum mea_op op, const float *a, const float *b, float *y, size_t n)
 {
+#define EACH(value)                                                                                \
+	for (size_t i = 0; i < n; i++)                                                             \
+	y[i] = (value)
 	if (op == MEA_OP_Add)
-		for (size_t i = 0; i < n; i++)
-			y[i] = a[i] + b[i];
+		EACH(a[i] + b[i]);
 	else if (op == MEA_OP_Sub)
-		for (size_t i = 0; i < n; i++)
-			y[i] = a[i] - b[i];
+		EACH(a[i] - b[i]);
 	else if (op == MEA_OP_Mul)
-		for (size_t i = 0; i < n; i++)
-			y[i] = a[i] * b[i];
+		EACH(a[i] * b[i]);
 	else if (op == MEA_OP_PRelu)
-		for (size_t i = 0; i < n; i++)
-			y[i] = a[i] < 0 ? a[i] * b[i] : a[i];
+		EACH(a[i] < 0 ? a[i] * b[i] : a[i]);
 	else
-		for (size_t i = 0; i < n; i++)
-			y[i] = a[i] / b[i];
+		EACH(a[i] / b[i]);
 }
 
 /* Stores an integer wrapped to the tensor's type. */
