@@ -78,16 +78,17 @@ static void extra_name(const struct mea_graph *g, const struct mea_node *n, cons
 static void put_extra(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n,
 		      int opset, int pass)
 {
-	for (const struct mea_attr *r = mea_op_row(n->op)->attrs; r->name; r++) {
-		bool axes = r->kind == MEA_ATTR_AXES;
+	char name[PART_MAX];
+
+	for (const struct mea_attr *r = mea_op_row(n->op)->attrs; r->name && n->n_in == 1; r++) {
+		bool axes = r->kind == MEA_ATTR_AXES, none;
 		/* The table is const, and so is what is written. */
 		void *from = (char *)(uintptr_t)&n->a + r->at;
 		struct mea_tensor t = {axes ? MEA_I64 : MEA_F32, {axes, {n->a.n_axes}}, from};
-		bool none = axes ? n->a.n_axes < 0 : *(float *)from == (float)r->otherwise;
-		char name[PART_MAX];
 
-		if (!r->input_since || opset < r->input_since || n->n_in > 1)
+		if (!r->input_since || opset < r->input_since)
 			continue;
+		none = axes ? n->a.n_axes < 0 : *(float *)from == (float)r->otherwise;
 		extra_name(g, n, r->name, name);
 		if (pass == 0 && !none)
 			put_tensor(w, name, &t);

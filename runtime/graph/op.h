@@ -37,32 +37,23 @@ struct mea_attr {
 	bool unwritten;
 };
 
-#define MEA_AT(field) offsetof(struct mea_attrs, field)
-#define MEA_SIDE_MAX  65536 /* strides, dilations, pads */
-#define MEA_AXIS_MAX  64    /* any valid axis is within; shape inference says which */
-#define MEA_ATTR_AXIS(left)                                                                        \
+#define MEA_SIDE_MAX 65536 /* strides, dilations, pads */
+#define MEA_AXIS_MAX 64	   /* any valid axis is within; shape inference says which */
+
+/* A struct mea_attr: name, kind, field of struct mea_attrs, then from lo on. */
+#define MEA_ATTR(name, kind, field, ...)                                                           \
 	{                                                                                          \
-		"axis", MEA_ATTR_INT, MEA_AT(axis), -MEA_AXIS_MAX, MEA_AXIS_MAX, left              \
+		name, MEA_ATTR_##kind, offsetof(struct mea_attrs, field), __VA_ARGS__              \
 	}
-#define MEA_ATTR_WINDOW(no_dilations)                                                              \
-	{"kernel_shape", MEA_ATTR_PAIR, MEA_AT(kernel), 1, 32767},                                 \
-		{"strides", MEA_ATTR_PAIR, MEA_AT(stride), 1, MEA_SIDE_MAX, 1},                    \
-		{"dilations",                                                                      \
-		 MEA_ATTR_PAIR,                                                                    \
-		 MEA_AT(dilation),                                                                 \
-		 1,                                                                                \
-		 MEA_SIDE_MAX,                                                                     \
-		 1,                                                                                \
-		 .unwritten = no_dilations},                                                       \
-		{"pads", MEA_ATTR_PADS, MEA_AT(pad), 0, MEA_SIDE_MAX},                             \
-	{                                                                                          \
-		"auto_pad", MEA_ATTR_CHOICE, MEA_AT(auto_pad), .unwritten = true, .choices = {     \
-			"NOTSET",                                                                  \
-			"SAME_UPPER",                                                              \
-			"SAME_LOWER",                                                              \
-			"VALID"                                                                    \
-		}                                                                                  \
-	}
+#define MEA_ATTR_WITH_AXIS(left) MEA_ATTR("axis", INT, axis, -MEA_AXIS_MAX, MEA_AXIS_MAX, left)
+#define MEA_ATTRS_OF_WINDOW(no_dilations)                                                          \
+	MEA_ATTR("kernel_shape", PAIR, kernel, 1, 32767),                                          \
+		MEA_ATTR("strides", PAIR, stride, 1, MEA_SIDE_MAX, 1),                             \
+		MEA_ATTR("dilations", PAIR, dilation, 1, MEA_SIDE_MAX, 1,                          \
+			 .unwritten = no_dilations),                                               \
+		MEA_ATTR("pads", PADS, pad, 0, MEA_SIDE_MAX),                                      \
+		MEA_ATTR("auto_pad", CHOICE, auto_pad, .unwritten = true,                          \
+			 .choices = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"})
 
 /* --- a row ----------------------------------------------------------------- */
 

@@ -25,14 +25,8 @@
 	MEA_OP(name, .in = {1, 1}, .since = opset, .types = MEA_FLOAT, .eval = name##_eval,        \
 	       .attrs = {__VA_ARGS__}, .quant = MEA_QUANT_TABLE, .lower = mea_lower_table)
 
-#define ALPHA(left)                                                                                \
-	{                                                                                          \
-		"alpha", MEA_ATTR_FLOAT, MEA_AT(alpha), .otherwise = left                          \
-	}
-#define BETA(left)                                                                                 \
-	{                                                                                          \
-		"beta", MEA_ATTR_FLOAT, MEA_AT(beta), .otherwise = left                            \
-	}
+#define ALPHA(left) MEA_ATTR("alpha", FLOAT, alpha, .otherwise = left)
+#define BETA(left)  MEA_ATTR("beta", FLOAT, beta, .otherwise = left)
 
 static double unit(double x)
 {
@@ -58,6 +52,6 @@ ACTIVATION(Tanh, 6, tanh(x), {0});
 ACTIVATION(LeakyRelu, 6, x < 0 ? (double)a->alpha * x : x, ALPHA(0.01));
 ACTIVATION(Elu, 6, x < 0 ? (double)a->alpha * expm1(x) : x, ALPHA(1));
 ACTIVATION(Gelu, 20, gelu(a->mode, x),
-	   {"approximate", MEA_ATTR_CHOICE, MEA_AT(mode), .choices = {"none", "tanh"}});
+	   MEA_ATTR("approximate", CHOICE, mode, .choices = {"none", "tanh"}));
 ACTIVATION(Softplus, 1, softplus(x), {0});
 ACTIVATION(Mish, 18, tanh(softplus(x)) * x, {0});

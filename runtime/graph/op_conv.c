@@ -172,6 +172,6 @@ static uint64_t conv_steps(const struct mea_graph *g, const struct mea_node *n)
 }
 
 MEA_OP(Conv, .in = {2, 3}, .since = 1, .types = MEA_FLOAT, .rank = {4, 4},
-       .attrs = {MEA_ATTR_WINDOW(false), {"group", MEA_ATTR_INT, MEA_AT(group), 1, INT_MAX, 1}},
+       .attrs = {MEA_ATTRS_OF_WINDOW(false), MEA_ATTR("group", INT, group, 1, INT_MAX, 1)},
        .shape = conv_shape, .eval = conv_eval, .steps = conv_steps, .multiplies = true,
        .quant = MEA_QUANT_WEIGHTS, .lower = mea_lower_conv);

@@ -215,8 +215,8 @@ MEA_OP(Relu, .in = {1, 1}, .since = 6, .types = MEA_FLOAT, .eval = relu_eval,
        .quant = MEA_QUANT_CLAMP);
 
 MEA_OP(Clip, .in = {1, 3}, .since = 6, .types = MEA_NUMBERS,
-       .attrs = {{"min", MEA_ATTR_FLOAT, MEA_AT(lo), .otherwise = -FLT_MAX, .input_since = 11},
-		 {"max", MEA_ATTR_FLOAT, MEA_AT(hi), .otherwise = FLT_MAX, .input_since = 11}},
+       .attrs = {MEA_ATTR("min", FLOAT, lo, .otherwise = -FLT_MAX, .input_since = 11),
+		 MEA_ATTR("max", FLOAT, hi, .otherwise = FLT_MAX, .input_since = 11)},
        .shape = clip_shape, .eval = clip_eval, .quant = MEA_QUANT_CLAMP);
 
 /* --- by channel, by line ---------------------------------------------------- */
@@ -328,15 +328,15 @@ static const char *softmax_unwritable(const struct mea_node *n)
 }
 
 MEA_OP(BatchNormalization, .in = {5, 5}, .since = 7, .types = MEA_FLOAT,
-       .attrs = {{"epsilon", MEA_ATTR_FLOAT, MEA_AT(epsilon), .otherwise = 1e-5f},
+       .attrs = {MEA_ATTR("epsilon", FLOAT, epsilon, .otherwise = 1e-5f),
 		 {"momentum", MEA_ATTR_IGNORE},
 		 {"training_mode", MEA_ATTR_FIXED, .lo = 0},
 		 {"spatial", MEA_ATTR_FIXED, .lo = 1}},
        .shape = batchnorm_shape, .eval = batchnorm_eval);
 
-MEA_OP(Softmax, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .attrs = {MEA_ATTR_AXIS(NO_AXIS)},
-       .read = softmax_read, .shape = softmax_shape, .eval = softmax_eval,
-       .unwritable = softmax_unwritable);
+MEA_OP(Softmax, .in = {1, 1}, .since = 1, .types = MEA_FLOAT,
+       .attrs = {MEA_ATTR_WITH_AXIS(NO_AXIS)}, .read = softmax_read, .shape = softmax_shape,
+       .eval = softmax_eval, .unwritable = softmax_unwritable);
 
 /* --- types ------------------------------------------------------------------- */
 
@@ -376,5 +376,5 @@ static int cast_shape(struct mea_shaping *s)
 }
 
 MEA_OP(Cast, .in = {1, 1}, .since = 6, .empty = MEA_ANY_INPUT,
-       .attrs = {{"to", MEA_ATTR_DTYPE, MEA_AT(to)}, {"saturate", MEA_ATTR_IGNORE}},
-       .shape = cast_shape, .eval = cast_eval);
+       .attrs = {MEA_ATTR("to", DTYPE, to), {"saturate", MEA_ATTR_IGNORE}}, .shape = cast_shape,
+       .eval = cast_eval);

@@ -161,10 +161,9 @@ static uint64_t matmul_steps(const struct mea_graph *g, const struct mea_node *n
 }
 
 MEA_OP(Gemm, .in = {2, 3}, .since = 7, .types = MEA_FLOAT, .rank = {2, 2},
-       .attrs = {{"alpha", MEA_ATTR_FLOAT, MEA_AT(alpha), .otherwise = 1},
-		 {"beta", MEA_ATTR_FLOAT, MEA_AT(beta), .otherwise = 1},
-		 {"transA", MEA_ATTR_BOOL, MEA_AT(trans_a)},
-		 {"transB", MEA_ATTR_BOOL, MEA_AT(trans_b)}},
+       .attrs = {MEA_ATTR("alpha", FLOAT, alpha, .otherwise = 1),
+		 MEA_ATTR("beta", FLOAT, beta, .otherwise = 1), MEA_ATTR("transA", BOOL, trans_a),
+		 MEA_ATTR("transB", BOOL, trans_b)},
        .shape = gemm_shape, .eval = gemm_eval, .steps = gemm_steps, .multiplies = true,
        .quant = MEA_QUANT_WEIGHTS, .lower = mea_lower_conv);
 

@@ -168,19 +168,18 @@ static int dropout_read(const struct mea_onnx_reader *r, struct mea_node *n)
 
 #define ONE_INPUT .in = {1, 1}, .since = 1, .eval = copy_eval
 
-MEA_OP(Flatten, ONE_INPUT, .attrs = {MEA_ATTR_AXIS(1)}, .shape = flatten_shape,
+MEA_OP(Flatten, ONE_INPUT, .attrs = {MEA_ATTR_WITH_AXIS(1)}, .shape = flatten_shape,
        .quant = MEA_QUANT_MOVE);
 
+/* The shape that makes a scalar has no elements. */
 MEA_OP(Reshape, .in = {2, 2}, .since = 5, .empty = 1u << 1,
-       /* the shape that makes a scalar */ .attrs = {{"allowzero", MEA_ATTR_BOOL,
-						      MEA_AT(allow_zero), .unwritten = true}},
+       .attrs = {MEA_ATTR("allowzero", BOOL, allow_zero, .unwritten = true)},
        .shape = reshape_shape, .eval = copy_eval);
 
 #define AXES_INPUT                                                                                 \
 	.in = {1, 2}, .since = 1, .empty = MEA_ANY_INPUT, .read = mea_read_axes,                   \
 	.eval = copy_eval,                                                                         \
-	.attrs = {{"axes", MEA_ATTR_AXES, MEA_AT(axes), -MEA_AXIS_MAX, MEA_AXIS_MAX,               \
-		   .input_since = 13}}
+	.attrs = {MEA_ATTR("axes", AXES, axes, -MEA_AXIS_MAX, MEA_AXIS_MAX, .input_since = 13)}
 
 MEA_OP(Squeeze, AXES_INPUT, .shape = squeeze_shape);
 MEA_OP(Unsqueeze, AXES_INPUT, .shape = unsqueeze_shape);
@@ -371,18 +370,17 @@ static int shape_eval(const struct mea_call *c)
 }
 
 MEA_OP(Transpose, .in = {1, 1}, .since = 1,
-       .attrs = {{"perm", MEA_ATTR_AXES, MEA_AT(axes), 0, MEA_AXIS_MAX}}, .shape = transpose_shape,
+       .attrs = {MEA_ATTR("perm", AXES, axes, 0, MEA_AXIS_MAX)}, .shape = transpose_shape,
        .eval = transpose_eval);
 
-MEA_OP(Concat, .in = {1, 4096}, .since = 4, .empty = MEA_ANY_INPUT, .attrs = {MEA_ATTR_AXIS(0)},
-       .shape = concat_shape, .eval = concat_eval, .quant = MEA_QUANT_MOVE,
-       .lower = mea_lower_concat);
+MEA_OP(Concat, .in = {1, 4096}, .since = 4, .empty = MEA_ANY_INPUT,
+       .attrs = {MEA_ATTR_WITH_AXIS(0)}, .shape = concat_shape, .eval = concat_eval,
+       .quant = MEA_QUANT_MOVE, .lower = mea_lower_concat);
 
-MEA_OP(Gather, .in = {2, 2}, .since = 1, .empty = MEA_ANY_INPUT, .attrs = {MEA_ATTR_AXIS(0)},
+MEA_OP(Gather, .in = {2, 2}, .since = 1, .empty = MEA_ANY_INPUT, .attrs = {MEA_ATTR_WITH_AXIS(0)},
        .shape = gather_shape, .eval = gather_eval);
 
 MEA_OP(Shape, .in = {1, 1}, .since = 1, .empty = MEA_ANY_INPUT,
-       .attrs = {{"start", MEA_ATTR_INT, MEA_AT(start), INT64_MIN, INT64_MAX, .unwritten = true},
-		 {"end", MEA_ATTR_INT, MEA_AT(end), INT64_MIN, INT64_MAX, MEA_RANK_MAX,
-		  .unwritten = true}},
+       .attrs = {MEA_ATTR("start", INT, start, INT64_MIN, INT64_MAX, .unwritten = true),
+		 MEA_ATTR("end", INT, end, INT64_MIN, INT64_MAX, MEA_RANK_MAX, .unwritten = true)},
        .shape = shape_shape, .eval = shape_eval);

@@ -105,8 +105,7 @@ static const char *pad_unwritable(const struct mea_node *n)
 }
 
 MEA_OP(Pad, .in = {1, 4}, .since = 2, .types = MEA_FLOAT,
-       .attrs = {{"pads", MEA_ATTR_ALL_PADS, MEA_AT(pad), 0, MEA_SIDE_MAX},
-		 {"mode", MEA_ATTR_CHOICE, MEA_AT(mode), .unwritten = true,
-		  .choices = {"constant"}},
-		 {"value", MEA_ATTR_FLOAT, MEA_AT(fill)}},
+       .attrs = {MEA_ATTR("pads", ALL_PADS, pad, 0, MEA_SIDE_MAX),
+		 MEA_ATTR("mode", CHOICE, mode, .unwritten = true, .choices = {"constant"}),
+		 MEA_ATTR("value", FLOAT, fill)},
        .read = pad_read, .shape = pad_shape, .eval = pad_eval, .unwritable = pad_unwritable);

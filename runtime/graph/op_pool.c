@@ -244,16 +244,15 @@ static const char *mean_unwritable(const struct mea_node *n)
 }
 
 MEA_OP(MaxPool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT | MEA_INT8S, .rank = {4, 4},
-       .attrs = {MEA_ATTR_WINDOW(false),
-		 {"ceil_mode", MEA_ATTR_BOOL, MEA_AT(ceil_mode)},
+       .attrs = {MEA_ATTRS_OF_WINDOW(false),
+		 MEA_ATTR("ceil_mode", BOOL, ceil_mode),
 		 {"storage_order", MEA_ATTR_IGNORE}},
        .shape = pool_shape, .eval = pool_eval, .steps = pool_steps, .quant = MEA_QUANT_SELECT,
        .lower = mea_lower_pool);
 
 MEA_OP(AveragePool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .rank = {4, 4},
-       .attrs = {MEA_ATTR_WINDOW(true),
-		 {"ceil_mode", MEA_ATTR_BOOL, MEA_AT(ceil_mode)},
-		 {"count_include_pad", MEA_ATTR_BOOL, MEA_AT(count_include_pad)}},
+       .attrs = {MEA_ATTRS_OF_WINDOW(true), MEA_ATTR("ceil_mode", BOOL, ceil_mode),
+		 MEA_ATTR("count_include_pad", BOOL, count_include_pad)},
        .shape = pool_shape, .eval = pool_eval, .steps = pool_steps, .quant = MEA_QUANT_OWN,
        .lower = mea_lower_pool, .unwritable = average_unwritable);
 
@@ -265,10 +264,8 @@ MEA_OP(GlobalMaxPool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .rank = {3, 
        .lower = mea_lower_pool);
 
 MEA_OP(ReduceMean, .in = {1, 2}, .since = 1, .types = MEA_FLOAT,
-       .attrs = {{"axes", MEA_ATTR_AXES, MEA_AT(axes), -MEA_AXIS_MAX, MEA_AXIS_MAX,
-		  .input_since = 18},
-		 {"keepdims", MEA_ATTR_BOOL, MEA_AT(keepdims), .otherwise = 1},
-		 {"noop_with_empty_axes", MEA_ATTR_BOOL, MEA_AT(noop_empty_axes),
-		  .unwritten = true}},
+       .attrs = {MEA_ATTR("axes", AXES, axes, -MEA_AXIS_MAX, MEA_AXIS_MAX, .input_since = 18),
+		 MEA_ATTR("keepdims", BOOL, keepdims, .otherwise = 1),
+		 MEA_ATTR("noop_with_empty_axes", BOOL, noop_empty_axes, .unwritten = true)},
        .read = mea_read_axes, .shape = mean_shape, .eval = mean_eval,
        .unwritable = mean_unwritable);

@@ -95,11 +95,11 @@ static int quant_shape(struct mea_shaping *s)
 }
 
 MEA_OP(QuantizeLinear, .in = {2, 3}, .since = 10, .types = MEA_FLOAT,
-       .attrs = {MEA_ATTR_AXIS(1),
+       .attrs = {MEA_ATTR_WITH_AXIS(1),
 		 {"saturate", MEA_ATTR_IGNORE},
 		 {"block_size", MEA_ATTR_FIXED, .lo = 0}},
        .shape = quant_shape, .eval = quant_eval);
 
 MEA_OP(DequantizeLinear, .in = {2, 3}, .since = 10,
-       .attrs = {MEA_ATTR_AXIS(1), {"block_size", MEA_ATTR_FIXED, .lo = 0}}, .shape = quant_shape,
-       .eval = quant_eval);
+       .attrs = {MEA_ATTR_WITH_AXIS(1), {"block_size", MEA_ATTR_FIXED, .lo = 0}},
+       .shape = quant_shape, .eval = quant_eval);

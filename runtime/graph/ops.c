@@ -43,7 +43,7 @@ struct mea_attrs mea_attrs_default(enum mea_op op)
 		if (r->kind == MEA_ATTR_FLOAT)
 			*(float *)to = (float)r->otherwise;
 		else if (r->kind == MEA_ATTR_DTYPE)
-			a.to = (enum mea_dtype) - 1; /* none */
+			a.to = (enum mea_dtype)(-1); /* none */
 		else if (r->kind == MEA_ATTR_BOOL)
 			*(bool *)to = r->otherwise != 0;
 		else if (r->kind == MEA_ATTR_INT || r->kind == MEA_ATTR_PAIR)
