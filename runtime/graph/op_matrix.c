@@ -41,38 +41,22 @@ static int gemm_eval(const struct mea_call *call)
 	const struct mea_tensor *c = call->n->n_in > 2 ? in[2] : NULL;
 	int64_t rows = out->shape.dim[0], cols = out->shape.dim[1];
 	int64_t inner = in[0]->shape.dim[!a->trans_a];
-	float *y = out->data, *left, *right, *t;
-	int rc = 0;
+	float *left = copy_matrix(in[0]->data, rows, inner, a->trans_a);
+	float *right = copy_matrix(in[1]->data, inner, cols, a->trans_b), *y = out->data;
+	int rc = left && right ? 0 : MEA_ENOMEM;
 
-	/* With b transposed its rows are contiguous, so the product is taken the
-	 * other way round: y' = b a'. */
-	left = copy_matrix(in[0]->data, a->trans_b ? inner : rows, a->trans_b ? rows : inner,
-			   a->trans_b != a->trans_a);
-	right = left ? copy_matrix(in[1]->data, a->trans_b ? cols : inner,
-				   a->trans_b ? inner : cols, false)
-		     : NULL;
-	t = right ? calloc((size_t)(rows * cols) + 1, sizeof(*t)) : NULL;
-	if (!t) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
-		goto out;
-	}
-	if (a->trans_b)
-		mea_gemm_f32((int)cols, (int)rows, (int)inner, right, (size_t)inner, left,
-			     (size_t)rows, t, (size_t)rows);
-	else
+	if (!rc) {
+		memset(y, 0, sizeof(*y) * (size_t)(rows * cols));
 		mea_gemm_f32((int)rows, (int)cols, (int)inner, left, (size_t)inner, right,
-			     (size_t)cols, t, (size_t)cols);
-	for (int64_t r = 0; r < rows; r++) {
-		for (int64_t col = 0; col < cols; col++) {
-			float v = a->alpha * (a->trans_b ? t[col * rows + r] : t[r * cols + col]);
-
-			y[r * cols + col] = c ? v + a->beta * bias_at(c, r, col) : v;
+			     (size_t)cols, y, (size_t)cols);
+		for (int64_t i = 0; i < rows * cols; i++) {
+			y[i] *= a->alpha;
+			if (c)
+				y[i] += a->beta * bias_at(c, i / cols, i % cols);
 		}
 	}
-out:
 	free(left);
 	free(right);
-	free(t);
 	return rc;
 }
 
