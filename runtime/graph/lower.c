@@ -180,6 +180,30 @@ static struct mea_view quantised_before(const struct mea_lower *l, const struct 
 	return (struct mea_view){-1, false};
 }
 
+/* From c->q back over clamps, which narrow r, and flattenings, of which the first is *flatten, to
+ * the operation c->core or to a quantised value. Returns the value that the way ends at. */
+static int find_core(const struct mea_lower *l, struct mea_closing *c, struct range *r,
+		     const struct mea_node **flatten)
+{
+	const struct mea_node *p;
+	int v = c->q->in[0], rc;
+
+	for (; l->view[v].tensor < 0 && l->g->values[v].producer >= 0; v = p->in[0]) {
+		p = &l->g->nodes[l->g->values[v].producer];
+		if (is_passing(l->g, p)) {
+			*flatten = p->op == MEA_OP_Flatten ? p : *flatten;
+		} else if (mea_op_row(p->op)->quant == MEA_QUANT_CLAMP) {
+			rc = clamp_range(l, p, r);
+			if (rc)
+				return rc;
+		} else {
+			c->core = p;
+			break;
+		}
+	}
+	return v;
+}
+
 /*
  * A QuantizeLinear: back over clamps and flattenings to a quantised value (a
  * change of scale) or to an operation.
@@ -189,8 +213,8 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	const struct mea_graph *g = l->g;
 	struct mea_closing c = {.q = q, .x = {-1, false}};
 	struct range r = {-INFINITY, INFINITY};
-	int v = q->in[0], chw[3], zero, rc;
-	const struct mea_node *p, *flatten = NULL;
+	const struct mea_node *flatten = NULL;
+	int v, chw[3], zero, rc;
 	float scale;
 
 	rc = mea_node_qparams(g, q, &scale, &zero);
@@ -199,19 +223,9 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	l->view[q->out] = quantised_before(l, q, scale, zero);
 	if (l->view[q->out].tensor >= 0)
 		return 0;
-	for (; l->view[v].tensor < 0 && g->values[v].producer >= 0; v = p->in[0]) {
-		p = &g->nodes[g->values[v].producer];
-		if (is_passing(g, p)) {
-			flatten = p->op == MEA_OP_Flatten ? p : flatten;
-		} else if (mea_op_row(p->op)->quant == MEA_QUANT_CLAMP) {
-			rc = clamp_range(l, p, &r);
-			if (rc)
-				return rc;
-		} else {
-			c.core = p;
-			break;
-		}
-	}
+	v = find_core(l, &c, &r, &flatten);
+	if (v < 0)
+		return v;
 	if (v == q->in[0] && g->values[v].producer < 0)
 		return lower_graph_input(l, q, scale, zero);
 	if (!c.core && l->view[v].tensor < 0)

@@ -30,12 +30,14 @@ static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *
 		f32 = a->f;
 		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
 		t.float_data = floats ? a->floats : &f32;
-		dim = (int64_t)(t.n_float_data = floats ? a->n_floats : 1);
+		t.n_float_data = floats ? a->n_floats : 1;
+		dim = (int64_t)t.n_float_data;
 	} else if (ints || !strcmp(kind, "value_int")) {
 		i64 = a->i;
 		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
 		t.int64_data = ints ? a->ints : &i64;
-		dim = (int64_t)(t.n_int64_data = ints ? a->n_ints : 1);
+		t.n_int64_data = ints ? a->n_ints : 1;
+		dim = (int64_t)t.n_int64_data;
 	} else {
 		return mea_fail(MEA_EUNSUPPORTED,
 				"%s: Constant %.100s: attribute \"%.60s\" is not supported",
