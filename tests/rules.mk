@@ -40,7 +40,7 @@ $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
 
 # --- check -------------------------------------------------------------------
-CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" tests/rtl/test_isa.sh tests/rtl/test_params.sh
+CHECK_SCRIPTS += "tests/house/test_house.sh $(B)" "tests/house/test_sample_op.sh $(B)" tests/rtl/test_isa.sh tests/rtl/test_params.sh
 # Benches of single modules in Icarus Verilog, where what nobody set is X.
 RTL_UNIT := $(foreach b,$(sort $(wildcard tests/rtl/icarus/bench_*.v)),"tests/rtl/icarus/run.sh $(b:tests/rtl/icarus/bench_%.v=%)")
 CHECK_SCRIPTS += $(RTL_UNIT)
@@ -168,8 +168,8 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_SEEDS ?= /usr/share/libonnx-testdata/data/node
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c $(wildcard runtime/base/*.c) \
-	$(wildcard runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_plan quant_range)
+FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c \
+	$(wildcard runtime/base/*.c runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_plan quant_range)
 FUZZ_ONNX_OBJS := $(FUZZ_ONNX_SRCS:%.c=build/fuzz/%.o) build/fuzz/onnx.pb-c.o
 
 build/fuzz/%.o: %.c | $(B)/onnx/onnx.pb-c.h

@@ -14,39 +14,6 @@ struct mea_eval {
 	const struct mea_tensor **args; /* as many as the widest node has inputs */
 };
 
-int mea_eval_node(const struct mea_node *n, const struct mea_tensor *const *in,
-		  const struct mea_tensor *out)
-{
-	switch (n->op) {
-	case MEA_OP_Conv:
-		return mea_eval_conv(n, in, out);
-	case MEA_OP_Gemm:
-	case MEA_OP_MatMul:
-		return mea_eval_matrix(n, in, out);
-	case MEA_OP_MaxPool:
-	case MEA_OP_AveragePool:
-	case MEA_OP_GlobalAveragePool:
-	case MEA_OP_GlobalMaxPool:
-	case MEA_OP_ReduceMean:
-		return mea_eval_pool(n, in, out);
-	case MEA_OP_BatchNormalization:
-	case MEA_OP_Relu:
-	case MEA_OP_Clip:
-	case MEA_OP_Add:
-	case MEA_OP_Sub:
-	case MEA_OP_Mul:
-	case MEA_OP_Div:
-	case MEA_OP_Softmax:
-	case MEA_OP_Cast:
-		return mea_eval_elementwise(n, in, out);
-	case MEA_OP_QuantizeLinear:
-	case MEA_OP_DequantizeLinear:
-		return mea_eval_quant(n, in, out);
-	default:
-		return mea_eval_move(n, in, out);
-	}
-}
-
 void mea_eval_free(struct mea_eval *e)
 {
 	if (!e)

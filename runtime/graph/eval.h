@@ -33,21 +33,6 @@ void mea_eval_free(struct mea_eval *e);
 int mea_eval_run(struct mea_eval *e, const void *const *in);
 struct mea_tensor mea_eval_value(const struct mea_eval *e, int value);
 
-/* --- the kernels, by file; contracts as mea_eval_node() -------------------- */
-
-int mea_eval_conv(const struct mea_node *n, const struct mea_tensor *const *in,
-		  const struct mea_tensor *out);
-int mea_eval_matrix(const struct mea_node *n, const struct mea_tensor *const *in,
-		    const struct mea_tensor *out);
-int mea_eval_pool(const struct mea_node *n, const struct mea_tensor *const *in,
-		  const struct mea_tensor *out);
-int mea_eval_elementwise(const struct mea_node *n, const struct mea_tensor *const *in,
-			 const struct mea_tensor *out);
-int mea_eval_move(const struct mea_node *n, const struct mea_tensor *const *in,
-		  const struct mea_tensor *out);
-int mea_eval_quant(const struct mea_node *n, const struct mea_tensor *const *in,
-		   const struct mea_tensor *out);
-
 /* out[rows][cols] = a[rows][inner] b[inner][cols] + out, rows of each lda, ldb
  * and ldo apart; the sum runs over inner in order. */
 void mea_gemm_f32(int rows, int cols, int inner, const float *a, size_t lda, const float *b,

@@ -2,7 +2,6 @@
 /* The graph's memory: values, nodes, names. */
 #include "graph/graph.h"
 
-#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,48 +10,6 @@
 #include "base/error.h"
 
 #define COUNT_MAX (1 << 16) /* values or nodes */
-
-static const char *const op_names[MEA_OP_COUNT] = {
-#define ROW(name) [MEA_OP_##name] = #name,
-	MEA_OP_MAP(ROW)
-#undef ROW
-};
-
-const char *mea_op_name(enum mea_op op)
-{
-	return (unsigned)op < MEA_OP_COUNT ? op_names[op] : "?";
-}
-
-enum mea_op mea_op_find(const char *name)
-{
-	for (int i = 0; i < MEA_OP_COUNT; i++)
-		if (!strcmp(op_names[i], name))
-			return (enum mea_op)i;
-	return MEA_OP_COUNT;
-}
-
-struct mea_attrs mea_attrs_default(enum mea_op op)
-{
-	struct mea_attrs a = {
-		.stride = {1, 1},
-		.dilation = {1, 1},
-		.group = 1,
-		.alpha = 1,
-		.beta = 1,
-		.epsilon = 1e-5f,
-		.lo = -FLT_MAX,
-		.hi = FLT_MAX,
-		.n_axes = -1,
-		.keepdims = true,
-		.end = INT64_MAX,
-	};
-
-	if (op == MEA_OP_Flatten || op == MEA_OP_QuantizeLinear || op == MEA_OP_DequantizeLinear)
-		a.axis = 1;
-	if (op == MEA_OP_Softmax)
-		a.axis = -1;
-	return a;
-}
 
 int mea_graph_new(const char *source, struct mea_graph **out)
 {
@@ -89,6 +46,18 @@ void mea_graph_free(struct mea_graph *g)
 	free(g);
 }
 
+/* Appends one value to the input or output list. */
+static int append(struct mea_graph *g, int **list, int *n, int value)
+{
+	int *p = realloc(*list, sizeof(*p) * (*n + 1));
+
+	if (!p)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	p[(*n)++] = value;
+	*list = p;
+	return 0;
+}
+
 int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
 {
 	struct mea_graph *c = NULL;
@@ -110,25 +79,15 @@ int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
 
 		rc = mea_graph_add_node(c, n->op, n->name, n->in, n->n_in, n->out, &n->a);
 	}
-	if (rc >= 0) {
-		c->inputs = malloc(sizeof(int) * (g->n_inputs + 1));
-		c->outputs = malloc(sizeof(int) * (g->n_outputs + 1));
-		if (!c->inputs || !c->outputs)
-			rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	}
-	if (rc < 0) {
+	for (int i = 0; rc >= 0 && i < g->n_inputs; i++)
+		rc = append(c, &c->inputs, &c->n_inputs, g->inputs[i]);
+	for (int i = 0; rc >= 0 && i < g->n_outputs; i++)
+		rc = append(c, &c->outputs, &c->n_outputs, g->outputs[i]);
+	if (rc < 0)
 		mea_graph_free(c);
-		return rc;
-	}
-	/* A graph without inputs may have no array to copy from. */
-	c->n_inputs = g->n_inputs;
-	c->n_outputs = g->n_outputs;
-	if (g->n_inputs)
-		memcpy(c->inputs, g->inputs, sizeof(int) * g->n_inputs);
-	if (g->n_outputs)
-		memcpy(c->outputs, g->outputs, sizeof(int) * g->n_outputs);
-	*out = c;
-	return 0;
+	else
+		*out = c;
+	return rc < 0 ? rc : 0;
 }
 
 /* --- names ----------------------------------------------------------------- */
@@ -254,18 +213,6 @@ int mea_graph_add_const(struct mea_graph *g, const char *name, enum mea_dtype ty
 	return rc;
 }
 
-/* Appends one value to the input or output list. */
-static int append(struct mea_graph *g, int **list, int *n, int value)
-{
-	int *p = realloc(*list, sizeof(*p) * (*n + 1));
-
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	p[(*n)++] = value;
-	*list = p;
-	return 0;
-}
-
 int mea_graph_add_input(struct mea_graph *g, const char *name, enum mea_dtype type,
 			const struct mea_shape *shape)
 {
@@ -301,6 +248,17 @@ int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, co
 	g->nodes[g->n_nodes] = n;
 	g->values[out].producer = g->n_nodes;
 	return g->n_nodes++;
+}
+
+int mea_graph_append(struct mea_graph *g, enum mea_op op, const char *value, const int *in,
+		     int n_in, const struct mea_attrs *attrs)
+{
+	int v = mea_graph_add_value(g, value, MEA_F32, &(struct mea_shape){0});
+	int rc = v < 0 ? v : mea_graph_add_node(g, op, NULL, in, n_in, v, attrs);
+
+	if (rc >= 0)
+		rc = mea_node_infer(g, &g->nodes[rc], &g->values[v].type, &g->values[v].shape);
+	return rc < 0 ? rc : v;
 }
 
 /* --- looking --------------------------------------------------------------- */

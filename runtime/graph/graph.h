@@ -42,7 +42,17 @@
 	X(Gather)                                                                                  \
 	X(Pad)                                                                                     \
 	X(QuantizeLinear)                                                                          \
-	X(DequantizeLinear)
+	X(DequantizeLinear)                                                                        \
+	X(Sigmoid)                                                                                 \
+	X(HardSigmoid)                                                                             \
+	X(HardSwish)                                                                               \
+	X(Tanh)                                                                                    \
+	X(LeakyRelu)                                                                               \
+	X(PRelu)                                                                                   \
+	X(Elu)                                                                                     \
+	X(Gelu)                                                                                    \
+	X(Softplus)                                                                                \
+	X(Mish)
 
 enum mea_op {
 #define MEA_OP_ENUM(name) MEA_OP_##name,
@@ -63,7 +73,7 @@ struct mea_attrs {
 	int64_t group;
 	bool ceil_mode, count_include_pad;
 
-	float alpha, beta; /* Gemm */
+	float alpha, beta; /* Gemm, activations */
 	bool trans_a, trans_b;
 	float epsilon;		    /* BatchNormalization */
 	float lo, hi;		    /* Clip without bound inputs */
@@ -75,6 +85,7 @@ struct mea_attrs {
 	int64_t start, end; /* Shape */
 	enum mea_dtype to;  /* Cast */
 	float fill;	    /* Pad */
+	int mode;	    /* Pad, Gelu; the number of its text in the row */
 };
 
 struct mea_value {
@@ -138,6 +149,10 @@ int mea_graph_add_input(struct mea_graph *g, const char *name, enum mea_dtype ty
 /* Appends a node; name may be NULL. in is copied; attrs NULL: the defaults. */
 int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, const int *in,
 		       int n_in, int out, const struct mea_attrs *attrs);
+/* Appends a node and the value of that name that it computes, whose type and shape are inferred.
+ * Returns the value's index. */
+int mea_graph_append(struct mea_graph *g, enum mea_op op, const char *value, const int *in,
+		     int n_in, const struct mea_attrs *attrs);
 /* Returns 0 or a negative error. */
 int mea_graph_add_output(struct mea_graph *g, int value);
 
@@ -151,6 +166,9 @@ int mea_graph_sort(struct mea_graph *g);
 /* Drops nodes and values that no graph output needs; inputs stay. Sorts. */
 int mea_graph_prune(struct mea_graph *g);
 
+/* Drops the nodes without keep[]; values stay, those of dropped nodes without a producer that is
+ * valid. */
+void mea_graph_drop_nodes(struct mea_graph *g, const bool *keep);
 /* Rebuilds the name index, which must follow any renumbering of values. */
 int mea_graph_reindex(struct mea_graph *g);
 
@@ -158,11 +176,14 @@ int mea_graph_reindex(struct mea_graph *g);
 
 /* Uses of a value by nodes, plus one per graph output that it is. */
 int mea_graph_uses(const struct mea_graph *g, int value);
+bool mea_graph_is_output(const struct mea_graph *g, int value);
 /* The only node that uses value, or -1 when it has none, several, or is an
  * output of the graph. */
 int mea_graph_only_user(const struct mea_graph *g, int value);
 /* The node's input number i, or NULL when it is left out. */
 struct mea_value *mea_node_in(const struct mea_graph *g, const struct mea_node *n, int i);
+/* Bounds of a Relu, or of a Clip that has them as attributes; -INFINITY, INFINITY: none. */
+void mea_clamp_bounds(const struct mea_node *n, float *lo, float *hi);
 /* A view of a value as a tensor (data NULL when it is no constant). */
 struct mea_tensor mea_value_tensor(const struct mea_value *v);
 
@@ -196,12 +217,13 @@ int mea_graph_load(const char *path, const struct mea_load_options *opt, struct 
 /* The same from memory; source is the name for messages. */
 int mea_graph_parse(const void *data, size_t size, const char *source,
 		    const struct mea_load_options *opt, struct mea_graph **out);
-/* Writes an opset 13 model; the file appears whole or not at all. */
+/* Writes a model of opset 13, or later if an operation needs that; the file appears whole or not at
+ * all. */
 int mea_graph_write(const struct mea_graph *g, const char *path);
 /* The same into memory; the caller frees *data. */
 int mea_graph_pack(const struct mea_graph *g, void **data, size_t *size);
 
-/* --- shapes (shape.c) ------------------------------------------------------ */
+/* --- shapes (ops.c, infer.c) ------------------------------------------------------ */
 
 /* Type and shape of n's output from those of its inputs; resolves kernel and
  * auto_pad. Fails without "node ...: " prefix. */
@@ -215,6 +237,8 @@ int mea_node_infer(const struct mea_graph *g, struct mea_node *n, enum mea_dtype
 int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes);
 /* About how many elementary steps n takes (multiply-accumulates, comparisons). */
 uint64_t mea_node_work(const struct mea_graph *g, const struct mea_node *n);
+/* Its multiply-accumulates, 0 where n does not multiply as Conv does. */
+uint64_t mea_node_macs(const struct mea_graph *g, const struct mea_node *n);
 
 /* --- passes (passes.c) ----------------------------------------------------- */
 

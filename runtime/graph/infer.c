@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Shape inference over a whole graph, with constants evaluated on the way. */
 #include "graph/eval.h"
-#include "graph/graph.h"
+#include "graph/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,36 +10,6 @@
 
 #define TENSOR_MAX    (UINT64_C(1) << 30)
 #define FOLD_WORK_MAX (UINT64_C(1) << 31)
-
-static uint64_t count(const struct mea_value *v)
-{
-	return mea_shape_count(&v->shape);
-}
-
-uint64_t mea_node_work(const struct mea_graph *g, const struct mea_node *n)
-{
-	const struct mea_value *x = mea_node_in(g, n, 0), *out = &g->values[n->out];
-	uint64_t work = count(out), each = 1;
-
-	switch (n->op) {
-	case MEA_OP_Conv:
-		each = count(mea_node_in(g, n, 1)) / (uint64_t)out->shape.dim[1];
-		break;
-	case MEA_OP_MaxPool:
-	case MEA_OP_AveragePool:
-		each = (uint64_t)(n->a.kernel[0] * n->a.kernel[1]);
-		break;
-	case MEA_OP_Gemm:
-		each = (uint64_t)x->shape.dim[!n->a.trans_a];
-		break;
-	case MEA_OP_MatMul:
-		each = (uint64_t)x->shape.dim[x->shape.rank - 1];
-		break;
-	default:
-		return work + count(x);
-	}
-	return each && work > UINT64_MAX / each ? UINT64_MAX : work * each;
-}
 
 /* True when every input that n has is a constant. */
 static bool all_const(const struct mea_graph *g, const struct mea_node *n)
@@ -95,20 +65,14 @@ out:
 }
 
 /* Only what computes shapes may meet tensors without elements. */
-static bool may_be_empty(enum mea_op op)
-{
-	return op == MEA_OP_Concat || op == MEA_OP_Gather || op == MEA_OP_Shape ||
-	       op == MEA_OP_Cast || op == MEA_OP_Identity || op == MEA_OP_Squeeze ||
-	       op == MEA_OP_Unsqueeze;
-}
-
 static int check_empty(const struct mea_graph *g, const struct mea_node *n)
 {
-	for (int i = 0; i < n->n_in && !may_be_empty(n->op); i++) {
+	unsigned may = mea_op_row(n->op)->empty;
+
+	for (int i = 0; i < n->n_in && may != MEA_ANY_INPUT; i++) {
 		const struct mea_value *v = mea_node_in(g, n, i);
 
-		/* The shape that makes a scalar is an empty list. */
-		if (v && !count(v) && !(n->op == MEA_OP_Reshape && i == 1))
+		if (v && !mea_shape_count(&v->shape) && !(may >> i & 1))
 			return mea_fail(MEA_EUNSUPPORTED, "input %s has no elements", v->name);
 	}
 	return 0;
@@ -137,32 +101,15 @@ static int infer_one(struct mea_graph *g, struct mea_node *n, uint64_t max, uint
 	return 0;
 }
 
-/* Takes the nodes that became constants out of the list. */
-static void drop_folded(struct mea_graph *g, const bool *folded)
-{
-	int n = 0;
-
-	for (int i = 0; i < g->n_nodes; i++) {
-		if (folded[i]) {
-			free(g->nodes[i].name);
-			free(g->nodes[i].in);
-			continue;
-		}
-		g->nodes[n] = g->nodes[i];
-		g->values[g->nodes[n].out].producer = n;
-		n++;
-	}
-	g->n_nodes = n;
-}
-
 int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes)
 {
 	uint64_t max = max_bytes ? max_bytes : TENSOR_MAX, total = 0, work = 0;
-	bool *folded = calloc(g->n_nodes + 1, sizeof(*folded));
+	bool *keep = malloc(sizeof(*keep) * ((size_t)g->n_nodes + 1));
 	int rc = 0;
 
-	if (!folded)
+	if (!keep)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	memset(keep, true, (size_t)g->n_nodes + 1);
 	for (int i = 0; i < g->n_values; i++) {
 		const struct mea_value *v = &g->values[i];
 
@@ -179,13 +126,13 @@ int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes)
 		if (!rc && n->op != MEA_OP_DequantizeLinear &&
 		    (n->op == MEA_OP_Shape || all_const(g, n))) {
 			rc = fold(g, n, &work);
-			folded[i] = !rc;
+			keep[i] = rc;
 		}
 		if (rc)
 			mea_fail_in(rc, "%s: node %.100s (%s)", g->source, n->name,
 				    mea_op_name(n->op));
 	}
-	drop_folded(g, folded);
-	free(folded);
+	mea_graph_drop_nodes(g, keep);
+	free(keep);
 	return rc;
 }

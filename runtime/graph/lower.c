@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 
 /* --- values and tensors ---------------------------------------------------- */
 
@@ -90,20 +91,20 @@ static int lower_dequantize(struct mea_lower *l, const struct mea_node *n)
 /* --- closing --------------------------------------------------------------- */
 
 struct range {
-	double lo, hi;
+	float lo, hi;
 };
 
 /* Range after an inner clamp n, given that of the outer ones. */
 static int clamp_range(const struct mea_lower *l, const struct mea_node *n, struct range *r)
 {
-	double lo = n->op == MEA_OP_Relu ? 0 : (double)n->a.lo;
-	double hi = n->op == MEA_OP_Relu ? INFINITY : (double)n->a.hi;
+	float lo, hi;
 
-	if (n->op == MEA_OP_Clip && (n->n_in > 1 || lo > hi))
+	mea_clamp_bounds(n, &lo, &hi);
+	if (n->n_in > 1 || lo > hi)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
 				     "bounds are not constant or not in order");
-	lo = fmin(fmax(lo, r->lo), r->hi);
-	r->hi = fmin(fmax(hi, r->lo), r->hi);
+	lo = fminf(fmaxf(lo, r->lo), r->hi);
+	r->hi = fminf(fmaxf(hi, r->lo), r->hi);
 	r->lo = lo;
 	return 0;
 }
@@ -157,22 +158,9 @@ static int lower_core(struct mea_lower *l, const struct mea_closing *c)
 	if (!c->core)
 		return mea_lower_rescale(l, l->g->values[c->q->in[0]].name, c->x.tensor, c->out,
 					 c->lo, c->hi);
-	switch (c->core->op) {
-	case MEA_OP_Conv:
-	case MEA_OP_Gemm:
-		return mea_lower_conv(l, c);
-	case MEA_OP_MaxPool:
-	case MEA_OP_AveragePool:
-	case MEA_OP_GlobalAveragePool:
-	case MEA_OP_GlobalMaxPool:
-		return mea_lower_pool(l, c);
-	case MEA_OP_Add:
-		return mea_lower_add(l, c);
-	case MEA_OP_Concat:
-		return mea_lower_concat(l, c);
-	default:
+	if (!mea_op_row(c->core->op)->lower)
 		return mea_node_fail(l->g, c->core, MEA_EUNSUPPORTED, "it has no integer form");
-	}
+	return mea_op_row(c->core->op)->lower(l, c);
 }
 
 /* The view of an earlier QuantizeLinear of q's operand with the same parameters (one for
@@ -192,6 +180,30 @@ static struct mea_view quantised_before(const struct mea_lower *l, const struct 
 	return (struct mea_view){-1, false};
 }
 
+/* From c->q back over clamps, which narrow r, and flattenings, of which the first is *flatten, to
+ * the operation c->core or to a quantised value. Returns the value that the way ends at. */
+static int find_core(const struct mea_lower *l, struct mea_closing *c, struct range *r,
+		     const struct mea_node **flatten)
+{
+	const struct mea_node *p;
+	int v = c->q->in[0], rc;
+
+	for (; l->view[v].tensor < 0 && l->g->values[v].producer >= 0; v = p->in[0]) {
+		p = &l->g->nodes[l->g->values[v].producer];
+		if (is_passing(l->g, p)) {
+			*flatten = p->op == MEA_OP_Flatten ? p : *flatten;
+		} else if (mea_op_row(p->op)->quant == MEA_QUANT_CLAMP) {
+			rc = clamp_range(l, p, r);
+			if (rc)
+				return rc;
+		} else {
+			c->core = p;
+			break;
+		}
+	}
+	return v;
+}
+
 /*
  * A QuantizeLinear: back over clamps and flattenings to a quantised value (a
  * change of scale) or to an operation.
@@ -201,8 +213,8 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	const struct mea_graph *g = l->g;
 	struct mea_closing c = {.q = q, .x = {-1, false}};
 	struct range r = {-INFINITY, INFINITY};
-	int v = q->in[0], chw[3], zero, rc;
-	const struct mea_node *p, *flatten = NULL;
+	const struct mea_node *flatten = NULL;
+	int v, chw[3], zero, rc;
 	float scale;
 
 	rc = mea_node_qparams(g, q, &scale, &zero);
@@ -211,19 +223,9 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	l->view[q->out] = quantised_before(l, q, scale, zero);
 	if (l->view[q->out].tensor >= 0)
 		return 0;
-	for (; l->view[v].tensor < 0 && g->values[v].producer >= 0; v = p->in[0]) {
-		p = &g->nodes[g->values[v].producer];
-		if (is_passing(g, p)) {
-			flatten = p->op == MEA_OP_Flatten ? p : flatten;
-		} else if (p->op == MEA_OP_Relu || p->op == MEA_OP_Clip) {
-			rc = clamp_range(l, p, &r);
-			if (rc)
-				return rc;
-		} else {
-			c.core = p;
-			break;
-		}
-	}
+	v = find_core(l, &c, &r, &flatten);
+	if (v < 0)
+		return v;
 	if (v == q->in[0] && g->values[v].producer < 0)
 		return lower_graph_input(l, q, scale, zero);
 	if (!c.core && l->view[v].tensor < 0)
@@ -326,9 +328,8 @@ static int output_tensor(struct mea_lower *l, int t, const char *name)
 
 static int lower_ends(struct mea_lower *l)
 {
-	int t;
-
 	const struct mea_graph *g = l->g;
+	int t;
 
 	for (int i = 0; i < g->n_inputs; i++) {
 		if (l->input[i] < 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Layers for Conv and Gemm: weights in the net's order, integer biases. */
 #include "graph/lower_int.h"
+#include "graph/op.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -164,18 +165,8 @@ static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct
 	}
 	if (x.flat)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its input is flattened");
-	if (n->a.dilation[0] != 1 || n->a.dilation[1] != 1)
-		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "dilations have no integer form");
-	q->kh = (int)n->a.kernel[0];
-	q->kw = (int)n->a.kernel[1];
-	q->stride_h = (int)n->a.stride[0];
-	q->stride_w = (int)n->a.stride[1];
-	q->pad_t = (int)n->a.pad[0];
-	q->pad_l = (int)n->a.pad[1];
-	q->pad_b = (int)n->a.pad[2];
-	q->pad_r = (int)n->a.pad[3];
 	q->groups = (int)n->a.group;
-	return 0;
+	return mea_lower_window(l, n, q);
 }
 
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)

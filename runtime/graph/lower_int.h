@@ -36,6 +36,8 @@ int mea_lower_tensor(struct mea_lower *l, const char *name, int c, int h, int w,
 /* Adds a layer (one window tap, stride 1, one group) that computes tensor out from
  * in; its index, or a negative error. */
 int mea_lower_layer(struct mea_lower *l, enum mea_qop op, const char *name, int in, int out);
+/* Sets a layer's window as n has it; dilations are refused. */
+int mea_lower_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q);
 /* Allocates bias, mult and shift of a layer for n channels. */
 int mea_lower_requants(struct mea_qlayer *layer, int n);
 /* Layer that only changes scale and clamps: a 1x1 average. */
@@ -44,16 +46,12 @@ int mea_lower_rescale(struct mea_lower *l, const char *name, int in, int out, in
 /* Makes a convolution that only an addition reads, and that addition, one residual
  * convolution, in the addition's place. */
 void mea_lower_fuse_adds(struct mea_qnet *net);
-/* Takes out the tensors that no layer and no end of the network names any more. */
+/* Takes out the layers that nothing reads, and the tensors that no layer and no end of the network
+ * names any more. */
 int mea_lower_drop_unused(struct mea_qnet *net);
 
 /* The tensor that input i of n stands for, or an error that names n. */
 int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
 		    struct mea_view *view);
-/* The layers for a closing, by operation. */
-int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
-int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
 
 #endif

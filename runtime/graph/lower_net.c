@@ -157,12 +157,27 @@ void mea_lower_fuse_adds(struct mea_qnet *net)
 	}
 }
 
+/* Tables that went into the tables behind them. */
+static void drop_unread_tables(struct mea_qnet *net)
+{
+	for (int i = net->n_layers - 1; i >= 0; i--) {
+		struct mea_qlayer dead = net->layers[i];
+
+		if (dead.op != MEA_Q_TABLE || readers(net, dead.out))
+			continue;
+		take_layer(net, i);
+		free(dead.name);
+		free(dead.weights);
+	}
+}
+
 int mea_lower_drop_unused(struct mea_qnet *net)
 {
 	int *map = calloc((size_t)net->n_tensors + 1, sizeof(*map)), n = 0;
 
 	if (!map)
 		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+	drop_unread_tables(net);
 	/* Read but not written is no reason: mea_qnet_check() must see such a tensor. */
 	for (int i = 0; i < net->n_inputs; i++)
 		map[net->inputs[i]] = 1;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Layers for pools, additions and concatenations. */
 #include "graph/lower_int.h"
+#include "graph/op.h"
 
 #include <stdio.h>
 
@@ -31,9 +32,8 @@ static int trailing_pad(int in, int out, int k, int stride, int pad)
 	return need > 0 ? need : 0;
 }
 
-static int set_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q)
+int mea_lower_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q)
 {
-	const struct mea_qtensor *in = &l->net->tensors[q->in], *out = &l->net->tensors[q->out];
 	const struct mea_attrs *a = &n->a;
 
 	if (a->dilation[0] != 1 || a->dilation[1] != 1)
@@ -44,6 +44,19 @@ static int set_window(const struct mea_lower *l, const struct mea_node *n, struc
 	q->stride_w = (int)a->stride[1];
 	q->pad_t = (int)a->pad[0];
 	q->pad_l = (int)a->pad[1];
+	q->pad_b = (int)a->pad[2];
+	q->pad_r = (int)a->pad[3];
+	return 0;
+}
+
+static int set_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q)
+{
+	const struct mea_qtensor *in = &l->net->tensors[q->in], *out = &l->net->tensors[q->out];
+	const struct mea_attrs *a = &n->a;
+	int rc = mea_lower_window(l, n, q);
+
+	if (rc)
+		return rc;
 	q->pad_b = trailing_pad(in->h, out->h, q->kh, q->stride_h, q->pad_t);
 	q->pad_r = trailing_pad(in->w, out->w, q->kw, q->stride_w, q->pad_l);
 	if (n->op == MEA_OP_AveragePool && a->count_include_pad &&

@@ -29,15 +29,10 @@ int mea_onnx_tensor(const Onnx__TensorProto *p, uint64_t limit, struct mea_tenso
 int mea_tensor_parse(const void *data, size_t size, struct mea_tensor *t);
 
 /*
- * Fills n->a from the attributes of a node of opset version. An attribute that
- * mea does not know or cannot honour is an error, never ignored.
+ * Reads the attributes of a node into n->a, where others keep their value. An attribute
+ * that mea does not know or cannot honour is an error, never ignored.
  */
-int mea_onnx_attrs(const struct mea_graph *g, struct mea_node *n, const Onnx__NodeProto *p,
-		   int64_t opset);
-
-/* Pad's list (all begins, then all ends, of count / 2 axes) into a->pad. Only the
- * spatial axes of NCHW can be padded; anything else is MEA_EUNSUPPORTED. */
-int mea_onnx_pads(struct mea_attrs *a, const int64_t *list, size_t count);
+int mea_onnx_attrs(const struct mea_graph *g, struct mea_node *n, const Onnx__NodeProto *p);
 
 struct mea_onnx_reader {
 	struct mea_graph *g;

@@ -6,49 +6,14 @@
 #include <string.h>
 
 #include "base/error.h"
-
-/* Fewest and most inputs of each operation, and the first opset in which it means
- * what mea computes. */
-static const struct {
-	int min, max, since;
-} ops[MEA_OP_COUNT] = {
-	[MEA_OP_Conv] = {2, 3, 1},
-	[MEA_OP_Gemm] = {2, 3, 7},
-	[MEA_OP_MatMul] = {2, 2, 1},
-	[MEA_OP_BatchNormalization] = {5, 5, 7},
-	[MEA_OP_Relu] = {1, 1, 6},
-	[MEA_OP_Clip] = {1, 3, 6},
-	[MEA_OP_Add] = {2, 2, 7},
-	[MEA_OP_Sub] = {2, 2, 7},
-	[MEA_OP_Mul] = {2, 2, 7},
-	[MEA_OP_Div] = {2, 2, 7},
-	[MEA_OP_MaxPool] = {1, 1, 1},
-	[MEA_OP_AveragePool] = {1, 1, 1},
-	[MEA_OP_GlobalAveragePool] = {1, 1, 1},
-	[MEA_OP_GlobalMaxPool] = {1, 1, 1},
-	[MEA_OP_ReduceMean] = {1, 2, 1},
-	[MEA_OP_Flatten] = {1, 1, 1},
-	[MEA_OP_Reshape] = {2, 2, 5},
-	[MEA_OP_Squeeze] = {1, 2, 1},
-	[MEA_OP_Unsqueeze] = {1, 2, 1},
-	[MEA_OP_Transpose] = {1, 1, 1},
-	[MEA_OP_Identity] = {1, 1, 1},
-	[MEA_OP_Dropout] = {1, 3, 7},
-	[MEA_OP_Concat] = {1, 4096, 4},
-	[MEA_OP_Cast] = {1, 1, 6},
-	[MEA_OP_Softmax] = {1, 1, 1},
-	[MEA_OP_Shape] = {1, 1, 1},
-	[MEA_OP_Gather] = {2, 2, 1},
-	[MEA_OP_Pad] = {1, 4, 2},
-	[MEA_OP_QuantizeLinear] = {2, 3, 10},
-	[MEA_OP_DequantizeLinear] = {2, 3, 10},
-};
+#include "graph/op.h"
 
 /* The value attributes of Constant, of which exactly one is there. */
 static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 {
 	const Onnx__AttributeProto *a = p->n_attribute == 1 ? p->attribute[0] : NULL;
 	const char *kind = a && a->name ? a->name : "";
+	bool floats = !strcmp(kind, "value_floats"), ints = !strcmp(kind, "value_ints");
 	Onnx__TensorProto t = ONNX__TENSOR_PROTO__INIT;
 	int64_t dim, i64;
 	float f32;
@@ -59,32 +24,24 @@ static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *
 	if (!strcmp(kind, "value") && a->t)
 		return mea_onnx_constant(r, p->output[0], a->t);
 	t.has_data_type = 1;
-	t.data_type = kind[0] && strstr(kind, "float") ? ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT
-						       : ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
-	if (!strcmp(kind, "value_float")) {
+	t.dims = &dim;
+	t.n_dims = floats || ints;
+	if (floats || !strcmp(kind, "value_float")) {
 		f32 = a->f;
-		t.float_data = &f32;
-		t.n_float_data = 1;
-	} else if (!strcmp(kind, "value_int")) {
+		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
+		t.float_data = floats ? a->floats : &f32;
+		t.n_float_data = floats ? a->n_floats : 1;
+		dim = (int64_t)t.n_float_data;
+	} else if (ints || !strcmp(kind, "value_int")) {
 		i64 = a->i;
-		t.int64_data = &i64;
-		t.n_int64_data = 1;
-	} else if (!strcmp(kind, "value_floats")) {
-		t.float_data = a->floats;
-		t.n_float_data = a->n_floats;
-		dim = (int64_t)a->n_floats;
-	} else if (!strcmp(kind, "value_ints")) {
-		t.int64_data = a->ints;
-		t.n_int64_data = a->n_ints;
-		dim = (int64_t)a->n_ints;
+		t.data_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+		t.int64_data = ints ? a->ints : &i64;
+		t.n_int64_data = ints ? a->n_ints : 1;
+		dim = (int64_t)t.n_int64_data;
 	} else {
 		return mea_fail(MEA_EUNSUPPORTED,
 				"%s: Constant %.100s: attribute \"%.60s\" is not supported",
 				r->g->source, p->output[0], kind);
-	}
-	if (!strcmp(kind, "value_floats") || !strcmp(kind, "value_ints")) {
-		t.dims = &dim;
-		t.n_dims = 1;
 	}
 	return mea_onnx_constant(r, p->output[0], &t);
 }
@@ -113,85 +70,12 @@ int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 	return rc < 0 ? rc : 0;
 }
 
-/* Moves a constant axes input into the attributes. */
-static int take_axes(struct mea_onnx_reader *r, struct mea_node *n)
-{
-	const struct mea_value *v = mea_node_in(r->g, n, 1);
-	struct mea_tensor t;
-	size_t count;
-
-	if (!v) {
-		n->n_in = 1;
-		return 0;
-	}
-	t = mea_value_tensor(v);
-	count = mea_shape_count(&t.shape);
-	if (!t.data || t.type != MEA_I64 || count > MEA_RANK_MAX)
-		return mea_node_fail(r->g, n, MEA_EUNSUPPORTED, "axes are not constant");
-	for (size_t i = 0; i < count; i++)
-		n->a.axes[i] = mea_tensor_int(&t, i);
-	n->a.n_axes = (int)count;
-	n->n_in = 1;
-	return 0;
-}
-
-/* Dropout does nothing unless it is told that it trains. */
-static int take_dropout(struct mea_onnx_reader *r, struct mea_node *n)
-{
-	const struct mea_value *v = mea_node_in(r->g, n, 2);
-	struct mea_tensor t;
-
-	if (v) {
-		t = mea_value_tensor(v);
-		if (!t.data || t.type != MEA_BOOL || mea_shape_count(&t.shape) != 1 ||
-		    mea_tensor_int(&t, 0))
-			return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
-					     "training_mode is not the constant false");
-	}
-	n->n_in = 1;
-	return 0;
-}
-
-/* Moves the constant inputs of Pad into the attributes. */
-static int take_pads(struct mea_onnx_reader *r, struct mea_node *n)
-{
-	const struct mea_value *pads = mea_node_in(r->g, n, 1), *fill = mea_node_in(r->g, n, 2);
-	int64_t list[2 * MEA_RANK_MAX];
-	struct mea_tensor t;
-	size_t count;
-
-	if (r->opset < 11)
-		return n->n_in == 1
-			       ? 0
-			       : mea_node_fail(r->g, n, MEA_EINVAL, "%d inputs, not 1", n->n_in);
-	if (!pads)
-		return mea_node_fail(r->g, n, MEA_EINVAL, "input pads is missing");
-	t = mea_value_tensor(pads);
-	count = mea_shape_count(&t.shape);
-	if (!t.data || t.type != MEA_I64 || count > 2 * MEA_RANK_MAX || mea_node_in(r->g, n, 3))
-		return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
-				     "pads are not constant, or given for some axes only");
-	for (size_t i = 0; i < count; i++)
-		list[i] = mea_tensor_int(&t, i);
-	if (mea_onnx_pads(&n->a, list, count))
-		return mea_fail_in(MEA_EUNSUPPORTED, "%s: node %.100s (Pad)", r->g->source,
-				   n->name);
-	if (fill) {
-		t = mea_value_tensor(fill);
-		if (!t.data || t.type != MEA_F32 || mea_shape_count(&t.shape) != 1)
-			return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
-					     "constant_value is not a constant float");
-		n->a.fill = *(const float *)t.data;
-	}
-	n->n_in = 1;
-	return 0;
-}
-
 int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 {
 	struct mea_graph *g = r->g;
 	enum mea_op op = mea_op_find(p->op_type);
 	const char *name = p->name && *p->name ? p->name : p->output[0];
+	const struct mea_op_row *row;
 	struct mea_node *n;
 	int rc = mea_onnx_name(r, name), last = 0;
 
@@ -207,12 +91,13 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 	if (rc < 0)
 		return rc;
 	n = &g->nodes[rc];
-	if (r->opset < ops[op].since)
+	row = mea_op_row(op);
+	if (r->opset < row->since)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "opset %lld is older than %d",
-				     (long long)r->opset, ops[op].since);
-	if (p->n_input < (size_t)ops[op].min || p->n_input > (size_t)ops[op].max)
+				     (long long)r->opset, row->since);
+	if (p->n_input < (size_t)row->in[0] || p->n_input > (size_t)row->in[1])
 		return mea_node_fail(g, n, MEA_EINVAL, "%zu inputs, not %d to %d", p->n_input,
-				     ops[op].min, ops[op].max);
+				     row->in[0], row->in[1]);
 	free(n->in);
 	n->in = malloc(sizeof(int) * p->n_input);
 	if (!n->in)
@@ -223,18 +108,12 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 		n->in[n->n_in] = mea_graph_find(g, in);
 		if (*in && n->in[n->n_in] < 0)
 			return mea_node_fail(g, n, MEA_EINVAL, "input %.100s is not defined", in);
-		if (!*in && n->n_in < ops[op].min)
+		if (!*in && n->n_in < row->in[0])
 			return mea_node_fail(g, n, MEA_EINVAL, "input %d is left out", n->n_in);
 		if (*in)
 			last = n->n_in + 1;
 	}
 	n->n_in = last;
-	rc = mea_onnx_attrs(g, n, p, r->opset);
-	if (!rc && (op == MEA_OP_Squeeze || op == MEA_OP_Unsqueeze || op == MEA_OP_ReduceMean))
-		rc = take_axes(r, n);
-	if (!rc && op == MEA_OP_Dropout)
-		rc = take_dropout(r, n);
-	if (!rc && op == MEA_OP_Pad)
-		rc = take_pads(r, n);
-	return rc;
+	rc = mea_onnx_attrs(g, n, p);
+	return rc || !row->read ? rc : row->read(r, n);
 }

@@ -33,7 +33,7 @@ void mea_wire_float(struct mea_wire *w, const char *field, float v);
 void mea_wire_bytes(struct mea_wire *w, const char *field, const void *data, size_t size);
 void mea_wire_string(struct mea_wire *w, const char *field, const char *text);
 
-/* The attributes of a node as opset 13 has them, as fields of a NodeProto. */
-void mea_onnx_put_attrs(struct mea_wire *w, const struct mea_node *n);
+/* The attributes of a node as opset has them, as fields of a NodeProto. */
+void mea_onnx_put_attrs(struct mea_wire *w, const struct mea_node *n, int opset);
 
 #endif

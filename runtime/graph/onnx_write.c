@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* ONNX out: the graph as an opset 13 model, float or QDQ alike. */
+/* ONNX out, float or QDQ alike. */
 #include "graph/onnx_wire.h"
 
 #include <errno.h>
-#include <float.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 
-#define IR_VERSION 7 /* the one of opset 13 */
-#define OPSET	   13
-#define PART_MAX   (1200) /* a name that is made from a node's */
+#define OPSET	 13	/* and a later one only for an operation that is not in it */
+#define PART_MAX (1200) /* a name that is made from a node's */
 
 /* Whether the batch may stay open: some input had it so, and no Reshape has the
  * number one in its place. */
@@ -74,33 +73,26 @@ static void extra_name(const struct mea_graph *g, const struct mea_node *n, cons
 		snprintf(name, PART_MAX, "%s_%s_%d", base, what, i);
 }
 
-/* What is an attribute of the graph but an input of opset 13. pass 0 writes the
+/* What is an attribute of the graph but an input of opset. pass 0 writes the
  * constants, pass 1 names them as the node's inputs. */
 static void put_extra(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n,
-		      int pass)
+		      int opset, int pass)
 {
 	char name[PART_MAX];
-	struct mea_tensor t = {.type = MEA_F32};
-	int64_t axes[MEA_RANK_MAX];
 
-	if ((n->op == MEA_OP_Squeeze || n->op == MEA_OP_Unsqueeze) && n->a.n_axes >= 0) {
-		memcpy(axes, n->a.axes, sizeof(axes));
-		t = (struct mea_tensor){MEA_I64, {1, {n->a.n_axes}}, axes};
-		extra_name(g, n, "axes", name);
-		if (pass == 0)
-			put_tensor(w, name, &t);
-		else
-			mea_wire_string(w, "input", name);
-	}
-	for (int i = 0; n->op == MEA_OP_Clip && n->n_in == 1 && i < 2; i++) {
-		float bound = i ? n->a.hi : n->a.lo;
-		bool none = i ? bound == FLT_MAX : bound == -FLT_MAX;
+	for (const struct mea_attr *r = mea_op_row(n->op)->attrs; r->name && n->n_in == 1; r++) {
+		bool axes = r->kind == MEA_ATTR_AXES, none;
+		/* The table is const, and so is what is written. */
+		void *from = (char *)(uintptr_t)&n->a + r->at;
+		struct mea_tensor t = {axes ? MEA_I64 : MEA_F32, {axes, {n->a.n_axes}}, from};
 
-		t.data = &bound;
-		extra_name(g, n, i ? "max" : "min", name);
+		if (!r->input_since || opset < r->input_since)
+			continue;
+		none = axes ? n->a.n_axes < 0 : *(float *)from == (float)r->otherwise;
+		extra_name(g, n, r->name, name);
 		if (pass == 0 && !none)
 			put_tensor(w, name, &t);
-		else if (pass == 1)
+		else if (pass == 1 && !(axes && none))
 			mea_wire_string(w, "input", none ? "" : name);
 	}
 }
@@ -130,20 +122,20 @@ static const char *node_name(const struct mea_node *n, void **used)
 }
 
 static void put_node(struct mea_wire *w, const struct mea_graph *g, const struct mea_node *n,
-		     const char *name)
+		     int opset, const char *name)
 {
 	mea_wire_open(w, "node");
 	for (int i = 0; i < n->n_in; i++)
 		mea_wire_string(w, "input", n->in[i] < 0 ? "" : g->values[n->in[i]].name);
-	put_extra(w, g, n, 1);
+	put_extra(w, g, n, opset, 1);
 	mea_wire_string(w, "output", g->values[n->out].name);
 	mea_wire_string(w, "name", name);
 	mea_wire_string(w, "op_type", mea_op_name(n->op));
-	mea_onnx_put_attrs(w, n);
+	mea_onnx_put_attrs(w, n, opset);
 	mea_wire_close(w);
 }
 
-static void put_graph(struct mea_wire *w, const struct mea_graph *g)
+static void put_graph(struct mea_wire *w, const struct mea_graph *g, int opset)
 {
 	bool open = open_batch(g);
 	void *used = NULL;
@@ -154,12 +146,12 @@ static void put_graph(struct mea_wire *w, const struct mea_graph *g)
 
 		w->failed |= !name;
 		if (name)
-			put_node(w, g, &g->nodes[i], name);
+			put_node(w, g, &g->nodes[i], opset, name);
 	}
 	tdestroy(used, free);
 	mea_wire_string(w, "name", "mea");
 	for (int i = 0; i < g->n_nodes; i++)
-		put_extra(w, g, &g->nodes[i], 0);
+		put_extra(w, g, &g->nodes[i], opset, 0);
 	for (int i = 0; i < g->n_values; i++) {
 		struct mea_tensor t = mea_value_tensor(&g->values[i]);
 
@@ -176,43 +168,37 @@ static void put_graph(struct mea_wire *w, const struct mea_graph *g)
 	mea_wire_close(w);
 }
 
-/* What opset 13 cannot say. */
-static int check_writable(const struct mea_graph *g)
+/* The opset to write g in, or an error for what no opset says. */
+static int choose_opset(const struct mea_graph *g)
 {
+	int opset = OPSET;
+
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct mea_node *n = &g->nodes[i];
+		const struct mea_op_row *row = mea_op_row(n->op);
+		const char *what = row->unwritable ? row->unwritable(n) : NULL;
 
-		if (n->op == MEA_OP_Softmax && n->a.coerce_2d)
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "a Softmax over several axes cannot be written");
-		if (n->op == MEA_OP_ReduceMean && n->a.noop_empty_axes && n->a.n_axes <= 0)
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "a ReduceMean over nothing cannot be written");
-		if (n->op == MEA_OP_Pad)
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "padding that no Conv or AveragePool takes over "
-					     "cannot be written");
-		if (n->op == MEA_OP_AveragePool && (n->a.dilation[0] > 1 || n->a.dilation[1] > 1))
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "a dilated AveragePool cannot be written");
+		if (what)
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED, "%s cannot be written", what);
+		opset = row->since > opset ? row->since : opset;
 	}
-	return 0;
+	return opset;
 }
 
 int mea_graph_pack(const struct mea_graph *g, void **data, size_t *size)
 {
 	struct mea_wire w = {0};
-	int rc = check_writable(g);
+	int opset = choose_opset(g);
 
-	if (rc)
-		return rc;
+	if (opset < 0)
+		return opset;
 	mea_wire_begin(&w, &onnx__model_proto__descriptor);
-	mea_wire_int(&w, "ir_version", IR_VERSION);
+	mea_wire_int(&w, "ir_version", opset < 15 ? 7 : opset < 19 ? 8 : 9);
 	mea_wire_string(&w, "producer_name", "mea");
-	put_graph(&w, g);
+	put_graph(&w, g, opset);
 	mea_wire_open(&w, "opset_import");
 	mea_wire_string(&w, "domain", "");
-	mea_wire_int(&w, "version", OPSET);
+	mea_wire_int(&w, "version", opset);
 	mea_wire_close(&w);
 	if (w.failed) {
 		free(w.data);

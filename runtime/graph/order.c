@@ -34,9 +34,8 @@ int mea_graph_only_user(const struct mea_graph *g, int value)
 {
 	int user = -1;
 
-	for (int i = 0; i < g->n_outputs; i++)
-		if (g->outputs[i] == value)
-			return -1;
+	if (mea_graph_is_output(g, value))
+		return -1;
 	for (int i = 0; i < g->n_nodes; i++) {
 		for (int j = 0; j < g->nodes[i].n_in; j++) {
 			if (g->nodes[i].in[j] != value)
@@ -69,12 +68,22 @@ static int link_producers(struct mea_graph *g)
 	return 0;
 }
 
-static bool is_input(const struct mea_graph *g, int value)
+static bool is_in(const int *list, int n, int value)
 {
-	for (int i = 0; i < g->n_inputs; i++)
-		if (g->inputs[i] == value)
+	for (int i = 0; i < n; i++)
+		if (list[i] == value)
 			return true;
 	return false;
+}
+
+static bool is_input(const struct mea_graph *g, int value)
+{
+	return is_in(g->inputs, g->n_inputs, value);
+}
+
+bool mea_graph_is_output(const struct mea_graph *g, int value)
+{
+	return is_in(g->outputs, g->n_outputs, value);
 }
 
 /* A value that a node uses and nothing provides. */
@@ -237,12 +246,13 @@ static void drop_values(struct mea_graph *g, int *keep)
 		g->outputs[i] = keep[g->outputs[i]];
 }
 
-static void drop_nodes(struct mea_graph *g, const bool *keep)
+void mea_graph_drop_nodes(struct mea_graph *g, const bool *keep)
 {
 	int n = 0;
 
 	for (int i = 0; i < g->n_nodes; i++) {
 		if (keep[i]) {
+			g->values[g->nodes[i].out].producer = n;
 			g->nodes[n++] = g->nodes[i];
 			continue;
 		}
@@ -280,7 +290,7 @@ int mea_graph_prune(struct mea_graph *g)
 	if (rc)
 		goto out;
 	mark_needed(g, needed);
-	drop_nodes(g, needed);
+	mea_graph_drop_nodes(g, needed);
 	mark_used(g, used);
 	drop_values(g, used);
 	rc = mea_graph_reindex(g);

@@ -135,71 +135,67 @@ static int foldable(const struct mea_graph *g, int value)
 	return p;
 }
 
+/* Gives node the input x and new constants: weights w, named OF_WHAT, and a bias for each of
+ * their rows. */
+static int set_params(struct mea_graph *g, int node, int x, const char *of, const char *what,
+		      const struct mea_shape *w_shape, const float *w, const char *b_what)
+{
+	const float *b = w + mea_shape_count(w_shape); /* behind the weights */
+	struct mea_shape b_shape = {1, {w_shape->dim[0]}};
+	int in[3] = {x}, rc;
+	char text[1100];
+
+	snprintf(text, sizeof(text), "%s_%s", of, what);
+	in[1] = rc = mea_graph_add_const(g, text, MEA_F32, w_shape, w);
+	if (rc < 0)
+		return rc;
+	snprintf(text, sizeof(text), "%s_%s", g->values[g->nodes[node].out].name, b_what);
+	in[2] = rc = mea_graph_add_const(g, text, MEA_F32, &b_shape, b);
+	return rc < 0 ? rc : mea_node_set_inputs(g, node, in, 3);
+}
+
 /* New constants for weights [channels][...] and bias; the old may be shared. */
 static int scale_params(struct mea_graph *g, int node, const struct affine *f)
 {
-	struct mea_node *n = &g->nodes[node];
+	const struct mea_node *n = &g->nodes[node];
 	const struct mea_value *w = mea_node_in(g, n, 1), *b = mea_node_in(g, n, 2);
 	size_t count = mea_shape_count(&w->shape), row = count / (size_t)f->channels;
-	struct mea_shape w_shape = w->shape, b_shape = {1, {f->channels}};
-	float *nw = malloc(sizeof(float) * (count + 1));
-	float *nb = malloc(sizeof(float) * (size_t)f->channels + 1);
-	int in[3] = {n->in[0], 0, 0}, rc = 0;
-	char name[1100];
+	struct mea_shape shape = w->shape;
+	float *p = malloc(sizeof(float) * (count + (size_t)f->channels));
+	int rc;
 
-	if (!nw || !nb) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-		goto out;
-	}
+	if (!p)
+		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
 	for (size_t i = 0; i < count; i++)
-		nw[i] = (float)(((const float *)w->data)[i] * f->scale[i / row]);
+		p[i] = (float)(((const float *)w->data)[i] * f->scale[i / row]);
 	for (int c = 0; c < f->channels; c++) {
 		double old = b ? ((const float *)b->data)[c] : 0;
 
-		nb[c] = (float)(old * f->scale[c] + f->shift[c]);
+		p[count + (size_t)c] = (float)(old * f->scale[c] + f->shift[c]);
 	}
-	snprintf(name, sizeof(name), "%s_folded", w->name);
-	in[1] = rc = mea_graph_add_const(g, name, MEA_F32, &w_shape, nw);
-	if (rc < 0)
-		goto out;
-	snprintf(name, sizeof(name), "%s_bias", g->values[g->nodes[node].out].name);
-	in[2] = rc = mea_graph_add_const(g, name, MEA_F32, &b_shape, nb);
-	if (rc >= 0)
-		rc = mea_node_set_inputs(g, node, in, 3);
-out:
-	free(nw);
-	free(nb);
+	rc = set_params(g, node, n->in[0], w->name, "folded", &shape, p, "bias");
+	free(p);
 	return rc;
 }
 
 /* n becomes Conv(x, scale, shift) with one 1x1 kernel per channel. */
 static int make_depthwise(struct mea_graph *g, int node, const struct affine *f)
 {
-	struct mea_shape w_shape = {4, {f->channels, 1, 1, 1}}, b_shape = {1, {f->channels}};
+	struct mea_shape shape = {4, {f->channels, 1, 1, 1}};
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
 	float *p = malloc(sizeof(float) * 2 * (size_t)f->channels);
-	int in[3] = {f->x, 0, 0}, rc;
-	char name[1100];
+	int rc;
 
 	if (!p)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
 	for (int c = 0; c < 2 * f->channels; c++)
 		p[c] = (float)f->scale[c]; /* shift follows scale */
-	snprintf(name, sizeof(name), "%s_scale", g->values[g->nodes[node].out].name);
-	in[1] = rc = mea_graph_add_const(g, name, MEA_F32, &w_shape, p);
-	if (rc < 0)
-		goto out;
-	snprintf(name, sizeof(name), "%s_shift", g->values[g->nodes[node].out].name);
-	in[2] = rc = mea_graph_add_const(g, name, MEA_F32, &b_shape, p + f->channels);
-	if (rc < 0)
-		goto out;
-	rc = mea_node_set_inputs(g, node, in, 3);
-	if (rc)
-		goto out;
+	rc = set_params(g, node, f->x, g->values[g->nodes[node].out].name, "scale", &shape, p,
+			"shift");
+	a.group = f->channels;
+	a.kernel[0] = a.kernel[1] = 1;
 	g->nodes[node].op = MEA_OP_Conv;
-	g->nodes[node].a = mea_attrs_default(MEA_OP_Conv);
-	g->nodes[node].a.group = f->channels;
-	g->nodes[node].a.kernel[0] = g->nodes[node].a.kernel[1] = 1;
-out:
+	g->nodes[node].a = a;
 	free(p);
 	return rc;
 }

@@ -21,21 +21,13 @@ int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in)
 	return 0;
 }
 
-static bool is_output(const struct mea_graph *g, int value)
-{
-	for (int i = 0; i < g->n_outputs; i++)
-		if (g->outputs[i] == value)
-			return true;
-	return false;
-}
-
 void mea_node_bypass(struct mea_graph *g, int node, int x)
 {
 	struct mea_node *n = &g->nodes[node];
 	int out = n->out, p = g->values[x].producer;
 
-	if (is_output(g, out)) {
-		if (p < 0 || is_output(g, x))
+	if (mea_graph_is_output(g, out)) {
+		if (p < 0 || mea_graph_is_output(g, x))
 			return;
 		/* x's node takes over the name, the bypassed one takes x. */
 		g->nodes[p].out = out;
@@ -53,73 +45,57 @@ void mea_node_bypass(struct mea_graph *g, int node, int x)
 }
 
 /* Identity and what amounts to it. */
-static void drop_identities(struct mea_graph *g)
+static int drop_identity(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		const struct mea_node *n = &g->nodes[i];
-		const struct mea_value *x = mea_node_in(g, n, 0);
-		bool same = n->op == MEA_OP_Identity || n->op == MEA_OP_Dropout ||
-			    (n->op == MEA_OP_Concat && n->n_in == 1) ||
-			    (n->op == MEA_OP_Cast && x->type == n->a.to);
+	const struct mea_node *n = &g->nodes[node];
 
-		if (same)
-			mea_node_bypass(g, i, n->in[0]);
-	}
+	if (n->op == MEA_OP_Identity || n->op == MEA_OP_Dropout ||
+	    (n->op == MEA_OP_Concat && n->n_in == 1) ||
+	    (n->op == MEA_OP_Cast && mea_node_in(g, n, 0)->type == n->a.to))
+		mea_node_bypass(g, node, n->in[0]);
+	return 0;
 }
 
 /* A constant, or a quantised constant behind its DequantizeLinear. */
 static bool is_parameter(const struct mea_graph *g, const struct mea_value *v)
 {
-	const struct mea_node *p;
+	const struct mea_node *p = v->producer < 0 ? NULL : &g->nodes[v->producer];
 
-	if (v->data)
-		return true;
-	if (v->producer < 0)
-		return false;
-	p = &g->nodes[v->producer];
-	return p->op == MEA_OP_DequantizeLinear && mea_node_in(g, p, 0)->data;
+	return v->data || (p && p->op == MEA_OP_DequantizeLinear && mea_node_in(g, p, 0)->data);
 }
 
-static int matmul_to_gemm(struct mea_graph *g)
+static int matmul_to_gemm(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct mea_node *n = &g->nodes[i];
+	struct mea_node *n = &g->nodes[node];
 
-		if (n->op == MEA_OP_MatMul && mea_node_in(g, n, 0)->shape.rank == 2 &&
-		    mea_node_in(g, n, 1)->shape.rank == 2 &&
-		    is_parameter(g, mea_node_in(g, n, 1))) {
-			n->op = MEA_OP_Gemm;
-			n->a = mea_attrs_default(MEA_OP_Gemm);
-		}
+	if (n->op == MEA_OP_MatMul && mea_node_in(g, n, 0)->shape.rank == 2 &&
+	    mea_node_in(g, n, 1)->shape.rank == 2 && is_parameter(g, mea_node_in(g, n, 1))) {
+		n->op = MEA_OP_Gemm;
+		n->a = mea_attrs_default(MEA_OP_Gemm);
 	}
 	return 0;
 }
 
 /* Gemm without bias, then Add of a quantised bias: one Gemm. (Add of a float
  * constant is mea_pass_affine()'s.) */
-static int add_to_gemm(struct mea_graph *g)
+static int add_to_gemm(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct mea_node *n = &g->nodes[i];
+	const struct mea_node *n = &g->nodes[node];
 
-		for (int j = 0; n->op == MEA_OP_Add && j < 2; j++) {
-			const struct mea_value *bias = mea_node_in(g, n, !j);
-			int x = n->in[j], p = g->values[x].producer, in[3], rc;
+	for (int j = 0; n->op == MEA_OP_Add && j < 2; j++) {
+		const struct mea_value *bias = mea_node_in(g, n, !j);
+		int x = n->in[j], p = g->values[x].producer, rc;
 
-			if (p < 0 || bias->data || !is_parameter(g, bias) ||
-			    g->nodes[p].op != MEA_OP_Gemm || g->nodes[p].n_in != 2 ||
-			    mea_graph_only_user(g, x) < 0 || bias->shape.rank != 1 ||
-			    bias->shape.dim[0] != g->values[x].shape.dim[1])
-				continue;
-			in[0] = g->nodes[p].in[0];
-			in[1] = g->nodes[p].in[1];
-			in[2] = n->in[!j];
-			rc = mea_node_set_inputs(g, p, in, 3);
-			if (rc)
-				return rc;
-			mea_node_bypass(g, i, x);
-			break;
-		}
+		if (p < 0 || bias->data || !is_parameter(g, bias) ||
+		    g->nodes[p].op != MEA_OP_Gemm || g->nodes[p].n_in != 2 ||
+		    mea_graph_only_user(g, x) < 0 || bias->shape.rank != 1 ||
+		    bias->shape.dim[0] != g->values[x].shape.dim[1])
+			continue;
+		rc = mea_node_set_inputs(
+			g, p, (int[]){g->nodes[p].in[0], g->nodes[p].in[1], n->in[!j]}, 3);
+		if (!rc)
+			mea_node_bypass(g, node, x);
+		return rc;
 	}
 	return 0;
 }
@@ -128,15 +104,21 @@ static int add_to_gemm(struct mea_graph *g)
  * bias has one dimension. */
 static int normalise_gemm(struct mea_graph *g, int node)
 {
-	struct mea_node *n = &g->nodes[node];
+	const struct mea_node *n = &g->nodes[node];
 	const struct mea_value *w = mea_node_in(g, n, 1), *c = mea_node_in(g, n, 2);
-	int64_t rows = g->values[n->out].shape.dim[1], inner = mea_shape_count(&w->shape) / rows;
-	struct mea_shape w_shape = {2, {rows, inner}}, b_shape = {1, {rows}};
-	float *nw, *nb = NULL;
+	int64_t rows = g->values[n->out].shape.dim[1], inner;
+	struct mea_shape w_shape, b_shape = {1, {rows}};
+	struct mea_attrs a = n->a;
 	int in[3] = {n->in[0], -1, -1}, rc;
+	float *nw, *nb;
 
-	if (c && (!c->data || (c->shape.rank == 2 && c->shape.dim[0] != 1)))
+	if (n->op != MEA_OP_Gemm || !w->data ||
+	    (a.trans_b && a.alpha == 1 && a.beta == 1 &&
+	     (!c || (c->shape.rank == 1 && c->shape.dim[0] == rows))) ||
+	    (c && (!c->data || (c->shape.rank == 2 && c->shape.dim[0] != 1))))
 		return 0;
+	inner = (int64_t)mea_shape_count(&w->shape) / rows;
+	w_shape = (struct mea_shape){2, {rows, inner}};
 	nw = malloc(sizeof(*nw) * (size_t)(rows * inner));
 	nb = malloc(sizeof(*nb) * (size_t)rows);
 	if (!nw || !nb) {
@@ -146,168 +128,141 @@ static int normalise_gemm(struct mea_graph *g, int node)
 	for (int64_t r = 0; r < rows; r++)
 		for (int64_t k = 0; k < inner; k++)
 			nw[r * inner + k] =
-				n->a.alpha *
-				((const float *)
-					 w->data)[n->a.trans_b ? r * inner + k : k * rows + r];
+				a.alpha *
+				((const float *)w->data)[a.trans_b ? r * inner + k : k * rows + r];
 	for (int64_t r = 0; c && r < rows; r++)
-		nb[r] = n->a.beta *
-			((const float *)c->data)[mea_shape_count(&c->shape) == 1 ? 0 : r];
+		nb[r] = a.beta * ((const float *)c->data)[mea_shape_count(&c->shape) == 1 ? 0 : r];
 	in[1] = rc = mea_graph_add_const(g, w->name, MEA_F32, &w_shape, nw);
 	if (rc >= 0 && c)
 		in[2] = rc = mea_graph_add_const(g, mea_node_in(g, &g->nodes[node], 2)->name,
 						 MEA_F32, &b_shape, nb);
 	if (rc >= 0)
 		rc = mea_node_set_inputs(g, node, in, in[2] < 0 ? 2 : 3);
-	if (rc >= 0) {
-		g->nodes[node].a.alpha = g->nodes[node].a.beta = 1;
-		g->nodes[node].a.trans_b = true;
-	}
+	g->nodes[node].a.alpha = g->nodes[node].a.beta = 1;
+	g->nodes[node].a.trans_b = true;
 out:
 	free(nw);
 	free(nb);
 	return rc < 0 ? rc : 0;
 }
 
-static int normalise_gemms(struct mea_graph *g)
-{
-	for (int i = 0; i < g->n_nodes; i++) {
-		const struct mea_node *n = &g->nodes[i];
-		const struct mea_value *c = n->op == MEA_OP_Gemm ? mea_node_in(g, n, 2) : NULL;
-		bool done = n->a.trans_b && n->a.alpha == 1 && n->a.beta == 1 &&
-			    (!c || (c->shape.rank == 1 &&
-				    c->shape.dim[0] == g->values[n->out].shape.dim[1]));
-		int rc;
-
-		if (n->op != MEA_OP_Gemm || done || !mea_node_in(g, n, 1)->data)
-			continue;
-		rc = normalise_gemm(g, i);
-		if (rc)
-			return rc;
-	}
-	return 0;
-}
-
 /* Reshape and Squeeze that keep the batch and flatten the rest. */
-static void reshape_to_flatten(struct mea_graph *g)
+static int reshape_to_flatten(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct mea_node *n = &g->nodes[i];
-		const struct mea_shape *x, *y = &g->values[n->out].shape;
+	struct mea_node *n = &g->nodes[node];
+	const struct mea_shape *y = &g->values[n->out].shape;
+	const struct mea_value *x = mea_node_in(g, n, 0);
 
-		if (n->op != MEA_OP_Reshape && n->op != MEA_OP_Squeeze)
-			continue;
-		x = &mea_node_in(g, n, 0)->shape;
-		if (x->rank < 2 || y->rank != 2 || x->dim[0] != y->dim[0])
-			continue;
+	if ((n->op == MEA_OP_Reshape || n->op == MEA_OP_Squeeze) && x->shape.rank >= 2 &&
+	    y->rank == 2 && x->shape.dim[0] == y->dim[0]) {
 		n->op = MEA_OP_Flatten;
 		n->a = mea_attrs_default(MEA_OP_Flatten);
 		n->n_in = 1;
 	}
+	return 0;
 }
 
 /* ReduceMean over both spatial axes is GlobalAveragePool, and Flatten behind it
  * when the axes are dropped. */
-static int mean_to_pool(struct mea_graph *g)
+static int mean_to_pool(struct mea_graph *g, int node)
 {
-	for (int i = 0, count = g->n_nodes; i < count; i++) {
-		const struct mea_node *n = &g->nodes[i];
-		const struct mea_shape *x;
-		char name[1100];
-		int v, rc;
+	const struct mea_node *n = &g->nodes[node];
+	const struct mea_value *x = mea_node_in(g, n, 0);
+	char name[1100];
+	int v, rc;
 
-		if (n->op != MEA_OP_ReduceMean || n->a.n_axes != 2)
-			continue;
-		x = &mea_node_in(g, n, 0)->shape;
-		if (x->rank != 4)
-			continue;
-		/* Both counted from either end, in either order. */
-		if ((n->a.axes[0] & 3) + (n->a.axes[1] & 3) != 5 || (n->a.axes[0] & 3) < 2)
-			continue;
-		if (!n->a.keepdims) {
-			struct mea_shape s = {4, {x->dim[0], x->dim[1], 1, 1}};
+	/* Both counted from either end, in either order. */
+	if (n->op != MEA_OP_ReduceMean || n->a.n_axes != 2 || x->shape.rank != 4 ||
+	    (n->a.axes[0] & 3) + (n->a.axes[1] & 3) != 5 || (n->a.axes[0] & 3) < 2)
+		return 0;
+	if (!n->a.keepdims) {
+		struct mea_shape s = {4, {x->shape.dim[0], x->shape.dim[1], 1, 1}};
 
-			snprintf(name, sizeof(name), "%s_pooled", g->values[n->out].name);
-			v = mea_graph_add_value(g, name, MEA_F32, &s);
-			if (v < 0)
-				return v;
-			rc = mea_graph_add_node(g, MEA_OP_Flatten, NULL, &v, 1, g->nodes[i].out,
-						NULL);
-			if (rc < 0)
-				return rc;
-			g->nodes[i].out = v;
-			g->values[v].producer = i;
-		}
-		g->nodes[i].op = MEA_OP_GlobalAveragePool;
-		g->nodes[i].a = mea_attrs_default(MEA_OP_GlobalAveragePool);
+		snprintf(name, sizeof(name), "%s_pooled", g->values[n->out].name);
+		v = rc = mea_graph_add_value(g, name, MEA_F32, &s);
+		if (rc >= 0)
+			rc = mea_graph_add_node(g, MEA_OP_Flatten, NULL, &v, 1, n->out, NULL);
+		if (rc < 0)
+			return rc;
+		g->nodes[node].out = v;
+		g->values[v].producer = node;
 	}
+	g->nodes[node].op = MEA_OP_GlobalAveragePool;
+	g->nodes[node].a = mea_attrs_default(MEA_OP_GlobalAveragePool);
 	return 0;
+}
+
+static bool pads(const struct mea_node *n)
+{
+	return n->a.pad[0] || n->a.pad[1] || n->a.pad[2] || n->a.pad[3];
 }
 
 /* A Pad by nothing is no node (PyTorch writes one before each average pool); one by
  * zeros is the padding of the Conv, or of the AveragePool that counts it, behind. */
-static void fold_pads(struct mea_graph *g)
+static int fold_pad(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		const struct mea_node *n = &g->nodes[i];
-		const int64_t *pad = n->a.pad;
-		struct mea_node *to;
-		int user;
+	const struct mea_node *n = &g->nodes[node];
+	struct mea_node *to;
+	int user;
 
-		if (n->op != MEA_OP_Pad)
-			continue;
-		if (pad[0] || pad[1] || pad[2] || pad[3]) {
-			user = mea_graph_only_user(g, n->out);
-			to = user < 0 ? NULL : &g->nodes[user];
-			if (!to || to->in[0] != n->out || n->a.fill != 0 ||
-			    !(to->op == MEA_OP_Conv ||
-			      (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
-			       (to->a.count_include_pad ||
-				!(to->a.pad[0] || to->a.pad[1] || to->a.pad[2] || to->a.pad[3])))))
-				continue;
-			for (int k = 0; k < 4; k++)
-				to->a.pad[k] += pad[k];
-			to->a.count_include_pad = to->op == MEA_OP_AveragePool;
-		}
-		mea_node_bypass(g, i, n->in[0]);
+	if (n->op != MEA_OP_Pad)
+		return 0;
+	if (pads(n)) {
+		user = mea_graph_only_user(g, n->out);
+		to = user < 0 ? NULL : &g->nodes[user];
+		if (!to || to->in[0] != n->out || n->a.fill != 0 ||
+		    !(to->op == MEA_OP_Conv || (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
+						(to->a.count_include_pad || !pads(to)))))
+			return 0;
+		for (int k = 0; k < 4; k++)
+			to->a.pad[k] += n->a.pad[k];
+		to->a.count_include_pad = to->op == MEA_OP_AveragePool;
 	}
+	mea_node_bypass(g, node, n->in[0]);
+	return 0;
 }
 
 /* Clip with constant bounds has them as attributes. */
-static void clip_bounds(struct mea_graph *g)
+static int clip_bounds(struct mea_graph *g, int node)
 {
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct mea_node *n = &g->nodes[i];
-		const struct mea_value *lo = NULL, *hi = NULL;
+	struct mea_node *n = &g->nodes[node];
+	const struct mea_value *lo = mea_node_in(g, n, 1), *hi = mea_node_in(g, n, 2);
 
-		if (n->op != MEA_OP_Clip || n->n_in == 1 || mea_node_in(g, n, 0)->type != MEA_F32)
-			continue;
-		lo = mea_node_in(g, n, 1);
-		hi = mea_node_in(g, n, 2);
-		if ((lo && !lo->data) || (hi && !hi->data))
-			continue;
-		n->a.lo = lo ? *(const float *)lo->data : -FLT_MAX;
-		n->a.hi = hi ? *(const float *)hi->data : FLT_MAX;
-		n->n_in = 1;
-	}
+	if (n->op != MEA_OP_Clip || n->n_in == 1 || mea_node_in(g, n, 0)->type != MEA_F32 ||
+	    (lo && !lo->data) || (hi && !hi->data))
+		return 0;
+	n->a.lo = lo ? *(const float *)lo->data : -FLT_MAX;
+	n->a.hi = hi ? *(const float *)hi->data : FLT_MAX;
+	n->n_in = 1;
+	return 0;
+}
+
+/* Nodes that the pass appends are not visited. */
+static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int node))
+{
+	int rc = 0;
+
+	for (int i = 0, count = g->n_nodes; !rc && i < count; i++)
+		rc = pass(g, i);
+	return rc;
 }
 
 int mea_graph_simplify(struct mea_graph *g)
 {
+	static int (*const before[])(struct mea_graph *, int) = {
+		clip_bounds, reshape_to_flatten, drop_identity,
+		fold_pad,    matmul_to_gemm,	 mean_to_pool,
+	};
 	int rc = 0;
 
-	clip_bounds(g);
-	reshape_to_flatten(g);
-	drop_identities(g);
-	fold_pads(g);
-	rc = matmul_to_gemm(g);
-	if (!rc)
-		rc = mean_to_pool(g);
+	for (size_t i = 0; !rc && i < sizeof(before) / sizeof(before[0]); i++)
+		rc = each_node(g, before[i]);
 	if (!rc)
 		rc = mea_graph_prune(g);
 	if (!rc)
-		rc = add_to_gemm(g);
+		rc = each_node(g, add_to_gemm);
 	if (!rc)
-		rc = normalise_gemms(g);
+		rc = each_node(g, normalise_gemm);
 	if (!rc)
 		rc = mea_pass_affine(g);
 	if (!rc)

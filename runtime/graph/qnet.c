@@ -34,71 +34,6 @@ void mea_qnet_free(struct mea_qnet *net)
 	free(net);
 }
 
-uint64_t mea_qlayer_macs(const struct mea_qnet *net, const struct mea_qlayer *l)
-{
-	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
-
-	if (l->op != MEA_Q_CONV)
-		return 0;
-	return (uint64_t)out->c * out->h * out->w * l->kh * l->kw * (in->c / l->groups);
-}
-
-int mea_requant_from_scale(double scale, uint32_t *mult, uint8_t *shift)
-{
-	int e;
-	double m;
-
-	if (!(scale > 0) || !isfinite(scale) || scale >= 0x1p31)
-		return mea_fail(MEA_EINVAL, "scale %g is not in (0, 2^31)", scale);
-	m = nearbyint(frexp(scale, &e) * 0x1p31);
-	if (m == 0x1p31) {
-		m = 0x1p30;
-		e++;
-	}
-	if (e > 31) { /* just under 2^31, rounded up */
-		m = 0x1p31 - 1;
-		e = 31;
-	}
-	/* Below 2^-32 no 32-bit accumulator reaches more than a half: always 0. */
-	if (31 - e > 62) {
-		*mult = 0;
-		*shift = 0;
-		return 0;
-	}
-	*mult = (uint32_t)m;
-	*shift = (uint8_t)(31 - e);
-	return 0;
-}
-
-int mea_add_from_scales(double a, double b, uint32_t *ma, uint32_t *mb, int *shift)
-{
-	double top = a > b ? a : b;
-	int e, s;
-
-	if (!(a > 0) || !(b > 0) || !isfinite(a) || !isfinite(b))
-		return mea_fail(MEA_EINVAL, "scales %g and %g of an add are not positive", a, b);
-	frexp(top, &e);
-	s = 23 - e;
-	if (nearbyint(ldexp(top, s)) >= 0x1p23)
-		s--;
-	if (s < 0)
-		return mea_fail(MEA_EINVAL, "scale %g of an add is not under 2^23", top);
-	if (s > 47)
-		s = 47;
-	*ma = (uint32_t)nearbyint(ldexp(a, s));
-	*mb = (uint32_t)nearbyint(ldexp(b, s));
-	*shift = s;
-	return 0;
-}
-
-int mea_qavg_requant(const struct mea_qnet *net, const struct mea_qlayer *l, int n, uint32_t *mult,
-		     uint8_t *shift)
-{
-	double sx = net->tensors[l->in].scale, so = net->tensors[l->out].scale;
-
-	return mea_requant_from_scale(sx / (so * n), mult, shift);
-}
-
 static bool int8_range(int v)
 {
 	return v >= -128 && v <= 127;
@@ -194,9 +129,30 @@ static int check_acc(int oc, int64_t lo, int64_t hi)
 	return 0;
 }
 
-static int check_conv(const struct mea_qlayer *l, const struct mea_qtensor *in,
-		      const struct mea_qtensor *out)
+/* The residual half of a layer, if it has one: in2, both multipliers, the last clamp. */
+static int check_residual(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
+	const struct mea_qtensor *out = &net->tensors[l->out];
+	const struct mea_qtensor *in2 = l->in2 < 0 ? out : &net->tensors[l->in2];
+
+	if (l->in2 < 0)
+		return 0;
+	if (!same_shape(in2, out))
+		return mea_fail(MEA_EINVAL, "added tensor is %dx%dx%d, the output %dx%dx%d", in2->c,
+				in2->h, in2->w, out->c, out->h, out->w);
+	if (l->add_ma >= 1u << 23 || l->add_mb >= 1u << 23)
+		return mea_fail(MEA_EINVAL, "add multiplier %u or %u has over 23 bits",
+				(unsigned)l->add_ma, (unsigned)l->add_mb);
+	if (l->add_shift < 0 || l->add_shift > 47)
+		return mea_fail(MEA_EINVAL, "add shift %d is not in 0..47", l->add_shift);
+	if (!int8_range(l->lo) || !int8_range(l->hi) || l->lo > l->hi)
+		return mea_fail(MEA_EINVAL, "clamp %d..%d is out of range", l->lo, l->hi);
+	return 0;
+}
+
+static int check_conv(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 	int64_t k;
 	int rc = check_window(l, in, out);
 
@@ -220,7 +176,7 @@ static int check_conv(const struct mea_qlayer *l, const struct mea_qtensor *in,
 		}
 		rc = check_acc(oc, lo, hi);
 	}
-	return rc;
+	return rc ? rc : check_residual(net, l);
 }
 
 /* An average without its padding: every divisor's multiplier exists, and the one
@@ -258,26 +214,20 @@ static int check_pool(const struct mea_qnet *net, const struct mea_qlayer *l)
 	return rc;
 }
 
-/* The residual half of a layer: in2, both multipliers, the last clamp. */
-static int check_add(const struct mea_qlayer *l, const struct mea_qtensor *in2,
-		     const struct mea_qtensor *out)
+static int check_sum(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
-	if (!same_shape(in2, out))
-		return mea_fail(MEA_EINVAL, "added tensor is %dx%dx%d, the output %dx%dx%d", in2->c,
-				in2->h, in2->w, out->c, out->h, out->w);
-	if (l->add_ma >= 1u << 23 || l->add_mb >= 1u << 23)
-		return mea_fail(MEA_EINVAL, "add multiplier %u or %u has over 23 bits",
-				(unsigned)l->add_ma, (unsigned)l->add_mb);
-	if (l->add_shift < 0 || l->add_shift > 47)
-		return mea_fail(MEA_EINVAL, "add shift %d is not in 0..47", l->add_shift);
-	if (!int8_range(l->lo) || !int8_range(l->hi) || l->lo > l->hi)
-		return mea_fail(MEA_EINVAL, "clamp %d..%d is out of range", l->lo, l->hi);
-	return 0;
+	const struct mea_qtensor *in = &net->tensors[l->in];
+
+	if (!same_shape(in, &net->tensors[l->out]) || l->mid_zero != in->zero_point)
+		return mea_fail(MEA_EINVAL, "first addend does not fit");
+	return check_residual(net, l);
 }
 
-static int check_concat(const struct mea_qtensor *in, const struct mea_qtensor *in2,
-			const struct mea_qtensor *out)
+static int check_concat(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
+	const struct mea_qtensor *in = &net->tensors[l->in], *in2 = &net->tensors[l->in2];
+	const struct mea_qtensor *out = &net->tensors[l->out];
+
 	if (in->h != out->h || in2->h != out->h || in->w != out->w || in2->w != out->w ||
 	    in->c + in2->c != out->c)
 		return mea_fail(MEA_EINVAL, "shapes of a concat do not fit");
@@ -287,12 +237,61 @@ static int check_concat(const struct mea_qtensor *in, const struct mea_qtensor *
 	return 0;
 }
 
+static int check_table(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	if (!same_shape(&net->tensors[l->in], &net->tensors[l->out]))
+		return mea_fail(MEA_EINVAL, "a table changes the shape");
+	return l->weights ? 0 : mea_fail(MEA_EINVAL, "the table is missing");
+}
+
+/* --- rows ------------------------------------------------------------------ */
+
+/* All that is known here of an operation. */
+static const struct row {
+	const char *name;
+	int in[2]; /* fewest and most inputs */
+	bool multiplies;
+	int bytes; /* of its constants, where it does not multiply */
+	/* Shapes and ranges; the tensors exist. */
+	int (*check)(const struct mea_qnet *net, const struct mea_qlayer *l);
+} rows[MEA_Q_COUNT] = {
+	[MEA_Q_CONV] = {"conv", {1, 2}, true, 0, check_conv},
+	[MEA_Q_AVGPOOL] = {"average pool", {1, 1}, false, 0, check_pool},
+	[MEA_Q_MAXPOOL] = {"max pool", {1, 1}, false, 0, check_pool},
+	[MEA_Q_ADD] = {"add", {2, 2}, false, 0, check_sum},
+	[MEA_Q_CONCAT] = {"concat", {2, 2}, false, 0, check_concat},
+	[MEA_Q_TABLE] = {"table", {1, 1}, false, 256, check_table},
+};
+
+const char *mea_qlayer_kind(const struct mea_qlayer *l)
+{
+	if (l->op == MEA_Q_CONV && l->groups > 1)
+		return "grouped conv";
+	return l->op == MEA_Q_CONV && l->in2 >= 0 ? "conv + add" : rows[l->op].name;
+}
+
+uint64_t mea_qlayer_macs(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
+
+	if (!rows[l->op].multiplies)
+		return 0;
+	return (uint64_t)out->c * out->h * out->w * l->kh * l->kw * (in->c / l->groups);
+}
+
+uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
+
+	if (!rows[l->op].multiplies)
+		return (uint64_t)rows[l->op].bytes;
+	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
+}
+
 /* have[i]: tensor i is an input or was computed by an earlier layer. */
 static int check_layer(const struct mea_qnet *net, const struct mea_qlayer *l, const bool *have)
 {
-	const struct mea_qtensor *in, *in2 = NULL, *out;
-	bool wants2 = l->op == MEA_Q_ADD || l->op == MEA_Q_CONCAT, may2 = l->op == MEA_Q_CONV;
-	int n = net->n_tensors, rc = 0;
+	int n = net->n_tensors, inputs = l->in2 < 0 ? 1 : 2;
 
 	if (l->in < 0 || l->in >= n || l->out < 0 || l->out >= n || l->in2 < -1 || l->in2 >= n)
 		return mea_fail(MEA_EINVAL, "tensor index out of range");
@@ -300,33 +299,11 @@ static int check_layer(const struct mea_qnet *net, const struct mea_qlayer *l, c
 		return mea_fail(MEA_EINVAL, "an input is used before it is computed");
 	if (have[l->out])
 		return mea_fail(MEA_EINVAL, "the output is computed twice");
-	if (l->in2 < 0 ? wants2 : !wants2 && !may2)
-		return mea_fail(MEA_EINVAL, "the operation does not take %d inputs",
-				l->in2 < 0 ? 1 : 2);
-	in = &net->tensors[l->in];
-	out = &net->tensors[l->out];
-	if (l->in2 >= 0)
-		in2 = &net->tensors[l->in2];
-	switch (l->op) {
-	case MEA_Q_CONV:
-		rc = check_conv(l, in, out);
-		break;
-	case MEA_Q_AVGPOOL:
-	case MEA_Q_MAXPOOL:
-		rc = check_pool(net, l);
-		break;
-	case MEA_Q_ADD:
-		if (!same_shape(in, out) || l->mid_zero != in->zero_point)
-			rc = mea_fail(MEA_EINVAL, "first addend does not fit");
-		break;
-	case MEA_Q_CONCAT:
-		return check_concat(in, in2, out);
-	default:
+	if ((unsigned)l->op >= MEA_Q_COUNT)
 		return mea_fail(MEA_EINVAL, "unknown operation %d", (int)l->op);
-	}
-	if (!rc && in2)
-		rc = check_add(l, in2, out);
-	return rc;
+	if (inputs < rows[l->op].in[0] || inputs > rows[l->op].in[1])
+		return mea_fail(MEA_EINVAL, "the operation does not take %d inputs", inputs);
+	return rows[l->op].check(net, l);
 }
 
 static int check_ends(const struct mea_qnet *net, const int *index, int n, const char *what)

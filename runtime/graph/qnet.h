@@ -42,6 +42,9 @@ enum mea_qop {
 	/* out = channels of in, then channels of in2; all three share scale and
 	 * zero point. */
 	MEA_Q_CONCAT,
+	/* out = weights[(uint8_t)x]: a function of one element, as a table. */
+	MEA_Q_TABLE,
+	MEA_Q_COUNT,
 };
 
 struct mea_qtensor {
@@ -60,7 +63,7 @@ struct mea_qlayer {
 	int pad_t, pad_l, pad_b, pad_r;
 	int groups;	  /* CONV: 1, or in.c for depthwise, or any divisor */
 	bool exclude_pad; /* AVGPOOL */
-	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups], owned */
+	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [256]; owned */
 	int32_t *bias;	  /* CONV: [out.c]; pools: [1]; owned */
 	uint32_t *mult;	  /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
 	uint8_t *shift;	  /* same length as bias; 0 .. 62; owned */
@@ -87,6 +90,12 @@ void mea_qnet_free(struct mea_qnet *net);
  * that no accumulator can leave 32 bits. Returns 0 or a negative error whose message names the
  * layer. */
 int mea_qnet_check(const struct mea_qnet *net);
+
+/* What a layer is, in a word or two for people. */
+const char *mea_qlayer_kind(const struct mea_qlayer *l);
+
+/* Bytes of the layer's weights and biases. */
+uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l);
 
 /* Multiply-accumulates of one inference of the layer, padded taps included
  * (the convention of all published figures); 0 for pools, adds and concats. */

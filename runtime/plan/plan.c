@@ -33,8 +33,14 @@ static const char *refuses_concat(const struct mea_hw *hw, const struct mea_qnet
 const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net,
 			     const struct mea_qlayer *l)
 {
+	static const bool has[MEA_Q_COUNT] = {
+		[MEA_Q_CONV] = true, [MEA_Q_AVGPOOL] = true, [MEA_Q_MAXPOOL] = true,
+		[MEA_Q_ADD] = true,  [MEA_Q_CONCAT] = true,
+	};
 	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
+	if (!has[l->op])
+		return "operation that the accelerator lacks";
 	if (l->op == MEA_Q_CONCAT)
 		return refuses_concat(hw, net, l);
 	if (l->op == MEA_Q_CONV && l->groups != 1 && !mea_is_depthwise(net, l))

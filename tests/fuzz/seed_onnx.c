@@ -19,10 +19,10 @@ static void check(int rc)
 
 static int constant(struct mea_graph *g, const char *name, struct mea_shape s)
 {
-	float data[512];
+	float data[1024];
 	int v;
 
-	for (size_t i = 0; i < 512; i++)
+	for (size_t i = 0; i < 1024; i++)
 		data[i] = (float)(i * 37 % 101) / 50 - 1;
 	v = mea_graph_add_const(g, name, MEA_F32, &s, data);
 	check(v);
@@ -95,6 +95,8 @@ static struct mea_graph *make(int kind)
 	a.hi = 6;
 	y = node(g, MEA_OP_Relu, "relu", (int[]){conv(g, "c1", x, 4, 3, 1)}, 1, NULL);
 	z = conv(g, "c2", y, 4, 3, kind & 1 ? 4 : 1);
+	if (kind & 32)
+		z = node(g, kind & 4 ? MEA_OP_HardSwish : MEA_OP_Gelu, "act", &z, 1, NULL);
 	y = kind & 2 ? node(g, MEA_OP_Add, "sum", (int[]){z, y}, 2, NULL) : z;
 	y = node(g, MEA_OP_Clip, "relu6", &y, 1, &a);
 	if (kind & 4)
@@ -125,7 +127,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 2)
 		return 2;
-	for (int kind = 0; kind < 32; kind++) {
+	for (int kind = 0; kind < 64; kind++) {
 		struct mea_graph *g = make(kind), *q;
 		char path[1024];
 		int left = 1;

@@ -64,6 +64,11 @@ static int naive_element(const struct mea_qnet *net, const struct mea_qlayer *l,
 	if (l->op == MEA_Q_CONCAT)
 		return oc < in->c ? at(in, a, oy, ox, oc, 0)
 				  : at(&net->tensors[l->in2], b, oy, ox, oc - in->c, 0);
+	if (l->op == MEA_Q_TABLE) {
+		int x = at(in, a, oy, ox, oc, 0);
+
+		return l->weights[x < 0 ? x + 256 : x];
+	}
 	if (l->op == MEA_Q_ADD) {
 		mid = at(in, a, oy, ox, oc, 0);
 		goto residual;
@@ -253,6 +258,15 @@ static struct mea_qnet *random_net(enum mea_qop op)
 		t[2].c = t[0].c + t[1].c;
 		t[1].scale = t[2].scale = t[0].scale;
 		t[1].zero_point = t[2].zero_point = t[0].zero_point;
+		break;
+	case MEA_Q_TABLE:
+		t[2].c = t[0].c;
+		t[2].h = t[0].h;
+		t[2].w = t[0].w;
+		l->weights = random_bytes(256);
+		break;
+	case MEA_Q_COUNT:
+		break;
 	}
 	if (l->in2 == 1 && op != MEA_Q_CONCAT) {
 		t[1].c = t[2].c;
@@ -320,6 +334,11 @@ Test(ref, add_equals_the_naive_one)
 Test(ref, concat_equals_the_naive_one)
 {
 	compare(MEA_Q_CONCAT, 100);
+}
+
+Test(ref, table_equals_the_naive_one)
+{
+	compare(MEA_Q_TABLE, 100);
 }
 
 Test(ref, ties_go_to_the_even_neighbour)

@@ -45,7 +45,7 @@ static struct mea_backend *open_both(void)
 
 /* --- random networks ------------------------------------------------------------------- */
 
-static void check_job(struct mea_exec *e, const struct mea_qnet *n, int8_t **v)
+static void check_job(struct mea_exec *e, const struct mea_qnet *n, int8_t **v, int limit_ms)
 {
 	const struct mea_backend_ops *ops = e->ops;
 	struct mea_buf *in[4] = {0}, *out[4] = {0};
@@ -67,7 +67,7 @@ static void check_job(struct mea_exec *e, const struct mea_qnet *n, int8_t **v)
 	/* Twice, as the second job takes the first one's buffers. */
 	for (int turn = 0; turn < 2; turn++) {
 		cr_assert_eq(ops->submit(e, in, out, &job), 0, "%s", mea_errmsg());
-		cr_assert_eq(ops->wait(job, turn ? -1 : 1000, &stats), 0, "%s", mea_errmsg());
+		cr_assert_eq(ops->wait(job, turn ? -1 : limit_ms, &stats), 0, "%s", mea_errmsg());
 		cr_assert_eq(stats.cost.macs, macs);
 		for (int i = 0; i < n->n_outputs; i++) {
 			size_t size = random_elements(&n->tensors[n->outputs[i]]);
@@ -100,7 +100,7 @@ Test(split, random_networks_equal_the_reference)
 		whole = n;
 		refused = random_bits();
 		cr_assert_eq(b->ops->prepare(b, n, &e), 0, "seed %d: %s", seed, mea_errmsg());
-		check_job(e, n, v);
+		check_job(e, n, v, 1000);
 		moved += mea_split_moved(e);
 		layers += n->n_layers;
 		b->ops->release(e);
@@ -111,6 +111,51 @@ Test(split, random_networks_equal_the_reference)
 	cr_assert_gt(moved, layers / 4);
 	cr_assert_lt(moved, 3 * layers / 4);
 	b->ops->close(b);
+}
+
+static int count(const struct mea_qnet *n, enum mea_qop op)
+{
+	int c = 0;
+
+	for (int i = 0; i < n->n_layers; i++)
+		c += n->layers[i].op == op;
+	return c;
+}
+
+/* The real sides: the accelerator refuses a table, and OpenCL computes that layer alone. */
+Test(split, tables_go_to_opencl, .timeout = 300)
+{
+	struct mea_backend *accel, *opencl, *both;
+	int mixed = 0;
+
+	if (mea_backend_opencl.open("", &opencl))
+		cr_skip_test("%s", mea_errmsg());
+	cr_assert_eq(mea_backend_accel.open("sim:8x8", &accel), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_split_open(accel, opencl, &both), 0);
+	for (uint64_t seed = 1; seed <= 600; seed++) {
+		struct mea_qnet *n;
+		struct mea_exec *e;
+		int8_t **v;
+		int own = 0;
+
+		random_seed(seed);
+		n = random_net(true);
+		for (int i = 0; i < n->n_layers; i++)
+			own += n->layers[i].op != MEA_Q_TABLE &&
+			       !accel->ops->refuses(accel, n, &n->layers[i]);
+		if (own && own < n->n_layers && own + count(n, MEA_Q_TABLE) == n->n_layers &&
+		    !both->ops->prepare(both, n, &e)) {
+			v = random_values(n);
+			cr_assert_geq(mea_split_moved(e), n->n_layers - own);
+			check_job(e, n, v, -1);
+			both->ops->release(e);
+			random_values_free(n, v);
+			mixed++;
+		}
+		mea_qnet_free(n);
+	}
+	cr_assert(mixed >= 50, "%d networks on both", mixed);
+	both->ops->close(both);
 }
 
 /* --- how a network is cut --------------------------------------------------------------------- */

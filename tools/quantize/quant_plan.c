@@ -5,35 +5,46 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/op.h"
 
 int mea_quant_group(const struct mea_quant_plan *p, int value)
 {
-	while (p->group[value] != value)
-		value = p->group[value];
+	while (p->v[value].group != value)
+		value = p->v[value].group;
 	return value;
 }
 
 static void share(struct mea_quant_plan *p, int a, int b)
 {
-	p->group[mea_quant_group(p, a)] = mea_quant_group(p, b);
+	p->v[mea_quant_group(p, a)].group = mea_quant_group(p, b);
 }
 
-/* A clamp that the operation before it does on its way out. */
-static bool is_clamp(enum mea_op op)
+static enum mea_quant_rule rule(const struct mea_graph *g, int node)
 {
-	return op == MEA_OP_Relu || op == MEA_OP_Clip;
+	return node < 0 ? MEA_QUANT_NONE : mea_op_row(g->nodes[node].op)->quant;
 }
 
 /* True when value goes only into a clamp that its own operation can take over. */
 static bool is_fused(const struct mea_graph *g, int value)
 {
 	int p = g->values[value].producer, user = mea_graph_only_user(g, value);
-	enum mea_op op;
 
-	if (p < 0 || user < 0 || !is_clamp(g->nodes[user].op))
-		return false;
-	op = g->nodes[p].op;
-	return op != MEA_OP_Flatten && op != MEA_OP_Concat && op != MEA_OP_Identity;
+	return p >= 0 && rule(g, user) == MEA_QUANT_CLAMP && rule(g, p) != MEA_QUANT_MOVE;
+}
+
+/* The input j of n, a product x * f(x), that is f(x), whose nodes serve n alone; -1: n is none. */
+static int gate_of(const struct mea_graph *g, const struct mea_node *n)
+{
+	for (int j = 0; j < 2; j++) {
+		int v = n->in[j];
+
+		while (mea_graph_only_user(g, v) >= 0 &&
+		       rule(g, g->values[v].producer) == MEA_QUANT_TABLE)
+			v = g->nodes[g->values[v].producer].in[0];
+		if (v == n->in[!j] && v != n->in[j])
+			return j;
+	}
+	return -1;
 }
 
 static int check_params(const struct mea_graph *g, const struct mea_node *n)
@@ -51,55 +62,58 @@ static int check_params(const struct mea_graph *g, const struct mea_node *n)
 
 static int check_node(const struct mea_graph *g, const struct mea_node *n)
 {
+	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 	const struct mea_value *x = mea_node_in(g, n, 0);
 
-	switch (n->op) {
-	case MEA_OP_Conv:
-	case MEA_OP_Gemm:
-		return check_params(g, n);
-	case MEA_OP_Add:
-		if (!mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "an Add that broadcasts has no int8 form");
-		/* fall through */
-	case MEA_OP_Clip:
-		if (n->op == MEA_OP_Clip && n->n_in > 1)
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "bounds that are not constant have no int8 form");
-		/* fall through */
-	case MEA_OP_Relu:
-	case MEA_OP_MaxPool:
-	case MEA_OP_AveragePool:
-	case MEA_OP_GlobalAveragePool:
-	case MEA_OP_GlobalMaxPool:
-	case MEA_OP_Flatten:
-	case MEA_OP_Identity:
-	case MEA_OP_Concat:
-		for (int i = 0; i < n->n_in; i++)
-			if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data)
-				return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-						     "a constant operand has no int8 form");
-		return x->type == MEA_F32
-			       ? 0
-			       : mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
-	default:
+	if (kind == MEA_QUANT_NONE)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this operation has no int8 form");
-	}
+	if (kind == MEA_QUANT_WEIGHTS)
+		return check_params(g, n);
+	if (kind == MEA_QUANT_SUM && !mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+				     "an Add that broadcasts has no int8 form");
+	if (kind == MEA_QUANT_CLAMP && n->n_in > 1)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+				     "bounds that are not constant have no int8 form");
+	if (kind == MEA_QUANT_GATE && gate_of(g, n) < 0)
+		return mea_node_fail(
+			g, n, MEA_EUNSUPPORTED,
+			"a product other than of x and an activation of x has no int8 form");
+	for (int i = 0; i < n->n_in; i++)
+		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data &&
+		    !(kind == MEA_QUANT_TABLE && i &&
+		      mea_shape_count(&mea_node_in(g, n, i)->shape) == 1))
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "a constant operand has no int8 form");
+	if (x->type != MEA_F32)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
+	return 0;
+}
+
+/* The values of f in a product x * f(x) stay in float. */
+static void open_gate(struct mea_quant_plan *p, const struct mea_node *n)
+{
+	const struct mea_graph *g = p->g;
+	int j = mea_op_row(n->op)->quant == MEA_QUANT_GATE ? gate_of(g, n) : -1;
+
+	for (int v = j < 0 ? -1 : n->in[j]; v >= 0 && v != n->in[!j];
+	     v = g->nodes[g->values[v].producer].in[0])
+		p->v[v].quantised = false;
 }
 
 /* Values that a node only selects from or passes on keep its input's scale. */
 static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
 {
-	bool pools = n->op == MEA_OP_MaxPool || n->op == MEA_OP_GlobalMaxPool;
+	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 
-	if (!pools && n->op != MEA_OP_Flatten && n->op != MEA_OP_Concat && n->op != MEA_OP_Identity)
+	if (kind != MEA_QUANT_SELECT && kind != MEA_QUANT_MOVE)
 		return;
-	for (int i = 0; i < n->n_in && p->quantised[n->out]; i++)
+	for (int i = 0; i < n->n_in && p->v[n->out].quantised; i++)
 		share(p, n->in[i], n->out);
 }
 
 /* The clamps that follow value on its only way, as bounds; false: none. */
-static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend *b)
+static bool bounds_after(const struct mea_graph *g, int value, struct mea_quant_value *b)
 {
 	bool any = false;
 	int user;
@@ -108,9 +122,9 @@ static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend
 	b->hi = INFINITY;
 	while (is_fused(g, value) && (user = mea_graph_only_user(g, value)) >= 0) {
 		const struct mea_node *n = &g->nodes[user];
-		float lo = n->op == MEA_OP_Relu ? 0 : n->a.lo;
-		float hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+		float lo, hi;
 
+		mea_clamp_bounds(n, &lo, &hi);
 		b->lo = fminf(fmaxf(b->lo, lo), hi);
 		b->hi = fminf(fmaxf(b->hi, lo), hi);
 		value = n->out;
@@ -126,76 +140,81 @@ static bool bounds_after(const struct mea_graph *g, int value, struct mea_addend
 static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
 {
 	const struct mea_graph *g = p->g;
-	struct mea_addend b;
-	int v;
+	struct mea_quant_value b, *v;
+	int i;
 
-	if (n->op != MEA_OP_Add || n->in[0] == n->in[1] || !bounds_after(g, n->out, &b))
+	if (mea_op_row(n->op)->quant != MEA_QUANT_SUM || n->in[0] == n->in[1] ||
+	    !bounds_after(g, n->out, &b))
 		return;
-	v = g->values[n->in[0]].producer > g->values[n->in[1]].producer ? n->in[0] : n->in[1];
-	b.other = v == n->in[0] ? n->in[1] : n->in[0];
-	if (mea_graph_only_user(g, v) >= 0 && p->quantised[v] && p->quantised[b.other])
-		p->addend[v] = b;
+	i = g->values[n->in[1]].producer >= g->values[n->in[0]].producer;
+	v = &p->v[n->in[i]];
+	if (mea_graph_only_user(g, n->in[i]) < 0 || !v->quantised || !p->v[n->in[!i]].quantised)
+		return;
+	v->addend = n->in[!i];
+	v->lo = b.lo;
+	v->hi = b.hi;
 }
 
-int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+/* What of the graph itself, not of a node, has no int8 form. */
+static int check_ends(const struct mea_graph *g)
 {
-	size_t n = (size_t)g->n_values + 1;
-	struct mea_quant_plan *p = calloc(1, sizeof(*p));
-	int rc = 0;
-
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	p->g = g;
-	p->quantised = calloc(n, sizeof(*p->quantised));
-	p->group = calloc(n, sizeof(*p->group));
-	p->scale = calloc(n, sizeof(*p->scale));
-	p->zero_point = calloc(n, sizeof(*p->zero_point));
-	p->fixed = calloc(n, sizeof(*p->fixed));
-	p->addend = calloc(n, sizeof(*p->addend));
-	if (!p->quantised || !p->group || !p->scale || !p->zero_point || !p->fixed || !p->addend)
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	for (int i = 0; !rc && i < g->n_values; i++) {
-		p->group[i] = i;
-		p->addend[i].other = -1;
-	}
-	for (int i = 0; !rc && i < g->n_inputs; i++) {
+	for (int i = 0; i < g->n_inputs; i++) {
 		const struct mea_value *v = &g->values[g->inputs[i]];
 
-		p->quantised[g->inputs[i]] = true;
 		if (v->type != MEA_F32)
-			rc = mea_fail(MEA_EUNSUPPORTED,
-				      "%s: input %s is %s: only float is quantised", g->source,
-				      v->name, mea_dtype_name(v->type));
+			return mea_fail(MEA_EUNSUPPORTED,
+					"%s: input %s is %s: only float is quantised", g->source,
+					v->name, mea_dtype_name(v->type));
 	}
-	for (int i = 0; !rc && i < g->n_outputs; i++)
+	for (int i = 0; i < g->n_outputs; i++)
 		if (g->values[g->outputs[i]].data)
-			rc = mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
-				      g->values[g->outputs[i]].name);
+			return mea_fail(MEA_EUNSUPPORTED, "%s: output %s is a constant", g->source,
+					g->values[g->outputs[i]].name);
+	return 0;
+}
+
+static int decide(struct mea_quant_plan *p)
+{
+	const struct mea_graph *g = p->g;
+	int rc = check_ends(g);
+
+	for (int i = 0; i < g->n_values; i++)
+		p->v[i] = (struct mea_quant_value){.group = i, .addend = -1};
+	for (int i = 0; i < g->n_inputs; i++)
+		p->v[g->inputs[i]].quantised = true;
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		rc = check_node(g, &g->nodes[i]);
-		p->quantised[g->nodes[i].out] = !is_fused(g, g->nodes[i].out);
+		p->v[g->nodes[i].out].quantised = !is_fused(g, g->nodes[i].out);
+		if (!rc)
+			open_gate(p, &g->nodes[i]);
 	}
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
 		share_node(p, &g->nodes[i]);
 		find_addend(p, &g->nodes[i]);
 	}
-	if (rc) {
-		mea_quant_plan_free(p);
-		return rc;
+	return rc;
+}
+
+int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+{
+	struct mea_quant_plan *p = calloc(1, sizeof(*p));
+	int rc = MEA_ENOMEM;
+
+	if (p) {
+		p->g = g;
+		p->v = calloc((size_t)g->n_values + 1, sizeof(*p->v));
 	}
-	*out = p;
-	return 0;
+	rc = p && p->v ? decide(p) : mea_fail(rc, "%s: out of memory", g->source);
+	if (rc)
+		mea_quant_plan_free(p);
+	else
+		*out = p;
+	return rc;
 }
 
 void mea_quant_plan_free(struct mea_quant_plan *p)
 {
-	if (!p)
-		return;
-	free(p->quantised);
-	free(p->group);
-	free(p->scale);
-	free(p->zero_point);
-	free(p->fixed);
-	free(p->addend);
+	if (p)
+		free(p->v);
 	free(p);
 }

@@ -5,21 +5,22 @@
 
 #include "quantize/quantize.h"
 
-/* A value whose only use is value + other, clamped to lo .. hi. */
-struct mea_addend {
-	int other; /* -1: the value is none */
+/* What is planned for a value of the graph. */
+struct mea_quant_value {
+	bool quantised; /* has scale and zero point in the result */
+	int group;	/* a value nearer to the representative of those that share them */
+	/* Valid at representatives. */
+	float scale;
+	int zero_point;
+	bool fixed;
+	/* addend >= 0: the value's only use is value + that one, clamped to lo .. hi. */
+	int addend;
 	float lo, hi;
 };
 
 struct mea_quant_plan {
 	const struct mea_graph *g; /* simplified; borrowed */
-	/* Per value of g. */
-	bool *quantised; /* has scale and zero point in the result */
-	int *group;	 /* representative of the values that share them */
-	float *scale;	 /* valid at representatives */
-	int *zero_point;
-	bool *fixed;
-	struct mea_addend *addend; /* per value */
+	struct mea_quant_value *v; /* per value of g */
 };
 
 /* Decides which values are quantised and which share their parameters. Fails on

@@ -13,19 +13,19 @@ static int set_fixed(struct mea_quant_plan *p, const struct mea_qparams *f)
 {
 	int v = mea_graph_find(p->g, f->name), r;
 
-	if (v < 0 || !p->quantised[v])
+	if (v < 0 || !p->v[v].quantised)
 		return mea_fail(MEA_EINVAL, "%s: %s is no quantised tensor", p->g->source, f->name);
 	if (!(f->scale > 0) || !isfinite(f->scale) || f->zero_point < -128 || f->zero_point > 127)
 		return mea_fail(MEA_EINVAL, "%s: scale %g, zero point %d of %s are out of range",
 				p->g->source, (double)f->scale, f->zero_point, f->name);
 	r = mea_quant_group(p, v);
-	if (p->fixed[r] && (p->scale[r] != f->scale || p->zero_point[r] != f->zero_point))
+	if (p->v[r].fixed && (p->v[r].scale != f->scale || p->v[r].zero_point != f->zero_point))
 		return mea_fail(MEA_EINVAL,
 				"%s: the scale given for %s contradicts another given one",
 				p->g->source, f->name);
-	p->fixed[r] = true;
-	p->scale[r] = f->scale;
-	p->zero_point[r] = f->zero_point;
+	p->v[r].fixed = true;
+	p->v[r].scale = f->scale;
+	p->v[r].zero_point = f->zero_point;
 	return 0;
 }
 
@@ -37,16 +37,16 @@ static int set_fixed(struct mea_quant_plan *p, const struct mea_qparams *f)
 static int observe_value(const struct mea_quant_plan *p, const struct mea_eval *e, int i,
 			 struct mea_hist *h)
 {
-	const struct mea_addend *b = &p->addend[i];
+	const struct mea_quant_value *b = &p->v[i];
 	struct mea_tensor t = mea_eval_value(e, i);
 	size_t n = mea_shape_count(&t.shape);
 	const float *x = t.data, *other;
 	float *cut;
 	int rc;
 
-	if (b->other < 0)
+	if (b->addend < 0)
 		return mea_hist_add(h, x, n);
-	other = mea_eval_value(e, b->other).data;
+	other = mea_eval_value(e, b->addend).data;
 	cut = malloc(sizeof(*cut) * (n + 1));
 	if (!cut)
 		return mea_fail(MEA_ENOMEM, "out of memory");
@@ -66,7 +66,7 @@ static int observe(const struct mea_quant_plan *p, const struct mea_eval *e, str
 	for (int i = 0; i < p->g->n_values; i++) {
 		int r = mea_quant_group(p, i), rc;
 
-		if (!p->quantised[i] || p->fixed[r])
+		if (!p->v[i].quantised || p->v[r].fixed)
 			continue;
 		if (!hist[r])
 			hist[r] = calloc(1, sizeof(**hist));
@@ -138,7 +138,7 @@ int mea_quant_calibrate(struct mea_quant_plan *p, mea_next_input next, void *ctx
 	for (int i = 0; i < p->g->n_values; i++) {
 		if (!rc && hist[i])
 			mea_hist_params(hist[i], opt ? opt->method : MEA_CALIB_MSE, percentile,
-					&p->scale[i], &p->zero_point[i]);
+					&p->v[i].scale, &p->v[i].zero_point);
 		free(hist[i]);
 	}
 	free(hist);

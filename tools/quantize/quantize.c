@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "graph/lower.h"
+#include "graph/op.h"
 #include "quantize/quant_plan.h"
 
 #define NAME_SIZE	 1200
@@ -50,38 +51,26 @@ static int add_const(struct emit *e, const char *name, const char *what, enum me
 	return mea_graph_add_const(e->q, text, type, shape, data);
 }
 
-static bool is_output(const struct mea_graph *g, int value)
-{
-	for (int i = 0; i < g->n_outputs; i++)
-		if (g->outputs[i] == value)
-			return true;
-	return false;
-}
-
 /* Adds Q and DQ, with the parameters of g's value v, behind the result's value from,
  * and returns the DQ's output. named: it gets v's own name. */
 static int add_qdq(struct emit *e, int v, int from, bool named)
 {
-	const struct mea_value *src = &e->g->values[v];
-	int group = mea_quant_group(e->plan, v), in[3], q, out, rc;
-	int8_t zero = (int8_t)e->plan->zero_point[group];
+	const char *name = e->g->values[v].name;
+	const struct mea_quant_value *p = &e->plan->v[mea_quant_group(e->plan, v)];
+	int in[3] = {from}, rc;
+	int8_t zero = (int8_t)p->zero_point;
+	char text[NAME_SIZE];
 
-	in[0] = from;
-	in[1] = rc = add_const(e, src->name, "scale", MEA_F32, &scalar, &e->plan->scale[group]);
+	in[1] = rc = add_const(e, name, "scale", MEA_F32, &scalar, &p->scale);
 	if (rc >= 0)
-		in[2] = rc = add_const(e, src->name, "zero", MEA_I8, &scalar, &zero);
+		in[2] = rc = add_const(e, name, "zero", MEA_I8, &scalar, &zero);
+	make_name(e, name, "q", text);
 	if (rc >= 0)
-		q = rc = add_value(e, src->name, "q", MEA_I8, &src->shape);
-	if (rc >= 0)
-		rc = mea_graph_add_node(e->q, MEA_OP_QuantizeLinear, NULL, in, 3, q, NULL);
-	if (rc >= 0)
-		out = rc = named ? mea_graph_add_value(e->q, src->name, MEA_F32, &src->shape)
-				 : add_value(e, src->name, "dq", MEA_F32, &src->shape);
-	if (rc < 0)
-		return rc;
-	in[0] = q;
-	rc = mea_graph_add_node(e->q, MEA_OP_DequantizeLinear, NULL, in, 3, out, NULL);
-	return rc < 0 ? rc : out;
+		in[0] = rc = mea_graph_append(e->q, MEA_OP_QuantizeLinear, text, in, 3, NULL);
+	make_name(e, name, "dq", text);
+	return rc < 0 ? rc
+		      : mea_graph_append(e->q, MEA_OP_DequantizeLinear, named ? name : text, in, 3,
+					 NULL);
 }
 
 /* A quantised constant and its DequantizeLinear along axis 0. */
@@ -91,7 +80,8 @@ static int add_parameter(struct emit *e, const char *name, enum mea_dtype type,
 {
 	struct mea_shape per_channel = {1, {channels}};
 	struct mea_attrs a = mea_attrs_default(MEA_OP_DequantizeLinear);
-	int in[3], out, rc, n = 2;
+	int in[3], rc, n = 2;
+	char text[NAME_SIZE];
 	int8_t *zeros;
 
 	a.axis = 0;
@@ -105,11 +95,8 @@ static int add_parameter(struct emit *e, const char *name, enum mea_dtype type,
 		in[n++] = rc = add_const(e, name, "zero", MEA_I8, &per_channel, zeros);
 		free(zeros);
 	}
-	if (rc >= 0)
-		out = rc = add_value(e, name, "dq", MEA_F32, shape);
-	if (rc >= 0)
-		rc = mea_graph_add_node(e->q, MEA_OP_DequantizeLinear, NULL, in, n, out, &a);
-	return rc < 0 ? rc : out;
+	make_name(e, name, "dq", text);
+	return rc < 0 ? rc : mea_graph_append(e->q, MEA_OP_DequantizeLinear, text, in, n, &a);
 }
 
 /* Parameters of a Conv or Gemm as integers. */
@@ -174,7 +161,7 @@ static int add_parameters(struct emit *e, const struct mea_node *n, int *in)
 {
 	const struct mea_value *w = mea_node_in(e->g, n, 1), *b = mea_node_in(e->g, n, 2);
 	const char *name = e->g->values[n->out].name;
-	float x_scale = e->plan->scale[mea_quant_group(e->plan, n->in[0])];
+	float x_scale = e->plan->v[mea_quant_group(e->plan, n->in[0])].scale;
 	size_t channels = (size_t)w->shape.dim[0], count = mea_shape_count(&w->shape);
 	struct params p = {malloc(count + 1), malloc(sizeof(*p.b) * channels),
 			   malloc(sizeof(float) * channels), malloc(sizeof(float) * channels)};
@@ -208,14 +195,15 @@ out:
 static int emit_node(struct emit *e, const struct mea_node *n)
 {
 	const struct mea_value *out = &e->g->values[n->out];
-	bool quantised = e->plan->quantised[n->out], named = quantised && is_output(e->g, n->out);
+	bool quantised = e->plan->v[n->out].quantised,
+	     named = quantised && mea_graph_is_output(e->g, n->out);
 	int *in = malloc(sizeof(*in) * ((size_t)n->n_in + 1)), v = 0, rc = 0;
 
 	if (!in)
 		return mea_fail(MEA_ENOMEM, "%s: out of memory", e->g->source);
 	for (int i = 0; i < n->n_in; i++)
 		in[i] = n->in[i] < 0 ? -1 : e->map[n->in[i]];
-	if (n->op == MEA_OP_Conv || n->op == MEA_OP_Gemm)
+	if (mea_op_row(n->op)->quant == MEA_QUANT_WEIGHTS)
 		rc = add_parameters(e, n, in);
 	/* A graph output is the dequantised value and keeps its name. */
 	if (!rc)
@@ -283,8 +271,8 @@ static int check_form(const struct mea_graph *g, struct mea_quant_plan *plan)
 	int rc;
 
 	for (int v = 0; v < g->n_values; v++) {
-		plan->scale[v] = 1;
-		plan->zero_point[v] = 0;
+		plan->v[v].scale = 1;
+		plan->v[v].zero_point = 0;
 	}
 	rc = emit(g, plan, &trial);
 	if (!rc)

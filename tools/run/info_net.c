@@ -85,23 +85,6 @@ struct answering places_answering(const struct places *p, const struct mea_qnet 
 
 /* --- a qnet --------------------------------------------------------------------- */
 
-static const char *op_name(const struct mea_qlayer *l)
-{
-	switch (l->op) {
-	case MEA_Q_CONV:
-		return l->groups > 1 ? "grouped conv" : l->in2 >= 0 ? "conv + add" : "conv";
-	case MEA_Q_AVGPOOL:
-		return "average pool";
-	case MEA_Q_MAXPOOL:
-		return "max pool";
-	case MEA_Q_ADD:
-		return "add";
-	case MEA_Q_CONCAT:
-		return "concat";
-	}
-	return "unknown";
-}
-
 static json_t *shape_json(const struct mea_qtensor *t)
 {
 	return json_pack("[i, i, i]", t->c, t->h, t->w);
@@ -119,15 +102,6 @@ static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
 						   "zero_point", t->zero_point));
 	}
 	return a;
-}
-
-static uint64_t weight_bytes(const struct mea_qnet *net, const struct mea_qlayer *l)
-{
-	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
-
-	if (l->op != MEA_Q_CONV)
-		return 0;
-	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
 }
 
 /* Where the layer runs, NULL: nowhere. */
@@ -160,7 +134,7 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct ans
 
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
-		uint64_t m = mea_qlayer_macs(net, l), w = weight_bytes(net, l);
+		uint64_t m = mea_qlayer_macs(net, l), w = mea_qlayer_bytes(net, l);
 		struct mea_backend *place = place_of(net, l, who);
 
 		macs += m;
@@ -168,7 +142,7 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct ans
 		json_array_append_new(
 			layers,
 			json_pack("{s:s, s:s, s:o, s:[i, i], s:[i, i], s:I, s:I, s:s?, s:o}",
-				  "name", l->name, "op", op_name(l), "output",
+				  "name", l->name, "op", mea_qlayer_kind(l), "output",
 				  shape_json(&net->tensors[l->out]), "kernel", l->kh, l->kw,
 				  "stride", l->stride_h, l->stride_w, "macs", (json_int_t)m,
 				  "weight_bytes", (json_int_t)w, "backend",
@@ -225,9 +199,7 @@ json_t *info_graph(const struct mea_graph *g)
 
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct mea_node *n = &g->nodes[i];
-		bool multiplies = n->op == MEA_OP_Conv || n->op == MEA_OP_Gemm ||
-				  n->op == MEA_OP_MatMul;
-		uint64_t m = multiplies ? mea_node_work(g, n) : 0, w = constant_bytes(g, n);
+		uint64_t m = mea_node_macs(g, n), w = constant_bytes(g, n);
 
 		macs += m;
 		bytes += w;

@@ -128,8 +128,7 @@ static void find_adds(struct compile *c)
 
 static int bounds(const struct mea_tnet *t, const struct mea_node *n, float *lo, float *hi)
 {
-	*lo = n->op == MEA_OP_Relu ? 0.0f : n->a.lo;
-	*hi = n->op == MEA_OP_Relu ? INFINITY : n->a.hi;
+	mea_clamp_bounds(n, lo, hi);
 	for (int i = 1; i < n->n_in; i++) {
 		const struct mea_value *v = mea_node_in(t->g, n, i);
 

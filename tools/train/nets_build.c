@@ -10,36 +10,18 @@
 
 #define PURPOSE_INIT 1
 
-static int value(struct build *b, const char *name)
+int net_node(struct build *b, enum mea_op op, const char *name, const int *in, int n,
+	     const struct mea_attrs *a)
 {
 	char text[80];
-	struct mea_shape none = {0};
-	int v = -1;
+	int v;
 
 	if (b->rc)
 		return -1;
 	snprintf(text, sizeof(text), "%s%s", b->prefix, name);
-	v = mea_graph_add_value(b->g, text, MEA_F32, &none);
+	v = mea_graph_append(b->g, op, text, in, n, a);
 	if (v < 0)
 		b->rc = v;
-	return v;
-}
-
-int net_node(struct build *b, enum mea_op op, const char *name, const int *in, int n,
-	     const struct mea_attrs *a)
-{
-	int v = value(b, name), at;
-
-	if (b->rc)
-		return -1;
-	at = mea_graph_add_node(b->g, op, b->g->values[v].name, in, n, v, a);
-	if (at >= 0) {
-		struct mea_value *out = &b->g->values[v];
-
-		b->rc = mea_node_infer(b->g, &b->g->nodes[at], &out->type, &out->shape);
-	} else {
-		b->rc = at;
-	}
 	return v;
 }
 

@@ -17,13 +17,14 @@
 #define MEA_CL_PARAMS 256
 
 enum {
-	MEA_CL_CONV,
+	MEA_CL_CONV = 1,
 	MEA_CL_DEPTHWISE,
 	MEA_CL_DEPTHWISE_DOTS, /* the same by dot products on vectors */
 	MEA_CL_AVGPOOL,
 	MEA_CL_MAXPOOL,
 	MEA_CL_ADD,
 	MEA_CL_CONCAT,
+	MEA_CL_TABLE, /* weights: 256 bytes, of the byte 0 first */
 };
 
 /* Where a tensor's memory is: scratch, then inputs, then outputs. */

@@ -27,29 +27,7 @@ static void border(const global struct mea_cl_layer *l, const struct spaces *s)
 static void work(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
 		 int from, int to, int *config)
 {
-	switch (l->op) {
-	case MEA_CL_CONV:
-		conv(l, s, constants, from, to, config);
-		break;
-	case MEA_CL_DEPTHWISE:
-		depthwise(l, s, constants, from, to);
-		break;
-#if PATH >= 1
-	case MEA_CL_DEPTHWISE_DOTS:
-		depthwise_dots(l, s, constants, from, to);
-		break;
-#endif
-	case MEA_CL_AVGPOOL:
-	case MEA_CL_MAXPOOL:
-		pool(l, s, constants, from, to);
-		break;
-	case MEA_CL_ADD:
-		add(l, s, from, to);
-		break;
-	case MEA_CL_CONCAT:
-		concat(l, s, from, to);
-		break;
-	}
+	operate(l, s, constants, from, to, config);
 	if (!from)
 		border(l, s);
 }

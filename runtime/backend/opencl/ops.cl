@@ -120,3 +120,50 @@ static void concat(const global struct mea_cl_layer *l, const struct spaces *s, 
 		}
 	}
 }
+
+static void table(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
+		  int from, int to)
+{
+	bytes_in t = constants + l->weights;
+
+	for (int u = from; u < to; u++) {
+		bytes_in x = at(s, &l->in) + (long)u * l->in.row;
+		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
+
+		for (int i = 0; i < l->out_w * l->blocks * 16; i++)
+			y[i] = t[x[i]];
+	}
+}
+
+/* --- all ------------------------------------------------------------------------------- */
+
+static void operate(const global struct mea_cl_layer *l, const struct spaces *s,
+		    bytes_in constants, int from, int to, int *config)
+{
+	switch (l->op) {
+	case MEA_CL_CONV:
+		conv(l, s, constants, from, to, config);
+		break;
+	case MEA_CL_DEPTHWISE:
+		depthwise(l, s, constants, from, to);
+		break;
+#if PATH >= 1
+	case MEA_CL_DEPTHWISE_DOTS:
+		depthwise_dots(l, s, constants, from, to);
+		break;
+#endif
+	case MEA_CL_AVGPOOL:
+	case MEA_CL_MAXPOOL:
+		pool(l, s, constants, from, to);
+		break;
+	case MEA_CL_ADD:
+		add(l, s, from, to);
+		break;
+	case MEA_CL_CONCAT:
+		concat(l, s, from, to);
+		break;
+	case MEA_CL_TABLE:
+		table(l, s, constants, from, to);
+		break;
+	}
+}

@@ -24,19 +24,6 @@ int mea_cl_blocks(int channels)
 	return (channels + MEA_CL_BLOCK - 1) / MEA_CL_BLOCK;
 }
 
-const char *mea_cl_refuses(const struct mea_qnet *net, const struct mea_qlayer *l)
-{
-	const char *why = mea_cl_layout_refuses(net, l);
-
-	if (why)
-		return why;
-	if (l->op == MEA_Q_CONV && mea_cl_weight_bytes(net, l) > WEIGHTS_MAX)
-		return "its weights take over 256 MiB";
-	if (l->op == MEA_Q_AVGPOOL && l->exclude_pad && l->kh * l->kw > TAPS_MAX)
-		return "its window has over 4096 taps";
-	return NULL;
-}
-
 /* --- constants -------------------------------------------------------------------- */
 
 int mea_cl_reserve(struct mea_cl_packer *k, int64_t n, int *at)
@@ -96,7 +83,45 @@ static int pool_params(struct mea_cl_packer *k, const struct mea_qlayer *l, stru
 	return 0;
 }
 
+/* Bytes on the device are 128 more. */
+static int pack_table(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
+{
+	int rc = mea_cl_reserve(k, 256, &o->weights);
+
+	for (int i = 0; !rc && i < 256; i++)
+		k->p->constants[o->weights + i] = (unsigned char)(l->weights[i ^ 128] + 128);
+	return rc;
+}
+
 /* --- layers ------------------------------------------------------------------------ */
+
+/* What the kernel calls an operation, and its constants. op 0: the kernel does not have it. */
+static const struct {
+	int op;
+	int (*pack)(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o);
+} kinds[MEA_Q_COUNT] = {
+	[MEA_Q_CONV] = {MEA_CL_CONV, mea_cl_pack_conv},
+	[MEA_Q_AVGPOOL] = {MEA_CL_AVGPOOL, pool_params},
+	[MEA_Q_MAXPOOL] = {MEA_CL_MAXPOOL, pool_params},
+	[MEA_Q_ADD] = {MEA_CL_ADD, NULL},
+	[MEA_Q_CONCAT] = {MEA_CL_CONCAT, NULL},
+	[MEA_Q_TABLE] = {MEA_CL_TABLE, pack_table},
+};
+
+const char *mea_cl_refuses(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const char *why = mea_cl_layout_refuses(net, l);
+
+	if (!kinds[l->op].op)
+		return "operation without a kernel";
+	if (why)
+		return why;
+	if (l->op == MEA_Q_CONV && mea_cl_weight_bytes(net, l) > WEIGHTS_MAX)
+		return "its weights take over 256 MiB";
+	if (l->op == MEA_Q_AVGPOOL && l->exclude_pad && l->kh * l->kw > TAPS_MAX)
+		return "its window has over 4096 taps";
+	return NULL;
+}
 
 static void set_clamps(const struct mea_cl_packer *k, const struct mea_qlayer *l,
 		       struct mea_cl_layer *o)
@@ -138,25 +163,6 @@ static void set_border(const struct mea_cl_layout *t, struct mea_cl_layer *o)
 	o->border_value = t->border;
 }
 
-static int pack_op(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
-{
-	switch (l->op) {
-	case MEA_Q_CONV:
-		return mea_cl_pack_conv(k, l, o);
-	case MEA_Q_AVGPOOL:
-	case MEA_Q_MAXPOOL:
-		o->op = l->op == MEA_Q_AVGPOOL ? MEA_CL_AVGPOOL : MEA_CL_MAXPOOL;
-		return pool_params(k, l, o);
-	case MEA_Q_ADD:
-		o->op = MEA_CL_ADD;
-		return 0;
-	case MEA_Q_CONCAT:
-		o->op = MEA_CL_CONCAT;
-		return 0;
-	}
-	return mea_fail(MEA_EINVAL, "unknown operation %d", (int)l->op);
-}
-
 static int pack_layer(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
 	const struct mea_qtensor *in = &k->net->tensors[l->in], *out = &k->net->tensors[l->out];
@@ -184,7 +190,8 @@ static int pack_layer(struct mea_cl_packer *k, const struct mea_qlayer *l, struc
 	o->units = out->h;
 	set_border(&k->p->tensors[l->out], o);
 	set_clamps(k, l, o);
-	rc = pack_op(k, l, o);
+	o->op = kinds[l->op].op;
+	rc = kinds[l->op].pack ? kinds[l->op].pack(k, l, o) : 0;
 	o->share = (o->units + k->workers - 1) / k->workers;
 	return rc ? mea_fail_in(rc, "layer %s", l->name) : 0;
 }

@@ -256,10 +256,12 @@ static void pool_pixel(const struct mea_qnet *net, const struct mea_qlayer *l, c
 	}
 }
 
-static int pool(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *x, int8_t *y)
+static int pool(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *x,
+		const int8_t *none, int8_t *y)
 {
 	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
+	(void)none;
 	for (int oy = 0; oy < out->h; oy++) {
 		for (int ox = 0; ox < out->w; ox++, y += out->c) {
 			uint32_t mult = l->mult[0];
@@ -283,8 +285,8 @@ static int pool(const struct mea_qnet *net, const struct mea_qlayer *l, const in
 	return 0;
 }
 
-static void add(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
-		const int8_t *b, int8_t *y)
+static int add(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
+	       const int8_t *b, int8_t *y)
 {
 	const struct mea_qtensor *out = &net->tensors[l->out];
 	size_t n = (size_t)out->c * out->h * out->w;
@@ -292,10 +294,11 @@ static void add(const struct mea_qnet *net, const struct mea_qlayer *l, const in
 
 	for (size_t i = 0; i < n; i++)
 		y[i] = (int8_t)add_residual(l, a[i], b[i], zr, out->zero_point);
+	return 0;
 }
 
-static void concat(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
-		   const int8_t *b, int8_t *y)
+static int concat(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
+		  const int8_t *b, int8_t *y)
 {
 	const struct mea_qtensor *out = &net->tensors[l->out];
 	int ca = net->tensors[l->in].c, cb = net->tensors[l->in2].c;
@@ -304,23 +307,28 @@ static void concat(const struct mea_qnet *net, const struct mea_qlayer *l, const
 		memcpy(y + p * out->c, a + p * ca, ca);
 		memcpy(y + p * out->c + ca, b + p * cb, cb);
 	}
+	return 0;
+}
+
+static int table(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *x,
+		 const int8_t *none, int8_t *y)
+{
+	const struct mea_qtensor *out = &net->tensors[l->out];
+
+	(void)none;
+	for (size_t i = 0; i < (size_t)out->c * out->h * out->w; i++)
+		y[i] = l->weights[(uint8_t)x[i]];
+	return 0;
 }
 
 int mea_ref_layer(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *in,
 		  const int8_t *in2, int8_t *out)
 {
-	switch (l->op) {
-	case MEA_Q_CONV:
-		return conv(net, l, in, in2, out);
-	case MEA_Q_AVGPOOL:
-	case MEA_Q_MAXPOOL:
-		return pool(net, l, in, out);
-	case MEA_Q_ADD:
-		add(net, l, in, in2, out);
-		return 0;
-	case MEA_Q_CONCAT:
-		concat(net, l, in, in2, out);
-		return 0;
-	}
-	return mea_fail(MEA_EINVAL, "layer %s: unknown operation %d", l->name, (int)l->op);
+	static int (*const compute[MEA_Q_COUNT])(const struct mea_qnet *, const struct mea_qlayer *,
+						 const int8_t *, const int8_t *, int8_t *) = {
+		[MEA_Q_CONV] = conv, [MEA_Q_AVGPOOL] = pool,  [MEA_Q_MAXPOOL] = pool,
+		[MEA_Q_ADD] = add,   [MEA_Q_CONCAT] = concat, [MEA_Q_TABLE] = table,
+	};
+
+	return compute[l->op](net, l, in, in2, out);
 }

@@ -233,6 +233,17 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
 }
 
+static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor t = n->tensors[l->in];
+
+	l->op = MEA_Q_TABLE;
+	l->out = add_tensor(n, t.c, t.h, t.w);
+	l->weights = random_alloc(256);
+	for (int i = 0; i < 256; i++)
+		l->weights[i] = (int8_t)random_range(-128, 127);
+}
+
 static void random_layer(struct mea_qnet *n, int in, int earlier)
 {
 	struct mea_qlayer *l = &n->layers[n->n_layers];
@@ -245,6 +256,11 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	l->in2 = -1;
 	l->groups = 1;
 	l->kh = l->kw = l->stride_h = l->stride_w = 1;
+	if (all && kind == 8) {
+		random_table(n, l);
+		n->n_layers++;
+		return;
+	}
 	if (all && kind == 9 && n->n_inputs < RANDOM_NET_INPUTS) {
 		concat(n, l);
 		n->n_layers++;

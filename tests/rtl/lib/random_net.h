@@ -17,7 +17,7 @@ void *random_alloc(size_t n);
 
 /*
  * One to three layers. What an accelerator may refuse is in it only with all_ops:
- * grouped and large depthwise convolutions, concatenations, averages without padding.
+ * grouped and large depthwise convolutions, concatenations, averages without padding, tables.
  */
 struct mea_qnet *random_net(bool all_ops);
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Float convolution: the input is copied once with its padding, then the taps of
+ * Conv. Its float form: the input is copied once with its padding, then the taps of
  * a few output lines are laid out as a matrix panel and multiplied.
  */
 #include "graph/eval.h"
+#include "graph/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,19 +109,20 @@ static void conv_image(const struct conv *c, const float *x, const float *w, con
 	}
 }
 
-int mea_eval_conv(const struct mea_node *n, const struct mea_tensor *const *in,
-		  const struct mea_tensor *out)
+static int conv_eval(const struct mea_call *call)
 {
-	const struct mea_tensor *x = in[0], *w = in[1], *b = n->n_in > 2 ? in[2] : NULL;
-	struct conv c = {.a = &n->a, .xs = &x->shape, .ys = &out->shape};
+	const struct mea_attrs *a = &call->n->a;
+	const struct mea_tensor *x = call->in[0], *w = call->in[1], *out = call->out;
+	const struct mea_tensor *b = call->n->n_in > 2 ? call->in[2] : NULL;
+	struct conv c = {.a = a, .xs = &x->shape, .ys = &out->shape};
 	size_t x_size, y_size;
 	int rc;
 
 	c.icg = w->shape.dim[1];
-	c.ocg = w->shape.dim[0] / n->a.group;
-	c.k = c.icg * n->a.kernel[0] * n->a.kernel[1];
-	c.ph = x->shape.dim[2] + n->a.pad[0] + n->a.pad[2];
-	c.pw = x->shape.dim[3] + n->a.pad[1] + n->a.pad[3];
+	c.ocg = w->shape.dim[0] / a->group;
+	c.k = c.icg * a->kernel[0] * a->kernel[1];
+	c.ph = x->shape.dim[2] + a->pad[0] + a->pad[2];
+	c.pw = x->shape.dim[3] + a->pad[1] + a->pad[3];
 	x_size = (size_t)(x->shape.dim[1] * x->shape.dim[2] * x->shape.dim[3]);
 	y_size = (size_t)(out->shape.dim[1] * out->shape.dim[2] * out->shape.dim[3]);
 	rc = scratch(&c.padded, (uint64_t)x->shape.dim[1], (uint64_t)c.ph * (uint64_t)c.pw);
@@ -140,3 +142,36 @@ out:
 	free(c.sum);
 	return rc;
 }
+
+static int conv_shape(struct mea_shaping *s)
+{
+	const struct mea_shape *x = &s->x->shape;
+	const struct mea_value *w = mea_node_in(s->g, s->n, 1), *b = mea_node_in(s->g, s->n, 2);
+	struct mea_attrs *a = &s->n->a;
+
+	for (int i = 0; i < 2; i++) {
+		if (a->kernel[i] && a->kernel[i] != w->shape.dim[2 + i])
+			return mea_fail(MEA_EINVAL, "kernel_shape does not match weights %s",
+					w->name);
+		a->kernel[i] = w->shape.dim[2 + i];
+	}
+	if (x->dim[1] % a->group || w->shape.dim[0] % a->group ||
+	    w->shape.dim[1] != x->dim[1] / a->group)
+		return mea_fail(MEA_EINVAL, "weights %s do not fit %lld channels in %lld groups",
+				w->name, (long long)x->dim[1], (long long)a->group);
+	if (b && (b->shape.rank != 1 || b->shape.dim[0] != w->shape.dim[0] || b->type != MEA_F32))
+		return mea_fail(MEA_EINVAL, "bias %s does not fit the weights", b->name);
+	s->out = (struct mea_shape){4, {x->dim[0], w->shape.dim[0]}};
+	return mea_window(s->n, x, s->out.dim + 2);
+}
+
+static uint64_t conv_steps(const struct mea_graph *g, const struct mea_node *n)
+{
+	return mea_shape_count(&mea_node_in(g, n, 1)->shape) /
+	       (uint64_t)g->values[n->out].shape.dim[1];
+}
+
+MEA_OP(Conv, .in = {2, 3}, .since = 1, .types = MEA_FLOAT, .rank = {4, 4},
+       .attrs = {MEA_ATTRS_OF_WINDOW(false), MEA_ATTR("group", INT, group, 1, INT_MAX, 1)},
+       .shape = conv_shape, .eval = conv_eval, .steps = conv_steps, .multiplies = true,
+       .quant = MEA_QUANT_WEIGHTS, .lower = mea_lower_conv);
