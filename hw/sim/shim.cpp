@@ -310,9 +310,12 @@ void shim_close(mea_shim *s)
 	static std::atomic<unsigned> devices;
 	const char *dir = getenv("MEA_COVERAGE");
 
-	if (dir)
-		s->context.coveragep()->write(std::string(dir) + "/" + std::to_string(getpid()) +
-					      "-" + std::to_string(devices++) + ".dat");
+	if (dir) {
+		std::string file = std::string(dir) + "/" + std::to_string(getpid()) + "-" +
+				   std::to_string(devices++) + ".dat";
+
+		s->context.coveragep()->write(file.c_str());
+	}
 #endif
 	delete s;
 }

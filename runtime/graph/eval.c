@@ -58,7 +58,7 @@ int mea_eval_new(const struct mea_graph *g, struct mea_eval **out)
 	return 0;
 nomem:
 	mea_eval_free(e);
-	return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	return mea_nomem();
 }
 
 int mea_eval_run(struct mea_eval *e, const void *const *in)

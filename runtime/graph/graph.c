@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
 
 #define COUNT_MAX (1 << 16) /* values or nodes */
@@ -19,7 +20,7 @@ int mea_graph_new(const char *source, struct mea_graph **out)
 		g->source = strdup(source);
 	if (!g || !g->source) {
 		free(g);
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", source);
+		return mea_nomem();
 	}
 	*out = g;
 	return 0;
@@ -47,15 +48,13 @@ void mea_graph_free(struct mea_graph *g)
 }
 
 /* Appends one value to the input or output list. */
-static int append(struct mea_graph *g, int **list, int *n, int value)
+static int append(int **list, int *n, int value)
 {
-	int *p = realloc(*list, sizeof(*p) * (*n + 1));
+	int rc = mea_grow(list, (size_t)*n, 1, sizeof(**list));
 
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
-	p[(*n)++] = value;
-	*list = p;
-	return 0;
+	if (!rc)
+		(*list)[(*n)++] = value;
+	return rc;
 }
 
 int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
@@ -80,9 +79,9 @@ int mea_graph_clone(const struct mea_graph *g, struct mea_graph **out)
 		rc = mea_graph_add_node(c, n->op, n->name, n->in, n->n_in, n->out, &n->a);
 	}
 	for (int i = 0; rc >= 0 && i < g->n_inputs; i++)
-		rc = append(c, &c->inputs, &c->n_inputs, g->inputs[i]);
+		rc = append(&c->inputs, &c->n_inputs, g->inputs[i]);
 	for (int i = 0; rc >= 0 && i < g->n_outputs; i++)
-		rc = append(c, &c->outputs, &c->n_outputs, g->outputs[i]);
+		rc = append(&c->outputs, &c->n_outputs, g->outputs[i]);
 	if (rc < 0)
 		mea_graph_free(c);
 	else
@@ -126,7 +125,7 @@ int mea_graph_reindex(struct mea_graph *g)
 	g->n_buckets = 0;
 	g->buckets = calloc(n, sizeof(*g->buckets));
 	if (!g->buckets)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	g->n_buckets = n;
 	for (int i = 0; i < g->n_values; i++)
 		g->buckets[bucket(g, g->values[i].name)] = i + 1;
@@ -146,7 +145,7 @@ static int grow(struct mea_graph *g, void **array, int count, int *cap, size_t s
 				COUNT_MAX);
 	p = realloc(*array, n * size);
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	*array = p;
 	*cap = n;
 	return 0;
@@ -169,7 +168,7 @@ int mea_graph_add_value(struct mea_graph *g, const char *name, enum mea_dtype ty
 		return rc;
 	v.name = strdup(name);
 	if (!v.name)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	g->buckets[bucket(g, name)] = g->n_values + 1;
 	g->values[g->n_values] = v;
 	return g->n_values++;
@@ -184,7 +183,7 @@ static int add_numbered(struct mea_graph *g, const char *name, enum mea_dtype ty
 	int rc;
 
 	if (!text)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	strcpy(text, name);
 	for (int i = 2; mea_graph_find(g, text) >= 0; i++)
 		snprintf(text, size, "%s_%d", name, i);
@@ -201,7 +200,7 @@ int mea_graph_add_const(struct mea_graph *g, const char *name, enum mea_dtype ty
 	int rc;
 
 	if (!copy)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory for %s", g->source, name);
+		return mea_nomem();
 	rc = add_numbered(g, name, type, shape);
 	if (rc < 0) {
 		free(copy);
@@ -217,14 +216,14 @@ int mea_graph_add_input(struct mea_graph *g, const char *name, enum mea_dtype ty
 			const struct mea_shape *shape)
 {
 	int v = mea_graph_add_value(g, name, type, shape);
-	int rc = v < 0 ? v : append(g, &g->inputs, &g->n_inputs, v);
+	int rc = v < 0 ? v : append(&g->inputs, &g->n_inputs, v);
 
 	return rc ? rc : v;
 }
 
 int mea_graph_add_output(struct mea_graph *g, int value)
 {
-	return append(g, &g->outputs, &g->n_outputs, value);
+	return append(&g->outputs, &g->n_outputs, value);
 }
 
 int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, const int *in,
@@ -241,7 +240,7 @@ int mea_graph_add_node(struct mea_graph *g, enum mea_op op, const char *name, co
 	if (!n.name || !n.in) {
 		free(n.name);
 		free(n.in);
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	}
 	if (n_in)
 		memcpy(n.in, in, sizeof(int) * n_in);

@@ -35,7 +35,7 @@ static int fold(struct mea_graph *g, const struct mea_node *n, uint64_t *work)
 
 	t.data = malloc(bytes + !bytes);
 	if (!in || !args || !t.data) {
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 		goto out;
 	}
 	if (steps > FOLD_WORK_MAX - *work) {
@@ -108,7 +108,7 @@ int mea_graph_infer(struct mea_graph *g, uint64_t max_bytes)
 	int rc = 0;
 
 	if (!keep)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	memset(keep, true, (size_t)g->n_nodes + 1);
 	for (int i = 0; i < g->n_values; i++) {
 		const struct mea_value *v = &g->values[i];

@@ -390,7 +390,7 @@ int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out)
 	l.net = calloc(1, sizeof(*l.net));
 	l.view = calloc((size_t)l.g->n_values + 1, sizeof(*l.view));
 	if (!l.net || !l.view) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		rc = mea_nomem();
 		goto out;
 	}
 	for (int i = 0; i < l.g->n_values; i++)

@@ -194,7 +194,7 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 		return rc;
 	q->weights = malloc(mea_shape_count(&w.q.shape));
 	if (!q->weights)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", l->g->source);
+		return mea_nomem();
 	in_c = l->net->tensors[x.tensor].c;
 	if (gemm)
 		gemm_weights(&w, q, channels, in_c, n->a.trans_b);

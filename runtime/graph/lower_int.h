@@ -18,7 +18,6 @@ struct mea_lower {
 	struct mea_qnet *net;
 	struct mea_view *view; /* per value of g */
 	int input[4];	       /* tensors of g's inputs, -1 as long as unknown */
-	int cap_tensors, cap_layers;
 };
 
 /* One QuantizeLinear and what it closes. */

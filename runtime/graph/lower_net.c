@@ -5,34 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/error.h"
-
-static int grow(void **array, int count, int *cap, size_t size)
-{
-	int n = *cap ? *cap * 2 : 16;
-	void *p;
-
-	if (count < *cap)
-		return 0;
-	p = realloc(*array, (size_t)n * size);
-	if (!p)
-		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
-	*array = p;
-	*cap = n;
-	return 0;
-}
 
 int mea_lower_tensor(struct mea_lower *l, const char *name, int c, int h, int w, float scale,
 		     int zero_point)
 {
 	struct mea_qtensor t = {NULL, c, h, w, scale, zero_point};
-	int rc = grow((void **)&l->net->tensors, l->net->n_tensors, &l->cap_tensors, sizeof(t));
+	int rc = mea_grow(&l->net->tensors, (size_t)l->net->n_tensors, 1, sizeof(t));
 
 	if (rc)
 		return rc;
 	t.name = strdup(name);
 	if (!t.name)
-		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+		return mea_nomem();
 	l->net->tensors[l->net->n_tensors] = t;
 	return l->net->n_tensors++;
 }
@@ -55,13 +41,13 @@ int mea_lower_layer(struct mea_lower *l, enum mea_qop op, const char *name, int 
 		.lo = -128,
 		.hi = 127,
 	};
-	int rc = grow((void **)&l->net->layers, l->net->n_layers, &l->cap_layers, sizeof(layer));
+	int rc = mea_grow(&l->net->layers, (size_t)l->net->n_layers, 1, sizeof(layer));
 
 	if (rc)
 		return rc;
 	layer.name = strdup(name);
 	if (!layer.name)
-		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+		return mea_nomem();
 	l->net->layers[l->net->n_layers] = layer;
 	return l->net->n_layers++;
 }
@@ -72,7 +58,7 @@ int mea_lower_requants(struct mea_qlayer *layer, int n)
 	layer->mult = calloc((size_t)n, sizeof(*layer->mult));
 	layer->shift = calloc((size_t)n, sizeof(*layer->shift));
 	if (!layer->bias || !layer->mult || !layer->shift)
-		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+		return mea_nomem();
 	return 0;
 }
 
@@ -176,7 +162,7 @@ int mea_lower_drop_unused(struct mea_qnet *net)
 	int *map = calloc((size_t)net->n_tensors + 1, sizeof(*map)), n = 0;
 
 	if (!map)
-		return mea_fail(MEA_ENOMEM, "out of memory lowering a graph");
+		return mea_nomem();
 	drop_unread_tables(net);
 	/* Read but not written is no reason: mea_qnet_check() must see such a tensor. */
 	for (int i = 0; i < net->n_inputs; i++)

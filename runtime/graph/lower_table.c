@@ -108,7 +108,7 @@ int mea_lower_table(struct mea_lower *l, const struct mea_closing *c)
 		return i;
 	table = l->net->layers[i].weights = malloc(CODES);
 	if (!table)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", l->g->source);
+		return mea_nomem();
 	to = &l->net->tensors[c->out];
 	for (int k = 0; k < CODES; k++) {
 		float q = nearbyintf(y[k] / to->scale) + (float)to->zero_point;

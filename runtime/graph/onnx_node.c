@@ -101,7 +101,7 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 	free(n->in);
 	n->in = malloc(sizeof(int) * p->n_input);
 	if (!n->in)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	for (n->n_in = 0; n->n_in < (int)p->n_input; n->n_in++) {
 		const char *in = p->input[n->n_in];
 

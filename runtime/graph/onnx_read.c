@@ -269,7 +269,7 @@ static int read_file(const char *path, uint64_t limit, void **data, size_t *size
 	}
 	buf = malloc((size_t)st.st_size + 1);
 	if (!buf) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		rc = mea_nomem();
 		goto out;
 	}
 	if (fread(buf, 1, (size_t)st.st_size, f) != (size_t)st.st_size) {

@@ -117,7 +117,7 @@ int mea_onnx_tensor(const Onnx__TensorProto *p, uint64_t limit, struct mea_tenso
 		return rc;
 	t->data = malloc(bytes + !bytes);
 	if (!t->data)
-		return mea_fail(MEA_ENOMEM, "out of memory for %zu bytes", bytes);
+		return mea_nomem();
 	rc = fill(p, t, mea_shape_count(&t->shape), bytes);
 	if (rc) {
 		free(t->data);

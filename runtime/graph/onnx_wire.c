@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "graph/onnx_wire.h"
 
+#include "base/array.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,23 +11,8 @@
 /* Room for size more bytes, or NULL. */
 static uint8_t *reserve(struct mea_wire *w, size_t size)
 {
-	size_t cap = w->cap ? w->cap : 4096;
-	uint8_t *p;
-
-	if (w->failed)
-		return NULL;
-	while (cap - w->size < size)
-		cap *= 2;
-	if (cap > w->cap) {
-		p = realloc(w->data, cap);
-		if (!p) {
-			w->failed = true;
-			return NULL;
-		}
-		w->data = p;
-		w->cap = cap;
-	}
-	return w->data + w->size;
+	w->failed |= mea_grow(&w->data, w->size, size, 1) != 0;
+	return w->failed ? NULL : w->data + w->size;
 }
 
 static size_t encode(uint8_t *to, uint64_t v)

@@ -13,7 +13,7 @@
 
 struct mea_wire {
 	uint8_t *data; /* the caller frees it */
-	size_t size, cap;
+	size_t size;
 	bool failed; /* out of memory, or a field that the message does not have */
 	int depth;   /* of the message being written; 0 is the outermost */
 	struct {

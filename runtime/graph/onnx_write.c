@@ -202,7 +202,7 @@ int mea_graph_pack(const struct mea_graph *g, void **data, size_t *size)
 	mea_wire_close(&w);
 	if (w.failed) {
 		free(w.data);
-		return mea_fail(MEA_ENOMEM, "%s: out of memory writing the model", g->source);
+		return mea_nomem();
 	}
 	*data = w.data;
 	*size = w.size;
@@ -234,7 +234,7 @@ int mea_graph_write(const struct mea_graph *g, const char *path)
 	int rc;
 
 	if (!part)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", path);
+		return mea_nomem();
 	rc = mea_graph_pack(g, &data, &size);
 	if (rc)
 		goto out;

@@ -32,7 +32,7 @@ static int scratch(float **p, uint64_t a, uint64_t b)
 		return mea_fail(MEA_EUNSUPPORTED, "takes more than %llu MiB of scratch memory",
 				(unsigned long long)(SCRATCH_MAX >> 20));
 	*p = malloc(sizeof(float) * (a * b + 1));
-	return *p ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	return *p ? 0 : mea_nomem();
 }
 
 static void pad_image(const struct conv *c, const float *x)

@@ -14,7 +14,7 @@ static float *copy_matrix(const float *from, int64_t rows, int64_t cols, bool tr
 	float *to = malloc(sizeof(float) * (size_t)(rows * cols + 1));
 
 	if (!to) {
-		mea_fail(MEA_ENOMEM, "out of memory");
+		mea_nomem();
 		return NULL;
 	}
 	for (int64_t r = 0; r < rows; r++)

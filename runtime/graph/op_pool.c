@@ -119,7 +119,7 @@ static int mean_eval(const struct mea_call *c)
 	bool reduce[MEA_RANK_MAX];
 
 	if (!sum)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	reduced_axes(c->n, x->shape.rank, reduce);
 	for (size_t i = 0; i < total; i++) {
 		size_t to = 0;

@@ -166,7 +166,7 @@ static int take_order(struct mea_graph *g, const int *order)
 	struct mea_node *nodes = malloc(sizeof(*nodes) * ((size_t)g->n_nodes + 1));
 
 	if (!nodes)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	for (int i = 0; i < g->n_nodes; i++)
 		nodes[i] = g->nodes[order[i]];
 	free(g->nodes);
@@ -198,7 +198,7 @@ int mea_graph_sort(struct mea_graph *g)
 	int *work = calloc(3 * (size_t)n + 1, sizeof(*work));
 
 	if (!state || !work) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		rc = mea_nomem();
 		goto out;
 	}
 	rc = link_producers(g);
@@ -283,7 +283,7 @@ int mea_graph_prune(struct mea_graph *g)
 	int *used = calloc((size_t)g->n_values + 1, sizeof(*used)), rc;
 
 	if (!needed || !used) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		rc = mea_nomem();
 		goto out;
 	}
 	rc = mea_graph_sort(g);

@@ -27,7 +27,7 @@ static int affine_alloc(struct affine *f, int x, int channels)
 	f->channels = channels;
 	f->scale = malloc(sizeof(double) * 2 * (size_t)channels + 1);
 	if (!f->scale)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	f->shift = f->scale + channels;
 	return 0;
 }
@@ -165,7 +165,7 @@ static int scale_params(struct mea_graph *g, int node, const struct affine *f)
 	int rc;
 
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	for (size_t i = 0; i < count; i++)
 		p[i] = (float)(((const float *)w->data)[i] * f->scale[i / row]);
 	for (int c = 0; c < f->channels; c++) {
@@ -187,7 +187,7 @@ static int make_depthwise(struct mea_graph *g, int node, const struct affine *f)
 	int rc;
 
 	if (!p)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	for (int c = 0; c < 2 * f->channels; c++)
 		p[c] = (float)f->scale[c]; /* shift follows scale */
 	rc = set_params(g, node, f->x, g->values[g->nodes[node].out].name, "scale", &shape, p,

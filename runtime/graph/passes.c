@@ -13,7 +13,7 @@ int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in)
 	int *copy = malloc(sizeof(*copy) * (size_t)n_in);
 
 	if (!copy)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		return mea_nomem();
 	memcpy(copy, in, sizeof(*copy) * (size_t)n_in);
 	free(g->nodes[node].in);
 	g->nodes[node].in = copy;
@@ -122,7 +122,7 @@ static int normalise_gemm(struct mea_graph *g, int node)
 	nw = malloc(sizeof(*nw) * (size_t)(rows * inner));
 	nb = malloc(sizeof(*nb) * (size_t)rows);
 	if (!nw || !nb) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+		rc = mea_nomem();
 		goto out;
 	}
 	for (int64_t r = 0; r < rows; r++)

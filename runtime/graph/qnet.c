@@ -353,7 +353,7 @@ int mea_qnet_check(const struct mea_qnet *net)
 		return rc;
 	have = calloc(net->n_tensors, sizeof(*have));
 	if (!have)
-		return mea_fail(MEA_ENOMEM, "out of memory checking a network");
+		return mea_nomem();
 	for (int i = 0; i < net->n_inputs; i++)
 		have[net->inputs[i]] = true;
 	for (int i = 0; !rc && i < net->n_layers; i++) {

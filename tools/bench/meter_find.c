@@ -2,6 +2,7 @@
 /* Which sensors are there: the trees of class/hwmon and class/powercap. */
 #include "meter.h"
 
+#include "base/array.h"
 #include "base/error.h"
 #include "meter_file.h"
 
@@ -15,13 +16,10 @@
 
 static struct mea_meter *add(struct mea_meters *l)
 {
-	struct mea_meter *grown = realloc(l->meter, ((size_t)l->n + 1) * sizeof(*grown));
-
-	if (!grown)
+	if (mea_grow(&l->meter, (size_t)l->n, 1, sizeof(*l->meter)))
 		return NULL;
-	l->meter = grown;
-	memset(&grown[l->n], 0, sizeof(*grown));
-	return &grown[l->n++];
+	memset(&l->meter[l->n], 0, sizeof(*l->meter));
+	return &l->meter[l->n++];
 }
 
 /* One line of a file, without its end; false when it cannot be read. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "top.h"
 
+#include "base/array.h"
 #include "base/error.h"
 #include "base/text.h"
 #include "meanet/publish.h"
@@ -23,17 +24,16 @@ struct scan {
 
 static struct client *add(struct scan *s, int pid, const char *command)
 {
-	struct client *grown = realloc(s->list, ((size_t)s->n + 1) * sizeof(*grown));
+	struct client *c;
 
-	if (!grown) {
+	if (mea_grow(&s->list, (size_t)s->n, 1, sizeof(*s->list))) {
 		s->no_memory = true;
 		return NULL;
 	}
-	s->list = grown;
-	memset(&grown[s->n], 0, sizeof(*grown));
-	grown[s->n].pid = pid;
-	snprintf(grown[s->n].command, sizeof(grown[s->n].command), "%s", command);
-	return &grown[s->n++];
+	c = &s->list[s->n++];
+	*c = (struct client){.pid = pid};
+	snprintf(c->command, sizeof(c->command), "%s", command);
+	return c;
 }
 
 /* --- sessions ------------------------------------------------------------------------- */

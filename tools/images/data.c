@@ -21,7 +21,7 @@
 struct mea_data {
 	struct mea_data_want want;
 	struct mea_source *sources;
-	size_t n_sources, room, count;
+	size_t n_sources, count;
 	int classes;
 	struct mea_names names;
 };

@@ -2,6 +2,7 @@
 /* Values of options; option_parse.c goes through the command line. */
 #include "option.h"
 
+#include "base/array.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -42,17 +43,11 @@ int option_real(const char *what, const char *arg, double min, double max, doubl
 
 int option_append(struct option_list *list, const char *item)
 {
-	if (list->n == list->room) {
-		int room = list->room ? list->room * 2 : 16;
-		const char **items = realloc(list->items, (size_t)room * sizeof(*items));
+	int rc = mea_grow(&list->items, (size_t)list->n, 1, sizeof(*list->items));
 
-		if (!items)
-			return mea_fail(MEA_ENOMEM, "out of memory");
-		list->items = items;
-		list->room = room;
-	}
-	list->items[list->n++] = item;
-	return 0;
+	if (!rc)
+		list->items[list->n++] = item;
+	return rc;
 }
 
 static int three(const char *what, const char *arg, bool positive, float out[3])

@@ -15,7 +15,7 @@
 /* Values of an option that may stand several times. items is freed by who owns the list. */
 struct option_list {
 	const char **items;
-	int n, room;
+	int n;
 };
 
 /* What the field behind an option is; FIELD() says it. */

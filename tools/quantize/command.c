@@ -91,8 +91,7 @@ static int quantize_model(struct quantize *q)
 	w = (int)g->values[g->inputs[0]].shape.dim[3];
 	q->pixels = (size_t)h * (size_t)w;
 	q->rgb = malloc(q->pixels * 3);
-	rc = q->rgb ? images_open(&q->images, w, h, true, NULL)
-		    : mea_fail(MEA_ENOMEM, "out of memory");
+	rc = q->rgb ? images_open(&q->images, w, h, true, NULL) : mea_nomem();
 	if (!rc)
 		rc = mea_quantize(g, next_input, q, &q->method, &int8);
 	progress_end(&q->progress);
@@ -117,7 +116,7 @@ static int copy_floats(const struct mea_bundle *b, struct mea_bundle_edit *e)
 	json_decref(e->doc);
 	e->doc = json_deep_copy(b->json);
 	if (!e->doc)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	json_object_del(e->doc, "files");
 	for (int net = 0; net < MEA_NETS && !rc; net++) {
 		const char *to;

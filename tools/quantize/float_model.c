@@ -83,11 +83,10 @@ int mea_float_load(const struct mea_bundle *b, struct mea_float_model **out)
 
 	*out = NULL;
 	if (!m)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", b->dir);
+		return mea_nomem();
 	m->bundle = b;
 	m->image = calloc((size_t)b->width * (size_t)b->height * 3, sizeof(*m->image));
-	rc = m->image ? load_graph(b, MEA_NET_MAIN, &m->main)
-		      : mea_fail(MEA_ENOMEM, "%s: out of memory", b->dir);
+	rc = m->image ? load_graph(b, MEA_NET_MAIN, &m->main) : mea_nomem();
 	if (!rc && b->n_hard)
 		rc = load_graph(b, MEA_NET_EXTENSION, &m->extension);
 	if (!rc)

@@ -49,7 +49,7 @@ static int observe_value(const struct mea_quant_plan *p, const struct mea_eval *
 	other = mea_eval_value(e, b->addend).data;
 	cut = malloc(sizeof(*cut) * (n + 1));
 	if (!cut)
-		return mea_fail(MEA_ENOMEM, "out of memory");
+		return mea_nomem();
 	for (size_t k = 0; k < n; k++) {
 		float lo = b->lo - other[k], hi = b->hi - other[k];
 
@@ -71,7 +71,7 @@ static int observe(const struct mea_quant_plan *p, const struct mea_eval *e, str
 		if (!hist[r])
 			hist[r] = calloc(1, sizeof(**hist));
 		if (!hist[r])
-			return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
+			return mea_nomem();
 		rc = observe_value(p, e, i, hist[r]);
 		if (rc)
 			return mea_fail_in(rc, "%s: calibrating %s", p->g->source,
@@ -105,7 +105,7 @@ static int collect(struct mea_quant_plan *p, mea_next_input next, void *ctx, str
 	int rc, images = 0;
 
 	if (!in)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
+		return mea_nomem();
 	rc = mea_eval_new(p->g, &e);
 	while (!rc && (rc = next(ctx, in)) == 1) {
 		rc = mea_eval_run(e, (const void *const *)in);
@@ -130,7 +130,7 @@ int mea_quant_calibrate(struct mea_quant_plan *p, mea_next_input next, void *ctx
 	int rc = 0;
 
 	if (!hist)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", p->g->source);
+		return mea_nomem();
 	for (int i = 0; !rc && opt && i < opt->n_fixed; i++)
 		rc = set_fixed(p, &opt->fixed[i]);
 	if (!rc)

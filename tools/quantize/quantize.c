@@ -91,7 +91,7 @@ static int add_parameter(struct emit *e, const char *name, enum mea_dtype type,
 	if (rc >= 0 && type == MEA_I8) {
 		zeros = calloc((size_t)channels, 1);
 		if (!zeros)
-			return mea_fail(MEA_ENOMEM, "%s: out of memory", e->g->source);
+			return mea_nomem();
 		in[n++] = rc = add_const(e, name, "zero", MEA_I8, &per_channel, zeros);
 		free(zeros);
 	}
@@ -169,7 +169,7 @@ static int add_parameters(struct emit *e, const struct mea_node *n, int *in)
 	int rc;
 
 	if (!p.w || !p.b || !p.w_scale || !p.b_scale) {
-		rc = mea_fail(MEA_ENOMEM, "%s: out of memory", e->g->source);
+		rc = mea_nomem();
 		goto out;
 	}
 	rc = check_finite(e, n, 1);
@@ -200,7 +200,7 @@ static int emit_node(struct emit *e, const struct mea_node *n)
 	int *in = malloc(sizeof(*in) * ((size_t)n->n_in + 1)), v = 0, rc = 0;
 
 	if (!in)
-		return mea_fail(MEA_ENOMEM, "%s: out of memory", e->g->source);
+		return mea_nomem();
 	for (int i = 0; i < n->n_in; i++)
 		in[i] = n->in[i] < 0 ? -1 : e->map[n->in[i]];
 	if (mea_op_row(n->op)->quant == MEA_QUANT_WEIGHTS)
@@ -253,7 +253,7 @@ static int emit(const struct mea_graph *g, const struct mea_quant_plan *plan,
 	if (rc)
 		return rc;
 	e.map = malloc(sizeof(*e.map) * ((size_t)g->n_values + 1));
-	rc = e.map ? emit_all(&e) : mea_fail(MEA_ENOMEM, "%s: out of memory", g->source);
+	rc = e.map ? emit_all(&e) : mea_nomem();
 	free(e.map);
 	if (rc)
 		mea_graph_free(e.q);

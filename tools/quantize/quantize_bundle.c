@@ -92,7 +92,7 @@ static int quantize_extension(struct examples *e, const struct mea_graph *main_i
 	struct mea_qparams fixed[2];
 	float *in[2] = {calloc(e->pixels * 3, sizeof(float)), calloc(e->features, sizeof(float))};
 	bool found = false;
-	int rc = in[0] && in[1] ? 0 : mea_fail(MEA_ENOMEM, "out of memory");
+	int rc = in[0] && in[1] ? 0 : mea_nomem();
 
 	if (!rc)
 		rc = find_hard(e, in, &found);
@@ -123,7 +123,7 @@ int mea_quantize_bundle(const struct mea_bundle *b, mea_next_image next, void *c
 	e.pixels = (size_t)b->width * (size_t)b->height;
 	e.rgb = malloc(e.pixels * 3);
 	if (!e.rgb)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	if (!rc)
 		rc = mea_quantize(e.model->main, next_main, &e, opt, &nets[MEA_NET_MAIN]);
 	if (!rc && e.model->extension) {

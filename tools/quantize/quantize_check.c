@@ -183,7 +183,7 @@ int quantize_check(struct quantize *q)
 		goto out;
 	rgb = malloc((size_t)c.int8->bundle->width * (size_t)c.int8->bundle->height * 3);
 	if (!rgb)
-		rc = mea_fail(MEA_ENOMEM, "out of memory");
+		rc = mea_nomem();
 	for (size_t i = 0; i < q->images.count && !rc; i++) {
 		rc = compare(&c, q->images.data, i, rgb);
 		progress_step(i + 1, q->images.count, &progress);
