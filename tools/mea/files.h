@@ -20,6 +20,9 @@ int folder_make(const char *dir);
 /* A JSON string of any bytes: a path need not be UTF-8, JSON must. */
 json_t *tool_text(const char *s);
 
+/* Three numbers as a JSON list. */
+json_t *tool_three(const float v[3]);
+
 /* Prints o as one indented object on stdout and drops the reference; returns 0 or a
  * negative error. */
 int tool_print_json(json_t *o);
