@@ -19,7 +19,7 @@ ok "--version" run 0 --version
 version=$(sed -n 's,^#define MEA_VERSION "\(.*\)",\1,p' runtime/include/mea.h)
 ok "--version prints the version of mea.h" says "mea $version"
 ok "the version stands in mea.h alone" \
-	test "$(git grep -lF "\"$version\"" -- runtime tools)" = runtime/include/mea.h
+	test "$(grep -rlF "\"$version\"" runtime tools)" = runtime/include/mea.h
 ok "no arguments" fails 2 "Usage: mea SUBCOMMAND"
 ok "unknown subcommand" fails 2 "unknown subcommand 'nonsense'; mea --help lists them" nonsense
 ok "empty subcommand" fails 2 "unknown subcommand ''" ""

@@ -305,12 +305,12 @@ static int bench(int argc, char **argv)
 const struct tool tool_bench = {
 	.name = "bench",
 	.summary = "time, bytes and energy of every exit",
-	.text = "Tells, for each way that an image can take, its share, accuracy, latency, cycles, "
-		"bytes and energy, and the totals of edge only, cloud only and both. Each way is "
-		"run alone, one image after the other, a window of each in turn, until three "
-		"windows agree within 5 %. Energy is split into accelerator, host, radio and idle; "
-		"each figure says whether a sensor measured it, a model computed it, or nobody "
-		"knows it."
+	.text = "Tells, for each way that an image can take, its share, accuracy, latency, "
+		"cycles, bytes and energy, and the totals of edge only, cloud only and both. "
+		"Each way is run alone, one image after the other, a window of each in turn, "
+		"until three windows agree within 5 %. Energy is split into accelerator, host, "
+		"radio and idle; each figure says whether a sensor measured it, a model "
+		"computed it, or nobody knows it."
 		"\vExit status: 0 done, 1 failed, or an image had no answer, 2 wrong usage.",
 	.options = options,
 	.check = check,

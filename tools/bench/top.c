@@ -218,9 +218,9 @@ static int top(int argc, char **argv)
 const struct tool tool_top = {
 	.name = "top",
 	.summary = "sessions, device and power, live",
-	.text = "Shows, again and again, the sessions of libmea and the clients of the driver that "
-		"this user may see: images per second at each exit, how busy the accelerator is, "
-		"bytes to and from the cloud, and the power of the sensors.",
+	.text = "Shows, again and again, the sessions of libmea and the clients of the driver "
+		"that this user may see: images per second at each exit, how busy the "
+		"accelerator is, bytes to and from the cloud, and the power of the sensors.",
 	.options = options,
 	.main = top,
 };

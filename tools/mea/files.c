@@ -100,3 +100,8 @@ int tool_print_json(json_t *o)
 	json_decref(o);
 	return bad ? mea_fail(MEA_EIO, "stdout: cannot be written") : 0;
 }
+
+json_t *tool_three(const float v[3])
+{
+	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
+}

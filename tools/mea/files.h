@@ -24,6 +24,9 @@ json_t *tool_text(const char *s);
 json_t *tool_real_json(double v);
 json_t *tool_ratio_json(double a, double b);
 
+/* Three numbers as a JSON list. */
+json_t *tool_three(const float v[3]);
+
 /* Prints o as one indented object on stdout and drops the reference; returns 0 or a
  * negative error. */
 int tool_print_json(json_t *o);

@@ -62,11 +62,6 @@ static void set(json_t *o, const char *key, json_t *value)
 	json_object_set_new(o, key, value);
 }
 
-static json_t *three(const float v[3])
-{
-	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
-}
-
 static int set_classes(json_t *doc, const char *path)
 {
 	json_t *list = json_array();
@@ -119,9 +114,9 @@ static int set_input(const struct args *a, json_t *doc)
 		set(doc, "input", in);
 	}
 	if (!isnan(a->mean[0]))
-		set(in, "mean", three(a->mean));
+		set(in, "mean", tool_three(a->mean));
 	if (!isnan(a->std[0]))
-		set(in, "std", three(a->std));
+		set(in, "std", tool_three(a->std));
 	if (!a->net[MEA_NET_MAIN])
 		return 0;
 	rc = mea_graph_load(a->net[MEA_NET_MAIN], NULL, &g);
@@ -270,9 +265,9 @@ static int bundle(int argc, char **argv)
 const struct tool tool_bundle = {
 	.name = "bundle",
 	.summary = "make a model bundle around ONNX files",
-	.text = "Makes a model bundle in folder DIR around float ONNX files, or changes what the "
-		"options name in the bundle that is there. Then `mea quantize DIR` makes its int8 "
-		"networks.",
+	.text = "Makes a model bundle in folder DIR around float ONNX files, or changes what "
+		"the options name in the bundle that is there. Then `mea quantize DIR` makes "
+		"its int8 networks.",
 	.options = options,
 	.check = check,
 	.main = bundle,

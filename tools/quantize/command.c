@@ -207,8 +207,8 @@ const struct tool tool_quantize = {
 	.name = "quantize",
 	.summary = "make the int8 networks of a bundle or a model",
 	.text = "Makes int8 networks (QDQ ONNX) from float ones, with ranges calibrated on "
-		"training "
-		"images: of the folder's training split, 512 unless --limit says otherwise.",
+		"training images: of the folder's training split, 512 unless --limit says "
+		"otherwise.",
 	.options = options,
 	.main = quantize,
 };

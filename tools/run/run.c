@@ -244,9 +244,8 @@ const struct tool tool_run = {
 	.name = "run",
 	.summary = "classify images; accuracy and cost per exit",
 	.text = "Classifies images with a model bundle. Each image leaves at main, at the "
-		"extension "
-		"or at the cloud; the table tells, per exit, its images, accuracy, and the mean "
-		"cost of an image. Images after BUNDLE are more --data."
+		"extension or at the cloud; the table tells, per exit, its images, accuracy, "
+		"and the mean cost of an image. Images after BUNDLE are more --data."
 		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
 	.options = options,
 	.main = run,

@@ -258,11 +258,12 @@ static int trace_main(int argc, char **argv)
 const struct tool tool_trace = {
 	.name = "trace",
 	.summary = "cycles, bytes and stalls of each layer",
-	.text = "Runs one image through main and the extension and tells, per layer, where it ran, "
-		"its multiply-accumulates, cycles, array utilisation, bytes over the bus, and what "
-		"the cycles were spent on; the classes sum to the cycles. Cycles do not depend on "
-		"the image. A layer's record waits in the store queue: where a result is stored to "
-		"memory, that row holds cycles of the rows behind it as well.",
+	.text = "Runs one image through main and the extension and tells, per layer, where it "
+		"ran, its multiply-accumulates, cycles, array utilisation, bytes over the bus, "
+		"and what the cycles were spent on; the classes sum to the cycles. Cycles do "
+		"not depend on the image. A layer's record waits in the store queue: where a "
+		"result is stored to memory, that row holds cycles of the rows behind it as "
+		"well.",
 	.options = options,
 	.main = trace_main,
 };

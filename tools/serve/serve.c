@@ -156,10 +156,8 @@ const struct tool tool_serve = {
 	.name = "serve",
 	.summary = "answer images over the network, as the cloud",
 	.text = "Serves models by the Open Inference Protocol v2 over HTTP: a bundle's cloud "
-		"model, "
-		"an ONNX file, or all of a folder laid out NAME/VERSION/model.onnx. SIGHUP looks "
-		"at "
-		"the folder again, SIGTERM answers what is under way and ends."
+		"model, an ONNX file, or all of a folder laid out NAME/VERSION/model.onnx. "
+		"SIGHUP looks at the folder again, SIGTERM answers what is under way and ends."
 		"\vExit status: 0 ended by a signal, 1 failed, 2 wrong usage.",
 	.options = options,
 	.main = serve_main,

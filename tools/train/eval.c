@@ -192,10 +192,11 @@ static int eval(int argc, char **argv)
 const struct tool tool_eval = {
 	.name = "eval",
 	.summary = "the paper's tables for bundles",
-	.text = "Measures a bundle's float networks and prints tables II to V and figure 5 of the "
-		"MEANet paper, with the paper's figures beside where it has them, and the controls "
-		"that it lacks. 'Train' is what main was trained on, 'test' the test split. More "
-		"bundles (other choices of hard classes, other extensions) become more rows.",
+	.text = "Measures a bundle's float networks and prints tables II to V and figure 5 of "
+		"the MEANet paper, with the paper's figures beside where it has them, and the "
+		"controls that it lacks. 'Train' is what main was trained on, 'test' the test "
+		"split. More bundles (other choices of hard classes, other extensions) become "
+		"more rows.",
 	.options = options,
 	.check = check,
 	.main = eval,

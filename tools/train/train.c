@@ -19,8 +19,7 @@ static const struct row options[] = {
 	{NULL, NULL, AT(stage), "stage", .choices = "main edge cloud joint init", .needed = true},
 	{"net", "NAME|FILE.onnx", AT(net),
 	 "network: resnetN-a or resnetN-b, resnet18-b, mobilenetv2-b (main, edge, init), resnet9 "
-	 "or "
-	 "resnetN (cloud), or a file to start from (main, cloud)",
+	 "or resnetN (cloud), or a file to start from (main, cloud)",
 	 .words = NETS},
 	{"data", "DIR", AT(data), "folder with the images"},
 	{"out", "BUNDLE", AT(out), "folder of the bundle, made if missing"},
@@ -187,10 +186,9 @@ const struct tool tool_train = {
 		"edge's extension and adaptive blocks on the classes that main finds hard, main "
 		"being fixed; a network for the cloud; or, to compare with, main and extension "
 		"jointly. Or init, which only makes main and extension with random weights. A "
-		"tenth of the training images is held out, from which hard classes, thresholds and "
-		"temperatures follow. Interrupted, it writes a checkpoint, from which --resume "
-		"goes "
-		"on with the same result.",
+		"tenth of the training images is held out, from which hard classes, thresholds "
+		"and temperatures follow. Interrupted, it writes a checkpoint, from which "
+		"--resume goes on with the same result.",
 	.options = options,
 	.check = check,
 	.main = train,

@@ -18,11 +18,6 @@
 /* Normalisation of the networks that were trained on ImageNet. */
 static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};
 
-static json_t *three(const float v[3])
-{
-	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
-}
-
 /* Classes are called by their numbers, and the first of them are the hard ones. */
 static json_t *document(const struct train *t, int hard)
 {
@@ -41,7 +36,7 @@ static json_t *document(const struct train *t, int hard)
 				tool_text(copy ? basename(copy) : "bundle"), "made",
 				"mea train init: random weights, never trained", "classes", classes,
 				"hard_classes", list, "input", "width", t->size, "height", t->size,
-				"mean", three(mean), "std", three(std));
+				"mean", tool_three(mean), "std", tool_three(std));
 	free(copy);
 	return doc;
 }

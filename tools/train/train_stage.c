@@ -132,11 +132,6 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(all, stage_names[t->stage], o);
 }
 
-static json_t *three(const float v[3])
-{
-	return json_pack("[f, f, f]", (double)v[0], (double)v[1], (double)v[2]);
-}
-
 /* What a bundle says before it has networks. */
 static void describe(const struct train *t, json_t *doc)
 {
@@ -152,7 +147,8 @@ static void describe(const struct train *t, json_t *doc)
 	json_object_set_new(doc, "classes", classes);
 	json_object_set_new(doc, "input",
 			    json_pack("{s:i, s:i, s:o, s:o}", "width", t->set->width, "height",
-				      t->set->height, "mean", three(mean), "std", three(std)));
+				      t->set->height, "mean", tool_three(mean), "std",
+				      tool_three(std)));
 	free(copy);
 }
 
