@@ -191,6 +191,55 @@ static int cut(const char *bundle, const char *file)
 	return rc != 0;
 }
 
+/* Relu node becomes the operation op, or x * op(x). */
+static int replace_relu(struct mea_graph *g, int node, enum mea_op op, bool gate)
+{
+	char name[64];
+	int *in, x = g->nodes[node].in[0], f;
+
+	if (!gate) {
+		g->nodes[node].op = op;
+		g->nodes[node].a = mea_attrs_default(op);
+		return 0;
+	}
+	snprintf(name, sizeof(name), "gate_%d", node);
+	f = mea_graph_append(g, op, name, &x, 1, NULL);
+	in = realloc(g->nodes[node].in, 2 * sizeof(*in));
+	if (f < 0 || !in)
+		return 1;
+	in[1] = f;
+	g->nodes[node].in = in;
+	g->nodes[node].n_in = 2;
+	g->nodes[node].op = MEA_OP_Mul;
+	return 0;
+}
+
+/* Writes the model to the same file with each Relu as another activation, and prints how many they
+ * are. "x*NAME": x * NAME(x). */
+static int activate(const char *file, const char *name)
+{
+	bool gate = !strncmp(name, "x*", 2);
+	enum mea_op op = mea_op_find(name + 2 * gate);
+	struct mea_graph *g = NULL;
+	int rc = op == MEA_OP_COUNT ? 1 : mea_graph_load(file, NULL, &g), count = 0;
+
+	for (int i = 0, n = rc ? 0 : g->n_nodes; !rc && i < n; i++)
+		if (g->nodes[i].op == MEA_OP_Relu) {
+			rc = replace_relu(g, i, op, gate);
+			count++;
+		}
+	if (!rc)
+		rc = mea_graph_sort(g);
+	if (!rc)
+		rc = mea_graph_write(g, file);
+	if (rc)
+		fprintf(stderr, "helper: %s\n", mea_errmsg());
+	else
+		printf("%d\n", count);
+	mea_graph_free(g);
+	return rc != 0;
+}
+
 static int count_energy(const char *file, double watts, double range)
 {
 	int fd = open(file, O_WRONLY | O_CREAT, 0644);
@@ -220,6 +269,8 @@ int main(int argc, char **argv)
 		return count_energy(argv[2], atof(argv[3]), atof(argv[4]));
 	if (argc == 4 && !strcmp(argv[1], "cut"))
 		return cut(argv[2], argv[3]);
+	if (argc == 4 && !strcmp(argv[1], "activate"))
+		return activate(argv[2], argv[3]);
 	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
 		int scale = atoi(argv[4]), rc = 1;
 		uint8_t *rgb = enlarged((uint32_t)atoi(argv[3]), scale);
@@ -230,7 +281,8 @@ int main(int argc, char **argv)
 		free(rgb);
 		return rc;
 	}
-	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | energy FILE "
+	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | activate FILE OP "
+	      "| energy FILE "
 	      "WATTS RANGE | png|jpeg FILE "
 	      "INDEX SCALE\n",
 	      stderr);

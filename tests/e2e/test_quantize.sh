@@ -49,4 +49,25 @@ ok "unwritable file" fails 1 "$T/no/m.onnx" quantize $G/main.onnx $norm --limit 
 ok "no such data" fails 1 "$T/none" quantize $G --out "$T/q" --data "$T/none"
 ok "no float file" sh -c "sed 's/\"float\"/\"none\"/' $T/q/bundle.json >$T/x && cp $T/x $T/q/bundle.json
 	! $MEA quantize $T/q 2>$T/err; grep -q 'files.main.float: the bundle has none' $T/err"
+
+# Activations become tables. The accelerator refuses them, so a later backend computes them.
+"$MEA" dataset glyphs --out "$T/names" --train 4 --test 4 >/dev/null
+places="--backend accel,opencl,ref --device sim:8x8"
+for op in HardSwish 'x*Sigmoid'; do
+	cp $G/main.onnx "$T/act.onnx"
+	relus=$("$HELPER" activate "$T/act.onnx" "$op")
+	ok "$op: a bundle" run 0 bundle "$T/act" --name act --main "$T/act.onnx" --classes "$T/names/fine_label_names.txt" \
+		--mean 0.5,0.5,0.5 --std 0.25,0.25,0.25
+	ok "$op: quantised" run 0 quantize "$T/act" --limit 32
+	ok "$op: info" run 0 info "$T/act" $places --json
+	tables=$(grep -c '"op": "table"' "$T/out")
+	ok "$op: a table for each Relu" [ "$tables" -eq "$relus" ]
+	ok "$op: not on the accelerator" [ "$(grep -c '"accel": "operation that the accelerator lacks"' "$T/out")" -eq "$tables" ]
+	for backend in ref accel,opencl,ref; do
+		ok "$op: run on $backend" run 0 run "$T/act" --backend "$backend" --limit 16 --json
+		echo "$("$HELPER" json "$T/out" correct) $("$HELPER" json "$T/out" exits.0.macs)" >"$T/answers.$backend"
+	done
+	ok "$op: the same answers" cmp "$T/answers.ref" "$T/answers.accel,opencl,ref"
+	rm -r "$T/act"
+done
 done_testing
