@@ -132,7 +132,7 @@ $(ONNX_PYTHON):
 	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy
 
 .PHONY: check-onnx
-check-onnx: $(B)/mea $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
+check-onnx: $(B)/mea $(B)/tests/e2e/helper $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
 
 # --- bench -----------------------------------------------------------------------

@@ -11,6 +11,7 @@ import collections
 import glob
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,6 +60,18 @@ def opens(path, name):
     ok(f"{name} is opened", not twice, f"names used twice: {twice}")
 
 
+def activations(folder):
+    """A network with other activations, each in the opset that has it, in float and in int8."""
+    helper = os.path.join(os.path.dirname(MEA), "tests", "e2e", "helper")
+    for op in ("HardSwish", "Mish", "Gelu", "x*Sigmoid"):
+        path, int8 = (os.path.join(folder, n) for n in ("act.onnx", "act.int8.onnx"))
+        shutil.copy("models/glyphs/main.onnx", path)
+        subprocess.run([helper, "activate", path, op], check=True, capture_output=True)
+        mea("quantize", path, "--out", int8, "--limit", "16", "--mean", ".5,.5,.5", "--std", ".25,.25,.25")
+        opens(path, f"written: {op}")
+        opens(int8, f"written: {op} in int8")
+
+
 def same_classes(bundle, folder):
     """Main's class of each image, with no image sent on."""
     with open(os.path.join(bundle, "bundle.json")) as f:
@@ -93,6 +106,7 @@ def main():
         ok("train and quantize write six files", len(written) == 6, written)
         for path in written:
             opens(path, "written: " + os.path.basename(path))
+        activations(t)
         same_classes("models/glyphs", t)
     print(f"1..{count}")
     return failed != 0
