@@ -28,7 +28,7 @@ ok "table" run 0 run $G --backend accel:sim --limit 4
 ok "percent" grep -Eq "^main .*[0-9]%" "$T/out"
 
 ok "trace" run 0 trace $G
-ok "sums" grep -Eq "the classes sum to ([0-9]+) of \1 cycles" "$T/out"
+ok "sums" grep -Eq "The classes sum to ([0-9]+) of \1 cycles" "$T/out"
 ok "trace --json" run 0 trace $G --device sim --json
 ok "two networks" is networks 2
 for i in 0 1; do

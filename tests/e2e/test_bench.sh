@@ -22,8 +22,8 @@ ok "bench" run 0 bench $G $fast
 ok "table" grep -Eq "^main +[1-9]" "$T/out"
 ok "says that nothing is measured" says "Sensors: none here, so nothing is measured."
 ok "no energy is printed as 0" sh -c "! grep -E '^(main|extension|cloud|edge)' $T/out | grep -Eq ' [~=]?0(\.0+)?( |\$)'"
-ok "the model is named" says "accelerator  modelled: asic-45nm"
-ok "the host is not guessed" says "host         unavailable: no sensor, and no power of a busy core is stated"
+ok "the model is named" says "accelerator, modelled: asic-45nm"
+ok "the host is not guessed" says "host, unavailable: no sensor, and no power of a busy core is stated"
 ok "verdict" grep -q "The edge alone takes .* mJ per image" "$T/out"
 
 ok "--json" run 0 bench $G $fast --json

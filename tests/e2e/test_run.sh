@@ -7,11 +7,11 @@ G=models/glyphs
 ref="--backend ref"
 
 ok "default data" run 0 run $G $ref
-ok "table" says "exit        images    share  accuracy"
+ok "table" says "exit      images  share accuracy"
 ok "a thousand" grep -q "^all *1000 *100.0%" "$T/out"
 ok "main leaves" grep -Eq "^main +[1-9]" "$T/out"
 ok "extension leaves" grep -Eq "^extension +[1-9]" "$T/out"
-ok "no cycles without a clock" grep -Eq "^main .* - +[0-9.]+ +- +[0-9.]+$" "$T/out"
+ok "no cycles without a clock" grep -Eq "^main .* - +[0-9.]+ +- +[0-9.]+ +[0-9.]+$" "$T/out"
 ok "quiet on stderr" sh -c "[ ! -s $T/err ]"
 
 ok "--json" run 0 run $G $ref --json --limit 100
@@ -128,4 +128,20 @@ ok "no device in a list, next backend" run 0 run $G --backend accel:nodevice,ref
 ok "ref answers" is backend ref
 ok "and the note tells why" sh -c "$HELPER json $T/out notes.0 | grep -q nodevice"
 ok "-v tells on stderr" sh -c "$MEA run $G --backend accel:nodevice,ref --limit 3 -v 2>&1 >/dev/null | grep -q nodevice"
+# A line of --each is there as soon as the image is: the first comes long before the last.
+mkfifo "$T/lines"
+"$MEA" run $G --device sim --backend accel --limit 400 --each >"$T/lines" 2>"$T/err" &
+pid=$!
+exec 7<"$T/lines"
+read -r -t 60 line <&7
+ok "--each in a pipe, line by line" grep -q "^glyphs#0: " <<<"$line"
+ok "while the run goes on" kill -0 $pid
+# Interrupted, it tells what it has.
+kill -INT $pid
+cat <&7 >"$T/out"
+exec 7<&-
+wait $pid
+ok "SIGINT is status 130" test $? -eq 130
+ok "with the table so far" grep -Eq "^all +[1-9]" "$T/out"
+ok "which says so" grep -q "^Interrupted: [1-9][0-9]* of 400 images" "$T/out"
 done_testing

@@ -39,6 +39,7 @@ static const struct row options[] = {
 	{.at = offsetof(struct bench, images), .rows = images_options},
 	{.at = offsetof(struct bench, session), .rows = session_options},
 	{"json", NULL, AT(json), "print the report as one JSON object"},
+	{"wide", NULL, AT(wide), "print all columns, however wide the terminal is"},
 	{"csv", "FILE", AT(csv), "write it as a table as well"},
 	{"plot", "DIR", AT(plot), "draw it with gnuplot: SVG and PNG, and the scripts"},
 	{"beside", "FILE", AT(beside),
@@ -255,7 +256,7 @@ static int show(struct bench *b)
 	if (!rc && b->json) {
 		rc = tool_print_json(json_incref(report));
 	} else if (!rc) {
-		bench_print(report);
+		rc = bench_print(report, b->wide);
 		if (b->others)
 			bench_print_beside(report, b->others);
 	}
@@ -286,6 +287,7 @@ static int bench(int argc, char **argv)
 	int rc;
 
 	option_parse(&tool_bench, argc, argv, &b);
+	tool_catch_interrupt();
 	b.notes = json_array();
 	rc = run(&b);
 	if (rc)
@@ -299,6 +301,8 @@ static int bench(int argc, char **argv)
 	json_decref(b.notes);
 	json_decref(b.others);
 	images_close(&b.images);
+	if (!rc && tool_interrupted())
+		return TOOL_INTERRUPTED;
 	return rc || b.unreadable || b.cloud_missed ? TOOL_FAILED : TOOL_OK;
 }
 
@@ -311,7 +315,8 @@ const struct tool tool_bench = {
 		"until three windows agree within 5 %. Energy is split into accelerator, host, "
 		"radio and idle; each figure says whether a sensor measured it, a model "
 		"computed it, or nobody knows it."
-		"\vExit status: 0 done, 1 failed, or an image had no answer, 2 wrong usage.",
+		"\vExit status: 0 done, 1 failed, or an image had no answer, 2 wrong usage, "
+		"130 interrupted: the figures are of the windows before.",
 	.options = options,
 	.check = check,
 	.main = bench,

@@ -96,7 +96,7 @@ struct bench {
 	const char *models, *accel_name, *radio_name, *sysfs;
 	const char *rails[PARTS]; /* sensors that stand for a part, by the user's word */
 	double host_watts, clock_mhz, window_s, max_rate; /* NaN or 0: not given */
-	bool json, sweep;
+	bool json, wide, sweep;
 	const char *csv, *plot, *beside, *target, *validation;
 	const char *thresholds;
 
@@ -167,7 +167,7 @@ struct mean bench_mean(const struct bench *b, double threshold);
 /* The report as JSON, a new reference; and what is made of it. */
 json_t *bench_report(const struct bench *b);
 json_t *bench_mean_json(const struct mean *m);
-void bench_print(const json_t *report);
+int bench_print(const json_t *report, bool wide);
 int bench_csv(const json_t *report, const char *file);
 int bench_plot(const json_t *report, const json_t *beside, const char *dir);
 void bench_print_beside(const json_t *report, const json_t *beside);

@@ -2,6 +2,7 @@
 /* The report for people and for spreadsheets, made of its JSON. */
 #include "bench.h"
 #include "bench_read.h"
+#include "mea/table.h"
 
 #include "base/error.h"
 
@@ -11,60 +12,68 @@
 
 /* --- table -------------------------------------------------------------------------- */
 
-static void put(const char *format, double v, int width)
-{
-	char text[32] = "-";
-
-	if (!isnan(v))
-		snprintf(text, sizeof(text), format, v);
-	printf(" %*s", width, text);
-}
-
 /* An energy with the mark of its source. */
-static void put_figure(const json_t *f, int width)
+static void add_figure(struct table *t, const json_t *f)
 {
 	const char *source = read_text(f, "source");
-	char text[32];
 
 	if (!strcmp(source, "unavailable"))
-		snprintf(text, sizeof(text), "-");
+		table_text(t, "-");
 	else if (!strcmp(source, "none"))
-		snprintf(text, sizeof(text), "none");
+		table_text(t, "none");
 	else
-		snprintf(text, sizeof(text), "%c%.4g",
-			 *source == 'm' && source[1] == 'e' ? '=' : '~', read_real(f, "mj"));
-	printf(" %*s", width, text);
+		table_text(t, "%c%.4g", *source == 'm' && source[1] == 'e' ? '=' : '~',
+			   read_real(f, "mj"));
 }
 
-static void print_path(const json_t *p)
+static void add_path(struct table *t, const json_t *p)
 {
 	const json_t *latency = json_object_get(p, "latency_ms");
 	const json_t *energy = json_object_get(p, "energy");
-	char interval[40] = "-";
 
-	printf("%-10s %7.0f", read_text(p, "name"), read_real(p, "images"));
-	put("%.1f%%", 100 * read_real(p, "share"), 7);
-	put("%.2f%%", 100 * read_real(p, "accuracy"), 8);
-	if (!isnan(read_real(latency, "low")))
-		snprintf(interval, sizeof(interval), "%.3f +-%.3f", read_real(latency, "mean"),
-			 read_real(latency, "high") - read_real(latency, "mean"));
-	printf(" %18s", interval);
-	put("%.3f", read_real(latency, "p50"), 9);
-	put("%.3f", read_real(latency, "p95"), 9);
-	put("%.3f", read_real(latency, "p99"), 9);
-	put("%.0f", read_real(p, "cycles"), 8);
-	put("%.0f", read_real(p, "bytes_up"), 6);
-	put("%.0f", read_real(p, "bytes_down"), 6);
+	table_text(t, "%s", read_text(p, "name"));
+	table_text(t, "%.0f", read_real(p, "images"));
+	table_number(t, "%.1f%%", 100 * read_real(p, "share"));
+	table_number(t, "%.2f%%", 100 * read_real(p, "accuracy"));
+	if (isnan(read_real(latency, "low")))
+		table_text(t, "-");
+	else
+		table_text(t, "%.3f +-%.3f", read_real(latency, "mean"),
+			   read_real(latency, "high") - read_real(latency, "mean"));
+	table_number(t, "%.3f", read_real(latency, "p50"));
+	table_number(t, "%.3f", read_real(latency, "p95"));
+	table_number(t, "%.3f", read_real(latency, "p99"));
+	table_number(t, "%.0f", read_real(p, "cycles"));
+	table_number(t, "%.0f", read_real(p, "bytes_up"));
+	table_number(t, "%.0f", read_real(p, "bytes_down"));
 	for (int k = 0; k < PARTS; k++)
-		put_figure(json_object_get(energy, bench_parts[k]), 11);
-	put("%.4g", read_real(energy, "sum"), 9);
-	putchar('\n');
+		add_figure(t, json_object_get(energy, bench_parts[k]));
+	table_number(t, "%.4g", read_real(energy, "sum"));
+}
+
+static int print_paths(const json_t *paths, int width)
+{
+	static const struct column columns[] = {
+		COLUMN_LEFT("path", 0, 0), COLUMN("images", 2), COLUMN("share", 0),
+		COLUMN("accuracy", 0),	   COLUMN("ms", 0),	COLUMN("p50", 5),
+		COLUMN("p95", 5),	   COLUMN("p99", 3),	COLUMN("cycles", 3),
+		COLUMN("B up", 4),	   COLUMN("B down", 5), COLUMN("accelerator", 1),
+		COLUMN("host", 1),	   COLUMN("radio", 1),	COLUMN("idle", 1),
+		COLUMN("sum mJ", 0),
+	};
+	struct table t = {.columns = columns, .n = 12 + PARTS};
+	size_t i;
+	json_t *p;
+
+	json_array_foreach(paths, i, p) add_path(&t, p);
+	return table_print(&t, width);
 }
 
 /* Where the figures of a part come from: a line for every answer that some path gives. */
-static void print_sources(const json_t *paths, const char *part)
+static void print_sources(const json_t *paths, const char *part, int width)
 {
 	const char *seen[PATHS] = {0};
+	char measured[256], range[128];
 	size_t n = 0, i;
 	json_t *p;
 
@@ -79,136 +88,176 @@ static void print_sources(const json_t *paths, const char *part)
 		if (again || n == PATHS)
 			continue;
 		seen[n++] = of;
-		printf("  %-12s %s: %s", part, source, of);
+		measured[0] = range[0] = 0;
 		if (!strcmp(source, "measured"))
-			printf(", rail %s, idle %.4g W, %.0f windows of %.1f s",
-			       read_text(f, "rail"), read_real(f, "idle_w"),
-			       read_real(f, "windows"), read_real(f, "window_s"));
+			snprintf(measured, sizeof(measured),
+				 ", rail %s, idle %.4g W, %.0f windows of %.1f s",
+				 read_text(f, "rail"), read_real(f, "idle_w"),
+				 read_real(f, "windows"), read_real(f, "window_s"));
 		if (!isnan(read_real(f, "low")) && read_real(f, "low") < read_real(f, "high"))
-			printf("; %s %.4g to %.4g mJ", read_text(p, "name"), read_real(f, "low"),
-			       read_real(f, "high"));
-		putchar('\n');
+			snprintf(range, sizeof(range), "; %s %.4g to %.4g mJ", read_text(p, "name"),
+				 read_real(f, "low"), read_real(f, "high"));
+		text_print(width, 4, "  %s, %s: %s%s%s", part, source, of, measured, range);
 	}
 }
 
-static void print_sensors(const json_t *report)
+/* What a sensor saw on each path: "; main 0.2 mJ; ...". */
+static void rails_text(const json_t *paths, size_t sensor, bool idle_known, char *text, size_t size)
 {
-	const json_t *paths = json_object_get(report, "paths");
-	json_t *s, *p;
-	size_t i, k;
+	size_t n = 0, k;
+	json_t *p;
+
+	text[0] = 0;
+	json_array_foreach(paths, k, p)
+	{
+		const json_t *f = json_array_get(json_object_get(p, "rails"), sensor);
+
+		if (!f || n >= size)
+			continue;
+		if (!isnan(read_real(f, "mj")))
+			n += (size_t)snprintf(text + n, size - n, "; %s %.4g mJ",
+					      read_text(p, "name"), read_real(f, "mj"));
+		else if (idle_known)
+			n += (size_t)snprintf(text + n, size - n, "; %s unavailable: %s",
+					      read_text(p, "name"), read_text(f, "of"));
+	}
+}
+
+static void print_sensors(const json_t *report, int width)
+{
+	json_t *s;
+	size_t i;
 
 	if (!json_array_size(json_object_get(report, "sensors"))) {
 		puts("Sensors: none here, so nothing is measured.");
 		return;
 	}
-	puts("Sensors (mJ: all that the rail took for an image, idle power included):");
+	text_print(width, 0,
+		   "Sensors (mJ: all that the rail took for an image, idle power included):");
 	json_array_foreach(json_object_get(report, "sensors"), i, s)
 	{
-		printf("  %s (%s): ", read_text(s, "sensor"), read_text(s, "rail"));
-		if (!isnan(read_real(s, "idle_w")))
-			printf("idle %.4g W", read_real(s, "idle_w"));
-		else
-			printf("unavailable: %s", read_text(s, "trouble"));
-		json_array_foreach(paths, k, p)
-		{
-			const json_t *f = json_array_get(json_object_get(p, "rails"), i);
+		double idle = read_real(s, "idle_w");
+		char rails[1024];
 
-			if (f && !isnan(read_real(f, "mj")))
-				printf("; %s %.4g mJ", read_text(p, "name"), read_real(f, "mj"));
-			else if (f && !isnan(read_real(s, "idle_w")))
-				printf("; %s unavailable: %s", read_text(p, "name"),
-				       read_text(f, "of"));
-		}
-		putchar('\n');
+		rails_text(json_object_get(report, "paths"), i, !isnan(idle), rails, sizeof(rails));
+		if (isnan(idle))
+			text_print(width, 4, "  %s (%s): unavailable: %s%s", read_text(s, "sensor"),
+				   read_text(s, "rail"), read_text(s, "trouble"), rails);
+		else
+			text_print(width, 4, "  %s (%s): idle %.4g W%s", read_text(s, "sensor"),
+				   read_text(s, "rail"), idle, rails);
 	}
 }
 
-static void print_mean(const char *name, const json_t *m)
+static void add_mean(struct table *t, const char *name, const json_t *m)
 {
 	const json_t *parts = json_object_get(m, "parts");
 
-	printf("%-10s %7.0f", name, read_real(m, "images"));
-	put("%.1f%%", 100 * read_real(m, "sent"), 7);
-	put("%.2f%%", 100 * read_real(m, "accuracy"), 8);
-	put("%.3f", read_real(m, "latency_ms"), 10);
+	table_text(t, "%s", name);
+	table_text(t, "%.0f", read_real(m, "images"));
+	table_number(t, "%.1f%%", 100 * read_real(m, "sent"));
+	table_number(t, "%.2f%%", 100 * read_real(m, "accuracy"));
+	table_number(t, "%.3f", read_real(m, "latency_ms"));
 	for (int k = 0; k < PARTS; k++) {
 		double mj = read_real(parts, bench_parts[k]);
 
 		/* Nothing at all is known to be nothing: such a part took no part. */
 		if (mj != 0 || isnan(mj))
-			put("%.4g", mj, 11);
+			table_number(t, "%.4g", mj);
 		else
-			printf(" %11s", "none");
+			table_text(t, "none");
 	}
-	put("%.4g", read_real(m, "mj"), 9);
+	table_number(t, "%.4g", read_real(m, "mj"));
+	table_text(t, "%s", json_is_true(json_object_get(m, "pareto")) ? "*" : "");
 }
 
-static void print_totals(const json_t *report)
+/* Means over all images: the totals, or the points of the sweep. */
+static void start_means(struct table *t, struct column columns[7 + PARTS], const char *first)
 {
-	static const char *const ways[][2] = {{"edge_only", "edge only"},
-					      {"cloud_only", "cloud only"},
-					      {"edge_cloud", "edge-cloud"}};
-	const json_t *totals = json_object_get(report, "totals");
+	const struct column all[7 + PARTS] = {
+		COLUMN_LEFT(first, 0, 0), COLUMN("images", 2),	COLUMN("sent", 0),
+		COLUMN("accuracy", 0),	  COLUMN("mean ms", 0), COLUMN("accelerator", 1),
+		COLUMN("host", 1),	  COLUMN("radio", 1),	COLUMN("idle", 1),
+		COLUMN("sum mJ", 0),	  COLUMN("", 0),
+	};
 
-	printf("\n%-10s %7s %7s %8s %10s %11s %11s %11s %11s %9s\n", "total", "images", "sent",
-	       "accuracy", "mean ms", "accelerator", "host", "radio", "idle", "sum");
-	for (size_t i = 0; i < 3; i++) {
-		const json_t *m = json_object_get(totals, ways[i][0]);
-
-		if (!m)
-			continue;
-		print_mean(ways[i][1], m);
-		putchar('\n');
-	}
+	memcpy(columns, all, sizeof(all));
+	*t = (struct table){.columns = columns, .n = 7 + PARTS};
+	putchar('\n');
 }
 
-static void print_sweep(const json_t *report)
+static int print_totals(const json_t *report, int width)
+{
+	static const char *const kinds[][2] = {{"edge_only", "edge only"},
+					       {"cloud_only", "cloud only"},
+					       {"edge_cloud", "edge-cloud"}};
+	const json_t *totals = json_object_get(report, "totals");
+	struct column columns[7 + PARTS];
+	struct table t;
+
+	start_means(&t, columns, "total");
+	for (size_t i = 0; i < 3; i++) {
+		const json_t *m = json_object_get(totals, kinds[i][0]);
+
+		if (m)
+			add_mean(&t, kinds[i][1], m);
+	}
+	return table_print(&t, width);
+}
+
+static int print_sweep(const json_t *report, int width)
 {
 	json_t *points = json_object_get(report, "sweep"), *m;
+	struct column columns[7 + PARTS];
+	struct table t;
 	char name[32];
 	size_t i;
+	int rc;
 
 	if (!points)
-		return;
-	printf("\n%-10s %7s %7s %8s %10s %11s %11s %11s %11s %9s\n", "threshold", "images", "sent",
-	       "accuracy", "mean ms", "accelerator", "host", "radio", "idle", "sum");
+		return 0;
+	start_means(&t, columns, "threshold");
 	json_array_foreach(points, i, m)
 	{
 		snprintf(name, sizeof(name), "%.4f", read_real(m, "threshold"));
-		print_mean(name, m);
-		puts(json_is_true(json_object_get(m, "pareto")) ? " *" : "");
+		add_mean(&t, name, m);
 	}
+	rc = table_print(&t, width);
 	puts("* on the Pareto front of accuracy against energy");
+	return rc;
 }
 
-void bench_print(const json_t *report)
+int bench_print(const json_t *report, bool wide)
 {
 	const json_t *paths = json_object_get(report, "paths");
+	int width = table_width(wide), rc;
 	json_t *p, *note;
 	size_t i;
 
-	printf("%s on %s: %.0f images, backend %s, threshold %.4f, cloud %s\n",
-	       read_text(report, "bundle"), read_text(report, "data"), read_real(report, "images"),
-	       read_text(report, "backend"), read_real(report, "threshold"),
-	       json_is_string(json_object_get(report, "cloud")) ? read_text(report, "cloud")
-								: "none");
-	printf("mJ per image above idle; = measured, ~ modelled, - unavailable; the sum is of what "
-	       "is "
-	       "known\n");
-	printf("%-10s %7s %7s %8s %18s %9s %9s %9s %8s %6s %6s %11s %11s %11s %11s %9s\n", "path",
-	       "images", "share", "accuracy", "ms", "p50", "p95", "p99", "cycles", "B up", "B down",
-	       "accelerator", "host", "radio", "idle", "sum");
-	json_array_foreach(paths, i, p) print_path(p);
+	text_print(width, 0, "%s on %s: %.0f images, backend %s, threshold %.4f, cloud %s",
+		   read_text(report, "bundle"), read_text(report, "data"),
+		   read_real(report, "images"), read_text(report, "backend"),
+		   read_real(report, "threshold"),
+		   json_is_string(json_object_get(report, "cloud")) ? read_text(report, "cloud")
+								    : "none");
+	text_print(width, 0,
+		   "mJ per image above idle: = measured, ~ modelled, - unavailable; the sum is of "
+		   "what is known");
+	rc = print_paths(paths, width);
 	for (int k = 0; k < PARTS; k++)
-		print_sources(paths, bench_parts[k]);
-	print_sensors(report);
-	print_totals(report);
-	print_sweep(report);
+		print_sources(paths, bench_parts[k], width);
+	print_sensors(report, width);
+	if (!rc)
+		rc = print_totals(report, width);
+	if (!rc)
+		rc = print_sweep(report, width);
 	json_array_foreach(paths, i, p) if (json_is_string(json_object_get(p, "unstable")))
-		printf("unstable: %s: %s\n", read_text(p, "name"), read_text(p, "unstable"));
+		text_print(width, 2, "unstable: %s: %s", read_text(p, "name"),
+			   read_text(p, "unstable"));
 	json_array_foreach(json_object_get(report, "notes"), i, note)
-		printf("note: %s\n", json_string_value(note));
-	printf("%s\n", read_text(report, "verdict"));
+		text_print(width, 2, "note: %s", json_string_value(note));
+	text_print(width, 0, "%s", read_text(report, "verdict"));
+	return rc;
 }
 
 /* --- CSV ------------------------------------------------------------------------------ */

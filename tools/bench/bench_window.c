@@ -347,7 +347,7 @@ static int run_round(struct bench *b, struct rig *rig, int rigs, int round, bool
 	int rc = 0;
 
 	*left = false;
-	for (int i = 0; i < rigs && !rc; i++) {
+	for (int i = 0; i < rigs && !rc && !tool_interrupted(); i++) {
 		struct path_run *p = &b->path[rig[i].path];
 
 		if (rig[i].n && !p->stable && p->n < WINDOWS_MAX) {
@@ -370,7 +370,7 @@ int bench_windows(struct bench *b)
 		if (b->session.open.cloud || i < PATH_CLOUD)
 			rc = open_rig(b, (enum path)i, &rig[rigs++]);
 	b->progress = (struct progress){.what = "windows"};
-	for (int round = 0; left && !rc; round++)
+	for (int round = 0; left && !rc && !tool_interrupted(); round++)
 		rc = run_round(b, rig, rigs, round, &left);
 	progress_end(&b->progress);
 	for (int i = 0; i < rigs; i++)

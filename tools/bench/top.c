@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea top: who uses the accelerator and where images leave, now. */
 #include "top.h"
+#include "mea/table.h"
 #include "mea/tool.h"
 #include "mea/files.h"
 
@@ -22,6 +23,7 @@ struct top {
 	struct mea_sampler *sampler;
 	struct client *before;
 	int n_before;
+	bool wide;
 };
 
 #define AT(f) FIELD(struct top, f)
@@ -31,6 +33,7 @@ static const struct row options[] = {
 	{"count", "N", AT(count), "end after N looks", 1, 1e9, .key = 'n'},
 	{"procfs", "DIR", AT(procfs), "where processes are", .value = "/proc"},
 	{"sysfs", "DIR", AT(sysfs), "where sensors are", .value = "/sys"},
+	{"wide", NULL, AT(wide), "print all columns, however wide the terminal is"},
 	{0},
 };
 
@@ -48,71 +51,49 @@ static const struct client *earlier(const struct top *t, const struct client *c)
 	return NULL;
 }
 
-static void put_rate(uint64_t now, uint64_t before, double seconds, double unit)
+/* Counters of a client only rise; where they fell, another has its number. */
+static double rate(uint64_t now, uint64_t before, double seconds)
 {
-	/* Counters of a client only rise; where they fell, another has its number. */
-	if (now < before)
-		printf(" %9s", "-");
-	else
-		printf(" %9.1f", (double)(now - before) / seconds / unit);
+	return now < before ? NAN : (double)(now - before) / seconds;
 }
 
-static void print_session(const struct client *c, const struct client *b, double seconds)
+static void add_session(struct table *t, const struct client *c, const struct client *b,
+			double seconds)
 {
 	uint64_t all = 0;
 
 	for (int i = 0; i < MEA_EXITS; i++)
 		all += c->images[i];
-	printf("%7d %-15.15s %-20.20s", c->pid, c->command, c->name);
-	for (int i = 0; i < MEA_EXITS; i++) {
-		if (b)
-			put_rate(c->images[i], b->images[i], seconds, 1);
-		else
-			printf(" %9s", "-");
-	}
-	printf(" %10" PRIu64 " %7" PRIu64, all, c->failed);
-	if (b && c->cycles)
-		put_rate(c->cycles, b->cycles, seconds, 1e6);
-	else
-		printf(" %9s", "-");
-	if (b) {
-		put_rate(c->bytes_up, b->bytes_up, seconds, 1e3);
-		put_rate(c->bytes_down, b->bytes_down, seconds, 1e3);
-	} else {
-		printf(" %9s %9s", "-", "-");
-	}
-	putchar('\n');
+	table_text(t, "%d", c->pid);
+	table_text(t, "%s", c->command);
+	table_text(t, "%s", c->name);
+	for (int i = 0; i < MEA_EXITS; i++)
+		table_number(t, "%.1f", b ? rate(c->images[i], b->images[i], seconds) : NAN);
+	table_text(t, "%" PRIu64, all);
+	table_text(t, "%" PRIu64, c->failed);
+	table_number(t, "%.1f", b && c->cycles ? rate(c->cycles, b->cycles, seconds) / 1e6 : NAN);
+	table_number(t, "%.1f", b ? rate(c->bytes_up, b->bytes_up, seconds) / 1e3 : NAN);
+	table_number(t, "%.1f", b ? rate(c->bytes_down, b->bytes_down, seconds) / 1e3 : NAN);
 }
 
-static void print_driver(const struct client *c, const struct client *b, double seconds)
+static void add_driver(struct table *t, const struct client *c, const struct client *b,
+		       double seconds)
 {
-	double percent;
+	/* A job counts when it ends, also for what it ran before. */
+	double busy = b ? rate(c->busy_ns, b->busy_ns, seconds) / 1e7 : NAN;
 
-	printf("%7d %-15.15s %-20.20s", c->pid, c->command, c->name);
-	if (b && c->busy_ns >= b->busy_ns) {
-		percent = (double)(c->busy_ns - b->busy_ns) / seconds / 1e7;
-		/* A job counts when it ends, also for what it ran before. */
-		printf(" %8.1f%%", percent < 100 ? percent : 100.0);
-	} else {
-		printf(" %9s", "-");
-	}
-	if (b)
-		put_rate(c->jobs, b->jobs, seconds, 1);
-	else
-		printf(" %9s", "-");
-	printf(" %10" PRIu64, c->jobs);
-	if (b)
-		put_rate(c->cycles, b->cycles, seconds, 1e6);
-	else
-		printf(" %9s", "-");
-	if (c->max_hz)
-		printf(" %9.1f", (double)c->max_hz / 1e6);
-	else
-		printf(" %9s", "-");
-	printf(" %9.0f\n", (double)c->memory / 1024);
+	table_text(t, "%d", c->pid);
+	table_text(t, "%s", c->command);
+	table_text(t, "%s", c->name);
+	table_number(t, "%.1f%%", busy > 100 ? 100 : busy);
+	table_number(t, "%.1f", b ? rate(c->jobs, b->jobs, seconds) : NAN);
+	table_text(t, "%" PRIu64, c->jobs);
+	table_number(t, "%.1f", b ? rate(c->cycles, b->cycles, seconds) / 1e6 : NAN);
+	table_number(t, "%.1f", c->max_hz ? (double)c->max_hz / 1e6 : NAN);
+	table_text(t, "%.0f", (double)c->memory / 1024);
 }
 
-static void print_power(const struct top *t)
+static void print_power(const struct top *t, int width)
 {
 	if (!t->meters->n)
 		puts("power: no sensor here");
@@ -122,18 +103,58 @@ static void print_power(const struct top *t)
 
 		mea_meter_reading(m, &r);
 		if (isnan(r.watts))
-			printf("power: %s (%s): unavailable: %s\n", m->sensor, m->rail, m->trouble);
+			text_print(width, 2, "power: %s (%s): unavailable: %s", m->sensor, m->rail,
+				   m->trouble);
 		else
-			printf("power: %s (%s): %.3f W\n", m->sensor, m->rail, r.watts);
+			text_print(width, 2, "power: %s (%s): %.3f W", m->sensor, m->rail, r.watts);
 	}
 }
 
-static void print_look(const struct top *t, const struct client *list, int n, double seconds)
+/* The sessions, or the clients of the driver; nothing where there is none. */
+static int print_clients(const struct top *t, const struct client *list, int n, bool driver,
+			 double seconds, int width)
 {
+	static const struct column sessions[] = {
+		COLUMN("PID", 0),     COLUMN_LEFT("SESSION", 1, 15), COLUMN_LEFT("BUNDLE", 0, 20),
+		COLUMN("main/s", 0),  COLUMN("ext./s", 0),	     COLUMN("cloud/s", 0),
+		COLUMN("images", 1),  COLUMN("failed", 2),	     COLUMN("Mcycle/s", 3),
+		COLUMN("kB up/s", 3), COLUMN("kB down/s", 4),
+	};
+	static const struct column clients[] = {
+		COLUMN("PID", 0),
+		COLUMN_LEFT("CLIENT", 1, 15),
+		COLUMN_LEFT("DEVICE", 0, 20),
+		COLUMN("busy", 0),
+		COLUMN("jobs/s", 0),
+		COLUMN("jobs", 2),
+		COLUMN("Mcycle/s", 2),
+		COLUMN("MHz", 3),
+		COLUMN("KiB", 3),
+	};
+	struct table table = {.columns = driver ? clients : sessions, .n = driver ? 9 : 11};
+
+	for (int i = 0; i < n; i++) {
+		const struct client *c = &list[i], *b = earlier(t, c);
+
+		if (c->driver != driver)
+			continue;
+		if (driver)
+			add_driver(&table, c, b, seconds);
+		else
+			add_session(&table, c, b, seconds);
+	}
+	if (!table.n_cells)
+		return 0;
+	putchar('\n');
+	return table_print(&table, width);
+}
+
+static int print_look(const struct top *t, const struct client *list, int n, double seconds)
+{
+	int width = table_width(t->wide), rc;
 	time_t now = time(NULL);
 	struct tm local;
 	char clock[16];
-	bool any = false;
 
 	/* Home and clear on a terminal; blocks one below the other elsewhere. */
 	if (isatty(STDOUT_FILENO))
@@ -141,30 +162,15 @@ static void print_look(const struct top *t, const struct client *list, int n, do
 	localtime_r(&now, &local);
 	strftime(clock, sizeof(clock), "%T", &local);
 	printf("mea top, %s, mean of the last %.1f s\n", clock, seconds);
-	print_power(t);
-	for (int i = 0; i < n; i++) {
-		if (list[i].driver)
-			continue;
-		if (!any)
-			printf("\n%7s %-15s %-20s %9s %9s %9s %10s %7s %9s %9s %9s\n", "PID",
-			       "SESSION", "BUNDLE", "main/s", "ext./s", "cloud/s", "images",
-			       "failed", "Mcycle/s", "kB up/s", "kB down/s");
-		any = true;
-		print_session(&list[i], earlier(t, &list[i]), seconds);
-	}
-	any = false;
-	for (int i = 0; i < n; i++) {
-		if (!list[i].driver)
-			continue;
-		if (!any)
-			printf("\n%7s %-15s %-20s %9s %9s %10s %9s %9s %9s\n", "PID", "CLIENT",
-			       "DEVICE", "busy", "jobs/s", "jobs", "Mcycle/s", "MHz", "KiB");
-		any = true;
-		print_driver(&list[i], earlier(t, &list[i]), seconds);
-	}
+	print_power(t, width);
+	rc = print_clients(t, list, n, false, seconds, width);
+	if (!rc)
+		rc = print_clients(t, list, n, true, seconds, width);
 	if (!n)
-		puts("no session and no client of the driver that this user may see");
+		text_print(width, 0,
+			   "no session and no client of the driver that this user may see");
 	fflush(stdout);
+	return rc;
 }
 
 static int look(struct top *t)
@@ -172,7 +178,7 @@ static int look(struct top *t)
 	struct timespec pause = {(time_t)t->interval, (long)(fmod(t->interval, 1) * 1e9)};
 	double start = tool_now();
 	struct client *list;
-	int n;
+	int n, rc;
 
 	mea_sampler_begin(t->sampler);
 	nanosleep(&pause, NULL);
@@ -180,11 +186,11 @@ static int look(struct top *t)
 	n = top_scan(t->procfs, &list);
 	if (n < 0)
 		return n;
-	print_look(t, list, n, tool_now() - start);
+	rc = print_look(t, list, n, tool_now() - start);
 	free(t->before);
 	t->before = list;
 	t->n_before = n;
-	return 0;
+	return rc;
 }
 
 static int watch(struct top *t)

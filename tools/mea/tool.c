@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 char tool_name[32] = "mea";
@@ -13,6 +14,26 @@ int tool_fail(void)
 {
 	fprintf(stderr, "%s: %s\n", tool_name, mea_errmsg());
 	return TOOL_FAILED;
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+void tool_catch_interrupt(void)
+{
+	struct sigaction a = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND | SA_RESTART};
+
+	sigaction(SIGINT, &a, NULL);
+}
+
+bool tool_interrupted(void)
+{
+	return interrupted;
 }
 
 double tool_now(void)

@@ -7,7 +7,7 @@
 #include "option.h"
 
 /* Exit codes of every subcommand; they stand in mea(1). */
-enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2 };
+enum { TOOL_OK = 0, TOOL_FAILED = 1, TOOL_USAGE = 2, TOOL_INTERRUPTED = 130 };
 
 /* A subcommand. */
 struct tool {
@@ -32,6 +32,11 @@ extern char tool_name[32];
 /* Prints tool_name and what the library's last failed call of this thread said;
  * returns TOOL_FAILED. */
 int tool_fail(void);
+
+/* From now on the first SIGINT only makes tool_interrupted() true, for a subcommand that then ends
+ * with what it has; the second one ends the process. */
+void tool_catch_interrupt(void);
+bool tool_interrupted(void);
 
 /* Seconds of the monotonic clock. */
 double tool_now(void);

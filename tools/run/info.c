@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea info [BUNDLE|MODEL.onnx]: what is here, what a model is, where it runs. */
 #include "mea/files.h"
+#include "mea/table.h"
 #include "info.h"
 #include "mea/session_args.h"
 
@@ -18,13 +19,14 @@
 struct args {
 	const char *what;
 	struct mea_options open; /* backends and device */
-	bool json;
+	bool json, wide;
 };
 
 static const struct row options[] = {
 	{NULL, "BUNDLE|MODEL.onnx", FIELD(struct args, what), "model"},
 	{.at = offsetof(struct args, open), .rows = place_options},
 	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
+	{"wide", NULL, FIELD(struct args, wide), "print all columns, however wide the terminal is"},
 	{0},
 };
 
@@ -107,66 +109,87 @@ static int add_nets(const struct places *p, const char *dir, const struct mea_bu
 	return rc;
 }
 
-static void print_figures(json_t *accuracy)
+static void print_figures(json_t *accuracy, int width)
 {
 	const char *variant, *key;
 	json_t *figures, *v;
 
 	json_object_foreach(accuracy, variant, figures)
 	{
-		const char *sep = ":";
+		char text[512] = "";
+		size_t n = 0;
 
-		printf("  %s accuracy", variant);
 		json_object_foreach(figures, key, v)
 		{
+			const char *sep = n ? ", " : " ";
+
+			if (n >= sizeof(text))
+				break;
 			if (json_is_real(v))
-				printf("%s %s %.2f %%", sep, key, json_real_value(v));
+				n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %.2f %%",
+						      sep, key, json_real_value(v));
 			else if (json_is_integer(v))
-				printf("%s %lld %s", sep, (long long)json_integer_value(v), key);
+				n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%lld %s", sep,
+						      (long long)json_integer_value(v), key);
 			else if (json_is_string(v))
-				printf("%s %s %s", sep, key, json_string_value(v));
-			sep = ",";
+				n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s %s", sep,
+						      key, json_string_value(v));
 		}
-		printf("\n");
+		text_print(width, 4, "  %s accuracy:%s", variant, text);
 	}
 }
 
-static void print_bundle(const struct mea_bundle *b, json_t *o)
+static void print_images(const struct mea_bundle *b, int width)
+{
+	char hard[1024] = "";
+	size_t n = 0;
+
+	for (int k = 0; k < b->n_hard && k < HARD_SHOWN && n < sizeof(hard); k++)
+		n += (size_t)snprintf(hard + n, sizeof(hard) - n, " %s", b->classes[b->hard[k]]);
+	if (b->n_hard > HARD_SHOWN && n < sizeof(hard))
+		snprintf(hard + n, sizeof(hard) - n, " and %d more", b->n_hard - HARD_SHOWN);
+	if (b->n_hard)
+		text_print(width, 4, "  images: %d x %d RGB; %d classes, %d of them hard:%s",
+			   b->width, b->height, b->n_classes, b->n_hard, hard);
+	else
+		text_print(width, 4, "  images: %d x %d RGB; %d classes", b->width, b->height,
+			   b->n_classes);
+}
+
+static int print_bundle(const struct mea_bundle *b, json_t *o, int width)
 {
 	static const char *const keys[] = {"description", "licence", "made"};
 	json_t *file;
 	size_t i;
+	int rc = 0;
 
 	printf("%s\n", b->name);
 	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (json_is_string(json_object_get(o, keys[i])))
-			printf("  %s: %s\n", keys[i],
-			       json_string_value(json_object_get(o, keys[i])));
-	printf("  images: %d x %d RGB; %d classes", b->width, b->height, b->n_classes);
-	if (b->n_hard)
-		printf(", %d of them hard:", b->n_hard);
-	for (int k = 0; k < b->n_hard && k < HARD_SHOWN; k++)
-		printf(" %s", b->classes[b->hard[k]]);
-	if (b->n_hard > HARD_SHOWN)
-		printf(" and %d more", b->n_hard - HARD_SHOWN);
-	printf("\n");
+			text_print(width, 4, "  %s: %s", keys[i],
+				   json_string_value(json_object_get(o, keys[i])));
+	print_images(b, width);
 	if (json_object_get(o, "thresholds"))
-		printf("  complex: entropy over %g nats (main's mean: %g right, %g wrong)\n",
-		       b->threshold, b->mu_correct, b->mu_wrong);
-	print_figures(json_object_get(o, "accuracy"));
+		text_print(width, 4,
+			   "  complex: entropy over %g nats (main's mean: %g right, %g wrong)",
+			   b->threshold, b->mu_correct, b->mu_wrong);
+	print_figures(json_object_get(o, "accuracy"), width);
 	json_array_foreach(json_object_get(o, "files"), i, file)
 	{
 		const char *problem = json_string_value(json_object_get(file, "problem"));
 
-		printf("  %s, %s: %s%s%s\n", json_string_value(json_object_get(file, "net")),
-		       json_string_value(json_object_get(file, "type")),
-		       json_string_value(json_object_get(file, "file")), problem ? ": " : "",
-		       problem ? problem : "");
+		text_print(width, 4, "  %s, %s: %s%s%s",
+			   json_string_value(json_object_get(file, "net")),
+			   json_string_value(json_object_get(file, "type")),
+			   json_string_value(json_object_get(file, "file")), problem ? ": " : "",
+			   problem ? problem : "");
 	}
-	for (i = 0; i < MEA_NETS; i++)
+	for (i = 0; i < MEA_NETS && !rc; i++)
 		if (json_object_get(o, mea_net_name((enum mea_net)i)))
-			info_print_net(mea_net_name((enum mea_net)i),
-				       json_object_get(o, mea_net_name((enum mea_net)i)));
+			rc = info_print_net(mea_net_name((enum mea_net)i),
+					    json_object_get(o, mea_net_name((enum mea_net)i)),
+					    width);
+	return rc;
 }
 
 static int about_bundle(const struct args *a, const struct places *p, json_t *o)
@@ -180,7 +203,7 @@ static int about_bundle(const struct args *a, const struct places *p, json_t *o)
 	json_object_set_new(o, "files", files_json(b));
 	rc = add_nets(p, a->what, b, o);
 	if (!rc && !a->json)
-		print_bundle(b, o);
+		rc = print_bundle(b, o, table_width(a->wide));
 	mea_bundle_free(b);
 	return rc;
 }
@@ -215,7 +238,8 @@ static int about_model(const struct args *a, const struct places *p, json_t *o)
 		json_object_set_new(o, "type", json_string(net ? "int8" : "float"));
 		json_object_set_new(o, "model", model);
 		if (!a->json)
-			info_print_net(net ? "int8 model" : "float model", model);
+			rc = info_print_net(net ? "int8 model" : "float model", model,
+					    table_width(a->wide));
 	}
 	mea_qnet_free(net);
 	mea_graph_free(g);
@@ -224,7 +248,7 @@ static int about_model(const struct args *a, const struct places *p, json_t *o)
 
 /* --- all ------------------------------------------------------------------------- */
 
-static void print_here(json_t *backends)
+static void print_here(json_t *backends, int width)
 {
 	json_t *b;
 	size_t i;
@@ -232,12 +256,13 @@ static void print_here(json_t *backends)
 	printf("mea " MEA_VERSION "\nbackends, in order of preference:\n");
 	json_array_foreach(backends, i, b)
 	{
+		const char *text = json_string_value(json_object_get(b, "text"));
+
 		if (json_is_true(json_object_get(b, "available")))
-			printf("  %s\n", json_string_value(json_object_get(b, "text")));
+			text_print(width, 4, "  %s", text);
 		else
-			printf("  %s: not available: %s\n",
-			       json_string_value(json_object_get(b, "name")),
-			       json_string_value(json_object_get(b, "text")));
+			text_print(width, 4, "  %s: not available: %s",
+				   json_string_value(json_object_get(b, "name")), text);
 	}
 }
 
@@ -248,7 +273,7 @@ static int inform(const struct args *a, const struct places *p)
 	int rc = 0;
 
 	if (!a->what && !a->json)
-		print_here(json_object_get(o, "backends"));
+		print_here(json_object_get(o, "backends"), table_width(a->wide));
 	if (a->what && stat(a->what, &st))
 		rc = mea_fail(MEA_ENOENT, "%s: %s", a->what, strerror(errno));
 	else if (a->what)

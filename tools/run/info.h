@@ -38,7 +38,7 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct ans
 /* The same for a float graph; its operations do not run on a backend. */
 json_t *info_graph(const struct mea_graph *g);
 
-/* Prints what info_qnet() or info_graph() gave. */
-void info_print_net(const char *title, json_t *net);
+/* Prints what info_qnet() or info_graph() gave, to a width. Returns 0 or MEA_ENOMEM. */
+int info_print_net(const char *title, json_t *net, int width);
 
 #endif

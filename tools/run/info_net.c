@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea info: backends, and the layers of a network. */
 #include "mea/files.h"
+#include "mea/table.h"
 #include "info.h"
 
 #include "mea.h"
@@ -235,15 +236,18 @@ static const char *shape_text(json_t *shape, char *text, size_t size)
 	return text;
 }
 
-static void print_ends(json_t *list)
+static void ends_text(json_t *list, char *text, size_t size)
 {
-	char text[96];
+	char shape[96];
+	size_t n = 0;
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	text[0] = 0;
+	for (size_t i = 0; i < json_array_size(list) && n < size; i++) {
 		json_t *o = json_array_get(list, i);
 
-		printf("%s%s %s", i ? ", " : "", text_of(o, "name"),
-		       shape_text(json_object_get(o, "shape"), text, sizeof(text)));
+		n += (size_t)snprintf(
+			text + n, size - n, "%s%s %s", i ? ", " : "", text_of(o, "name"),
+			shape_text(json_object_get(o, "shape"), shape, sizeof(shape)));
 	}
 }
 
@@ -252,38 +256,54 @@ static double number(json_t *o, const char *key)
 	return json_number_value(json_object_get(o, key));
 }
 
-static void print_layer(size_t i, json_t *l, bool places)
+static void add_layer(struct table *t, size_t i, json_t *l)
 {
 	json_t *kernel = json_object_get(l, "kernel"), *stride = json_object_get(l, "stride"), *why;
-	char shape[96], window[64] = "-";
 	const char *name;
+	char shape[96];
 
+	table_text(t, "%zu", i);
+	table_text(t, "%s", text_of(l, "name"));
+	table_text(t, "%s", text_of(l, "op"));
+	table_text(t, "%s", shape_text(json_object_get(l, "output"), shape, sizeof(shape)));
 	if (kernel)
-		snprintf(window, sizeof(window), "%lldx%lld/%lld",
-			 (long long)json_integer_value(json_array_get(kernel, 0)),
-			 (long long)json_integer_value(json_array_get(kernel, 1)),
-			 (long long)json_integer_value(json_array_get(stride, 0)));
-	printf("  %3zu  %-34.34s %-18s %-12s %-8s %9.3f %9.1f  %s\n", i, text_of(l, "name"),
-	       text_of(l, "op"), shape_text(json_object_get(l, "output"), shape, sizeof(shape)),
-	       window, number(l, "macs") / 1e6, number(l, "weight_bytes") / 1e3,
-	       places ? text_of(l, "backend") : "");
+		table_text(t, "%lldx%lld/%lld",
+			   (long long)json_integer_value(json_array_get(kernel, 0)),
+			   (long long)json_integer_value(json_array_get(kernel, 1)),
+			   (long long)json_integer_value(json_array_get(stride, 0)));
+	else
+		table_text(t, "-");
+	table_text(t, "%.3f", number(l, "macs") / 1e6);
+	table_text(t, "%.1f", number(l, "weight_bytes") / 1e3);
+	if (t->n > 7)
+		table_text(t, "%s", text_of(l, "backend"));
 	json_object_foreach(json_object_get(l, "refused_by"), name, why)
-		printf("       not on %s: %s\n", name, json_string_value(why));
+		table_line(t, "not on %s: %s", name, json_string_value(why));
 }
 
-void info_print_net(const char *title, json_t *net)
+int info_print_net(const char *title, json_t *net, int width)
 {
+	static const struct column columns[] = {
+		COLUMN("", 0),
+		COLUMN_LEFT("layer", 0, 26),
+		COLUMN_LEFT("operation", 0, 0),
+		COLUMN_LEFT("output", 0, 0),
+		COLUMN_LEFT("window", 2, 0),
+		COLUMN("MMAC", 0),
+		COLUMN("kB", 1),
+		COLUMN_LEFT("runs on", 0, 0),
+	};
 	json_t *layers = json_object_get(net, "layers");
 	bool places = json_object_get(net, "backend") != NULL;
+	struct table t = {.columns = columns, .n = places ? 8 : 7};
+	char in[256], out[256];
 
-	printf("\n%s: ", title);
-	print_ends(json_object_get(net, "inputs"));
-	printf(" -> ");
-	print_ends(json_object_get(net, "outputs"));
-	printf("; %.3f MMAC, %.1f kB of weights\n", number(net, "macs") / 1e6,
-	       number(net, "weight_bytes") / 1e3);
-	printf("  %3s  %-34s %-18s %-12s %-8s %9s %9s  %s\n", "", "layer", "operation", "output",
-	       "window", "MMAC", "kB", places ? "runs on" : "");
+	ends_text(json_object_get(net, "inputs"), in, sizeof(in));
+	ends_text(json_object_get(net, "outputs"), out, sizeof(out));
+	putchar('\n');
+	text_print(width, 2, "%s: %s -> %s; %.3f MMAC, %.1f kB of weights", title, in, out,
+		   number(net, "macs") / 1e6, number(net, "weight_bytes") / 1e3);
 	for (size_t i = 0; i < json_array_size(layers); i++)
-		print_layer(i, json_array_get(layers, i), places);
+		add_layer(&t, i, json_array_get(layers, i));
+	return table_print(&t, width);
 }

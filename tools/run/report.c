@@ -2,6 +2,7 @@
 /* What `mea run` prints. A figure that is not known is "-" or null, never 0. */
 #include "mea/files.h"
 #include "run.h"
+#include "mea/table.h"
 #include "mea/tool.h"
 
 #include "base/array.h"
@@ -56,14 +57,30 @@ void report_costs(struct run_report *r, struct mea_session *s)
 	struct mea_exit_stats st[MEA_EXITS];
 
 	mea_stats(s, st);
-	for (int i = 0; i < MEA_EXITS; i++)
+	for (int i = 0; i < MEA_EXITS; i++) {
 		r->exits[i].cost = st[i].cost;
+		r->sim_ms += st[i].cost.sim_ms;
+	}
 }
 
 void report_free(struct run_report *r)
 {
 	for (int i = 0; i < MEA_EXITS; i++)
 		free(r->exits[i].service_ms);
+}
+
+/* Whether an accelerator was simulated: its wall time is not a device's time. */
+static bool simulated(const struct run_report *r)
+{
+	return r->accelerated && r->sim_ms > 0;
+}
+
+/* Milliseconds of an image: the device's at the stated clock where it is simulated. */
+static double ms_of(const struct run_report *r, const struct exit_sum *x)
+{
+	double n = (double)x->images;
+
+	return simulated(r) ? (double)x->cost.cycles / n / (r->clock_mhz * 1e3) : x->cost.ms / n;
 }
 
 static struct exit_sum total(const struct run_report *r)
@@ -174,6 +191,10 @@ int report_json(const struct run_report *r)
 		      "complex", (json_int_t)r->complex, "fallbacks", (json_int_t)r->fallbacks,
 		      "failed", (json_int_t)r->failed, "unreadable", (json_int_t)r->unreadable,
 		      "seconds", r->seconds);
+	json_object_set_new(o, "simulated", json_boolean(simulated(r)));
+	json_object_set_new(o, "clock_mhz", tool_real_json(simulated(r) ? r->clock_mhz : NAN));
+	json_object_set_new(o, "device_ms",
+			    tool_real_json(r->accelerated && t.images ? ms_of(r, &t) : NAN));
 	if (r->cloud)
 		json_object_set_new(o, "link",
 				    json_pack("{s:o, s:o, s:o}", "rtt_ms", known(r->link.rtt_ms),
@@ -211,76 +232,111 @@ void report_line(const struct mea_session *s, const struct mea_result *res, cons
 	putchar('\n');
 }
 
-static void put(const char *format, double v, bool known, int width)
-{
-	if (known)
-		printf(format, v);
-	else
-		printf("%*s", width, "-");
-}
+/* Those of the cloud's part come last, and only where there is a cloud. */
+static const struct column columns[] = {
+	COLUMN_LEFT("exit", 0, 0), COLUMN("images", 0),	   COLUMN("share", 0),
+	COLUMN("accuracy", 0),	   COLUMN("cycles", 1),	   COLUMN("MMAC", 3),
+	COLUMN("utilisation", 2),  COLUMN("ms", 0),	   COLUMN("images/s", 1),
+	COLUMN("p50 ms", 4),	   COLUMN("p99 ms", 2),	   COLUMN("B up", 2),
+	COLUMN("B down", 5),	   COLUMN("fallbacks", 5),
+};
 
-/* What the cloud's part cost: columns that only stand there when there is a cloud. */
-static void cloud_columns(const struct exit_sum *x)
+#define COLUMNS	      (int)(sizeof(columns) / sizeof(columns[0]))
+#define CLOUD_COLUMNS 5
+
+static void cloud_cells(struct table *t, struct exit_sum *x, bool simulated)
 {
 	double n = (double)x->images;
-	bool timed = x->service_ms && n > 0;
 
-	put(" %9.2f", timed ? mea_percentile(x->service_ms, x->images, 0.5) : 0, timed, 10);
-	put(" %9.2f", timed ? mea_percentile(x->service_ms, x->images, 0.99) : 0, timed, 10);
-	put(" %8.0f", (double)x->cost.bytes_up / n, n > 0, 9);
-	put(" %8.0f", (double)x->cost.bytes_down / n, n > 0, 9);
-	printf(" %9zu", x->fallbacks);
+	for (int i = 0; i < 2; i++)
+		table_number(t, "%.2f",
+			     x->service_ms && !simulated
+				     ? mea_percentile(x->service_ms, x->images, i ? 0.99 : 0.5)
+				     : NAN);
+	table_number(t, "%.0f", (double)x->cost.bytes_up / n);
+	table_number(t, "%.0f", (double)x->cost.bytes_down / n);
+	table_text(t, "%zu", x->fallbacks);
 }
 
-static void row(const struct run_report *r, const char *name, const struct exit_sum *x,
+/* What is divided by no images is not known. */
+static void row(struct table *t, const struct run_report *r, const char *name, struct exit_sum *x,
 		size_t images)
 {
-	bool cycles = r->accelerated;
 	double n = (double)x->images;
+	bool cycles = r->accelerated;
 
-	printf("%-10s %7zu", name, x->images);
-	put(" %7.1f%%", 100 * n / (double)images, images > 0, 9);
-	put(" %8.2f%%", 100 * (double)x->correct / (double)x->labelled, x->labelled > 0, 10);
-	put(" %11.0f", (double)x->cost.cycles / n, cycles && n > 0, 12);
-	put(" %8.2f", (double)x->cost.macs / n / 1e6, n > 0, 9);
-	put(" %11.1f%%", 100 * (double)x->cost.macs / (double)x->cost.peak_macs, cycles && n > 0,
-	    13);
-	put(" %9.3f", x->cost.ms / n, n > 0, 10);
+	table_text(t, "%s", name);
+	table_text(t, "%zu", x->images);
+	table_number(t, "%.1f%%", 100 * n / (double)images);
+	table_number(t, "%.2f%%", 100 * (double)x->correct / (double)x->labelled);
+	table_number(t, "%.0f", cycles ? (double)x->cost.cycles / n : NAN);
+	table_number(t, "%.2f", (double)x->cost.macs / n / 1e6);
+	table_number(t, "%.1f%%",
+		     cycles ? 100 * (double)x->cost.macs / (double)x->cost.peak_macs : NAN);
+	table_number(t, "%.3f", ms_of(r, x));
+	table_number(t, "%.1f", 1e3 / ms_of(r, x));
 	if (r->cloud)
-		cloud_columns(x);
-	putchar('\n');
+		cloud_cells(t, x, simulated(r));
 }
 
-static void tell_missed(const struct run_report *r)
+static void tell_missed(const struct run_report *r, int width)
 {
 	if (!r->complex)
 		return;
 	for (int i = 0; i < MISSED_MAX && r->missed[i].reason; i++)
-		printf("%zu complex images (entropy over the threshold) stayed here: the cloud%s "
-		       "%s\n",
-		       r->missed[i].images, r->cloud ? ":" : " is", r->missed[i].reason);
+		text_print(width, 0,
+			   "%zu complex images (entropy over the threshold) stayed here: the "
+			   "cloud%s %s.",
+			   r->missed[i].images, r->cloud ? ":" : " is", r->missed[i].reason);
+}
+
+/* The result in words, as people quote it. */
+static void summary(const struct run_report *r, const struct exit_sum *t, int width)
+{
+	double n = (double)t->images;
+
+	if (!t->images)
+		return;
+	if (t->labelled)
+		text_print(width, 0, "%zu of %zu images are right: %.2f %%.", t->correct,
+			   t->labelled, 100 * (double)t->correct / (double)t->labelled);
+	if (simulated(r))
+		text_print(
+			width, 0,
+			"An image takes %.3f ms of the accelerator at %g MHz: %.1f images/s. The "
+			"times above are at that clock.",
+			ms_of(r, t), r->clock_mhz, 1e3 / ms_of(r, t));
+	text_print(width, 0, "%s took %.1f s of wall time here, %.1f images/s.",
+		   simulated(r) ? "The simulation" : "The run", r->seconds, n / r->seconds);
 }
 
 int report_table(const struct run_report *r)
 {
-	struct exit_sum t = total(r);
+	struct table t = {.columns = columns, .n = r->cloud ? COLUMNS : COLUMNS - CLOUD_COLUMNS};
+	struct exit_sum all = total(r);
+	int width = table_width(r->wide), rc;
 
-	printf("%s on %s, backend %s, %.1f s\n", r->bundle, r->data,
-	       r->backend[0] ? r->backend : "-", r->seconds);
-	printf("%-10s %7s %8s %9s %11s %8s %12s %9s", "exit", "images", "share", "accuracy",
-	       "cycles", "MMAC", "utilisation", "ms");
-	if (r->cloud)
-		printf(" %9s %9s %8s %8s %9s", "p50 ms", "p99 ms", "B up", "B down", "fallbacks");
-	putchar('\n');
-	for (int i = 0; i < MEA_EXITS; i++)
-		row(r, mea_exit_name((enum mea_exit)i), &r->exits[i], t.images);
-	row(r, "all", &t, t.images);
-	tell_missed(r);
+	text_print(width, 0, "%s on %s, backend %s", r->bundle, r->data,
+		   r->backend[0] ? r->backend : "-");
+	for (int i = 0; i < MEA_EXITS; i++) {
+		struct exit_sum x = r->exits[i];
+
+		row(&t, r, mea_exit_name((enum mea_exit)i), &x, all.images);
+	}
+	row(&t, r, "all", &all, all.images);
+	rc = table_print(&t, width);
+	if (rc)
+		return tool_fail();
+	summary(r, &all, width);
+	if (tool_interrupted())
+		text_print(width, 0, "Interrupted: %zu of %zu images were asked for no more.",
+			   r->asked - all.images - r->failed - r->unreadable, r->asked);
+	tell_missed(r, width);
 	if (r->fallbacks)
-		printf("%zu images were answered by another backend after a failure\n",
-		       r->fallbacks);
+		text_print(width, 0, "%zu images were answered by another backend after a failure.",
+			   r->fallbacks);
 	if (r->failed || r->unreadable)
-		printf("%zu images without an answer, %zu that could not be read\n", r->failed,
-		       r->unreadable);
+		text_print(width, 0, "%zu images are without an answer, %zu could not be read.",
+			   r->failed, r->unreadable);
 	return TOOL_OK;
 }

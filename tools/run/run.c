@@ -49,6 +49,9 @@ static const struct row options[] = {
 	{.at = offsetof(struct run, session), .rows = session_options},
 	{"each", NULL, AT(each), "tell about each image"},
 	{"json", NULL, AT(json), "print one JSON object"},
+	{"wide", NULL, AT(report.wide), "print all columns, however wide the terminal is"},
+	{"clock", "MHZ", AT(report.clock_mhz), "clock of a simulated accelerator, for its times",
+	 OVER_0, .value = "100"},
 	{"verbose", NULL, AT(verbose), "tell on stderr why a backend was passed over", .key = 'v'},
 	{0},
 };
@@ -186,11 +189,11 @@ static int classify_all(struct run *r)
 		free(rgb);
 		return mea_nomem();
 	}
-	for (size_t i = 0; i < r->images.count && !rc; i++) {
+	for (size_t i = 0; i < r->images.count && !rc && !tool_interrupted(); i++) {
 		rc = give_image(r, i, rgb);
 		progress_step(i + 1, r->images.count, &r->progress);
 	}
-	while (!rc)
+	while (!rc && !tool_interrupted())
 		rc = take_result(r);
 	progress_end(&r->progress);
 	free(rgb);
@@ -214,10 +217,13 @@ static int run_all(struct run *r)
 		return tool_fail();
 	report_costs(&r->report, r->s);
 	mea_link_figures(r->s, &r->report.link);
+	r->report.asked = r->images.count;
 	r->report.bundle = r->bundle;
 	r->report.data = images_title(&r->images);
 	r->report.seconds = tool_now() - start;
 	rc = r->json ? report_json(&r->report) : report_table(&r->report);
+	if (tool_interrupted() && !rc)
+		return TOOL_INTERRUPTED;
 	return r->report.failed || r->report.unreadable ? TOOL_FAILED : rc;
 }
 
@@ -227,6 +233,10 @@ static int run(int argc, char **argv)
 	int rc;
 
 	option_parse(&tool_run, argc, argv, &r);
+	tool_catch_interrupt();
+	/* Whoever reads the lines of --each in a pipe has each at once. */
+	if (r.each && !r.json)
+		setvbuf(stdout, NULL, _IOLBF, 0);
 	rc = run_all(&r);
 	mea_close(r.s);
 	report_free(&r.report);
@@ -246,7 +256,8 @@ const struct tool tool_run = {
 	.text = "Classifies images with a model bundle. Each image leaves at main, at the "
 		"extension or at the cloud; the table tells, per exit, its images, accuracy, "
 		"and the mean cost of an image. Images after BUNDLE are more --data."
-		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage.",
+		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage, "
+		"130 interrupted: the table is of the images before.",
 	.options = options,
 	.main = run,
 };

@@ -27,10 +27,13 @@ struct run_report {
 	char backend[32]; /* that of the first answer; "" before it */
 	bool accelerated; /* cycles are known for every answer */
 	bool cloud;	  /* one is configured */
+	bool wide;	  /* all columns */
+	double clock_mhz; /* at which a simulated accelerator's times are told */
+	double sim_ms;	  /* CPU time that went into simulation */
 	struct missed missed[MISSED_MAX];
 	struct mea_link link;
 	struct exit_sum exits[MEA_EXITS];
-	size_t complex, fallbacks, failed, unreadable;
+	size_t complex, fallbacks, failed, unreadable, asked; /* asked: what was to be run */
 	double seconds;
 	json_t *each, *notes; /* lists, or NULL when nobody asks */
 };

@@ -14,7 +14,7 @@
 struct args {
 	const char *bundle;
 	struct mea_options open; /* backends and device */
-	bool json;
+	bool json, wide;
 	struct images images;
 };
 
@@ -23,6 +23,7 @@ static const struct row options[] = {
 	{.at = offsetof(struct args, images), .rows = image_options},
 	{.at = offsetof(struct args, open), .rows = place_options},
 	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
+	{"wide", NULL, FIELD(struct args, wide), "print all columns, however wide the terminal is"},
 	{0},
 };
 
@@ -233,7 +234,7 @@ static int trace(struct args *a)
 		rc = trace_image(b, m, rgb, t);
 	if (!rc)
 		rc = a->json ? trace_json(a->bundle, t, m->extension ? 2 : 1)
-			     : trace_text(a->bundle, t, m->extension ? 2 : 1);
+			     : trace_text(a->bundle, t, m->extension ? 2 : 1, a->wide);
 out:
 	for (int i = 0; i < 2; i++)
 		free(t[i].layer);

@@ -24,7 +24,7 @@ struct net_trace {
 };
 
 /* Both return 0 or a negative error. */
-int trace_text(const char *bundle, const struct net_trace *t, int n);
+int trace_text(const char *bundle, const struct net_trace *t, int n, bool wide);
 int trace_json(const char *bundle, const struct net_trace *t, int n);
 
 #endif

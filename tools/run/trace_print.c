@@ -2,11 +2,13 @@
 /* What `mea trace` prints; a figure that is not known is "-" or absent. */
 #include "trace.h"
 #include "mea/files.h"
+#include "mea/table.h"
 
 #include "base/error.h"
 #include "mea_isa.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 
 static const struct {
@@ -34,40 +36,37 @@ static uint64_t class_sum(const struct mea_run_stats *s)
 
 /* --- text ---------------------------------------------------------------------- */
 
-static void print_head(const struct net_trace *t)
+/* The classes of time come last. */
+#define FIXED_COLUMNS 9
+
+static struct column *columns(void)
 {
-	printf("\n%s\n  %3s  %-30s %-7s %9s %9s %9s %7s %9s %9s ", t->name, "", "layer", "backend",
-	       "MMAC", "cycles", "planned", "array", "B read", "B written");
-	for (size_t i = 0; i < N_CLASSES && t->plain.cost.cycles; i++)
-		printf(" %8s", classes[i].name);
-	putchar('\n');
+	static struct column all[FIXED_COLUMNS + N_CLASSES] = {
+		COLUMN("", 0),	    COLUMN_LEFT("layer", 0, 30), COLUMN_LEFT("backend", 2, 0),
+		COLUMN("MMAC", 0),  COLUMN("cycles", 0),	 COLUMN("planned", 1),
+		COLUMN("array", 0), COLUMN("B read", 2),	 COLUMN("B written", 2),
+	};
+
+	for (size_t i = 0; i < N_CLASSES; i++)
+		all[FIXED_COLUMNS + i] = (struct column)COLUMN(classes[i].name, 3);
+	return all;
 }
 
-static void print_row(int number, const char *name, const char *backend, uint64_t macs,
-		      uint64_t planned, const struct mea_run_stats *s, bool known)
+static void add_row(struct table *t, int number, const char *name, const char *backend,
+		    uint64_t macs, uint64_t planned, const struct mea_run_stats *s)
 {
-	if (number >= 0)
-		printf("  %3d  %-30.30s %-7s %9.3f", number, name, backend, (double)macs / 1e6);
-	else
-		printf("       %-30.30s %-7s %9.3f", name, backend, (double)macs / 1e6);
-	if (!known) {
-		printf(" %9s %9s %7s %9s %9s\n", "-", "-", "-", "-", "-");
-		return;
-	}
-	printf(" %9llu", (unsigned long long)s->cost.cycles);
-	if (planned)
-		printf(" %9llu", (unsigned long long)planned);
-	else
-		printf(" %9s", "-");
-	if (s->cost.peak_macs && macs)
-		printf(" %6.1f%%", 100 * (double)macs / (double)s->cost.peak_macs);
-	else
-		printf(" %7s", "-");
-	printf(" %9llu %9llu ", (unsigned long long)s->bytes_read,
-	       (unsigned long long)s->bytes_written);
-	for (size_t i = 0; i < N_CLASSES; i++)
-		printf(" %8llu", (unsigned long long)s->stall[classes[i].index]);
-	putchar('\n');
+	table_text(t, number >= 0 ? "%d" : "", number);
+	table_text(t, "%s", name);
+	table_text(t, "%s", backend);
+	table_text(t, "%.3f", (double)macs / 1e6);
+	table_number(t, "%.0f", s ? (double)s->cost.cycles : NAN);
+	table_number(t, "%.0f", planned ? (double)planned : NAN);
+	table_number(t, "%.1f%%", s && macs ? 100 * (double)macs / (double)s->cost.peak_macs : NAN);
+	table_number(t, "%.0f", s ? (double)s->bytes_read : NAN);
+	table_number(t, "%.0f", s ? (double)s->bytes_written : NAN);
+	for (int i = FIXED_COLUMNS; i < t->n; i++)
+		table_number(t, "%.0f",
+			     s ? (double)s->stall[classes[i - FIXED_COLUMNS].index] : NAN);
 }
 
 static uint64_t all_macs(const struct mea_qnet *net)
@@ -79,49 +78,68 @@ static uint64_t all_macs(const struct mea_qnet *net)
 	return sum;
 }
 
-static void print_net(const struct net_trace *t)
+static void add_layers(struct table *table, const struct net_trace *t)
 {
-	uint64_t macs = all_macs(t->net);
-	bool clock = t->plain.cost.cycles > 0;
 	uint64_t group = 0; /* of the layers that are fused with this one, too */
 
-	print_head(t);
 	for (int i = 0; i < t->net->n_layers; i++) {
 		const struct layer_trace *l = &t->layer[i];
+		const char *name = t->net->layers[i].name;
+		uint64_t macs = mea_qlayer_macs(t->net, &t->net->layers[i]);
 
-		group += mea_qlayer_macs(t->net, &t->net->layers[i]);
+		group += macs;
 		if (t->per_layer && l->fused) {
-			printf("  %3d  %-30.30s %-7s %9.3f  fused with the next\n", i,
-			       t->net->layers[i].name, t->backend,
-			       (double)mea_qlayer_macs(t->net, &t->net->layers[i]) / 1e6);
+			add_row(table, i, name, t->backend, macs, 0, NULL);
+			table_line(table, "fused with the next");
 			continue;
 		}
-		print_row(i, t->net->layers[i].name, t->backend, group, l->planned, &l->s,
-			  t->per_layer);
+		add_row(table, i, name, t->backend, group, l->planned, t->per_layer ? &l->s : NULL);
 		group = 0;
 	}
-	if (t->per_layer) {
-		print_row(-1, "(end of the job)", t->backend, 0, 0, &t->end, true);
-		print_row(-1, "sum, with a record per layer", t->backend, macs, 0, &t->total, true);
-	}
-	print_row(-1, "whole network", t->backend, macs, t->planned, &t->plain, clock);
-	printf("  %.3f ms on %s", t->plain.cost.ms, t->backend);
-	if (clock)
-		printf("; the classes sum to %llu of %llu cycles",
-		       (unsigned long long)class_sum(&t->plain),
-		       (unsigned long long)t->plain.cost.cycles);
-	putchar('\n');
-	if (t->plain.cost.peak_macs && t->multipliers > 0)
-		printf("  %.1f %% of all multipliers, those of the depthwise unit among them\n",
-		       100 * (double)macs / ((double)t->plain.cost.peak_macs * t->multipliers));
 }
 
-int trace_text(const char *bundle, const struct net_trace *t, int n)
+static int print_net(const struct net_trace *t, int width)
 {
+	bool clock = t->plain.cost.cycles > 0;
+	struct table table = {.columns = columns(),
+			      .n = FIXED_COLUMNS + (clock ? (int)N_CLASSES : 0)};
+	uint64_t macs = all_macs(t->net);
+	int rc;
+
+	printf("\n%s\n", t->name);
+	add_layers(&table, t);
+	if (t->per_layer) {
+		add_row(&table, -1, "(end of the job)", t->backend, 0, 0, &t->end);
+		add_row(&table, -1, "sum, with a record per layer", t->backend, macs, 0, &t->total);
+	}
+	add_row(&table, -1, "whole network", t->backend, macs, t->planned,
+		clock ? &t->plain : NULL);
+	rc = table_print(&table, width);
+	if (t->plain.cost.sim_ms > 0)
+		text_print(width, 0, "%.3f ms of wall time on %s, which is simulated",
+			   t->plain.cost.ms, t->backend);
+	else
+		text_print(width, 0, "%.3f ms on %s", t->plain.cost.ms, t->backend);
+	if (clock)
+		text_print(width, 0, "The classes sum to %llu of %llu cycles.",
+			   (unsigned long long)class_sum(&t->plain),
+			   (unsigned long long)t->plain.cost.cycles);
+	if (t->plain.cost.peak_macs && t->multipliers > 0)
+		text_print(width, 0,
+			   "%.1f %% of all multipliers are used, those of the depthwise unit among "
+			   "them.",
+			   100 * (double)macs / ((double)t->plain.cost.peak_macs * t->multipliers));
+	return rc;
+}
+
+int trace_text(const char *bundle, const struct net_trace *t, int n, bool wide)
+{
+	int rc = 0;
+
 	printf("%s\n", bundle);
-	for (int i = 0; i < n; i++)
-		print_net(&t[i]);
-	return 0;
+	for (int i = 0; i < n && !rc; i++)
+		rc = print_net(&t[i], table_width(wide));
+	return rc;
 }
 
 /* --- JSON ------------------------------------------------------------------------ */

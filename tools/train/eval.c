@@ -17,7 +17,7 @@ struct args {
 	const char *data;
 	struct option_list dirs;
 	int threads; /* 0: as OpenMP has it */
-	bool json;
+	bool json, wide;
 };
 
 #define AT(f) FIELD(struct args, f)
@@ -27,6 +27,7 @@ static const struct row options[] = {
 	{"data", "DIR", AT(data), "folder with training and test images", .needed = true},
 	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
 	{"json", NULL, AT(json), "print one JSON object"},
+	{"wide", NULL, AT(wide), "print all columns, however wide the terminal is"},
 	{0},
 };
 
@@ -182,7 +183,7 @@ static int eval(int argc, char **argv)
 	if (!rc && a.json)
 		rc = eval_json(e, a.dirs.n);
 	else if (!rc)
-		eval_print(e, a.dirs.n);
+		rc = eval_print(e, a.dirs.n, a.wide);
 	for (int i = 0; i < a.dirs.n; i++)
 		mea_bundle_free(e[i].b);
 	free(a.dirs.items);

@@ -16,7 +16,7 @@ struct eval {
 };
 
 /* Prints the tables of n bundles on stdout. */
-void eval_print(const struct eval *e, int n);
+int eval_print(const struct eval *e, int n, bool wide);
 /* The same as one JSON object; returns 0 or a negative error. */
 int eval_json(const struct eval *e, int n);
 

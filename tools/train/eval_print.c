@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "eval.h"
 #include "mea/files.h"
+#include "mea/table.h"
 
 #include <math.h>
 #include <string.h>
@@ -97,24 +98,16 @@ static int cells_of(const struct eval *e, struct cell c[CELLS_MAX])
 	return n;
 }
 
-static void number(double v, int width)
+static void add_row(struct table *t, const char *name, int hard, const double v[6])
 {
-	if (isnan(v))
-		printf(" %*s", width, "-");
-	else
-		printf(" %*.2f", width, v);
-}
-
-static void print_row(const char *name, int hard, const double v[6])
-{
-	printf("  %-38s %5d", name, hard);
+	table_text(t, "%s", name);
+	table_text(t, "%d", hard);
 	for (int i = 0; i < 6; i++)
-		number(v[i], 8);
-	putchar('\n');
+		table_number(t, "%.2f", v[i]);
 }
 
 /* A row of tables IV and V, and below it the paper's. */
-static void print_choice(const struct eval *e)
+static void add_choice(struct table *t, const struct eval *e)
 {
 	const struct mea_tables *tr = &e->train, *te = &e->test;
 	const char *join = edge_text(e, "join"), *choice = edge_text(e, "choice");
@@ -123,57 +116,76 @@ static void print_choice(const struct eval *e)
 
 	snprintf(name, sizeof(name), "%.32s%s%s%s", e->b->name, join ? ", " : "", join ? join : "",
 		 choice && !strcmp(choice, "random") ? ", random" : "");
-	print_row(name, e->b->n_hard,
-		  (const double[]){percent(te->f.detected, te->f.images),
-				   percent(tr->f.main_right_on_hard, tr->f.hard_images),
-				   percent(tr->f.extension_right_on_hard, tr->f.hard_images),
-				   percent(te->f.main_right_on_hard, te->f.hard_images),
-				   percent(te->f.extension_right_on_hard, te->f.hard_images),
-				   percent(te->f.cascade_right, te->f.images)});
-	print_row("  the paper's", e->b->n_hard,
-		  (const double[]){p.detection, p.train_main, p.train_meanet, p.test_main,
-				   p.test_meanet, p.all_meanet});
+	add_row(t, name, e->b->n_hard,
+		(const double[]){percent(te->f.detected, te->f.images),
+				 percent(tr->f.main_right_on_hard, tr->f.hard_images),
+				 percent(tr->f.extension_right_on_hard, tr->f.hard_images),
+				 percent(te->f.main_right_on_hard, te->f.hard_images),
+				 percent(te->f.extension_right_on_hard, te->f.hard_images),
+				 percent(te->f.cascade_right, te->f.images)});
+	add_row(t, "  the paper's", e->b->n_hard,
+		(const double[]){p.detection, p.train_main, p.train_meanet, p.test_main,
+				 p.test_meanet, p.all_meanet});
 }
 
-static void print_choices(const struct eval *e, int n)
+static int print_choices(const struct eval *e, int n, int width)
 {
-	bool any = false;
+	static const struct column columns[] = {
+		COLUMN_LEFT("  bundle", 0, 0),
+		COLUMN("hard", 1),
+		COLUMN("detected", 2),
+		COLUMN("tr.main", 2),
+		COLUMN("tr.ext.", 2),
+		COLUMN("main", 0),
+		COLUMN("ext.", 0),
+		COLUMN("MEANet", 0),
+	};
+	struct table t = {.columns = columns, .n = 8};
+	int rc;
 
-	for (int i = 0; i < n; i++)
-		any = any || e[i].b->n_hard;
-	if (!any)
-		return;
-	printf("\nIV and V: choice of classes and extension (%%)\n"
-	       "  %-38s %5s %8s %8s %8s %8s %8s %8s\n",
-	       "bundle", "hard", "detected", "tr.main", "tr.ext.", "main", "ext.", "MEANet");
 	for (int i = 0; i < n; i++)
 		if (e[i].b->n_hard)
-			print_choice(&e[i]);
-	puts("  (tr., main, ext.: training and test images of hard classes; MEANet: all test "
-	     "images)");
+			add_choice(&t, &e[i]);
+	if (!t.n_cells)
+		return 0;
+	printf("\nIV and V: choice of classes and extension (%%)\n");
+	rc = table_print(&t, width);
+	text_print(width, 2,
+		   "  (tr., main, ext.: training and test images of hard classes; MEANet: all test "
+		   "images)");
+	return rc;
 }
 
-void eval_print(const struct eval *e, int n)
+int eval_print(const struct eval *e, int n, bool wide)
 {
-	for (int i = 0; i < n; i++) {
+	static const struct column heads[] = {COLUMN_LEFT("", 0, 0), COLUMN("here", 0),
+					      COLUMN("paper", 0)};
+	int width = table_width(wide), rc = 0;
+
+	for (int i = 0; i < n && !rc; i++) {
 		struct cell c[CELLS_MAX];
 		int cells = cells_of(&e[i], c);
-		const char *table = "";
 
-		printf("%s%s: %d classes, %d hard; %zu training and %zu test images\n",
-		       i ? "\n" : "", e[i].b->name, e[i].b->n_classes, e[i].b->n_hard,
-		       e[i].train.f.images, e[i].test.f.images);
-		for (int j = 0; j < cells; j++) {
-			if (strcmp(table, c[j].table))
-				printf("\n%-44s %8s %8s\n", c[j].table, "here", "paper");
-			table = c[j].table;
-			printf("  %-42s", c[j].name);
-			number(c[j].ours, 8);
-			number(c[j].paper, 8);
+		text_print(width, 0, "%s: %d classes, %d hard; %zu training and %zu test images",
+			   e[i].b->name, e[i].b->n_classes, e[i].b->n_hard, e[i].train.f.images,
+			   e[i].test.f.images);
+		for (int j = 0; j < cells && !rc;) {
+			struct column columns[3];
+			struct table t = {.columns = columns, .n = 3};
+			const char *table = c[j].table;
+
+			memcpy(columns, heads, sizeof(heads));
+			columns[0].head = table;
+			for (; j < cells && !strcmp(table, c[j].table); j++) {
+				table_text(&t, "  %-42s", c[j].name);
+				table_number(&t, "%.2f", c[j].ours);
+				table_number(&t, "%.2f", c[j].paper);
+			}
 			putchar('\n');
+			rc = table_print(&t, width);
 		}
 	}
-	print_choices(e, n);
+	return rc ? rc : print_choices(e, n, width);
 }
 
 int eval_json(const struct eval *e, int n)
