@@ -169,6 +169,22 @@ ok "idle is idle power x time" q '[.paths[] | (.windows[-3:] | map(.seconds / .i
 ok "a stuck sensor is no figure" q '.sensors[] | select(.rail == "ina226_u76") | .idle_w == null and (.trouble | test("stuck"))' .sensors
 ok "nor in the paths" q '[.paths[].rails[] | select(.rail == "ina226_u76") | .source == "unavailable" and .mj == null] | all'
 
+# Two packages are one host, and a zone that RAPL has twice counts once.
+for zone in "intel-rapl:0 package-0 20" "intel-rapl:1 package-1 30" "intel-rapl-mmio:0 package-0 20" "intel-rapl:0:0 core 10"; do
+	read -r zone rail watts <<<"$zone"
+	fake=$T/two/class/powercap/$zone
+	mkdir -p "$fake"
+	echo "$rail" >"$fake/name"
+	echo 262143328850 >"$fake/max_energy_range_uj"
+	"$HELPER" energy "$fake/energy_uj" "$watts" 262143328850 &
+	servers="$servers $!" writers="${writers-} $!"
+done
+sleep 0.2
+ok "two packages" run 0 bench $G --backend ref --window 1 --limit 20 --sysfs "$T/two" --json
+kill $writers
+ok "are the host together" q '.paths[0].energy.host | .rail == "package-0 + package-1" and .idle_w > 45 and .idle_w < 55' \
+	'.paths[0].energy.host'
+
 # --- flags
 ok "which bundle" fails 2 "which BUNDLE?" bench
 ok "no such model" fails 1 "no '3nm' among the accelerators: asic-45nm fpga-28nm" bench $G --accelerator 3nm

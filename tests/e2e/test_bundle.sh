@@ -37,6 +37,11 @@ ok "hard twice" fails 1 "hard_classes[1]: class 1 stands there twice" bundle "$T
 ok "hard too large" fails 1 "hard_classes[0]" bundle "$T/x" $common --hard 99
 ok "hard no list" fails 1 "--hard: 'a,b'" bundle "$T/x" $common --hard a,b
 ok "not written" sh -c "[ ! -e $T/x/bundle.json ]"
+# Class names as a Windows editor saves them.
+{ printf '\357\273\277'; sed 's/$/\r/' "$T/d/fine_label_names.txt"; } >"$T/windows.txt"
+ok "a mark of UTF-8 and CR LF" run 0 bundle "$T/w" --main $G/main.onnx --classes "$T/windows.txt" --mean 0.5,0.5,0.5 --std 0.25,0.25,0.25 --name w
+ok "are no part of a name" test "$(jq -c .classes "$T/w/bundle.json")" = "$(jq -c .classes $G/bundle.json)"
+ok "no such file of classes" fails 1 "$T/none.txt: No such file" bundle "$T/y" --main $G/main.onnx --classes "$T/none.txt" --name y
 ok "no name" fails 1 "name: must" bundle "$T/x" --main $G/main.onnx --classes "$T/d/fine_label_names.txt"
 ok "no classes" fails 1 "classes: must" bundle "$T/x" --main $G/main.onnx --name t
 ok "no mean" fails 1 "input.mean" bundle "$T/x" --main $G/main.onnx --name t --classes "$T/d/fine_label_names.txt"

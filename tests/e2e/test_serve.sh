@@ -136,7 +136,17 @@ mkdir -p "$T/repo/one/1" "$T/repo/one/3" "$T/repo/two/1"
 cp $G/cloud.onnx "$T/repo/one/1/model.onnx"
 cp $G/cloud.onnx "$T/repo/one/3/model.onnx"
 echo rubbish >"$T/repo/two/1/model.onnx"
+# Neither a version that is being copied nor a link to nothing keeps the others from being served.
+mkdir -p "$T/repo/half/1" "$T/repo/link/1"
+ln -s nowhere "$T/repo/link/1/model.onnx"
 ok "repository" serve "$T/repo"
+ok "what is not whole" sh -c "grep -q 'half/1/model.onnx: No such file' $T/serve.err && grep -q 'link/1/model.onnx' $T/serve.err"
+rm -r "$T/repo/half" "$T/repo/link"
+kill -HUP $server
+for _ in $(seq 50); do
+	get 200 /v2/repository/index && is "" 3 >/dev/null && break
+	sleep 0.1
+done
 ok "index" get 200 /v2/repository/index
 ok "three versions" is "" 3
 ok "the highest first" is 0.version 3

@@ -82,44 +82,90 @@ static const char *trouble_of(const struct bench *b, const struct path_run *p, i
 	return *b->idle.seen[m].trouble ? b->idle.seen[m].trouble : "no window was measured";
 }
 
-/* What meter m saw per image in the windows that count. */
-static void measured(const struct bench *b, const struct path_run *p, int m, enum share share,
-		     struct figure *f)
+#define METERS_MAX 16
+
+/* The meters that together stand for something. */
+struct meters {
+	int m[METERS_MAX], n;
+};
+
+/* "a + b", of what field says of each. */
+static void join(char *text, size_t size, const struct bench *b, const struct meters *s, bool rail)
 {
-	const struct mea_meter *meter = &b->meters->meter[m];
+	size_t n = 0;
+
+	text[0] = 0;
+	for (int k = 0; k < s->n && n < size; k++) {
+		const struct mea_meter *m = &b->meters->meter[s->m[k]];
+
+		n += (size_t)snprintf(text + n, size - n, "%s%s", k ? " + " : "",
+				      rail ? m->rail : m->sensor);
+	}
+}
+
+/* What these meters saw together per image in the windows that count. */
+static void measured(const struct bench *b, const struct path_run *p, const struct meters *s,
+		     enum share share, struct figure *f)
+{
 	int from = p->n > STABLE ? p->n - STABLE : 0;
 	double mj[WINDOWS_MAX] = {0}, half;
+	char sensors[sizeof(f->of)];
 
-	snprintf(f->rail, sizeof(f->rail), "%s", meter->rail);
-	f->idle_w = b->idle.seen[m].r.watts;
+	join(f->rail, sizeof(f->rail), b, s, true);
+	join(sensors, sizeof(sensors), b, s, false);
 	f->n = p->n - from;
-	for (int i = 0; i < f->n; i++) {
-		mj[i] = per_image(&p->w[from + i], m, f->idle_w, share);
+	f->idle_w = 0;
+	for (int k = 0; k < s->n; k++) {
+		double idle_w = b->idle.seen[s->m[k]].r.watts;
+
+		f->idle_w += idle_w;
+		for (int i = 0; i < f->n; i++)
+			mj[i] += per_image(&p->w[from + i], s->m[k], idle_w, share);
+	}
+	for (int i = 0; i < f->n; i++)
 		f->window_s += p->w[from + i].seconds / f->n;
-	}
 	half = bench_interval(mj, f->n, &f->mj);
-	if (isnan(f->mj)) {
-		say(f, SOURCE_UNAVAILABLE, "%s: %s", meter->sensor, trouble_of(b, p, m));
-		return;
+	for (int k = 0; k < s->n && isnan(f->mj); k++) {
+		say(f, SOURCE_UNAVAILABLE, "%s: %s", b->meters->meter[s->m[k]].sensor,
+		    trouble_of(b, p, s->m[k]));
+		if (isnan(b->idle.seen[s->m[k]].r.watts))
+			return;
 	}
-	say(f, SOURCE_MEASURED, "%s", meter->sensor);
+	if (isnan(f->mj))
+		return;
+	say(f, SOURCE_MEASURED, "%s", sensors);
 	f->low = f->mj - half;
 	f->high = f->mj + half;
 }
 
-/* The meter that stands for a part: by the user's word, or what RAPL calls a package for the
- * host. -1: none. */
-static int meter_of(const struct bench *b, enum part part)
+/* Whether RAPL has this package's energy in another zone too (intel-rapl-mmio), which is in s. */
+static bool twice(const struct bench *b, const struct meters *s, const char *rail)
 {
-	for (int i = 0; i < b->meters->n; i++) {
+	for (int k = 0; k < s->n; k++)
+		if (!strcmp(b->meters->meter[s->m[k]].rail, rail))
+			return true;
+	return false;
+}
+
+/* The meters that stand for a part: the one by the user's word, or all that RAPL calls a package
+ * for the host. */
+static struct meters meters_of(const struct bench *b, enum part part)
+{
+	struct meters s = {.n = 0};
+
+	for (int i = 0; i < b->meters->n && s.n < METERS_MAX; i++) {
 		const struct mea_meter *m = &b->meters->meter[i];
 
-		if (b->rails[part]
-			    ? !strcmp(m->sensor, b->rails[part]) || !strcmp(m->rail, b->rails[part])
-			    : part == PART_HOST && !strncmp(m->rail, "package-", 8))
-			return i;
+		if (b->rails[part]) {
+			if (strcmp(m->sensor, b->rails[part]) && strcmp(m->rail, b->rails[part]))
+				continue;
+			s.m[s.n++] = i;
+			break;
+		}
+		if (part == PART_HOST && !strncmp(m->rail, "package-", 8) && !twice(b, &s, m->rail))
+			s.m[s.n++] = i;
 	}
-	return -1;
+	return s;
 }
 
 /* --- parts ---------------------------------------------------------------------------- */
@@ -215,14 +261,14 @@ static void idle(const struct bench *b, enum path path, struct figure *f)
 static void one_part(const struct bench *b, enum path path, enum part part, struct figure *f)
 {
 	const struct path_run *p = &b->path[path];
-	int m = meter_of(b, part);
+	struct meters s = meters_of(b, part);
 
 	/* A host that simulates the accelerator spends on it what no board would. */
-	if (m >= 0 && part == PART_HOST && p->simulated) {
+	if (s.n && part == PART_HOST && p->simulated) {
 		say(f, SOURCE_UNAVAILABLE, "%s measures the simulation as well",
-		    b->meters->meter[m].sensor);
-	} else if (m >= 0) {
-		measured(b, p, m, part == PART_IDLE ? IDLE : ABOVE_IDLE, f);
+		    b->meters->meter[s.m[0]].sensor);
+	} else if (s.n) {
+		measured(b, p, &s, part == PART_IDLE ? IDLE : ABOVE_IDLE, f);
 	} else if (b->rails[part]) {
 		say(f, SOURCE_UNAVAILABLE, "no sensor is called '%.100s'", b->rails[part]);
 	} else if (part == PART_ACCELERATOR) {
@@ -248,7 +294,7 @@ void bench_energies(struct bench *b)
 		}
 		for (int m = 0; m < b->meters->n && p->rail; m++) {
 			memset(&p->rail[m], 0, sizeof(p->rail[m]));
-			measured(b, p, m, ALL, &p->rail[m]);
+			measured(b, p, &(struct meters){{m}, 1}, ALL, &p->rail[m]);
 		}
 	}
 }

@@ -3,6 +3,7 @@
 #include "source.h"
 
 #include "base/error.h"
+#include "mea/files.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ void mea_names_free(struct mea_names *names)
 
 static int read_lines(FILE *f, const char *path, struct mea_names *out)
 {
-	char line[256];
+	char line[256], *text;
+	bool first = true;
 
 	while (fgets(line, sizeof(line), f)) {
 		size_t len = strlen(line);
@@ -30,14 +32,14 @@ static int read_lines(FILE *f, const char *path, struct mea_names *out)
 		if (len == sizeof(line) - 1 && line[len - 1] != '\n')
 			return mea_fail(MEA_EINVAL, "%s: line %d is too long for a class name",
 					path, out->n + 1);
-		while (len && strchr(" \t\r\n", line[len - 1]))
-			line[--len] = 0;
-		if (!len)
+		text = line_text(line, first);
+		first = false;
+		if (!*text)
 			continue;
 		if (out->n == MAX_NAMES)
 			return mea_fail(MEA_EINVAL, "%s: more than %d class names", path,
 					MAX_NAMES);
-		out->name[out->n] = strdup(line);
+		out->name[out->n] = strdup(text);
 		if (!out->name[out->n])
 			return mea_nomem();
 		out->n++;
@@ -49,12 +51,24 @@ static int read_lines(FILE *f, const char *path, struct mea_names *out)
 	return 0;
 }
 
+/* Closes f, too. */
+static int read_file(FILE *f, const char *path, struct mea_names *out)
+{
+	int rc;
+
+	out->name = calloc(MAX_NAMES, sizeof(*out->name));
+	rc = out->name ? read_lines(f, path, out) : mea_nomem();
+	fclose(f);
+	if (rc)
+		mea_names_free(out);
+	return rc;
+}
+
 int mea_names_load(const char *dir, struct mea_names *out)
 {
 	static const char *const files[] = {"fine_label_names.txt", "batches.meta.txt"};
 	char path[4096];
 	FILE *f = NULL;
-	int rc;
 
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !f; i++) {
@@ -64,12 +78,15 @@ int mea_names_load(const char *dir, struct mea_names *out)
 		if (!f && errno != ENOENT && errno != ENOTDIR)
 			return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	}
-	if (!f)
-		return 0;
-	out->name = calloc(MAX_NAMES, sizeof(*out->name));
-	rc = out->name ? read_lines(f, path, out) : mea_nomem();
-	fclose(f);
-	if (rc)
-		mea_names_free(out);
-	return rc;
+	return f ? read_file(f, path, out) : 0;
+}
+
+int mea_names_read(const char *path, struct mea_names *out)
+{
+	FILE *f = fopen(path, "r");
+
+	memset(out, 0, sizeof(*out));
+	return f ? read_file(f, path, out)
+		 : mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", path,
+			    strerror(errno));
 }

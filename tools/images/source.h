@@ -4,6 +4,7 @@
 #define MEA_DATA_SOURCE_H
 
 #include "data.h"
+#include "images/names.h"
 
 struct mea_source {
 	char *path; /* as given; "glyphs" for drawn ones; owned */
@@ -23,16 +24,5 @@ int mea_source_records(const char *path, struct mea_source *s);
 
 /* Releases what s owns. */
 void mea_source_close(struct mea_source *s);
-
-/* Class names of the folder that file lies in, or of the folder itself. */
-struct mea_names {
-	char **name;
-	int n;
-};
-
-/* Reads fine_label_names.txt or, for CIFAR-10, batches.meta.txt of folder dir; no
- * such file gives n = 0 and no error. */
-int mea_names_load(const char *dir, struct mea_names *out);
-void mea_names_free(struct mea_names *n);
 
 #endif

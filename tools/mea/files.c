@@ -66,6 +66,18 @@ int folder_make(const char *dir)
 	return 0;
 }
 
+char *line_text(char *line, bool first)
+{
+	size_t len;
+
+	if (first && !strncmp(line, "\xef\xbb\xbf", 3))
+		line += 3;
+	len = strlen(line);
+	while (len && strchr(" \t\r\n", line[len - 1]))
+		line[--len] = 0;
+	return line;
+}
+
 json_t *tool_text(const char *s)
 {
 	json_t *text = json_string(s);

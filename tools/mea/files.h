@@ -17,6 +17,10 @@ bool file_same(const char *a, const char *b);
 /* Makes a folder unless it is there. */
 int folder_make(const char *dir);
 
+/* A line of a text file without what editors leave around it: blanks and line ends behind it and,
+ * on the first line, the mark of UTF-8 before it. Changes line. */
+char *line_text(char *line, bool first);
+
 /* A JSON string of any bytes: a path need not be UTF-8, JSON must. */
 json_t *tool_text(const char *s);
 

@@ -5,6 +5,7 @@
 
 #include "offload/oip.h"
 #include "base/error.h"
+#include "images/names.h"
 #include "mea/bundle_edit.h"
 #include "quantize/float_model.h"
 
@@ -65,21 +66,13 @@ static void set(json_t *o, const char *key, json_t *value)
 static int set_classes(json_t *doc, const char *path)
 {
 	json_t *list = json_array();
-	char line[256];
-	FILE *f = fopen(path, "r");
-	int rc = 0;
+	struct mea_names names;
+	int rc = mea_names_read(path, &names);
 
-	if (!f) {
-		json_decref(list);
-		return mea_fail(MEA_ENOENT, "%s: %s", path, strerror(errno));
-	}
-	while (!rc && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\r\n")] = 0;
-		if (line[0] && json_array_append_new(list, json_string(line)))
-			rc = mea_fail(MEA_EINVAL, "%s: name %zu is not UTF-8", path,
-				      json_array_size(list));
-	}
-	fclose(f);
+	for (int i = 0; i < names.n && !rc; i++)
+		if (json_array_append_new(list, json_string(names.name[i])))
+			rc = mea_fail(MEA_EINVAL, "%s: name %d is not UTF-8", path, i);
+	mea_names_free(&names);
 	set(doc, "classes", list);
 	return rc;
 }

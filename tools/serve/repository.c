@@ -45,8 +45,9 @@ static int add(struct found *f, const char *name, const char *version, const cha
 	struct entry *e = &f->entries[f->n];
 	struct stat st;
 
+	/* Loading tells why a file is not there: in a repository that costs it alone. */
 	if (stat(path, &st))
-		return mea_fail(MEA_ENOENT, "%s: %s", path, strerror(errno));
+		memset(&st, 0, sizeof(st));
 	if (f->n == MODELS_MAX)
 		return mea_fail(MEA_EUNSUPPORTED, "%s: more than %d models", path, MODELS_MAX);
 	if (strlen(name) >= sizeof(e->name) || strlen(version) >= sizeof(e->version) ||
