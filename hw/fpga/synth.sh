@@ -79,5 +79,6 @@ while read -r name family params; do
 done <<<"$table"
 echo
 echo "$(yosys -V | sed 's/ (.*//'), \`make synth\`. LUT: LUT4 on ECP5, LUT1 to LUT6 on xc7; carry: CCU2C (two LUT4 places each) and CARRY4;"
-echo "distributed RAM: 16x4 cells, and RAM32M and its like; DSP: MULT18X18D, DSP48E1; block RAM: DP16KD of 18 Kbit, RAMB36 of 36 Kbit."
+echo "distributed RAM: 16x4 cells, and RAM32M and its like; DSP: MULT18X18D, DSP48E1; block RAM: DP16KD of 18 Kbit,"
+echo "RAMB36 of 36 Kbit."
 exit "$failed"
