@@ -89,6 +89,7 @@ include models/rules.mk
 include kmod/rules.mk
 include tests/rules.mk
 include tests/cloud/rules.mk
+include tools/install.mk
 
 .PHONY: build-all
 build-all: $(ALL_TARGETS)
@@ -124,28 +125,6 @@ define link
 	$(Q)$(CC) $(MEA_LDFLAGS) $(2) -o $@ -Wl,--start-group $^ -Wl,--end-group $(1)
 endef
 MEA_LIBS = $(TOOLS_LIBS) $(RUNTIME_LIBS)
-
-# --- install -------------------------------------------------------------
-PREFIX ?= /usr/local
-.PHONY: install
-install: build-all ## command, manual, library, simulators, models under PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/mea $(DESTDIR)$(PREFIX)/include \
-		$(DESTDIR)$(PREFIX)/share/mea/models
-	install $(B)/mea $(DESTDIR)$(PREFIX)/bin/
-	install $(B)/libmea.so $(DESTDIR)$(PREFIX)/lib/libmea.so.0
-	ln -sf libmea.so.0 $(DESTDIR)$(PREFIX)/lib/libmea.so
-	install -m 644 runtime/include/mea.h $(DESTDIR)$(PREFIX)/include/
-	install $(wildcard build/hw/sim/libmea_sim_*.so $(B)/libmea_mpi.so) $(DESTDIR)$(PREFIX)/lib/mea/
-	install -m 644 tools/bench/models.json $(DESTDIR)$(PREFIX)/share/mea/energy-models.json
-	install -m 644 models/meanet-paper.json $(DESTDIR)$(PREFIX)/share/mea/
-	cp -r $(wildcard models/*/) $(DESTDIR)$(PREFIX)/share/mea/models/
-	install -d $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(PAGES) $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's,/usr/local/,$(PREFIX)/,' tools/serve/mea-serve.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/mea-serve.service
-	install -D -m 644 $(B)/completion/mea.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mea
-	install -D -m 644 $(B)/completion/_mea $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mea
-	install -D -m 644 $(B)/completion/mea.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mea.fish
 
 .PHONY: clean
 clean: ## remove build/

@@ -17,7 +17,7 @@ run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-
 	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev opencl-headers
 	pocl-opencl-icd ocl-icd-libopencl1"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.
-check="$run libcriterion-dev libonnx-testdata zsh fish iverilog yosys z3 jq gnuplot-nox procps curl openssl iproute2"
+check="$run libcriterion-dev libonnx-testdata zsh fish cmake iverilog yosys z3 jq gnuplot-nox procps curl openssl iproute2"
 # Drawing docs/pictures.
 pictures="jq"
 lint="clang-format cppcheck"

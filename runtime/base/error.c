@@ -19,6 +19,11 @@ static const struct {
 #undef ROW
 };
 
+const char *mea_version(void)
+{
+	return MEA_VERSION;
+}
+
 const char *mea_error_name(int code)
 {
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)

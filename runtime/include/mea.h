@@ -44,6 +44,9 @@ enum mea_error {
 /* What the shared library shows. */
 #define MEA_API __attribute__((visibility("default")))
 
+/* MEA_VERSION of the library that the program runs with. */
+MEA_API const char *mea_version(void);
+
 /* Name ("EINVAL") and meaning of a code; never NULL. */
 MEA_API const char *mea_error_name(int code);
 MEA_API const char *mea_error_text(int code);
@@ -214,7 +217,8 @@ struct mea_exit_stats {
 	struct mea_cost cost; /* of all networks that these images ran through */
 };
 
-/* Opens a bundle folder. opt may be NULL. On failure *out is NULL. */
+/* Opens a bundle: a folder, or the name of an installed one. opt may be NULL. On failure *out is
+ * NULL. */
 MEA_API int mea_open(const char *bundle, const struct mea_options *opt, struct mea_session **out);
 
 /* Ends a session: waits for the jobs under way, drops what was not begun or

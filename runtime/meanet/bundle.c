@@ -300,21 +300,23 @@ int mea_bundle_from_json(const char *dir, json_t *json, struct mea_bundle **out)
 	return 0;
 }
 
-int mea_bundle_load(const char *dir, struct mea_bundle **out)
+int mea_bundle_load(const char *name, struct mea_bundle **out)
 {
 	json_t *json = NULL;
-	char *path;
-	int rc;
+	char *dir, *path = NULL;
+	int rc = mea_bundle_find(name, &dir);
 
 	*out = NULL;
-	if (asprintf(&path, "%s/bundle.json", dir) < 0)
-		return mea_nomem();
-	rc = read_json(path, &json);
-	if (rc)
-		mea_fail_in(rc, "%s", path);
-	else
-		rc = mea_bundle_from_json(dir, json, out);
+	if (!rc && asprintf(&path, "%s/bundle.json", dir) < 0) {
+		path = NULL;
+		rc = mea_nomem();
+	}
+	if (!rc) {
+		rc = read_json(path, &json);
+		rc = rc ? mea_fail_in(rc, "%s", path) : mea_bundle_from_json(dir, json, out);
+	}
 	free(path);
+	free(dir);
 	return rc;
 }
 

@@ -39,6 +39,10 @@ struct mea_bundle {
 const char *mea_net_name(enum mea_net net);
 const char *mea_variant_name(enum mea_variant v);
 
+/* The folder that a user means by name: itself, or, where there is no such file and it is a name
+ * alone, the installed bundle of that name. *out is the caller's. */
+int mea_bundle_find(const char *name, char **out);
+
 /*
  * Reads dir/bundle.json and checks all of it, but does not open the model files.
  * An error names the file and the field.

@@ -8,7 +8,7 @@
  *   helper cut BUNDLE FILE           writes main's exit alone, from its int8 features on
  *   helper energy FILE WATTS RANGE   until it is killed, keeps a RAPL counter of so many watts
  *                                    in FILE, which wraps after RANGE microjoules
- *   helper png|jpeg FILE INDEX SCALE writes glyphs test image INDEX, enlarged
+ *   helper png|jpeg|ppm FILE INDEX SCALE writes glyphs test image INDEX, enlarged
  */
 #include "images/glyphs.h"
 #include "graph/graph.h"
@@ -91,6 +91,19 @@ static int write_png(const char *file, const uint8_t *rgb, int side)
 			 .format = PNG_FORMAT_RGB};
 
 	return !png_image_write_to_file(&png, file, 0, rgb, 0, NULL);
+}
+
+static int write_ppm(const char *file, const uint8_t *rgb, int side)
+{
+	FILE *f = fopen(file, "wb");
+	size_t bytes = (size_t)side * (size_t)side * 3;
+	bool bad;
+
+	if (!f)
+		return 1;
+	fprintf(f, "P6 %d %d 255\n", side, side);
+	bad = fwrite(rgb, 1, bytes, f) != bytes;
+	return fclose(f) || bad;
 }
 
 static int write_jpeg(const char *file, uint8_t *rgb, int side)
@@ -271,19 +284,21 @@ int main(int argc, char **argv)
 		return cut(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "activate"))
 		return activate(argv[2], argv[3]);
-	if (argc == 5 && (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg"))) {
+	if (argc == 5 &&
+	    (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg") || !strcmp(argv[1], "ppm"))) {
 		int scale = atoi(argv[4]), rc = 1;
 		uint8_t *rgb = enlarged((uint32_t)atoi(argv[3]), scale);
 
 		if (rgb)
-			rc = argv[1][0] == 'p' ? write_png(argv[2], rgb, 32 * scale)
-					       : write_jpeg(argv[2], rgb, 32 * scale);
+			rc = argv[1][0] == 'j'	 ? write_jpeg(argv[2], rgb, 32 * scale)
+			     : argv[1][1] == 'p' ? write_ppm(argv[2], rgb, 32 * scale)
+						 : write_png(argv[2], rgb, 32 * scale);
 		free(rgb);
 		return rc;
 	}
 	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | activate FILE OP "
 	      "| energy FILE "
-	      "WATTS RANGE | png|jpeg FILE "
+	      "WATTS RANGE | png|jpeg|ppm FILE "
 	      "INDEX SCALE\n",
 	      stderr);
 	return 2;

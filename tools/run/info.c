@@ -269,15 +269,17 @@ static void print_here(json_t *backends, int width)
 static int inform(const struct args *a, const struct places *p)
 {
 	json_t *o = json_pack("{s:s, s:o}", "version", MEA_VERSION, "backends", info_backends(p));
+	char *what = NULL;
 	struct stat st;
-	int rc = 0;
+	int rc = a->what ? mea_bundle_find(a->what, &what) : 0;
 
 	if (!a->what && !a->json)
 		print_here(json_object_get(o, "backends"), table_width(a->wide));
-	if (a->what && stat(a->what, &st))
+	if (what && stat(what, &st))
 		rc = mea_fail(MEA_ENOENT, "%s: %s", a->what, strerror(errno));
-	else if (a->what)
+	else if (what)
 		rc = S_ISDIR(st.st_mode) ? about_bundle(a, p, o) : about_model(a, p, o);
+	free(what);
 	if (!rc && a->json)
 		return tool_print_json(o);
 	json_decref(o);

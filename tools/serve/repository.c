@@ -247,8 +247,9 @@ int mea_repository_open(const char *source, const struct mea_served_options *opt
 	pthread_mutex_init(&r->lock, NULL);
 	r->opt = *opt;
 	r->note = note;
-	r->source = strdup(source);
-	rc = r->source ? mea_repository_reload(r) : mea_nomem();
+	rc = mea_bundle_find(source, &r->source);
+	if (!rc)
+		rc = mea_repository_reload(r);
 	for (int i = 0; i < r->n; i++)
 		usable += r->entries[i].model != NULL;
 	if (!rc && !r->n)
