@@ -6,8 +6,6 @@
 
 #include "base/error.h"
 
-#define ENDS 4 /* of a qnet, each way */
-
 struct cutter {
 	const struct mea_qnet *net;
 	bool *second;  /* per layer: side 1 */
@@ -110,7 +108,7 @@ static int local_tensor(struct cutter *c, struct mea_qnet *n, int tensor)
 	return c->local[tensor];
 }
 
-static int slot_of(const struct mea_run *r, int tensor)
+static int index_of(const struct mea_run *r, int tensor)
 {
 	for (int i = 0; i < r->net.n_outputs; i++)
 		if (r->tensor[i] == tensor)
@@ -125,7 +123,7 @@ static struct mea_part source(const struct cutter *c, int tensor)
 
 	if (layer >= 0)
 		return (struct mea_part){c->run_of[layer],
-					 slot_of(&c->cut->runs[c->run_of[layer]], tensor)};
+					 index_of(&c->cut->runs[c->run_of[layer]], tensor)};
 	for (int i = 0; i < c->net->n_inputs; i++)
 		if (c->net->inputs[i] == tensor)
 			return (struct mea_part){-1, i};
@@ -234,7 +232,7 @@ int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut
 		.local = malloc(tensors * sizeof(*c.local)),
 		.cut = calloc(1, sizeof(*c.cut)),
 	};
-	int rc = MEA_ENOMEM;
+	int rc;
 
 	if (c.second && c.done && c.producer && c.run_of && c.local && c.cut) {
 		memcpy(c.second, refused, layers * sizeof(*refused));
@@ -245,7 +243,7 @@ int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut
 		take_along(&c);
 		rc = make_runs(&c);
 	} else {
-		mea_fail(rc, "out of memory");
+		rc = mea_nomem();
 	}
 	free(c.second);
 	free(c.done);
