@@ -131,7 +131,7 @@ static enum mea_exit exit_of(enum path p)
 	return p == PATH_ONLY_CLOUD ? MEA_EXIT_CLOUD : (enum mea_exit)p;
 }
 
-/* Adds an image of the window, or counts it as one that took another way. */
+/* Adds an image of the window, or counts it as one that took another path. */
 static int add(struct rig *g, struct window *w, const struct mea_result *r, double ms,
 	       double *sim_ms)
 {
@@ -303,7 +303,7 @@ static int gather(struct rig *g)
 }
 
 /* While the cloud is slow the edge answers as well, in case it must: energy that is in no figure
- * of the cloud's way. */
+ * of the cloud's path. */
 static void note_beside(struct rig *g)
 {
 	const struct mea_exit_stats *cloud;
@@ -316,7 +316,7 @@ static void note_beside(struct rig *g)
 		bench_note(
 			g->b,
 			"the cloud was slow: beside it the edge ran %.0f %% more than main, which "
-			"is not in the energy of the cloud's way",
+			"is not in the energy of the cloud's path",
 			100 * ((double)cloud->cost.macs / (double)(cloud->images * main) - 1));
 }
 
