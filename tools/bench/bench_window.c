@@ -132,8 +132,8 @@ static enum mea_exit exit_of(enum path p)
 }
 
 /* Adds an image of the window, or counts it as one that took another path. */
-static int add(struct rig *g, struct window *w, const struct mea_result *r, double ms,
-	       double *sim_ms)
+static int add_image(struct rig *g, struct window *w, const struct mea_result *r, double ms,
+		     double *sim_ms)
 {
 	struct path_run *p = &g->b->path[g->path];
 	const struct mea_cost *c = &r->cost[MEA_EXIT_CLOUD];
@@ -187,7 +187,7 @@ static int window(struct rig *g, struct window *w)
 	while (!rc && (tool_now() - start < b->window_s || !w->images)) {
 		rc = classify(g, &r, &ms);
 		if (!rc)
-			rc = add(g, w, &r, ms, &sim);
+			rc = add_image(g, w, &r, ms, &sim);
 	}
 	w->seconds = tool_now() - start;
 	mea_sampler_end(b->sampler);

@@ -54,7 +54,7 @@ static int number(const struct location *at, const char *group, const json_t *o,
 	return 0;
 }
 
-static int load(const struct location *at, const char *file, json_t **root, json_t **model)
+static int load_model(const struct location *at, const char *file, json_t **root, json_t **model)
 {
 	json_error_t e;
 	char names[160] = "";
@@ -106,7 +106,7 @@ int mea_accel_model_load(const char *file, const char *name, struct mea_accel_mo
 {
 	struct location at = {file ? file : "models.json", "accelerators", name};
 	json_t *root, *o;
-	int rc = load(&at, file, &root, &o);
+	int rc = load_model(&at, file, &root, &o);
 
 	if (rc)
 		return rc;
@@ -127,7 +127,7 @@ int mea_radio_model_load(const char *file, const char *name, struct mea_radio_mo
 {
 	struct location at = {file ? file : "models.json", "radios", name};
 	json_t *root, *o;
-	int rc = load(&at, file, &root, &o);
+	int rc = load_model(&at, file, &root, &o);
 
 	if (rc)
 		return rc;

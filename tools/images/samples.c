@@ -17,7 +17,7 @@
 #define CIFAR10	 (1 + 3 * PLANE)
 #define CIFAR100 (2 + 3 * PLANE)
 
-static int get(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+static int get_sample(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
 {
 	uint8_t raw[CIFAR100], pixels[3 * PLANE];
 	const uint8_t *planes = raw + s->sample - 3 * PLANE;
@@ -59,7 +59,7 @@ int mea_source_samples(const char *path, struct mea_source *s)
 	s->count = (size_t)(st.st_size / s->sample);
 	if (!s->classes)
 		s->classes = s->sample == CIFAR100 ? 100 : 10;
-	s->get = get;
+	s->get = get_sample;
 	s->path = strdup(path);
 	return s->path ? 0 : mea_nomem();
 }

@@ -52,7 +52,7 @@ json_t *info_backends(const struct backends *bs)
 	return list;
 }
 
-static bool take(struct answering who, const struct mea_qnet *const *nets, int n)
+static bool take_all(struct answering who, const struct mea_qnet *const *nets, int n)
 {
 	char why[256];
 
@@ -70,11 +70,11 @@ struct answering backends_answering(const struct backends *bs, const struct mea_
 
 		if (!who.backend)
 			continue;
-		if (take(who, nets, n))
+		if (take_all(who, nets, n))
 			return who;
 		for (int k = i + 1; k < bs->n; k++) {
 			who.help = bs->open[k];
-			if (who.help && take(who, nets, n))
+			if (who.help && take_all(who, nets, n))
 				return who;
 		}
 	}

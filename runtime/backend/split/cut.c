@@ -117,7 +117,7 @@ static int index_of(const struct mea_run *r, int tensor)
 }
 
 /* Where tensor comes from for a run that does not make it. */
-static struct mea_part source(const struct cutter *c, int tensor)
+static struct mea_part source_of(const struct cutter *c, int tensor)
 {
 	int layer = c->producer[tensor];
 
@@ -144,7 +144,7 @@ static int take_input(struct cutter *c, struct mea_run *r, int run, int tensor)
 		return 0;
 	if (r->net.n_inputs == ENDS)
 		return too_many(r, "inputs");
-	r->from[r->net.n_inputs] = source(c, tensor);
+	r->from[r->net.n_inputs] = source_of(c, tensor);
 	r->net.inputs[r->net.n_inputs++] = local_tensor(c, &r->net, tensor);
 	return 0;
 }
@@ -212,7 +212,7 @@ static int make_runs(struct cutter *c)
 	for (int r = 0; r < cut->n_runs && !rc; r++)
 		rc = make_run(c, r);
 	for (int i = 0; i < c->net->n_outputs && !rc; i++) {
-		cut->out[i] = source(c, c->net->outputs[i]);
+		cut->out[i] = source_of(c, c->net->outputs[i]);
 		if (cut->out[i].run < 0)
 			rc = mea_fail(MEA_EUNSUPPORTED, "cut: output %s is an input as well",
 				      c->net->tensors[c->net->outputs[i]].name);

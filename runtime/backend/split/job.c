@@ -100,7 +100,7 @@ static void add_up(struct mea_run_stats *sum, const struct mea_run_stats *s)
 }
 
 /* What is left of timeout_ms since start; -1 stays -1. */
-static int left(int timeout_ms, double start)
+static int ms_left(int timeout_ms, double start)
 {
 	double ms = timeout_ms - (mea_now_ms() - start);
 
@@ -124,7 +124,7 @@ int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 	do {
 		struct mea_run_stats s = {0};
 
-		rc = j->job->ops->wait(j->job, left(timeout_ms, start), &s);
+		rc = j->job->ops->wait(j->job, ms_left(timeout_ms, start), &s);
 		if (rc == MEA_ETIMEDOUT)
 			return rc;
 		if (rc) {
