@@ -41,7 +41,7 @@ tokens: no limit at zero|tokens|mea_tokens.v|some[g] = there;|some[g] = 1'b1;
 tokens: the partners of compute are swapped|tokens-wires|mea_tokens.v|co_there = {some[10], some[7], some[0]};|co_there = {some[10], some[0], some[7]};
 tokens: store takes without asking|tokens-wires|mea_accel.v|.token_there(st_there)|.token_there(3'b111)
 load: takes a token that is not there|load|mea_head.v|!wrong && (need & ~there) == 3'b000;|!wrong;
-load: begins while rows of the one before are left|load|mea_load.v|ready && !busy && !jobs_full|ready \&\& !jobs_full
+load: begins while rows of the one before are left|load|mea_load.v|ready && !busy && !pending_full|ready \&\& !pending_full
 depthwise: takes a token that is not there|depthwise|mea_head.v|!wrong && (need & ~there) == 3'b000;|!wrong;
 depthwise: a column more than there is room for|depthwise|mea_dw.v|+ {3'd0, s1} + 4'd1 < DEPTH|+ {3'd0, s1} < DEPTH
 depthwise: the line buffer keeps the older row|depthwise|mea_dw.v|line_in = {pixel, above1}|line_in = {pixel, above2}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Purpose: the compute queue's engine. Two commands are in flight, one per
-// command bank: while the streamer issues one, the weight loader works ahead on
-// the next, and the last pixels of the one before may still be draining. A bank
+// command set: while the streamer issues one, the weight loader works ahead on
+// the next, and the last pixels of the one before may still be draining. A set
 // is free again when its last pixel has been written, which is also when the
 // command's tokens are given.
 //
@@ -102,7 +102,7 @@ module mea_compute #(
 );
 	localparam IN_AW = 20;
 
-	// --- two command banks ------------------------------------------------
+	// --- two command sets -------------------------------------------------
 	reg [511:0] cmd0, cmd1;
 	reg [31:0]  index0, index1;
 	reg [1:0]   busy, loaded, streamed;
@@ -116,7 +116,7 @@ module mea_compute #(
 	reg  zero_count;
 	always @(posedge clk)
 		zero_count <= no_count;
-	mea_head look (
+	mea_head decode (
 		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
 		.need(need), .there(token_there), .seen(seen), .ready(ready)
 	);
@@ -130,7 +130,7 @@ module mea_compute #(
 	assign wait_slot  = head_valid && !accept && wait_token == 3'b000;
 
 	wire retire, load_done, stream_done;
-	// Which bank each concerns. (A bit at a variable place that is written would become
+	// Which set each concerns. (A bit at a variable place that is written would become
 	// a shifter.)
 	wire [1:0] at_dec    = {dec_at, !dec_at} & {2{accept}};
 	wire [1:0] at_load   = {load_at, !load_at} & {2{load_done}};
@@ -160,22 +160,22 @@ module mea_compute #(
 
 	// --- weight loader and streamer -----------------------------------------
 	wire tile_ready, tile_take;
-	wire sh_wen, par_wen, par_bank;
+	wire sh_wen, par_wen, par_set;
 	wire [$clog2(ROWS)-2:0] sh_pair;
 	wire [2:0] par_index;
 
 	mea_wload #(.ROWS(ROWS), .COLS(COLS), .WGT_AW(WGT_AW), .STEM_BAW(STEM_BAW)) wload (
 		.clk(clk), .rst(rst),
 		.cmd_valid(busy[load_at] && !loaded[load_at]),
-		.cmd(load_at ? cmd1 : cmd0), .cmd_bank(load_at), .cmd_done(load_done),
+		.cmd(load_at ? cmd1 : cmd0), .cmd_set(load_at), .cmd_done(load_done),
 		.ren(wgt_ren), .raddr(wgt_addr),
 		.sh_wen(sh_wen), .sh_pair(sh_pair),
-		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index),
+		.par_wen(par_wen), .par_set(par_set), .par_index(par_index),
 		.tap_offset(stem_offset), .tile_ready(tile_ready), .tile_take(tile_take)
 	);
 
 	wire dw_want;
-	wire q_valid, q_read, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_bank, q_res;
+	wire q_valid, q_read, q_pool, q_stem, q_swap, q_pad, q_first, q_final, q_last, q_max, q_set, q_res;
 	wire [IN_AW-1:0] q_addr;
 	wire [3:0] q_sub;
 	wire [7:0] q_pad_value;
@@ -185,14 +185,14 @@ module mea_compute #(
 		     .ACC_AW(ACC_AW), .IN_AW(IN_AW)) stream (
 		.clk(clk), .rst(rst),
 		.cmd_valid(busy[stream_at] && !streamed[stream_at]),
-		.cmd(stream_at ? cmd1 : cmd0), .cmd_bank(stream_at), .cmd_done(stream_done),
+		.cmd(stream_at ? cmd1 : cmd0), .cmd_set(stream_at), .cmd_done(stream_done),
 		.tile_ready(tile_ready), .par_ready(loaded[stream_at]), .tile_take(tile_take),
 		.dw_want(dw_want),
 		.wait_weights(wait_weights), .wait_gap(wait_gap), .wait_bank(wait_bank),
 		.wait_dw(wait_dw), .issue_mac(issue_mac), .issue_pool(issue_pool),
 		.q_valid(q_valid), .q_read(q_read), .q_pool(q_pool), .q_stem(q_stem), .q_swap(q_swap),
 		.q_pad(q_pad), .q_first(q_first), .q_final(q_final), .q_last(q_last),
-		.q_max(q_max), .q_bank(q_bank), .q_addr(q_addr), .q_sub(q_sub),
+		.q_max(q_max), .q_set(q_set), .q_addr(q_addr), .q_sub(q_sub),
 		.q_pad_value(q_pad_value), .q_acc(q_acc), .q_res(q_res), .q_res_addr(res_addr)
 	);
 
@@ -207,14 +207,14 @@ module mea_compute #(
 	localparam integer AW_ALL = 7 + 4 + 8;
 	reg [AW_ALL-1:0] m_all, a_all;
 	always @(posedge clk) begin
-		m_all <= {q_valid && !rst, q_swap && !rst, q_res && !rst, q_pool, q_stem, q_pad, q_bank,
+		m_all <= {q_valid && !rst, q_swap && !rst, q_res && !rst, q_pool, q_stem, q_pad, q_set,
 			  q_sub, q_pad_value};
 		a_all <= {m_all[AW_ALL-1 -: 3] & {3{!rst}}, m_all[AW_ALL-4:0]};
 	end
-	wire a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_bank;
+	wire a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_set;
 	wire [3:0] a_sub;
 	wire [7:0] a_pad_value;
-	assign {a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_bank, a_sub, a_pad_value} = a_all;
+	assign {a_valid, a_swap, a_res, a_pool, a_stem, a_pad, a_set, a_sub, a_pad_value} = a_all;
 
 	wire [ROWS*8-1:0] in_rows;
 	wire [COLS*8-1:0] in_cols;
@@ -275,7 +275,7 @@ module mea_compute #(
 	localparam integer IW = ACC_AW + 7;
 	localparam integer STAGES = ROWS + 5;
 	reg  [STAGES*IW-1:0] info;
-	wire [IW-1:0] info_in = {q_acc, q_max, q_bank, q_last, q_final, q_first, q_pool, q_valid};
+	wire [IW-1:0] info_in = {q_acc, q_max, q_set, q_last, q_final, q_first, q_pool, q_valid};
 	always @(posedge clk)
 		info <= rst ? {STAGES*IW{1'b0}} : {info[(STAGES-1)*IW-1:0], info_in};
 
@@ -298,7 +298,7 @@ module mea_compute #(
 	assign acc_update = at_acc[0];
 
 	// --- requantisation -----------------------------------------------------------
-	wire [3:0] res_sub = a_bank ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
+	wire [3:0] res_sub = a_set ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
 	wire [COLS*8-1:0] res_cols, res_word;
 	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
 		.word(res_data), .sub(res_sub), .part(res_cols));
@@ -329,15 +329,15 @@ module mea_compute #(
 	reg  final_px;
 	always @(posedge clk)
 		final_px <= final_next && !rst;
-	wire out_next, out_next_dw, out_next_bank;
+	wire out_next, out_next_dw, out_next_set;
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
 	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0),
 		.LUTS(LUTS)) requantise (
 		.clk(clk),
 		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
-		.next_dw(!final_next), .next_bank(at_acc[5]), .dw(!final_px),
-		.par_wen(par_wen), .par_bank(par_bank), .par_index(par_index), .par_data(wgt_data),
+		.next_dw(!final_next), .next_set(at_acc[5]), .dw(!final_px),
+		.par_wen(par_wen), .par_set(par_set), .par_index(par_index), .par_data(wgt_data),
 		.mid_zero({dw_mid_zero, cmd1[`MEA_F_CONV_MID_ZERO], cmd0[`MEA_F_CONV_MID_ZERO]}),
 		.mid_lo({dw_mid_lo, cmd1[`MEA_F_CONV_MID_LO], cmd0[`MEA_F_CONV_MID_LO]}),
 		.mid_hi({dw_mid_hi, cmd1[`MEA_F_CONV_MID_HI], cmd0[`MEA_F_CONV_MID_HI]}),
@@ -349,10 +349,10 @@ module mea_compute #(
 		.mb({cmd1[`MEA_F_CONV_ADD_MB], cmd0[`MEA_F_CONV_ADD_MB]}),
 		.add_shift({cmd1[`MEA_F_CONV_ADD_SHIFT], cmd0[`MEA_F_CONV_ADD_SHIFT]}),
 		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
-		.valid(requant), .bank(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
+		.valid(requant), .cmd_set(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
 		.res_pop(res_pop), .res_word(res_word),
 		.rst(rst), .out_next(out_next), .out_next_dw(out_next_dw),
-		.out_next_bank(out_next_bank), .out_valid(out_wen), .out_word(out_data)
+		.out_next_set(out_next_set), .out_valid(out_wen), .out_word(out_data)
 	);
 
 	// --- results -------------------------------------------------------------------
@@ -362,18 +362,18 @@ module mea_compute #(
 	reg [10:0] last_q;
 	wire last_px = at_rq[0] && at_rq[4];
 	wire [19:0] head_out = head[`MEA_F_CONV_OUT_BASE];
-	wire [3:0] sub = out_next_bank ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
+	wire [3:0] sub = out_next_set ? cmd1[`MEA_F_CONV_OUT_SUB] : cmd0[`MEA_F_CONV_OUT_SUB];
 	wire [15:0] sub_onehot = 16'd1 << sub;
 	always @(posedge clk) begin
 		if (accept && !dec_at)
 			out_at0 <= head_out[ACT_AW-1:0];
-		else if (out_next && !out_next_dw && !out_next_bank)
+		else if (out_next && !out_next_dw && !out_next_set)
 			out_at0 <= out_at0 + 1'b1;
 		if (accept && dec_at)
 			out_at1 <= head_out[ACT_AW-1:0];
-		else if (out_next && !out_next_dw && out_next_bank)
+		else if (out_next && !out_next_dw && out_next_set)
 			out_at1 <= out_at1 + 1'b1;
-		out_at    <= out_next_dw ? dw_out_addr : out_next_bank ? out_at1 : out_at0;
+		out_at    <= out_next_dw ? dw_out_addr : out_next_set ? out_at1 : out_at0;
 		out_sub_q <= out_next_dw ? dw_out_sub : sub_onehot[OSUBS-1:0];
 		last_q <= rst ? 11'd0 : {last_q[9:0], last_px};
 	end

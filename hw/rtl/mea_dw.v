@@ -99,7 +99,7 @@ module mea_dw #(
 		zero_count <= no_count;
 		alone      <= gap != 8'd0;
 	end
-	mea_head look (
+	mea_head decode (
 		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
 		.need(need), .there(token_there), .seen(seen), .ready(ready)
 	);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Purpose: looks at the first command of a queue for its engine, in a cycle of its own:
+// Purpose: decodes the first command of a queue for its engine, in a cycle of its own:
 // what is wrong with it, and whether the tokens that it waits for are there, hang on many
 // bits. Tokens that are there stay, since only this queue takes them.
 `resetall
@@ -19,7 +19,7 @@ module mea_head (
 	input  wire [2:0] need,
 	input  wire [2:0] there,
 
-	// it has been looked at
+	// it has been decoded
 	output wire       seen,
 	// nothing is wrong with it and its tokens are there
 	output wire       ready

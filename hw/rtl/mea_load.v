@@ -80,14 +80,14 @@ module mea_load #(
 	reg  bad_count, bad_align;
 	always @(posedge clk)
 		{bad_count, bad_align} <= {no_count, no_align};
-	mea_head look (
+	mea_head decode (
 		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop),
 		.wrong(no_count || no_align), .need(need), .there(token_there),
 		.seen(seen), .ready(ready)
 	);
 
-	wire busy, jobs_full, jobs_empty;
-	wire accept = ready && !busy && !jobs_full;
+	wire busy, pending_full, pending_empty;
+	wire accept = ready && !busy && !pending_full;
 
 	assign illegal    = seen && bad_count;
 	assign misaligned = seen && !bad_count && bad_align;
@@ -114,32 +114,32 @@ module mea_load #(
 	// --- data side -----------------------------------------------------------
 	// What the data side needs to know of a command, in the order of the requests; the
 	// one that it works on lies in registers, counted down.
-	localparam integer JW = 32 + 3 + 20 + 20 + 16 + 20 + 2;
+	localparam integer PENDING_W = 32 + 3 + 20 + 20 + 16 + 20 + 2;
 	wire [19:0] words1 = words - 20'd1;
 	wire [15:0] rows1 = rows - 16'd1;
-	wire [JW-1:0] job_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
-				head[`MEA_F_LOAD_ADDR], rows1, words1, dest_f};
-	wire [JW-1:0] job;
-	wire job_end, job_take;
+	wire [PENDING_W-1:0] pending_in = {head_index, head[`MEA_F_CMD_SIGNAL], head[`MEA_F_LOAD_PITCH],
+				       head[`MEA_F_LOAD_ADDR], rows1, words1, dest_f};
+	wire [PENDING_W-1:0] pending;
+	wire load_end, load_take;
 	/* verilator lint_off PINCONNECTEMPTY */
-	mea_fifo #(.WIDTH(JW), .DEPTH(4)) jobs (
-		.clk(clk), .rst(rst), .push(accept), .din(job_in), .pop(job_take), .dout(job),
-		.empty(jobs_empty), .full(jobs_full), .level()
+	mea_fifo #(.WIDTH(PENDING_W), .DEPTH(4)) pending_loads (
+		.clk(clk), .rst(rst), .push(accept), .din(pending_in), .pop(load_take),
+		.dout(pending), .empty(pending_empty), .full(pending_full), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
-	reg        j_valid;
-	reg [31:0] j_index;
-	reg [2:0]  j_signal;
-	reg [1:0]  j_dest_q;
-	reg [19:0] j_words, j_pitch, words_left, to, row_to;
+	reg        load_valid;
+	reg [31:0] load_index;
+	reg [2:0]  load_signal;
+	reg [1:0]  load_dest_q;
+	reg [19:0] load_words, load_pitch, words_left, to, row_to;
 	reg [15:0] rows_left;
 	reg        last_word, last_row, one_word;
-	wire [19:0] row_next = row_to + j_pitch;
-	wire [31:0] j_dest   = {30'd0, j_dest_q};
-	assign job_take      = !jobs_empty && (!j_valid || job_end);
-	assign give_index    = j_index;
-	assign token_give    = job_end ? j_signal : 3'b000;
-	assign idle          = jobs_empty && !busy && !j_valid;
+	wire [19:0] row_next = row_to + load_pitch;
+	wire [31:0] load_dest = {30'd0, load_dest_q};
+	assign load_take     = !pending_empty && (!load_valid || load_end);
+	assign give_index    = load_index;
+	assign token_give    = load_end ? load_signal : 3'b000;
+	assign idle          = pending_empty && !busy && !load_valid;
 
 	reg [5:0]  part;
 	reg [511:0] held;
@@ -149,27 +149,27 @@ module mea_load #(
 	wire wide_act  = LANES >= BEAT;
 	wire wide_wgt  = 2*COLS >= BEAT;
 	wire wide_stem = BEAT <= 8;
-	wire wide = j_dest == ACT ? wide_act : j_dest == WGT ? wide_wgt : wide_stem;
+	wire wide = load_dest == ACT ? wide_act : load_dest == WGT ? wide_wgt : wide_stem;
 	localparam integer ACT_LAST  = LANES >= BEAT ? LANES / BEAT - 1 : BEAT / LANES - 1;
 	localparam integer WGT_LAST  = 2*COLS >= BEAT ? 2*COLS / BEAT - 1 : BEAT / (2*COLS) - 1;
 	localparam integer STEM_LAST = BEAT / 8 - 1;
-	wire [5:0] part_last = j_dest == ACT ? ACT_LAST[5:0] : j_dest == WGT ? WGT_LAST[5:0]
-									     : STEM_LAST[5:0];
+	wire [5:0] part_last = load_dest == ACT ? ACT_LAST[5:0] : load_dest == WGT ? WGT_LAST[5:0]
+									   : STEM_LAST[5:0];
 
 	wire last_part = part == part_last;
-	wire have_word = r_valid && j_valid && (last_part || !wide);
-	wire blocked   = j_dest == ACT && !act_ready;
+	wire have_word = r_valid && load_valid && (last_part || !wide);
+	wire blocked   = load_dest == ACT && !act_ready;
 	wire put_word  = have_word && !blocked;
 
-	assign r_ready = j_valid && (wide ? !last_part || !blocked
-					      : !blocked && (last_part || last_word));
-	assign job_end = put_word && last_word && last_row;
+	assign r_ready = load_valid && (wide ? !last_part || !blocked
+					: !blocked && (last_part || last_word));
+	assign load_end = put_word && last_word && last_row;
 
-	assign act_wen   = have_word && j_dest == ACT;
+	assign act_wen   = have_word && load_dest == ACT;
 	assign act_addr  = to[ACT_AW-1:0];
-	assign wgt_wen   = put_word && j_dest == WGT;
+	assign wgt_wen   = put_word && load_dest == WGT;
 	assign wgt_addr  = to[WGT_AW-1:0];
-	assign stem_wen  = put_word && j_dest == STEM;
+	assign stem_wen  = put_word && load_dest == STEM;
 	assign stem_addr = to[STEM_AW-1:0];
 
 	mea_word #(.BEAT(BEAT), .WORD(LANES)) act_word (
@@ -190,7 +190,7 @@ module mea_load #(
 		if (put_word) begin
 			part <= wide || last_part || last_word ? 6'd0 : part + 6'd1;
 			to   <= last_word ? row_next : to + 20'd1;
-			words_left <= last_word ? j_words : words_left - 20'd1;
+			words_left <= last_word ? load_words : words_left - 20'd1;
 			last_word  <= last_word ? one_word : words_left == 20'd1;
 			if (last_word) begin
 				row_to    <= row_next;
@@ -198,17 +198,18 @@ module mea_load #(
 				last_row  <= rows_left == 16'd1;
 			end
 		end
-		if (job_take) begin
-			{j_index, j_signal, j_pitch, to, rows_left, words_left, j_dest_q} <= job;
-			row_to    <= job[57:38];
-			j_words   <= job[21:2];
-			one_word  <= job[21:2] == 20'd0;
-			last_word <= job[21:2] == 20'd0;
-			last_row  <= job[37:22] == 16'd0;
+		if (load_take) begin
+			{load_index, load_signal, load_pitch, to, rows_left, words_left,
+			 load_dest_q} <= pending;
+			row_to     <= pending[57:38];
+			load_words <= pending[21:2];
+			one_word   <= pending[21:2] == 20'd0;
+			last_word  <= pending[21:2] == 20'd0;
+			last_row   <= pending[37:22] == 16'd0;
 		end
-		j_valid <= job_take || (j_valid && !job_end);
+		load_valid <= load_take || (load_valid && !load_end);
 		if (rst) begin
-			j_valid <= 1'b0;
+			load_valid <= 1'b0;
 			part <= 6'd0;
 		end
 	end

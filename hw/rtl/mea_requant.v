@@ -10,7 +10,7 @@
 // with the exact 64-bit product and round half to even: qnet.h has the same
 // formulas and runtime/backend/ref is their definition. Eleven stages, no stall.
 //
-// Two sets of parameters stand side by side, chosen by the command bank of each
+// Two sets of parameters stand side by side, chosen by the command set of each
 // pixel, so the parameters of the next command load while this one drains; a third
 // is the depthwise unit's, which has no residual.
 `resetall
@@ -28,16 +28,16 @@ module mea_requant #(
 	input  wire               clk,
 	input  wire               rst,
 
-	// bias, mult (two words each) and shift (one) of a command bank
+	// bias, mult (two words each) and shift (one) of a command set
 	input  wire               par_wen,
-	input  wire               par_bank,
+	input  wire               par_set,
 	input  wire [2:0]         par_index,
 	input  wire [2*COLS*8-1:0] par_data,
 	// the same for the depthwise unit
 	input  wire               dw_par_wen,
 	input  wire [2:0]         dw_par_index,
 
-	// fields of the commands in flight, bank 0 in the lowest part, the depthwise
+	// fields of the commands in flight, set 0 in the lowest part, the depthwise
 	// unit's in the highest
 	input  wire [3*8-1:0]     mid_zero, mid_lo, mid_hi,
 	input  wire [2*8-1:0]     res_zero, out_zero, lo, hi,
@@ -47,12 +47,12 @@ module mea_requant #(
 
 	// a cycle before stage 0: whose word that will be, if it has one
 	input  wire               next_dw,
-	input  wire               next_bank,
+	input  wire               next_set,
 
-	// stage 0: an accumulator word and its bank, or a word of the depthwise unit
+	// stage 0: an accumulator word and its command set, or a word of the depthwise unit
 	input  wire               valid,
 	input  wire               dw,
-	input  wire               bank,
+	input  wire               cmd_set,
 	input  wire [COLS*32-1:0] acc,
 	input  wire [COLS*20-1:0] dw_sum,
 
@@ -63,7 +63,7 @@ module mea_requant #(
 	// stage 10: whose word comes next
 	output wire               out_next,
 	output wire               out_next_dw,
-	output wire               out_next_bank,
+	output wire               out_next_set,
 
 	// stage 11: the output word
 	output wire               out_valid,
@@ -77,7 +77,7 @@ module mea_requant #(
 	(* ram_style = "distributed" *) reg [COLS*6-1:0]  shifts [0:3];
 	wire w_dw = DW != 0 && dw_par_wen;
 	wire w_en = par_wen || w_dw;
-	wire [1:0] w_set = {w_dw, par_bank && !w_dw};
+	wire [1:0] w_set = {w_dw, par_set && !w_dw};
 	wire [2:0] w_index = w_dw ? dw_par_index : par_index;
 	reg [COLS*6-1:0] w_shift;
 	integer i;
@@ -99,16 +99,16 @@ module mea_requant #(
 			shifts[w_set] <= w_shift;
 	end
 
-	// bit s: stage s holds a pixel, of which bank, and of the depthwise unit
+	// bit s: stage s holds a pixel, of which set, and of the depthwise unit
 	reg [11:1] v;
 	reg [10:1] b, d;
 	always @(posedge clk) begin
 		v <= rst ? 11'd0 : {v[10:1], valid};
-		b <= {b[9:1], bank};
+		b <= {b[9:1], cmd_set};
 		d <= {d[9:1], DW != 0 && dw};
 	end
 	assign out_next      = v[10];
-	assign out_next_bank = b[10];
+	assign out_next_set = b[10];
 	assign out_next_dw   = d[10];
 	assign out_valid     = v[11];
 	assign res_pop       = v[5] && !d[5] && residual[b[5]];
@@ -148,8 +148,8 @@ module mea_requant #(
 	// Parameters are read a stage before they are used, too.
 	reg [COLS*32-1:0] biases0, mults1;
 	reg [COLS*6-1:0]  shifts3;
-	wire [1:0] set0 = {DW != 0 && next_dw, next_bank && !(DW != 0 && next_dw)};
-	wire [1:0] set1 = {DW != 0 && dw, bank && !(DW != 0 && dw)};
+	wire [1:0] set0 = {DW != 0 && next_dw, next_set && !(DW != 0 && next_dw)};
+	wire [1:0] set1 = {DW != 0 && dw, cmd_set && !(DW != 0 && dw)};
 	wire [1:0] set3 = {d[2], b[2] && !d[2]};
 	always @(posedge clk) begin
 		biases0 <= {bias_high[set0], bias_low[set0]};

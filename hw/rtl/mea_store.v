@@ -88,7 +88,7 @@ module mea_store #(
 	reg  bad_count, bad_align;
 	always @(posedge clk)
 		{bad_count, bad_align} <= {no_count, no_align};
-	mea_head look (
+	mea_head decode (
 		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop),
 		.wrong(no_count || no_align), .need(need), .there(token_there),
 		.seen(seen), .ready(ready)

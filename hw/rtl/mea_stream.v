@@ -28,10 +28,10 @@ module mea_stream #(
 	input  wire               clk,
 	input  wire               rst,
 
-	// the command of the bank at st_bank; taken when done pulses
+	// the command in set cmd_set; taken when done pulses
 	input  wire               cmd_valid,
 	input  wire [511:0]       cmd,
-	input  wire               cmd_bank,
+	input  wire               cmd_set,
 	output wire               cmd_done,
 
 	// the weight loader's hand-over
@@ -63,7 +63,7 @@ module mea_stream #(
 	output reg                q_final,
 	output reg                q_last,
 	output reg                q_max,
-	output reg                q_bank,
+	output reg                q_set,
 	output reg  [IN_AW-1:0]   q_addr,
 	output reg  [3:0]         q_sub,
 	output reg  [7:0]         q_pad_value,
@@ -77,7 +77,7 @@ module mea_stream #(
 	localparam [1:0] IDLE = 2'd0, SETUP = 2'd1, RUN = 2'd2;
 	reg [1:0] state;
 
-	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, bank_q, yields;
+	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, set_q, yields;
 	reg [7:0]  pad_value, gap, kw1, kh1;
 	reg [11:0] kb1, ow1, oh1, in_w, in_h, x_step;
 	reg [3:0]  sx, sy, in_sub;
@@ -164,7 +164,7 @@ module mea_stream #(
 			has_res   <= cmd[`MEA_F_CONV_RESIDUAL];
 			is_first  <= cmd[`MEA_F_CONV_FIRST];
 			is_final  <= cmd[`MEA_F_CONV_FINAL];
-			bank_q    <= cmd_bank;
+			set_q    <= cmd_set;
 			yields    <= cmd[`MEA_F_CONV_YIELD];
 			pad_value <= cmd[`MEA_F_CONV_PAD_VALUE];
 			gap       <= cmd[`MEA_F_CONV_GAP];
@@ -285,7 +285,7 @@ module mea_stream #(
 		q_read  <= go && in_map && !is_stem && !rst;
 		q_res   <= (go && want_res && !res_done) || wait_bank;
 		q_res_addr <= res_addr;
-		q_bank  <= bank_q;
+		q_set  <= set_q;
 		if (go) begin
 			q_pool  <= is_pool;
 			q_stem  <= is_stem;

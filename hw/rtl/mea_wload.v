@@ -30,7 +30,7 @@ module mea_wload #(
 
 	input  wire                    cmd_valid,
 	input  wire [511:0]            cmd,
-	input  wire                    cmd_bank,
+	input  wire                    cmd_set,
 	output wire                    cmd_done,
 
 	// weight memory
@@ -41,7 +41,7 @@ module mea_wload #(
 	output reg                     sh_wen,
 	output reg  [$clog2(ROWS)-2:0] sh_pair,
 	output reg                     par_wen,
-	output reg                     par_bank,
+	output reg                     par_set,
 	output reg  [2:0]              par_index,
 
 	// stem tap offsets, valid from tile_take on
@@ -105,7 +105,7 @@ module mea_wload #(
 			is_stem  <= cmd[`MEA_F_CONV_STEM];
 			is_pool  <= cmd[`MEA_F_CMD_OPCODE] == `MEA_OP_POOL;
 			need_par <= cmd[`MEA_F_CONV_FINAL];
-			par_bank <= cmd_bank;
+			par_set <= cmd_set;
 			taps     <= cmd[`MEA_F_CONV_KW] * cmd[`MEA_F_CONV_KH];
 			kb       <= cmd[`MEA_F_CONV_K_BLOCKS];
 			addr     <= cmd_wgt[WGT_AW-1:0];

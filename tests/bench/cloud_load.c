@@ -31,7 +31,7 @@ static struct {
 	struct slot *slots;
 	int n, idle, errors;
 	double *times;
-	size_t answers, room;
+	size_t answers, capacity;
 	char first_error[200];
 } load;
 
@@ -121,9 +121,9 @@ static void finish(struct slot *s, CURLcode code)
 				 curl_easy_strerror(code), status);
 		return;
 	}
-	if (load.answers == load.room) {
-		load.room = load.room ? 2 * load.room : 1024;
-		load.times = realloc(load.times, load.room * sizeof(*load.times));
+	if (load.answers == load.capacity) {
+		load.capacity = load.capacity ? 2 * load.capacity : 1024;
+		load.times = realloc(load.times, load.capacity * sizeof(*load.times));
 		if (!load.times)
 			exit(1);
 	}

@@ -64,7 +64,7 @@ class() {
 }
 want=$(class --limit 1)
 for f in a.png b.png c.jpg; do
-	ok "$f is classified as the record" sh -c "[ '$(class --data "$T/$f")' = '$want' ]"
+	ok "$f is classified as the sample" sh -c "[ '$(class --data "$T/$f")' = '$want' ]"
 done
 ok "no label, no accuracy" is accuracy null
 ok "no label" is each.0.label null
@@ -104,7 +104,7 @@ printf '\001\143' | dd of="$T/e/test.bin" conv=notrunc status=none
 ok "a label that the bundle does not know" run 1 run $G $ref --data "$T/e"
 ok "says so" err_says "class 99, but models/glyphs has 36 classes"
 printf x >>"$T/e/test.bin"
-ok "a file of no whole records" fails 1 "no whole number" run $G --data "$T/e"
+ok "a file of no whole samples" fails 1 "no whole number" run $G --data "$T/e"
 ok "MEA_DATA" sh -c "MEA_DATA=$T/d $MEA run $G $ref --json >$T/out"
 ok "its images" is images 5
 ok "bad MEA_DATA" sh -c "! MEA_DATA=$T/none $MEA run $G $ref 2>$T/err && grep -q 'MEA_DATA: $T/none' $T/err"

@@ -187,10 +187,10 @@ ok "a damaged image" fails 1 "square/3.png" eval "$T/f" --data "$F" --threads 1
 rm -r "$F/train/square"
 ok "one class only" fails 1 "nothing to tell apart" train main --net resnet8-a $W --out "$T/x"
 
-# --- CIFAR-10's records: one label, several files -----------------------------------------------
+# --- CIFAR-10's samples: one label, several files -----------------------------------------------
 C=$T/ten
 mkdir "$C"
-# ten FILE FIRST N: glyphs as its records, with labels 0 to 9 in turn.
+# ten FILE FIRST N: glyphs as its samples, with labels 0 to 9 in turn.
 ten() {
 	for ((i = $2; i < $2 + $3; i++)); do
 		printf "\\x0$((i % 10))"

@@ -28,7 +28,7 @@ residual: the upper part of a factor a place short|mea_join.v|{{3{up[13]}}, up, 
 residual: wrong zero point|mea_requant.v|zr5    <= b[4] ? res_zero[15:8] : res_zero[7:0];|zr5    <= b[4] ? mid_zero[15:8] : mid_zero[7:0];
 maximum: minimum|mea_acc.v|act > $signed(stored_q[c*32 +: 8])|act < $signed(stored_q[c*32 +: 8])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
-load: row pitch ignored|mea_load.v|row_to + j_pitch|row_to
+load: row pitch ignored|mea_load.v|row_to + load_pitch|row_to
 scrub: the scratchpad left out|mea_act_mem.v|.wen(scrub \|\| (out_here && out_sub[s]) \|\| ld_here)|.wen((out_here && out_sub[s]) \|\| ld_here)
 watchdog: never|mea_job.v|timeout <= (state|timeout <= 1'b0 \&\& (state
 depthwise: padding reads what is there|mea_dw.v|s1_pad ? {COLS{pad_value}} : in_cols|in_cols

@@ -60,8 +60,8 @@ static void put(const char *name, const void *bytes, size_t n)
 	cr_assert_eq(fclose(f), 0);
 }
 
-/* n records of `labels` label bytes; pixel = 10 * plane + record. */
-static void put_records(const char *name, int n, int labels, int label)
+/* n samples of `labels` label bytes; pixel = 10 * plane + sample. */
+static void put_samples(const char *name, int n, int labels, int label)
 {
 	size_t size = (size_t)(labels + 3072);
 	uint8_t *buf = calloc((size_t)n, size);
@@ -105,8 +105,8 @@ Test(data, cifar100_folder)
 	char where[128];
 	int label;
 
-	put_records("test.bin", 3, 2, 7);
-	put_records("train.bin", 2, 2, 8);
+	put_samples("test.bin", 3, 2, 7);
+	put_samples("train.bin", 2, 2, 8);
 	put("fine_label_names.txt", "a\nb\nc\nd\ne\nf\ng\nh\r\n", 17);
 	cr_assert_eq(open_one(dir, &want32, &d), 0, "%s", mea_errmsg());
 	cr_expect_eq(mea_data_count(d), 3);
@@ -133,9 +133,9 @@ Test(data, cifar10_folder)
 	uint8_t rgb[3072];
 	int label;
 
-	put_records("test_batch.bin", 2, 1, 9);
-	put_records("data_batch_1.bin", 2, 1, 0);
-	put_records("data_batch_3.bin", 4, 1, 1);
+	put_samples("test_batch.bin", 2, 1, 9);
+	put_samples("data_batch_1.bin", 2, 1, 0);
+	put_samples("data_batch_3.bin", 4, 1, 1);
 	cr_assert_eq(open_one(dir, &want32, &d), 0);
 	cr_expect_eq(mea_data_classes(d), 10);
 	cr_assert_eq(mea_data_get(d, 1, rgb, &label), 0);
@@ -150,8 +150,8 @@ Test(data, cifar10_folder)
 
 Test(data, bad_record_files)
 {
-	put_records("label.bin", 1, 2, 100);
-	fails(in_dir("label.bin"), MEA_EINVAL, "record 0: class 100, but there are 100 classes");
+	put_samples("label.bin", 1, 2, 100);
+	fails(in_dir("label.bin"), MEA_EINVAL, "sample 0: class 100, but there are 100 classes");
 	put("short.bin", "abc", 3);
 	fails(in_dir("short.bin"), MEA_EINVAL, "short.bin: neither PNG nor JPEG, and its 3 bytes");
 	put("empty.bin", "", 0);
@@ -170,7 +170,7 @@ Test(data, file_that_shrinks)
 	uint8_t rgb[3072];
 	int label;
 
-	put_records("test.bin", 2, 2, 1);
+	put_samples("test.bin", 2, 2, 1);
 	cr_assert_eq(open_one(dir, &want32, &d), 0);
 	cr_assert_eq(truncate(in_dir("test.bin"), 4000), 0);
 	cr_expect_eq(mea_data_get(d, 1, rgb, &label), MEA_EIO);
@@ -182,7 +182,7 @@ Test(data, bad_name_files)
 {
 	char many[3000];
 
-	put_records("test.bin", 1, 2, 1);
+	put_samples("test.bin", 1, 2, 1);
 	put("fine_label_names.txt", "\n \n", 3);
 	fails(dir, MEA_EINVAL, "fine_label_names.txt: no class name");
 	memset(many, 'x', sizeof(many));
@@ -202,8 +202,8 @@ Test(data, several_paths_must_agree)
 
 	snprintf(second, sizeof(second), "%s", in_dir("second"));
 	mkdir(second, 0777);
-	put_records("one.bin", 2, 2, 1);
-	put_records("second/two.bin", 3, 2, 1);
+	put_samples("one.bin", 2, 2, 1);
+	put_samples("second/two.bin", 3, 2, 1);
 	snprintf(a, sizeof(a), "%s", in_dir("one.bin"));
 	snprintf(b, sizeof(b), "%s", in_dir("second/two.bin"));
 	cr_assert_eq(mea_data_open(paths, 2, &want32, &d), 0);
@@ -232,7 +232,7 @@ Test(data, defaults)
 	cr_expect_eq(memcmp(rgb, drawn, sizeof(rgb)), 0);
 	mea_data_close(d);
 
-	put_records("test.bin", 4, 2, 7);
+	put_samples("test.bin", 4, 2, 7);
 	setenv("MEA_DATA", dir, 1);
 	cr_assert_eq(mea_data_open(NULL, 0, &want32, &d), 0);
 	cr_expect_eq(mea_data_count(d), 4);

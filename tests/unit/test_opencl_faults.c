@@ -242,18 +242,18 @@ Test(opencl_faults, a_kernel_that_does_not_compile)
 	cr_expect(strstr(mea_errmsg(), "rne_shift"), "the build log is kept: %s", mea_errmsg());
 }
 
-Test(opencl_faults, a_path_that_computes_wrong_is_not_used)
+Test(opencl_faults, a_variant_that_computes_wrong_is_not_used)
 {
-	enum mea_cl_path best = mea_cl_path_below(MEA_CL_AMX);
+	enum mea_cl_variant best = mea_cl_variant_below(MEA_CL_AMX);
 
 	need_device();
 	if (best == MEA_CL_PLAIN)
-		cr_skip_test("this CPU has one path");
+		cr_skip_test("this CPU has one variant");
 	api.clCreateProgramWithSource = changed;
 	replaced = best == MEA_CL_AMX ? "tdpbusd %%" : "vpdpbusd";
 	replacement = best == MEA_CL_AMX ? "tdpbssd %%" : "vpdpwssd";
 	open_here();
-	cr_expect_lt(((struct mea_opencl *)backend)->d.path, best);
+	cr_expect_lt(((struct mea_opencl *)backend)->d.variant, best);
 	cr_expect(strstr(notes, "the self-test's results are wrong"), "%s", notes);
 	backend->ops->close(backend);
 }

@@ -26,18 +26,18 @@
 
 static struct mea_backend *backend;
 
-/* The device with a path; skips the test where one of the two is not here. */
-static void open_path(enum mea_cl_path path)
+/* The device with a variant; skips the test where one of the two is not here. */
+static void open_variant(enum mea_cl_variant variant)
 {
-	int rc = mea_opencl_open("", path, &backend);
+	int rc = mea_opencl_open("", variant, &backend);
 
 	if (rc == MEA_ENODEV)
 		cr_skip_test("%s", mea_errmsg());
 	cr_assert_eq(rc, 0, "%s", mea_errmsg());
-	if (mea_cl_path_below(path) != path)
-		cr_skip_test("this CPU has no %s", mea_cl_path_name(path));
-	cr_assert_eq(((struct mea_opencl *)backend)->d.path, path, "%s fails its self-test",
-		     mea_cl_path_name(path));
+	if (mea_cl_variant_below(variant) != variant)
+		cr_skip_test("this CPU has no %s", mea_cl_variant_name(variant));
+	cr_assert_eq(((struct mea_opencl *)backend)->d.variant, variant, "%s fails its self-test",
+		     mea_cl_variant_name(variant));
 }
 
 /* --- one network ------------------------------------------------------------------ */
@@ -122,14 +122,14 @@ static int random_networks(uint64_t seed, int layers)
 	return tested;
 }
 
-static void random_test(enum mea_cl_path path)
+static void random_test(enum mea_cl_variant variant)
 {
 	int n;
 
-	open_path(path);
-	n = random_networks(1 + (uint64_t)path * 1000000, RANDOM_LAYERS);
+	open_variant(variant);
+	n = random_networks(1 + (uint64_t)variant * 1000000, RANDOM_LAYERS);
 	printf("# count: %d random layers by %s equal the reference bit for bit\n", n,
-	       mea_cl_path_name(path));
+	       mea_cl_variant_name(variant));
 	backend->ops->close(backend);
 }
 
@@ -176,12 +176,12 @@ static int every_tensor(const struct mea_qnet *net)
 	return tested;
 }
 
-static void bundles_test(enum mea_cl_path path)
+static void bundles_test(enum mea_cl_variant variant)
 {
 	static const char *const bundles[] = {"models/glyphs", "models/cifar100-resnet32-a"};
 	int tested = 0;
 
-	open_path(path);
+	open_variant(variant);
 	random_seed(7);
 	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
 		struct mea_model *m;
@@ -192,7 +192,7 @@ static void bundles_test(enum mea_cl_path path)
 		mea_model_free(m);
 	}
 	printf("# count: %d tensors of the bundles by %s equal the reference\n", tested,
-	       mea_cl_path_name(path));
+	       mea_cl_variant_name(variant));
 	backend->ops->close(backend);
 }
 
@@ -221,7 +221,7 @@ Test(opencl, many_jobs_at_once)
 	struct mea_exec *e;
 	int8_t **v[JOBS];
 
-	open_path(mea_cl_path_below(MEA_CL_AMX));
+	open_variant(mea_cl_variant_below(MEA_CL_AMX));
 	cr_assert_eq(mea_model_load("models/glyphs", &m), 0, "%s", mea_errmsg());
 	cr_assert_eq(backend->ops->prepare(backend, m->main, &e), 0, "%s", mea_errmsg());
 	random_seed(3);
@@ -260,7 +260,7 @@ Test(opencl, main_and_extension_share_their_buffers)
 	struct mea_buf *image, *features;
 	struct mea_model *m;
 
-	open_path(mea_cl_path_below(MEA_CL_AMX));
+	open_variant(mea_cl_variant_below(MEA_CL_AMX));
 	cr_assert_eq(mea_model_load("models/cifar100-resnet32-a", &m), 0, "%s", mea_errmsg());
 	cr_assert_eq(backend->ops->prepare(backend, m->main, &main), 0);
 	cr_assert_eq(backend->ops->prepare(backend, m->extension, &ext), 0);
@@ -286,7 +286,7 @@ Test(opencl, one_buffer_for_two_ends_is_refused)
 	struct run r;
 	int8_t **v;
 
-	open_path(mea_cl_path_below(MEA_CL_AMX));
+	open_variant(mea_cl_variant_below(MEA_CL_AMX));
 	random_seed(12);
 	n = random_net(false);
 	n->outputs[0] = n->layers[n->n_layers - 1].out;
@@ -324,7 +324,7 @@ Test(opencl, device_names_and_threads)
 	cr_expect_eq(mea_cl_wish_parse("", &w), MEA_EINVAL);
 	cr_expect(strstr(mea_errmsg(), "MEA_THREADS: 'many'"), "%s", mea_errmsg());
 	unsetenv("MEA_THREADS");
-	open_path(mea_cl_path_below(MEA_CL_AMX));
+	open_variant(mea_cl_variant_below(MEA_CL_AMX));
 	backend->ops->close(backend);
 	cr_expect_eq(mea_backend_opencl.open("no such thing", &backend), MEA_ENODEV);
 	cr_expect(strstr(mea_errmsg(), "no such thing"), "%s", mea_errmsg());

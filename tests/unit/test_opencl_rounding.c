@@ -208,17 +208,17 @@ static void far_results(int channels, int width)
 	}
 }
 
-static void rounding_test(enum mea_cl_path path)
+static void rounding_test(enum mea_cl_variant variant)
 {
-	int rc = mea_opencl_open("threads=1", path, &backend);
+	int rc = mea_opencl_open("threads=1", variant, &backend);
 
 	if (rc == MEA_ENODEV)
 		cr_skip_test("%s", mea_errmsg());
 	cr_assert_eq(rc, 0, "%s", mea_errmsg());
-	if (mea_cl_path_below(path) != path)
-		cr_skip_test("this CPU has no %s", mea_cl_path_name(path));
-	cr_assert_eq(((struct mea_opencl *)backend)->d.path, path);
-	random_seed(11 + (uint64_t)path);
+	if (mea_cl_variant_below(variant) != variant)
+		cr_skip_test("this CPU has no %s", mea_cl_variant_name(variant));
+	cr_assert_eq(((struct mea_opencl *)backend)->d.variant, variant);
+	random_seed(11 + (uint64_t)variant);
 	for (int channels = 1; channels <= 2; channels++)
 		for (int width = 1; width <= ROW; width += ROW - 1) {
 			near_ties(channels, width);

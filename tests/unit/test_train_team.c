@@ -25,7 +25,7 @@ struct result {
 
 struct shared {
 	pthread_barrier_t barrier;
-	double room[RANKS_MAX][PIECE];
+	double piece[RANKS_MAX][PIECE];
 	struct result result[RANKS_MAX];
 };
 
@@ -36,11 +36,11 @@ static int fork_sum(struct mea_team *t, size_t n, double *x)
 	for (size_t at = 0; at < n; at += PIECE) {
 		size_t m = n - at < PIECE ? n - at : PIECE;
 
-		memcpy(shared->room[t->rank], x + at, m * sizeof(*x));
+		memcpy(shared->piece[t->rank], x + at, m * sizeof(*x));
 		pthread_barrier_wait(&shared->barrier);
 		for (size_t i = 0; i < m; i++)
 			for (int r = 0; r < t->ranks; r++)
-				x[at + i] = (r ? x[at + i] : 0) + shared->room[r][i];
+				x[at + i] = (r ? x[at + i] : 0) + shared->piece[r][i];
 		pthread_barrier_wait(&shared->barrier);
 	}
 	return 0;
@@ -49,16 +49,16 @@ static int fork_sum(struct mea_team *t, size_t n, double *x)
 /* As MPI adds: in float32. */
 static int fork_sum_f32(struct mea_team *t, size_t n, float *x)
 {
-	float *room = (float *)shared->room[t->rank];
+	float *piece = (float *)shared->piece[t->rank];
 
 	for (size_t at = 0; at < n; at += PIECE) {
 		size_t m = n - at < PIECE ? n - at : PIECE;
 
-		memcpy(room, x + at, m * sizeof(*x));
+		memcpy(piece, x + at, m * sizeof(*x));
 		pthread_barrier_wait(&shared->barrier);
 		for (size_t i = 0; i < m; i++)
 			for (int r = 0; r < t->ranks; r++)
-				x[at + i] = (r ? x[at + i] : 0) + ((float *)shared->room[r])[i];
+				x[at + i] = (r ? x[at + i] : 0) + ((float *)shared->piece[r])[i];
 		pthread_barrier_wait(&shared->barrier);
 	}
 	return 0;
@@ -70,9 +70,9 @@ static int fork_share(struct mea_team *t, size_t bytes, void *data)
 		size_t m = bytes - at < PIECE ? bytes - at : PIECE;
 
 		if (!t->rank)
-			memcpy(shared->room[0], (char *)data + at, m);
+			memcpy(shared->piece[0], (char *)data + at, m);
 		pthread_barrier_wait(&shared->barrier);
-		memcpy((char *)data + at, shared->room[0], m);
+		memcpy((char *)data + at, shared->piece[0], m);
 		pthread_barrier_wait(&shared->barrier);
 	}
 	return 0;

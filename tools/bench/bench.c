@@ -309,9 +309,9 @@ static int bench(int argc, char **argv)
 const struct tool tool_bench = {
 	.name = "bench",
 	.summary = "time, bytes and energy of every exit",
-	.text = "Tells, for each way that an image can take, its share, accuracy, latency, "
+	.text = "Tells, for each path that an image can take, its share, accuracy, latency, "
 		"cycles, bytes and energy, and the totals of edge only, cloud only and both. "
-		"Each way is run alone, one image after the other, a window of each in turn, "
+		"Each path is run alone, one image after the other, a window of each in turn, "
 		"until three windows agree within 5 %. Energy is split into accelerator, host, "
 		"radio and idle; each figure says whether a sensor measured it, a model "
 		"computed it, or nobody knows it."

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `mea bench`: what an image costs on each way that it can take. bench.c reads the options and
+ * `mea bench`: what an image costs on each path that it can take. bench.c reads the options and
  * goes through the steps; bench_route.c finds what every exit says of every image, bench_window.c
  * measures each path alone, bench_energy.c makes energies of it, bench_sweep.c moves the
  * threshold, bench_json.c makes the report that bench_print.c and bench_plot.c show.
@@ -20,7 +20,7 @@
 enum part { PART_ACCELERATOR, PART_HOST, PART_RADIO, PART_IDLE, PARTS };
 extern const char *const bench_parts[PARTS];
 
-/* Ways of an image. PATH_CLOUD is main and then the cloud; PATH_ONLY_CLOUD has no edge. */
+/* Paths of an image. PATH_CLOUD is main and then the cloud; PATH_ONLY_CLOUD has no edge. */
 enum path { PATH_MAIN, PATH_EXTENSION, PATH_CLOUD, PATH_ONLY_CLOUD, PATHS };
 extern const char *const bench_paths[PATHS];
 
@@ -135,7 +135,7 @@ struct mea_cloud;
 int bench_cloud(struct bench *b, struct mea_cloud **out);
 /* Image i of those that are measured. */
 int bench_image(struct bench *b, size_t i, uint8_t *rgb, int *label);
-/* The way of an image at a threshold. */
+/* The path of an image at a threshold. */
 enum path bench_path_of(const struct bench *b, const struct routed *r, double threshold);
 
 /* Idle power; windows of each path alone, the paths in turn. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Energies of the parts of an image's way. A part that a sensor stands for is measured: power in
+ * Energies of the parts of an image's path. A part that a sensor stands for is measured: power in
  * the windows less idle power, times the time of an image. Else a model says, or nobody does; no
  * figure is made up.
  */

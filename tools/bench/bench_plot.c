@@ -134,7 +134,7 @@ static void data_real(FILE *f, double v)
 		fprintf(f, " %.9g", v);
 }
 
-/* --- bars: energy of each way ------------------------------------------------------------ */
+/* --- bars: energy of each path ----------------------------------------------------------- */
 
 /* The part's energy where it is known and not nothing: a logarithmic axis has no 0. */
 static double part_mj(const json_t *parts, int k)
@@ -165,13 +165,13 @@ static int plot_parts(struct plot *p)
 	int rc;
 
 	snprintf(title, sizeof(title),
-		 "%.60s: energy of an image by way and part; accelerator %.30s, radio %.30s",
+		 "%.60s: energy of an image by path and part; accelerator %.30s, radio %.30s",
 		 read_text(p->report, "bundle"), read_text(p->report, "accelerator_model"),
 		 read_text(p->report, "radio_model"));
 	rc = begin(p, "energy-by-path", title);
 	if (rc)
 		return rc;
-	fputs("$parts << EOD\nway accelerator host radio idle\n", p->f);
+	fputs("$parts << EOD\npath accelerator host radio idle\n", p->f);
 	json_array_foreach(json_object_get(p->report, "paths"), i, o)
 	{
 		if (read_real(o, "images") > 0)
@@ -182,7 +182,7 @@ static int plot_parts(struct plot *p)
 	fputs("EOD\nset style data histogram\nset style fill solid 0.8 border -1\n"
 	      "set boxwidth 0.9\nset logscale y\nset format y '%g'\n"
 	      "set ylabel 'mJ per image (logarithmic)'\nset yrange [*:*]\n"
-	      "set xlabel 'the ways alone, and the mean of all images: edge only, cloud only, "
+	      "set xlabel 'the paths alone, and the mean of all images: edge only, cloud only, "
 	      "both' offset 0,-1\n",
 	      p->f);
 	for (int k = 0; k < PARTS; k++)

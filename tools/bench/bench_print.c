@@ -318,7 +318,7 @@ static void csv_mean(FILE *f, const char *kind, const char *name, const json_t *
 int bench_csv(const json_t *report, const char *file)
 {
 	json_t *m, *p;
-	const char *way;
+	const char *id;
 	FILE *f = fopen(file, "w");
 	size_t i;
 
@@ -331,7 +331,7 @@ int bench_csv(const json_t *report, const char *file)
 		fprintf(f, ",%s_mj,%s_source", bench_parts[k], bench_parts[k]);
 	fputs(",sum_mj\n", f);
 	json_array_foreach(json_object_get(report, "paths"), i, p) csv_path(f, p);
-	json_object_foreach(json_object_get(report, "totals"), way, m) csv_mean(f, "total", way, m);
+	json_object_foreach(json_object_get(report, "totals"), id, m) csv_mean(f, "total", id, m);
 	json_array_foreach(json_object_get(report, "sweep"), i, m) csv_mean(f, "sweep", "", m);
 	if (ferror(f) | fclose(f))
 		return mea_fail(MEA_EIO, "%s: cannot be written", file);

@@ -58,7 +58,7 @@ static void learn(struct net_cost *n, const struct mea_cost *c)
 	n->differ += memcmp(n->events, c->events, sizeof(n->events)) != 0;
 }
 
-static int take(struct bench *b, struct mea_session *s)
+static int take_result(struct bench *b, struct mea_session *s)
 {
 	struct mea_result r;
 	struct routed *i;
@@ -112,12 +112,12 @@ static int route_edge(struct bench *b, uint8_t *rgb)
 		/* One bad file costs its own answer only. */
 		if (read_image(b, i, rgb))
 			continue;
-		while ((rc = mea_submit(s, rgb, i)) == MEA_EBUSY && !(rc = take(b, s)))
+		while ((rc = mea_submit(s, rgb, i)) == MEA_EBUSY && !(rc = take_result(b, s)))
 			;
 		progress_step(i + 1, b->n, &b->progress);
 	}
 	while (!rc)
-		rc = take(b, s);
+		rc = take_result(b, s);
 	progress_end(&b->progress);
 	mea_close(s);
 	return rc == MEA_ENOENT ? 0 : rc;

@@ -16,7 +16,7 @@
 /* --- means ------------------------------------------------------------------------- */
 
 /* Adds share x figure, which is not known when one that counts is not. */
-static void add(double *sum, double share, double figure)
+static void add_share(double *sum, double share, double figure)
 {
 	if (share > 0)
 		*sum += share * figure;
@@ -67,9 +67,9 @@ struct mean bench_mean(const struct bench *b, double threshold)
 	m.accuracy = labelled ? (double)right / (double)labelled : NAN;
 	for (int i = 0; i < PATHS; i++) {
 		m.share[i] = (double)count[i] / (double)m.images;
-		add(&m.latency_ms, m.share[i], bench_latency(&b->path[i], &unused));
+		add_share(&m.latency_ms, m.share[i], bench_latency(&b->path[i], &unused));
 		for (int k = 0; k < PARTS; k++)
-			add(&m.part[k], m.share[i], part_of(&b->path[i].part[k]));
+			add_share(&m.part[k], m.share[i], part_of(&b->path[i].part[k]));
 	}
 	m.sent = m.share[PATH_CLOUD] + m.share[PATH_ONLY_CLOUD];
 	add_tail(b, &m);
@@ -181,7 +181,7 @@ json_t *bench_sweep(const struct bench *b)
 enum goal { ACCURACY, ENERGY, LATENCY, SENT, GOALS };
 static const char *const goals[GOALS] = {"accuracy", "energy", "latency", "sent"};
 
-static int parse(const char *text, enum goal *goal, double *value)
+static int parse_goal(const char *text, enum goal *goal, double *value)
 {
 	const char *equals = strchr(text, '=');
 	char *end;
@@ -266,7 +266,7 @@ int bench_check(const struct bench *b)
 
 	if (b->thresholds && listed(b->thresholds, unused) < 0)
 		return MEA_EINVAL;
-	return b->target ? parse(b->target, &goal, &value) : 0;
+	return b->target ? parse_goal(b->target, &goal, &value) : 0;
 }
 
 int bench_target(struct bench *b)
@@ -275,7 +275,7 @@ int bench_target(struct bench *b)
 	double value = 0, choice = 0, *e;
 	enum goal goal = ACCURACY;
 	size_t n;
-	int rc = parse(b->target, &goal, &value);
+	int rc = parse_goal(b->target, &goal, &value);
 
 	if (rc)
 		return rc;

@@ -131,9 +131,9 @@ static enum mea_exit exit_of(enum path p)
 	return p == PATH_ONLY_CLOUD ? MEA_EXIT_CLOUD : (enum mea_exit)p;
 }
 
-/* Adds an image of the window, or counts it as one that took another way. */
-static int add(struct rig *g, struct window *w, const struct mea_result *r, double ms,
-	       double *sim_ms)
+/* Adds an image of the window, or counts it as one that took another path. */
+static int add_image(struct rig *g, struct window *w, const struct mea_result *r, double ms,
+		     double *sim_ms)
 {
 	struct path_run *p = &g->b->path[g->path];
 	const struct mea_cost *c = &r->cost[MEA_EXIT_CLOUD];
@@ -187,7 +187,7 @@ static int window(struct rig *g, struct window *w)
 	while (!rc && (tool_now() - start < b->window_s || !w->images)) {
 		rc = classify(g, &r, &ms);
 		if (!rc)
-			rc = add(g, w, &r, ms, &sim);
+			rc = add_image(g, w, &r, ms, &sim);
 	}
 	w->seconds = tool_now() - start;
 	mea_sampler_end(b->sampler);
@@ -303,7 +303,7 @@ static int gather(struct rig *g)
 }
 
 /* While the cloud is slow the edge answers as well, in case it must: energy that is in no figure
- * of the cloud's way. */
+ * of the cloud's path. */
 static void note_beside(struct rig *g)
 {
 	const struct mea_exit_stats *cloud;
@@ -316,7 +316,7 @@ static void note_beside(struct rig *g)
 		bench_note(
 			g->b,
 			"the cloud was slow: beside it the edge ran %.0f %% more than main, which "
-			"is not in the energy of the cloud's way",
+			"is not in the energy of the cloud's path",
 			100 * ((double)cloud->cost.macs / (double)(cloud->images * main) - 1));
 }
 

@@ -146,7 +146,7 @@ double mea_meters_period(const struct mea_meters *l)
 }
 
 /* joules more over the last gap seconds. */
-static void add(struct mea_meter_track *t, double joules, double gap)
+static void add_interval(struct mea_meter_track *t, double joules, double gap)
 {
 	double watts = joules / gap, d = watts - t->mean;
 
@@ -191,7 +191,7 @@ static double held(const struct mea_meter *m, double watts, double gap)
 	return watts * gap;
 }
 
-static void take(struct mea_meter *m, double now, long long raw)
+static void take_value(struct mea_meter *m, double now, long long raw)
 {
 	struct mea_meter_track *t = &m->track;
 	double joules = 0, watts = (double)raw * 1e-6;
@@ -203,7 +203,7 @@ static void take(struct mea_meter *m, double now, long long raw)
 	if (fresh && t->first >= 0) {
 		if (!counts(m))
 			joules = held(m, watts, now - t->last);
-		add(t, joules, now - t->last);
+		add_interval(t, joules, now - t->last);
 		t->last = now;
 	} else if (fresh) {
 		t->first = t->last = now;
@@ -218,7 +218,7 @@ static void sample(struct mea_meter *m, double now)
 	long long raw;
 
 	if (!m->trouble[0] && read_meter(m, &raw))
-		take(m, now, raw);
+		take_value(m, now, raw);
 }
 
 void mea_meters_begin(struct mea_meters *l, double now)

@@ -14,7 +14,7 @@
 
 #define INPUTS 32 /* hwmon numbers its inputs from 0 or 1 */
 
-static struct mea_meter *add(struct mea_meters *l)
+static struct mea_meter *add_meter(struct mea_meters *l)
 {
 	if (mea_grow(&l->meter, (size_t)l->n, 1, sizeof(*l->meter)))
 		return NULL;
@@ -72,7 +72,7 @@ static int add_hwmon(struct mea_meters *l, const char *dir, const char *id,
 {
 	static const char *const kinds[] = {"power", "curr", "energy"};
 	const char *what = kinds[kind];
-	struct mea_meter *m = add(l);
+	struct mea_meter *m = add_meter(l);
 	char name[40] = "", label[64] = "", file[32], ms[32];
 
 	if (!m)
@@ -117,7 +117,7 @@ static int find_powercap(struct mea_meters *l, const char *dir, const char *id)
 	snprintf(path, sizeof(path), "%.250s/energy_uj", dir);
 	if (!mea_meter_file_there(path))
 		return 0;
-	m = add(l);
+	m = add_meter(l);
 	if (!m)
 		return mea_nomem();
 	m->kind = MEA_METER_POWERCAP;

@@ -26,18 +26,18 @@ const char *mea_event_key(enum mea_event e)
 /* --- JSON --------------------------------------------------------------------- */
 
 /* Where in a file of models we are, for messages. */
-struct place {
+struct location {
 	const char *file, *kind, *name;
 };
 
-static int bad(const struct place *p, const char *group, const char *key, const char *what)
+static int bad(const struct location *at, const char *group, const char *key, const char *what)
 {
-	return mea_fail(MEA_EINVAL, "%s: %s.%s.%s%s%s: %s", p->file, p->kind, p->name, group,
+	return mea_fail(MEA_EINVAL, "%s: %s.%s.%s%s%s: %s", at->file, at->kind, at->name, group,
 			*group ? "." : "", key, what);
 }
 
 /* A number of at least 0; null is NaN where unknown is fine. */
-static int number(const struct place *p, const char *group, const json_t *o, const char *key,
+static int number(const struct location *at, const char *group, const json_t *o, const char *key,
 		  bool unknown, double *out)
 {
 	const json_t *v = json_object_get(o, key);
@@ -47,14 +47,14 @@ static int number(const struct place *p, const char *group, const json_t *o, con
 		return 0;
 	}
 	if (!json_is_number(v) || !(json_number_value(v) >= 0))
-		return bad(p, group, key,
+		return bad(at, group, key,
 			   unknown ? "must be a number of at least 0, or null"
 				   : "must be a number of at least 0");
 	*out = json_number_value(v);
 	return 0;
 }
 
-static int load(const struct place *p, const char *file, json_t **root, json_t **model)
+static int load_model(const struct location *at, const char *file, json_t **root, json_t **model)
 {
 	json_error_t e;
 	char names[160] = "";
@@ -64,9 +64,9 @@ static int load(const struct place *p, const char *file, json_t **root, json_t *
 	*root = file ? json_load_file(file, JSON_REJECT_DUPLICATES, &e)
 		     : json_loads(mea_energy_models, JSON_REJECT_DUPLICATES, &e);
 	if (!*root)
-		return mea_fail(MEA_EINVAL, "%s: line %d: %s", p->file, e.line, e.text);
-	kind = json_object_get(*root, p->kind);
-	*model = json_object_get(kind, p->name);
+		return mea_fail(MEA_EINVAL, "%s: line %d: %s", at->file, e.line, e.text);
+	kind = json_object_get(*root, at->kind);
+	*model = json_object_get(kind, at->name);
 	if (json_is_object(*model))
 		return 0;
 	json_object_foreach(kind, name, v)
@@ -76,12 +76,12 @@ static int load(const struct place *p, const char *file, json_t **root, json_t *
 		snprintf(names + n, sizeof(names) - n, " %s", name);
 	}
 	json_decref(*root);
-	return mea_fail(MEA_ENOENT, "%s: no '%s' among the %s:%s", p->file, p->name, p->kind,
+	return mea_fail(MEA_ENOENT, "%s: no '%s' among the %s:%s", at->file, at->name, at->kind,
 			*names ? names : " there are none");
 }
 
 /* "events.mac": pj, and low and high where they differ from it. */
-static int read_event(const struct place *p, const json_t *events, const char *key,
+static int read_event(const struct location *at, const json_t *events, const char *key,
 		      struct mea_modelled *out)
 {
 	const json_t *e = json_object_get(events, key);
@@ -89,70 +89,70 @@ static int read_event(const struct place *p, const json_t *events, const char *k
 	int rc;
 
 	snprintf(group, sizeof(group), "events.%s", key);
-	rc = number(p, group, e, "pj", false, &out->mj);
+	rc = number(at, group, e, "pj", false, &out->mj);
 	out->low = out->high = out->mj;
 	if (!rc && json_object_get(e, "low"))
-		rc = number(p, group, e, "low", false, &out->low);
+		rc = number(at, group, e, "low", false, &out->low);
 	if (!rc && json_object_get(e, "high"))
-		rc = number(p, group, e, "high", false, &out->high);
+		rc = number(at, group, e, "high", false, &out->high);
 	if (!rc && (out->low > out->mj || out->high < out->mj))
-		rc = bad(p, group, "pj", "is not between low and high");
+		rc = bad(at, group, "pj", "is not between low and high");
 	if (!rc && !json_string_value(json_object_get(e, "source")))
-		rc = bad(p, group, "source", "must say where the figure comes from");
+		rc = bad(at, group, "source", "must say where the figure comes from");
 	return rc;
 }
 
 int mea_accel_model_load(const char *file, const char *name, struct mea_accel_model *out)
 {
-	struct place p = {file ? file : "models.json", "accelerators", name};
+	struct location at = {file ? file : "models.json", "accelerators", name};
 	json_t *root, *o;
-	int rc = load(&p, file, &root, &o);
+	int rc = load_model(&at, file, &root, &o);
 
 	if (rc)
 		return rc;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->name, sizeof(out->name), "%s", name);
-	rc = number(&p, "", o, "clock_mhz", false, &out->clock_mhz);
+	rc = number(&at, "", o, "clock_mhz", false, &out->clock_mhz);
 	if (!rc && !(out->clock_mhz > 0))
-		rc = bad(&p, "", "clock_mhz", "must be over 0");
+		rc = bad(&at, "", "clock_mhz", "must be over 0");
 	if (!rc)
-		rc = number(&p, "", o, "static_mw", true, &out->static_mw);
+		rc = number(&at, "", o, "static_mw", true, &out->static_mw);
 	for (int i = 0; i < MEA_EVENTS && !rc; i++)
-		rc = read_event(&p, json_object_get(o, "events"), keys[i], &out->pj[i]);
+		rc = read_event(&at, json_object_get(o, "events"), keys[i], &out->pj[i]);
 	json_decref(root);
 	return rc;
 }
 
 int mea_radio_model_load(const char *file, const char *name, struct mea_radio_model *out)
 {
-	struct place p = {file ? file : "models.json", "radios", name};
+	struct location at = {file ? file : "models.json", "radios", name};
 	json_t *root, *o;
-	int rc = load(&p, file, &root, &o);
+	int rc = load_model(&at, file, &root, &o);
 
 	if (rc)
 		return rc;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->name, sizeof(out->name), "%s", name);
-	rc = number(&p, "", o, "up_mbps", false, &out->up_mbps);
+	rc = number(&at, "", o, "up_mbps", false, &out->up_mbps);
 	if (!rc && !(out->up_mbps > 0))
-		rc = bad(&p, "", "up_mbps", "must be over 0");
+		rc = bad(&at, "", "up_mbps", "must be over 0");
 	if (!rc)
-		rc = number(&p, "", o, "up_mw_per_mbps", false, &out->up_mw_per_mbps);
+		rc = number(&at, "", o, "up_mw_per_mbps", false, &out->up_mw_per_mbps);
 	if (!rc)
-		rc = number(&p, "", o, "down_mbps", true, &out->down_mbps);
+		rc = number(&at, "", o, "down_mbps", true, &out->down_mbps);
 	if (!rc && out->down_mbps <= 0)
-		rc = bad(&p, "", "down_mbps", "must be over 0, or null");
+		rc = bad(&at, "", "down_mbps", "must be over 0, or null");
 	if (!rc)
-		rc = number(&p, "", o, "down_mw_per_mbps", isnan(out->down_mbps),
+		rc = number(&at, "", o, "down_mw_per_mbps", isnan(out->down_mbps),
 			    &out->down_mw_per_mbps);
 	if (!rc)
-		rc = number(&p, "", o, "base_mw", false, &out->base_mw);
+		rc = number(&at, "", o, "base_mw", false, &out->base_mw);
 	if (!rc)
-		rc = number(&p, "", o, "tail_s", false, &out->tail_s);
+		rc = number(&at, "", o, "tail_s", false, &out->tail_s);
 	if (!rc)
-		rc = number(&p, "", o, "tail_mw", false, &out->tail_mw);
+		rc = number(&at, "", o, "tail_mw", false, &out->tail_mw);
 	if (!rc && !json_string_value(json_object_get(o, "source")))
-		rc = bad(&p, "", "source", "must say where the figures come from");
+		rc = bad(&at, "", "source", "must say where the figures come from");
 	json_decref(root);
 	return rc;
 }

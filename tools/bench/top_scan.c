@@ -22,7 +22,7 @@ struct scan {
 	bool no_memory;
 };
 
-static struct client *add(struct scan *s, int pid, const char *command)
+static struct client *add_client(struct scan *s, int pid, const char *command)
 {
 	struct client *c;
 
@@ -51,7 +51,7 @@ static void read_session(struct scan *s, int pid, const char *command, const cha
 	/* Somebody else's memory may have any name. */
 	if (!ok || p.magic != MEA_PUBLISHED_MAGIC)
 		return;
-	c = add(s, pid, command);
+	c = add_client(s, pid, command);
 	if (!c)
 		return;
 	p.bundle[sizeof(p.bundle) - 1] = 0;
@@ -121,7 +121,7 @@ static void read_driver(struct scan *s, int pid, const char *command, const char
 		return;
 	snprintf(c.command, sizeof(c.command), "%s", command);
 	snprintf(c.name, sizeof(c.name), "%.60s", node);
-	new = add(s, pid, command);
+	new = add_client(s, pid, command);
 	if (new)
 		*new = c;
 }

@@ -134,7 +134,7 @@ static int add_records(struct mea_data *d, const char *path)
 	if (rc)
 		goto out;
 	s->classes = classes;
-	rc = mea_source_records(path, s);
+	rc = mea_source_samples(path, s);
 	if (rc)
 		goto out;
 	if (d->classes && d->classes != s->classes) {

@@ -21,7 +21,7 @@ struct mea_data_want {
 
 /*
  * Opens one data set made of all paths in order. A path is a PNG or JPEG file, a
- * file of CIFAR-10 or CIFAR-100 records, or a folder with such a set
+ * file of CIFAR-10 or CIFAR-100 samples, or a folder with such a set
  * (test.bin or test_batch.bin; train.bin or data_batch_1..5.bin) or, failing
  * that, with PNG and JPEG files. Without a path it is MEA_DATA from the
  * environment, and without that glyphs. Returns 0 or a negative error that
@@ -45,7 +45,7 @@ const char *mea_data_class_name(const struct mea_data *d, int label);
 /* Reads image i as width x height x RGB bytes; *label is -1 when unknown. */
 int mea_data_get(struct mea_data *d, size_t i, uint8_t *rgb, int *label);
 
-/* Writes where image i comes from, "FILE" or "FILE#record", to text. */
+/* Writes where image i comes from, "FILE" or "FILE#sample", to text. */
 void mea_data_where(const struct mea_data *d, size_t i, char *text, size_t size);
 
 #endif

@@ -46,7 +46,7 @@ const struct tool tool_dataset = {
 	.name = "dataset",
 	.summary = "make the glyphs data set",
 	.text = "Writes glyphs, drawn digits and letters in 36 classes, 32x32 RGB, as train.bin "
-		"and test.bin in the record layout of CIFAR-100 with fine_label_names.txt. The "
+		"and test.bin in the layout of CIFAR-100 with fine_label_names.txt. The "
 		"same seed gives the same bytes on every machine.",
 	.options = options,
 	.main = dataset,

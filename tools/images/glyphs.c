@@ -337,7 +337,7 @@ static void blur(struct canvas *cv)
 }
 
 /* Noise with the given deviation, half of it common to the three colours. */
-static void finish(struct canvas *cv, int deviation, uint8_t *rgb)
+static void finish_canvas(struct canvas *cv, int deviation, uint8_t *rgb)
 {
 	for (int y = 0; y < S; y++) {
 		for (int x = 0; x < S; x++) {
@@ -399,6 +399,6 @@ int mea_glyph_draw(uint64_t seed, enum mea_glyphs_split split, uint32_t index,
 	}
 	if (rnd(r, 0, 3) == 0)
 		blur(&cv);
-	finish(&cv, complex ? rnd(r, 28, 56) : rnd(r, 3, 18), rgb);
+	finish_canvas(&cv, complex ? rnd(r, 28, 56) : rnd(r, 3, 18), rgb);
 	return label;
 }

@@ -45,7 +45,7 @@ int mea_glyph_draw(uint64_t seed, enum mea_glyphs_split split, uint32_t index,
 		   uint8_t rgb[MEA_GLYPHS_BYTES]);
 
 /*
- * Writes train.bin, test.bin (CIFAR-100 records; coarse 0 digit, 1 letter),
+ * Writes train.bin, test.bin (CIFAR-100 samples; coarse 0 digit, 1 letter),
  * fine_label_names.txt and coarse_label_names.txt into folder dir, which is
  * made if missing. progress, if any, is told (done, total) images.
  * Returns 0 or a negative error that names the file.

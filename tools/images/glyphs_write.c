@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* glyphs as files, in the record layout of CIFAR-100's binary version. */
+/* glyphs as files, in the layout of CIFAR-100's binary version. */
 #include "glyphs.h"
 
 #include "base/error.h"
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RECORD (2 + MEA_GLYPHS_BYTES)
+#define SAMPLE (2 + MEA_GLYPHS_BYTES)
 #define PLANE  (MEA_GLYPHS_SIZE * MEA_GLYPHS_SIZE)
 
 struct job {
@@ -21,26 +21,26 @@ struct job {
 	void *ctx;
 };
 
-static void make_record(uint64_t seed, enum mea_glyphs_split split, uint32_t index,
-			uint8_t record[RECORD])
+static void make_sample(uint64_t seed, enum mea_glyphs_split split, uint32_t index,
+			uint8_t sample[SAMPLE])
 {
 	uint8_t rgb[MEA_GLYPHS_BYTES];
 	int label = mea_glyph_draw(seed, split, index, rgb);
 
-	record[0] = label >= 10;
-	record[1] = (uint8_t)label;
+	sample[0] = label >= 10;
+	sample[1] = (uint8_t)label;
 	for (int i = 0; i < PLANE; i++)
 		for (int k = 0; k < 3; k++)
-			record[2 + k * PLANE + i] = rgb[i * 3 + k];
+			sample[2 + k * PLANE + i] = rgb[i * 3 + k];
 }
 
 static int put_images(struct job *job, FILE *f, enum mea_glyphs_split split, uint32_t n)
 {
-	uint8_t record[RECORD];
+	uint8_t sample[SAMPLE];
 
 	for (uint32_t i = 0; i < n; i++) {
-		make_record(job->seed, split, i, record);
-		if (fwrite(record, 1, RECORD, f) != RECORD)
+		make_sample(job->seed, split, i, sample);
+		if (fwrite(sample, 1, SAMPLE, f) != SAMPLE)
 			return -1;
 		job->done++;
 		if (job->progress && job->done % 64 == 0)

@@ -10,7 +10,7 @@
 #define DATA_ROW                                                                                   \
 	{                                                                                          \
 		"data", "PATH", FIELD(struct images, paths),                                       \
-			"folder or file of CIFAR-100 or CIFAR-10 records, PNG or JPEG file, or "   \
+			"folder or file of CIFAR-100 or CIFAR-10 samples, PNG or JPEG file, or "   \
 			"folder of such; may stand several times",                                 \
 			.otherwise = "MEA_DATA, or else drawn glyphs"                              \
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One part of a data set: a file of records, an image file, or glyphs. */
+/* One part of a data set: a file of samples, an image file, or glyphs. */
 #ifndef MEA_DATA_SOURCE_H
 #define MEA_DATA_SOURCE_H
 
@@ -11,16 +11,16 @@ struct mea_source {
 	size_t count;
 	/* Reads image i as w x h RGB. */
 	int (*get)(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label);
-	int fd;	     /* records: the open file, else -1 */
-	int record;  /* records: bytes of one; the label is the last before the pixels */
+	int fd;	     /* samples: the open file, else -1 */
+	int sample;  /* samples: bytes of one; the label is the last before the pixels */
 	int classes; /* labels are below this; 0: images have none */
 	uint32_t seed;
 	bool train;
 };
 
-/* Fills *s from a file of CIFAR records of `classes` classes (0: the format's own
+/* Fills *s from a file of CIFAR samples of `classes` classes (0: the format's own
  * number), told apart by size. */
-int mea_source_records(const char *path, struct mea_source *s);
+int mea_source_samples(const char *path, struct mea_source *s);
 
 /* Releases what s owns. */
 void mea_source_close(struct mea_source *s);

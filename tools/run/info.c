@@ -69,7 +69,7 @@ static void copy_texts(json_t *to, const struct mea_bundle *b)
 }
 
 /* The int8 networks where they are there, else the float ones. */
-static int add_nets(const struct places *p, const char *dir, const struct mea_bundle *b,
+static int add_nets(const struct backends *bs, const char *dir, const struct mea_bundle *b,
 		    json_t *out)
 {
 	const struct mea_qnet *nets[2];
@@ -84,11 +84,11 @@ static int add_nets(const struct places *p, const char *dir, const struct mea_bu
 			return rc;
 		nets[0] = m->main;
 		nets[1] = m->extension;
-		who = places_answering(p, nets, m->extension ? 2 : 1);
+		who = backends_answering(bs, nets, m->extension ? 2 : 1);
 		for (int i = 0; i < 2; i++)
 			if (nets[i])
 				json_object_set_new(out, mea_net_name((enum mea_net)i),
-						    info_qnet(p, nets[i], who));
+						    info_qnet(bs, nets[i], who));
 		mea_model_free(m);
 		return 0;
 	}
@@ -192,7 +192,7 @@ static int print_bundle(const struct mea_bundle *b, json_t *o, int width)
 	return rc;
 }
 
-static int about_bundle(const struct args *a, const struct places *p, json_t *o)
+static int about_bundle(const struct args *a, const struct backends *bs, json_t *o)
 {
 	struct mea_bundle *b;
 	int rc = mea_bundle_load(a->what, &b);
@@ -201,7 +201,7 @@ static int about_bundle(const struct args *a, const struct places *p, json_t *o)
 		return rc;
 	copy_texts(o, b);
 	json_object_set_new(o, "files", files_json(b));
-	rc = add_nets(p, a->what, b, o);
+	rc = add_nets(bs, a->what, b, o);
 	if (!rc && !a->json)
 		rc = print_bundle(b, o, table_width(a->wide));
 	mea_bundle_free(b);
@@ -218,7 +218,7 @@ static bool is_quantised(const struct mea_graph *g)
 	return false;
 }
 
-static int about_model(const struct args *a, const struct places *p, json_t *o)
+static int about_model(const struct args *a, const struct backends *bs, json_t *o)
 {
 	const struct mea_qnet *nets[1];
 	struct mea_graph *g = NULL;
@@ -230,7 +230,7 @@ static int about_model(const struct args *a, const struct places *p, json_t *o)
 		rc = mea_qnet_from_graph(g, &net);
 		nets[0] = net;
 		if (!rc)
-			model = info_qnet(p, net, places_answering(p, nets, 1));
+			model = info_qnet(bs, net, backends_answering(bs, nets, 1));
 	} else if (!rc) {
 		model = info_graph(g);
 	}
@@ -266,9 +266,9 @@ static void print_here(json_t *backends, int width)
 	}
 }
 
-static int inform(const struct args *a, const struct places *p)
+static int inform(const struct args *a, const struct backends *bs)
 {
-	json_t *o = json_pack("{s:s, s:o}", "version", MEA_VERSION, "backends", info_backends(p));
+	json_t *o = json_pack("{s:s, s:o}", "version", MEA_VERSION, "backends", info_backends(bs));
 	char *what = NULL;
 	struct stat st;
 	int rc = a->what ? mea_bundle_find(a->what, &what) : 0;
@@ -278,7 +278,7 @@ static int inform(const struct args *a, const struct places *p)
 	if (what && stat(what, &st))
 		rc = mea_fail(MEA_ENOENT, "%s: %s", a->what, strerror(errno));
 	else if (what)
-		rc = S_ISDIR(st.st_mode) ? about_bundle(a, p, o) : about_model(a, p, o);
+		rc = S_ISDIR(st.st_mode) ? about_bundle(a, bs, o) : about_model(a, bs, o);
 	free(what);
 	if (!rc && a->json)
 		return tool_print_json(o);
@@ -288,15 +288,15 @@ static int inform(const struct args *a, const struct places *p)
 
 static int info(int argc, char **argv)
 {
-	struct places p = {.n = 0};
+	struct backends bs = {.n = 0};
 	struct args a = {0};
 	int rc;
 
 	option_parse(&tool_info, argc, argv, &a);
-	rc = places_open(&p, a.open.backends, a.open.device);
+	rc = backends_open(&bs, a.open.backends, a.open.device);
 	if (!rc)
-		rc = inform(&a, &p);
-	places_close(&p);
+		rc = inform(&a, &bs);
+	backends_close(&bs);
 	return rc ? tool_fail() : TOOL_OK;
 }
 

@@ -11,29 +11,29 @@
 #include "meanet/model.h"
 
 /* The backends of a list, opened where that works. */
-struct places {
+struct backends {
 	struct mea_choice choice[MEA_CHOICES_MAX];
 	struct mea_backend *open[MEA_CHOICES_MAX];
 	char why[MEA_CHOICES_MAX][256]; /* why it is not open */
 	int n;
 };
 
-int places_open(struct places *p, const char *list, const char *device);
-void places_close(struct places *p);
+int backends_open(struct backends *bs, const char *list, const char *device);
+void backends_close(struct backends *bs);
 
 /* [{name, available, text}] */
-json_t *info_backends(const struct places *p);
+json_t *info_backends(const struct backends *bs);
 
 /* Who answers, as a session chooses: the first backend that takes all networks of nets, or
  * does so with help in what it refuses. Both NULL when none does; help NULL when none is needed. */
 struct answering {
 	struct mea_backend *backend, *help;
 };
-struct answering places_answering(const struct places *p, const struct mea_qnet *const *nets,
-				  int n);
+struct answering backends_answering(const struct backends *bs, const struct mea_qnet *const *nets,
+				    int n);
 
 /* {inputs, outputs, macs, weight_bytes, backend, layers: [...]} */
-json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct answering who);
+json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct answering who);
 
 /* The same for a float graph; its operations do not run on a backend. */
 json_t *info_graph(const struct mea_graph *g);

@@ -12,51 +12,47 @@
 
 /* --- backends --------------------------------------------------------------- */
 
-int places_open(struct places *p, const char *list, const char *device)
+int backends_open(struct backends *bs, const char *list, const char *device)
 {
-	p->n = mea_choices_parse(list, device, p->choice);
-	if (p->n < 0) {
-		int rc = p->n;
+	int n = mea_choices_parse(list, device, bs->choice);
 
-		p->n = 0;
-		return rc;
-	}
-	for (int i = 0; i < p->n; i++) {
-		if (p->choice[i].ops->open(p->choice[i].device, &p->open[i])) {
-			p->open[i] = NULL;
-			snprintf(p->why[i], sizeof(p->why[i]), "%s", mea_errmsg());
+	bs->n = n > 0 ? n : 0;
+	for (int i = 0; i < bs->n; i++) {
+		if (bs->choice[i].ops->open(bs->choice[i].device, &bs->open[i])) {
+			bs->open[i] = NULL;
+			snprintf(bs->why[i], sizeof(bs->why[i]), "%s", mea_errmsg());
 		}
 	}
-	return 0;
+	return n < 0 ? n : 0;
 }
 
-void places_close(struct places *p)
+void backends_close(struct backends *bs)
 {
-	for (int i = 0; i < p->n; i++)
-		if (p->open[i])
-			p->choice[i].ops->close(p->open[i]);
-	p->n = 0;
+	for (int i = 0; i < bs->n; i++)
+		if (bs->open[i])
+			bs->choice[i].ops->close(bs->open[i]);
+	bs->n = 0;
 }
 
-json_t *info_backends(const struct places *p)
+json_t *info_backends(const struct backends *bs)
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < p->n; i++) {
+	for (int i = 0; i < bs->n; i++) {
 		char text[512];
 
-		if (p->open[i])
-			p->choice[i].ops->describe(p->open[i], text, sizeof(text));
+		if (bs->open[i])
+			bs->choice[i].ops->describe(bs->open[i], text, sizeof(text));
 		else
-			snprintf(text, sizeof(text), "%s", p->why[i]);
-		json_array_append_new(list, json_pack("{s:s, s:b, s:o}", "name",
-						      p->choice[i].ops->name, "available",
-						      p->open[i] != NULL, "text", tool_text(text)));
+			snprintf(text, sizeof(text), "%s", bs->why[i]);
+		json_array_append_new(
+			list, json_pack("{s:s, s:b, s:o}", "name", bs->choice[i].ops->name,
+					"available", bs->open[i] != NULL, "text", tool_text(text)));
 	}
 	return list;
 }
 
-static bool take(struct answering who, const struct mea_qnet *const *nets, int n)
+static bool take_all(struct answering who, const struct mea_qnet *const *nets, int n)
 {
 	char why[256];
 
@@ -66,18 +62,19 @@ static bool take(struct answering who, const struct mea_qnet *const *nets, int n
 	return true;
 }
 
-struct answering places_answering(const struct places *p, const struct mea_qnet *const *nets, int n)
+struct answering backends_answering(const struct backends *bs, const struct mea_qnet *const *nets,
+				    int n)
 {
-	for (int i = 0; i < p->n; i++) {
-		struct answering who = {p->open[i], NULL};
+	for (int i = 0; i < bs->n; i++) {
+		struct answering who = {bs->open[i], NULL};
 
 		if (!who.backend)
 			continue;
-		if (take(who, nets, n))
+		if (take_all(who, nets, n))
 			return who;
-		for (int k = i + 1; k < p->n; k++) {
-			who.help = p->open[k];
-			if (who.help && take(who, nets, n))
+		for (int k = i + 1; k < bs->n; k++) {
+			who.help = bs->open[k];
+			if (who.help && take_all(who, nets, n))
 				return who;
 		}
 	}
@@ -106,28 +103,29 @@ static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
 }
 
 /* Where the layer runs, NULL: nowhere. */
-static struct mea_backend *place_of(const struct mea_qnet *net, const struct mea_qlayer *l,
-				    struct answering who)
+static struct mea_backend *backend_of(const struct mea_qnet *net, const struct mea_qlayer *l,
+				      struct answering who)
 {
 	return who.help && who.backend->ops->refuses(who.backend, net, l) ? who.help : who.backend;
 }
 
 /* Reasons of the backends that come before the one where the layer runs. */
-static json_t *refusals(const struct places *p, const struct mea_qnet *net,
-			const struct mea_qlayer *l, const struct mea_backend *place)
+static json_t *refusals(const struct backends *bs, const struct mea_qnet *net,
+			const struct mea_qlayer *l, const struct mea_backend *backend)
 {
 	json_t *o = json_object();
 
-	for (int i = 0; i < p->n && (!place || p->open[i] != place); i++) {
-		const char *why = p->open[i] ? p->choice[i].ops->refuses(p->open[i], net, l) : NULL;
+	for (int i = 0; i < bs->n && (!backend || bs->open[i] != backend); i++) {
+		const char *why = bs->open[i] ? bs->choice[i].ops->refuses(bs->open[i], net, l)
+					      : NULL;
 
 		if (why)
-			json_object_set_new(o, p->choice[i].ops->name, json_string(why));
+			json_object_set_new(o, bs->choice[i].ops->name, json_string(why));
 	}
 	return o;
 }
 
-json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct answering who)
+json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct answering who)
 {
 	const char *name = who.backend ? mea_backend_name(who.backend, who.help) : NULL;
 	json_t *layers = json_array();
@@ -136,7 +134,7 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct ans
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
 		uint64_t m = mea_qlayer_macs(net, l), w = mea_qlayer_bytes(net, l);
-		struct mea_backend *place = place_of(net, l, who);
+		struct mea_backend *backend = backend_of(net, l, who);
 
 		macs += m;
 		bytes += w;
@@ -147,8 +145,8 @@ json_t *info_qnet(const struct places *p, const struct mea_qnet *net, struct ans
 				  shape_json(&net->tensors[l->out]), "kernel", l->kh, l->kw,
 				  "stride", l->stride_h, l->stride_w, "macs", (json_int_t)m,
 				  "weight_bytes", (json_int_t)w, "backend",
-				  place ? place->ops->name : NULL, "refused_by",
-				  refusals(p, net, l, place)));
+				  backend ? backend->ops->name : NULL, "refused_by",
+				  refusals(bs, net, l, backend)));
 	}
 	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o}", "inputs",
 			 ends_json(net, net->inputs, net->n_inputs), "outputs",
@@ -294,8 +292,8 @@ int info_print_net(const char *title, json_t *net, int width)
 		COLUMN_LEFT("runs on", 0, 0),
 	};
 	json_t *layers = json_object_get(net, "layers");
-	bool places = json_object_get(net, "backend") != NULL;
-	struct table t = {.columns = columns, .n = places ? 8 : 7};
+	bool runs = json_object_get(net, "backend") != NULL;
+	struct table t = {.columns = columns, .n = runs ? 8 : 7};
 	char in[256], out[256];
 
 	ends_text(json_object_get(net, "inputs"), in, sizeof(in));

@@ -105,7 +105,7 @@ static json_t *known(double v)
 	return tool_real_json(v > 0 ? v : NAN);
 }
 
-/* The time of each part of an image's way. */
+/* The time of each part of an image's path. */
 static json_t *parts(const struct mea_result *res)
 {
 	json_t *o = json_object();

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct run {
+struct command_state {
 	const char *bundle;
 	struct session_args session;
 	bool each, json, verbose;
@@ -30,23 +30,23 @@ struct run {
 
 #define UNREADABLE (-2)
 
-#define AT(f)	   FIELD(struct run, f)
+#define AT(f)	   FIELD(struct command_state, f)
 
 /* Options come first, so the paths of --data are known. */
 static int add_image(void *args, const char *arg)
 {
-	struct run *r = args;
+	struct command_state *c = args;
 
-	if (!r->images.paths.n)
+	if (!c->images.paths.n)
 		return mea_fail(MEA_EINVAL, "'%s': images are named by --data", arg);
-	return option_append(&r->images.paths, arg);
+	return option_append(&c->images.paths, arg);
 }
 
 static const struct row options[] = {
 	{NULL, "BUNDLE", AT(bundle), "bundle", .needed = true},
 	{NULL, "IMAGE", .help = "image", .call = add_image},
-	{.at = offsetof(struct run, images), .rows = images_options},
-	{.at = offsetof(struct run, session), .rows = session_options},
+	{.at = offsetof(struct command_state, images), .rows = images_options},
+	{.at = offsetof(struct command_state, session), .rows = session_options},
 	{"each", NULL, AT(each), "tell about each image"},
 	{"json", NULL, AT(json), "print one JSON object"},
 	{"wide", NULL, AT(report.wide), "print all columns, however wide the terminal is"},
@@ -58,195 +58,195 @@ static const struct row options[] = {
 
 static void note(const char *text, void *ctx)
 {
-	struct run *r = ctx;
+	struct command_state *c = ctx;
 
 	/* Who names a device wants to know that another one answers; and compiling the
 	 * kernels takes seconds, once. */
-	if (r->verbose || strcmp(r->session.open.device, "auto") ||
+	if (c->verbose || strcmp(c->session.open.device, "auto") ||
 	    (isatty(STDERR_FILENO) && !strncmp(text, "compiling kernels", 17)))
 		fprintf(stderr, "%s: %s\n", tool_name, text);
 	/* The session's thread writes here; we read only when it has nothing left
 	 * to do. */
-	if (r->report.notes)
-		json_array_append_new(r->report.notes, tool_text(text));
+	if (c->report.notes)
+		json_array_append_new(c->report.notes, tool_text(text));
 }
 
-static int open_all(struct run *r)
+static int open_all(struct command_state *c)
 {
-	struct mea_options o = session_args_open(&r->session);
+	struct mea_options o = session_args_open(&c->session);
 	struct mea_bundle *b = NULL;
 	int rc;
 
 	o.note = note;
-	o.note_ctx = r;
-	rc = mea_open(r->bundle, &o, &r->s);
+	o.note_ctx = c;
+	rc = mea_open(c->bundle, &o, &c->s);
 	if (!rc)
-		rc = mea_bundle_load(r->bundle, &b);
+		rc = mea_bundle_load(c->bundle, &b);
 	if (!rc)
-		rc = images_open(&r->images, b->width, b->height, false, b);
+		rc = images_open(&c->images, b->width, b->height, false, b);
 	mea_bundle_free(b);
 	return rc;
 }
 
-static void tell(struct run *r, const struct mea_result *res)
+static void tell(struct command_state *c, const struct mea_result *res)
 {
 	char where[512];
 
-	mea_data_where(r->images.data, res->tag, where, sizeof(where));
-	if (r->json)
-		report_each(&r->report, r->s, res, where, r->labels[res->tag]);
+	mea_data_where(c->images.data, res->tag, where, sizeof(where));
+	if (c->json)
+		report_each(&c->report, c->s, res, where, c->labels[res->tag]);
 	else
-		report_line(r->s, res, where, r->labels[res->tag]);
+		report_line(c->s, res, where, c->labels[res->tag]);
 }
 
-static void tell_ready(struct run *r)
+static void tell_ready(struct command_state *c)
 {
-	for (; r->next < r->images.count; r->next++) {
-		struct mea_result *res = r->held[r->next];
+	for (; c->next < c->images.count; c->next++) {
+		struct mea_result *res = c->held[c->next];
 
-		if (!res && r->labels[r->next] != UNREADABLE)
+		if (!res && c->labels[c->next] != UNREADABLE)
 			return;
 		if (res)
-			tell(r, res);
+			tell(c, res);
 		free(res);
-		r->held[r->next] = NULL;
+		c->held[c->next] = NULL;
 	}
 }
 
-static int hold(struct run *r, const struct mea_result *res)
+static int hold(struct command_state *c, const struct mea_result *res)
 {
 	struct mea_result *copy = malloc(sizeof(*copy));
 
 	if (!copy)
 		return mea_nomem();
 	*copy = *res;
-	r->held[res->tag] = copy;
-	tell_ready(r);
+	c->held[res->tag] = copy;
+	tell_ready(c);
 	return 0;
 }
 
-static int take_result(struct run *r)
+static int take_result(struct command_state *c)
 {
 	struct mea_result res;
 	char where[512];
-	int rc = mea_collect(r->s, -1, &res);
+	int rc = mea_collect(c->s, -1, &res);
 
 	if (rc)
 		return rc;
 	if (!res.error) {
-		rc = report_add(&r->report, &res, r->labels[res.tag]);
+		rc = report_add(&c->report, &res, c->labels[res.tag]);
 	} else {
-		r->report.failed++;
-		mea_data_where(r->images.data, res.tag, where, sizeof(where));
+		c->report.failed++;
+		mea_data_where(c->images.data, res.tag, where, sizeof(where));
 		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
 	}
-	return !rc && r->each ? hold(r, &res) : rc;
+	return !rc && c->each ? hold(c, &res) : rc;
 }
 
-static void skip(struct run *r, size_t i)
+static void skip(struct command_state *c, size_t i)
 {
-	r->report.unreadable++;
-	r->labels[i] = UNREADABLE;
-	if (r->each)
-		tell_ready(r);
+	c->report.unreadable++;
+	c->labels[i] = UNREADABLE;
+	if (c->each)
+		tell_ready(c);
 }
 
 /* Hands image i over, taking results while the queue is full. */
-static int give_image(struct run *r, size_t i, uint8_t *rgb)
+static int give_image(struct command_state *c, size_t i, uint8_t *rgb)
 {
-	int rc = mea_data_get(r->images.data, i, rgb, &r->labels[i]);
+	int rc = mea_data_get(c->images.data, i, rgb, &c->labels[i]);
 
 	/* One bad file among many costs its own answer only. */
 	if (rc) {
 		tool_fail();
-		skip(r, i);
+		skip(c, i);
 		return 0;
 	}
-	if (r->labels[i] >= mea_class_count(r->s)) {
+	if (c->labels[i] >= mea_class_count(c->s)) {
 		fprintf(stderr, "%s: image %zu: class %d, but %s has %d classes\n", tool_name, i,
-			r->labels[i], r->bundle, mea_class_count(r->s));
-		skip(r, i);
+			c->labels[i], c->bundle, mea_class_count(c->s));
+		skip(c, i);
 		return 0;
 	}
-	while ((rc = mea_submit(r->s, rgb, i)) == MEA_EBUSY) {
-		rc = take_result(r);
+	while ((rc = mea_submit(c->s, rgb, i)) == MEA_EBUSY) {
+		rc = take_result(c);
 		if (rc)
 			return rc;
 	}
 	return rc;
 }
 
-static int classify_all(struct run *r)
+static int classify_all(struct command_state *c)
 {
 	int width, height, rc = 0;
 	uint8_t *rgb;
 
-	mea_input_size(r->s, &width, &height);
+	mea_input_size(c->s, &width, &height);
 	rgb = malloc((size_t)width * (size_t)height * 3);
-	r->labels = calloc(r->images.count, sizeof(*r->labels));
-	r->held = calloc(r->each ? r->images.count : 1, sizeof(*r->held));
-	if (!rgb || !r->labels || !r->held) {
+	c->labels = calloc(c->images.count, sizeof(*c->labels));
+	c->held = calloc(c->each ? c->images.count : 1, sizeof(*c->held));
+	if (!rgb || !c->labels || !c->held) {
 		free(rgb);
 		return mea_nomem();
 	}
-	for (size_t i = 0; i < r->images.count && !rc && !tool_interrupted(); i++) {
-		rc = give_image(r, i, rgb);
-		progress_step(i + 1, r->images.count, &r->progress);
+	for (size_t i = 0; i < c->images.count && !rc && !tool_interrupted(); i++) {
+		rc = give_image(c, i, rgb);
+		progress_step(i + 1, c->images.count, &c->progress);
 	}
 	while (!rc && !tool_interrupted())
-		rc = take_result(r);
-	progress_end(&r->progress);
+		rc = take_result(c);
+	progress_end(&c->progress);
 	free(rgb);
 	return rc == MEA_ENOENT ? 0 : rc;
 }
 
-static int run_all(struct run *r)
+static int run_all(struct command_state *c)
 {
 	double start = tool_now();
 	int rc;
 
-	if (r->json)
-		r->report.notes = json_array();
-	if (r->json && r->each)
-		r->report.each = json_array();
-	r->report.cloud = r->session.open.cloud != NULL;
-	rc = open_all(r);
+	if (c->json)
+		c->report.notes = json_array();
+	if (c->json && c->each)
+		c->report.each = json_array();
+	c->report.cloud = c->session.open.cloud != NULL;
+	rc = open_all(c);
 	if (!rc)
-		rc = classify_all(r);
+		rc = classify_all(c);
 	if (rc)
 		return tool_fail();
-	report_costs(&r->report, r->s);
-	mea_link_figures(r->s, &r->report.link);
-	r->report.asked = r->images.count;
-	r->report.bundle = r->bundle;
-	r->report.data = images_title(&r->images);
-	r->report.seconds = tool_now() - start;
-	rc = r->json ? report_json(&r->report) : report_table(&r->report);
+	report_costs(&c->report, c->s);
+	mea_link_figures(c->s, &c->report.link);
+	c->report.asked = c->images.count;
+	c->report.bundle = c->bundle;
+	c->report.data = images_title(&c->images);
+	c->report.seconds = tool_now() - start;
+	rc = c->json ? report_json(&c->report) : report_table(&c->report);
 	if (tool_interrupted() && !rc)
 		return TOOL_INTERRUPTED;
-	return r->report.failed || r->report.unreadable ? TOOL_FAILED : rc;
+	return c->report.failed || c->report.unreadable ? TOOL_FAILED : rc;
 }
 
 static int run(int argc, char **argv)
 {
-	struct run r = {.session.open = MEA_OPTIONS_INIT, .progress = {.what = "images"}};
+	struct command_state c = {.session.open = MEA_OPTIONS_INIT, .progress = {.what = "images"}};
 	int rc;
 
-	option_parse(&tool_run, argc, argv, &r);
+	option_parse(&tool_run, argc, argv, &c);
 	tool_catch_interrupt();
 	/* Whoever reads the lines of --each in a pipe has each at once. */
-	if (r.each && !r.json)
+	if (c.each && !c.json)
 		setvbuf(stdout, NULL, _IOLBF, 0);
-	rc = run_all(&r);
-	mea_close(r.s);
-	report_free(&r.report);
-	json_decref(r.report.each);
-	json_decref(r.report.notes);
-	for (size_t i = 0; r.each && r.held && i < r.images.count; i++)
-		free(r.held[i]);
-	free(r.held);
-	free(r.labels);
-	images_close(&r.images);
+	rc = run_all(&c);
+	mea_close(c.s);
+	report_free(&c.report);
+	json_decref(c.report.each);
+	json_decref(c.report.notes);
+	for (size_t i = 0; c.each && c.held && i < c.images.count; i++)
+		free(c.held[i]);
+	free(c.held);
+	free(c.labels);
+	images_close(&c.images);
 	return rc;
 }
 

@@ -33,7 +33,7 @@ size_t mea_depthwise_packed(const struct mea_depthwise *d)
 	return (size_t)blocks_of(d) * 9 * LANES;
 }
 
-size_t mea_depthwise_room(const struct mea_depthwise *d)
+size_t mea_depthwise_sums(const struct mea_depthwise *d)
 {
 	return mea_depthwise_packed(d) * GROUPS;
 }
@@ -254,22 +254,22 @@ AVX512 static void backward_image(const struct mea_depthwise *d, const float *pa
 }
 
 void mea_depthwise_backward(const struct mea_depthwise *d, const float *packed, const void *src,
-			    const void *ddst, void *dsrc, float *dw, float *room)
+			    const void *ddst, void *dsrc, float *dw, float *sums)
 {
 	size_t n = mea_depthwise_packed(d);
 
-	memset(room, 0, n * GROUPS * sizeof(*room));
+	memset(sums, 0, n * GROUPS * sizeof(*sums));
 #pragma omp parallel for schedule(static)
 	for (int g = 0; g < GROUPS; g++)
 		for (int i = g * d->n / GROUPS; i < (g + 1) * d->n / GROUPS; i++)
-			backward_image(d, packed, src, ddst, dsrc, room + (size_t)g * n, (size_t)i);
+			backward_image(d, packed, src, ddst, dsrc, sums + (size_t)g * n, (size_t)i);
 	for (size_t g = 1; g < GROUPS; g++)
 		for (size_t i = 0; i < n; i++)
-			room[i] += room[g * n + i];
+			sums[i] += sums[g * n + i];
 	for (int b = 0; b < blocks_of(d); b++)
 		for (size_t k = 0; k < 9; k++)
 			for (size_t l = 0; l < LANES; l++)
-				dw[(block_at(d, b) + l) * 9 + k] = *room++;
+				dw[(block_at(d, b) + l) * 9 + k] = *sums++;
 }
 #else
 
@@ -287,9 +287,9 @@ void mea_depthwise_forward(const struct mea_depthwise *d, const float *packed, c
 }
 
 void mea_depthwise_backward(const struct mea_depthwise *d, const float *packed, const void *src,
-			    const void *ddst, void *dsrc, float *dw, float *room)
+			    const void *ddst, void *dsrc, float *dw, float *sums)
 {
-	(void)d, (void)packed, (void)src, (void)ddst, (void)dsrc, (void)dw, (void)room;
+	(void)d, (void)packed, (void)src, (void)ddst, (void)dsrc, (void)dw, (void)sums;
 }
 
 #endif

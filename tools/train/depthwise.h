@@ -19,9 +19,9 @@ struct mea_depthwise {
  * narrow nor of few channels. Only then may the others be called. */
 bool mea_depthwise_fast(const struct mea_depthwise *d);
 
-/* Floats of packed weights, and of the room that mea_depthwise_backward() wants. */
+/* Floats of packed weights, and of the sums that mea_depthwise_backward() works in. */
 size_t mea_depthwise_packed(const struct mea_depthwise *d);
-size_t mea_depthwise_room(const struct mea_depthwise *d);
+size_t mea_depthwise_sums(const struct mea_depthwise *d);
 
 /* weights[c][3][3] as the others take them. */
 void mea_depthwise_pack(const struct mea_depthwise *d, const float *weights, float *packed);
@@ -33,6 +33,6 @@ void mea_depthwise_forward(const struct mea_depthwise *d, const float *packed, c
 /* dsrc, unless NULL, and dw from src and the output's gradient. The sums of dw do not depend on
  * the number of threads. */
 void mea_depthwise_backward(const struct mea_depthwise *d, const float *packed, const void *src,
-			    const void *ddst, void *dsrc, float *dw, float *room);
+			    const void *ddst, void *dsrc, float *dw, float *sums);
 
 #endif

@@ -21,7 +21,7 @@ struct conv {
 	int join, gap;		   /* images side by side; 0: as they are */
 	void *src, *dst;	   /* the wide maps, with zeros in the gaps of what is read */
 	struct mea_depthwise deep; /* what there is instead of c */
-	float *packed, *room;
+	float *packed, *sums;
 };
 
 static void conv_free(struct top *o)
@@ -32,7 +32,7 @@ static void conv_free(struct top *o)
 	free(s->src);
 	free(s->dst);
 	free(s->packed);
-	free(s->room);
+	free(s->sums);
 	free(s);
 }
 
@@ -105,8 +105,8 @@ static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool 
 	if (!is_depthwise(d) || !mea_depthwise_fast(&deep))
 		return 0;
 	s->packed = malloc(mea_depthwise_packed(&deep) * sizeof(float));
-	s->room = train ? malloc(mea_depthwise_room(&deep) * sizeof(float)) : NULL;
-	if (!s->packed || (train && !s->room))
+	s->sums = train ? malloc(mea_depthwise_sums(&deep) * sizeof(float)) : NULL;
+	if (!s->packed || (train && !s->sums))
 		return mea_nomem();
 	s->deep = deep;
 	return 1;
@@ -199,7 +199,7 @@ static int conv_backward(struct mea_tnet *t, struct top *o)
 
 	if (s->packed) {
 		mea_depthwise_backward(&s->deep, s->packed, src, dy, o->gptr[0],
-				       tnet_param(t, o->node, 1)->grad, s->room);
+				       tnet_param(t, o->node, 1)->grad, s->sums);
 		if (o->gptr[0])
 			tnet_grad_done(t, o, 0);
 		return 0;

@@ -88,25 +88,25 @@ void mea_cl_keep(struct mea_cl_device *d)
 	free(bytes);
 }
 
-int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path)
+int mea_cl_build(struct mea_cl_device *d, enum mea_cl_variant variant)
 {
 	char options[64], threads[16];
 	const char *texts[5 + MEA_CL_SOURCES] = {d->name, d->driver, d->platform, options, threads};
 	double start = mea_now_ms();
 	int rc = 0;
 
-	snprintf(options, sizeof(options), "-cl-std=CL1.2 -DPATH=%d", (int)path);
+	snprintf(options, sizeof(options), "-cl-std=CL1.2 -DVARIANT=%d", (int)variant);
 	snprintf(threads, sizeof(threads), "%d", d->threads);
 	for (int i = 0; i < MEA_CL_SOURCES; i++)
 		texts[5 + i] = mea_cl_sources[i];
 	mea_cl_cache_key(texts, sizeof(texts) / sizeof(texts[0]), d->key);
 	if (d->program)
 		mea_cl->clReleaseProgram(d->program);
-	d->path = path;
+	d->variant = variant;
 	d->program = from_cache(d, d->key, options);
 	d->cached = d->program;
 	if (!d->program) {
-		mea_note("compiling kernels for %s (%s)", d->name, mea_cl_path_name(path));
+		mea_note("compiling kernels for %s (%s)", d->name, mea_cl_variant_name(variant));
 		rc = from_source(d, options, &d->program);
 		mea_note("compiling kernels: %s after %.1f s", rc ? "failed" : "done",
 			 (mea_now_ms() - start) * 1e-3);

@@ -198,7 +198,7 @@ static int newest(void)
 }
 
 /* Makes a folder for temporary files that nobody else can have put anything into. */
-static bool temporary(char path[PATH_ROOM])
+static bool temporary_folder(char path[PATH_ROOM])
 {
 	const char *tmp = getenv("TMPDIR");
 	struct stat st;
@@ -222,7 +222,7 @@ void mea_cl_cache_pocl(void)
 		use_folder(newest());
 		return;
 	}
-	if (!temporary(pocl_base)) {
+	if (!temporary_folder(pocl_base)) {
 		*pocl_base = 0;
 		return;
 	}
@@ -239,7 +239,7 @@ bool mea_cl_cache_pocl_anew(void)
 	return true;
 }
 
-static int drop(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
@@ -249,6 +249,6 @@ static int drop(const char *path, const struct stat *st, int type, struct FTW *f
 
 void mea_cl_cache_pocl_back(void)
 {
-	nftw(getenv("POCL_CACHE_DIR"), drop, 8, FTW_DEPTH | FTW_PHYS);
+	nftw(getenv("POCL_CACHE_DIR"), remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	use_folder(pocl_number - 1);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Convolution by vpdpbusd: four input channels a step, their bytes the same in all
- * lanes, by 16 output channels. A tile is 7 or 8 pixels by one or two blocks of channels,
- * or 16 pixels of a row by one.
+ * lanes, by 16 output channels. A pixel group is 7 or 8 pixels by one or two blocks of
+ * channels, or 16 pixels of a row by one.
  */
-#if PATH == 1
+#if VARIANT == 1
 
-/* Weights that stay in the first cache while tile after tile is multiplied by them. */
+/* Weights that stay in the first cache while group after group is multiplied by them. */
 #define NEAR_BYTES (24 << 10)
 
 #define SPREAD(p)  ((int16)(*(const global int *)(p)))
@@ -56,12 +56,12 @@ static struct eight eight_from(const global struct mea_cl_layer *l, int n, int p
 /* --- ends ------------------------------------------------------------------------ */
 
 /*
- * Computes those of a tile's n sums again for which float could not tell: of each pixel
+ * Computes those of a pixel group's n sums again for which float could not tell: of each pixel
  * so many blocks, p the first one's parameters. ro, yo: offsets of the pixels from r, y.
  */
 static void __attribute__((noinline))
-exact_tile(const global struct mea_cl_layer *l, const int16 *sum, int n, int blocks,
-	   const global int *p, bytes_in r, const int *ro, bytes_out y, const int *yo)
+exact_group(const global struct mea_cl_layer *l, const int16 *sum, int n, int blocks,
+	    const global int *p, bytes_in r, const int *ro, bytes_out y, const int *yo)
 {
 	struct quad_end e = quad_end_of(l);
 
@@ -115,7 +115,7 @@ static inline __attribute__((always_inline)) void end_2x2(const struct quad_end 
 	STORE_32(y1, v.hi);
 }
 
-/* --- tiles ----------------------------------------------------------------------- */
+/* --- pixel groups ---------------------------------------------------------------- */
 
 #define START_A(i)  int16 a##i = bias_a;
 #define START_AB(i) int16 a##i = bias_a, b##i = bias_b;
@@ -172,7 +172,7 @@ static void conv_8x1(const global struct mea_cl_layer *l, const struct quad_end 
 	if (any_bit(doubt)) {
 		int16 sum[] = {EACH8(SUM_A)};
 
-		exact_tile(l, sum, 8, 1, p, r, o->in2, y, o->out);
+		exact_group(l, sum, 8, 1, p, r, o->in2, y, o->out);
 	}
 }
 
@@ -204,7 +204,7 @@ conv_x2(const global struct mea_cl_layer *l, const struct quad_end *e, const str
 	if (any_bit(doubt)) {
 		int16 sum[] = {EACH8(SUM_AB)};
 
-		exact_tile(l, sum, 2 * pixels, 2, p, r, o->in2, y, o->out);
+		exact_group(l, sum, 2 * pixels, 2, p, r, o->in2, y, o->out);
 	}
 }
 
@@ -279,19 +279,19 @@ static void conv_16x1(const global struct mea_cl_layer *l, const struct quad_end
 			r_at[i] = i * ro;
 			y_at[i] = i * yo;
 		}
-		exact_tile(l, sum, 16, 1, p, r, r_at, y, y_at);
+		exact_group(l, sum, 16, 1, p, r, r_at, y, y_at);
 	}
 }
 
 /* --- layers ---------------------------------------------------------------------- */
 
-/* Tiles of a row; the last of a row overlaps the one before. */
+/* Pixel groups of rows; the last of a row overlaps the one before. */
 static void conv_rows(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
 		      bytes_in w, const global int *p, bytes_in r, bytes_out y, int from, int to)
 {
 	for (int u = from; u < to; u++) {
-		int oy = u / l->row_tiles, t = u - oy * l->row_tiles;
-		int ox = min(t * l->tile, l->out_w - l->tile);
+		int oy = u / l->row_groups, t = u - oy * l->row_groups;
+		int ox = min(t * l->group_pixels, l->out_w - l->group_pixels);
 
 		conv_16x1(l, e,
 			  x + (long)(oy * l->sh - l->pt) * l->in.row + (ox - l->pl) * l->in.pix, w,
@@ -300,7 +300,7 @@ static void conv_rows(const global struct mea_cl_layer *l, const struct quad_end
 	}
 }
 
-/* So many blocks for tiles from .. to; x, w, p, r, y as for one tile. */
+/* So many blocks for pixel groups from .. to; x, w, p, r, y as for one. */
 static void conv_blocks(const global struct mea_cl_layer *l, const struct quad_end *e, bytes_in x,
 			bytes_in w, const global int *p, bytes_in r, bytes_out y, int blocks,
 			int from, int to)
@@ -308,10 +308,10 @@ static void conv_blocks(const global struct mea_cl_layer *l, const struct quad_e
 	long block = (long)l->kh * l->kw * l->in.pix * 16;
 
 	for (int u = from; u < to; u++) {
-		struct eight o = eight_from(l, u * l->tile, l->out_h * l->out_w);
+		struct eight o = eight_from(l, u * l->group_pixels, l->out_h * l->out_w);
 		int b = 0;
 
-		if (l->tile == 7)
+		if (l->group_pixels == 7)
 			for (; b + 1 < blocks; b += 2)
 				conv_x2(l, e, &o, 7, x, w + b * block, block, p + b * 64,
 					r + b * 16, y + b * 16);
@@ -332,16 +332,16 @@ static void conv(const global struct mea_cl_layer *l, const struct spaces *s, by
 	bytes_in w = constants + l->weights;
 	const global int *p = (const global int *)(constants + l->params);
 	long block = (long)l->kh * l->kw * l->in.pix * 16;
-	int group = max(2, (int)(NEAR_BYTES / block) & ~1);
+	int near = max(2, (int)(NEAR_BYTES / block) & ~1);
 	struct quad_end e = quad_end_of(l);
 
-	if (l->tile == 16) {
+	if (l->group_pixels == 16) {
 		conv_rows(l, &e, x, w, p, r, y, from, to);
 		return;
 	}
-	for (int b = 0; b < l->blocks; b += group)
+	for (int b = 0; b < l->blocks; b += near)
 		conv_blocks(l, &e, x, w + b * block, p + b * 64, r + b * 16, y + b * 16,
-			    min(group, l->blocks - b), from, to);
+			    min(near, l->blocks - b), from, to);
 }
 
 #endif

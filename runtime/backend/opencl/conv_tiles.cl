@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Convolution on tile registers. A tile is up to 16 pixels of a row by up to 64 bytes
- * of their windows, read in place: consecutive pixels are a constant step apart.
+ * Convolution on tile registers. One holds a pixel group, up to 16 pixels of a row, by a
+ * dot group, up to 64 bytes of their windows. Both are read in place: consecutive pixels
+ * are a constant step apart.
  */
-#if PATH == 2
+#if VARIANT == 2
 
 #define TILE_M 16
 
-/* One worker's sums: four tiles of up to 16 pixels by 16 channels. */
+/* One worker's sums: four registers of up to 16 pixels by 16 channels. */
 struct tiles {
 	int sum[4][TILE_M * 16];
 };
@@ -19,39 +20,39 @@ struct tiles {
 #define TILE_DOT(c, a, b)                                                                          \
 	__asm__ volatile("tdpbusd %%tmm" #b ", %%tmm" #a ", %%tmm" #c ::)
 
-/* A tile: its row, and which of that row's it is. */
-struct place {
-	int y, t;
+/* A pixel group: its row, and which of that row's it is. */
+struct group {
+	int y, n;
 };
 
-static struct place after(const global struct mea_cl_layer *l, struct place at)
+static struct group after(const global struct mea_cl_layer *l, struct group at)
 {
-	at.t++;
-	if (at.t == l->row_tiles) {
-		at.t = 0;
+	at.n++;
+	if (at.n == l->row_groups) {
+		at.n = 0;
 		at.y++;
 	}
 	return at;
 }
 
-/* Its first pixel; the last tile of a row overlaps the one before. */
-static int first_x(const global struct mea_cl_layer *l, struct place at)
+/* Its first pixel; the last group of a row overlaps the one before. */
+static int first_x(const global struct mea_cl_layer *l, struct group at)
 {
-	return min(at.t * l->tile, l->out_w - l->tile);
+	return min(at.n * l->group_pixels, l->out_w - l->group_pixels);
 }
 
-static bytes_in window(const global struct mea_cl_layer *l, bytes_in x, struct place at)
+static bytes_in window(const global struct mea_cl_layer *l, bytes_in x, struct group at)
 {
 	return x + (long)(at.y * l->sh - l->pt) * l->in.row +
 	       (first_x(l, at) * l->sw - l->pl) * l->in.pix;
 }
 
-/* A tile's pixels, four at a time; the last four overlap those before. */
-static void tile_finish(const global struct mea_cl_layer *l, const struct end *e, const int *sum,
-			struct place at, const global int *p, bytes_in r, bytes_out y)
+/* A group's pixels, four at a time; the last four overlap those before. */
+static void finish_group(const global struct mea_cl_layer *l, const struct end *e, const int *sum,
+			 struct group at, const global int *p, bytes_in r, bytes_out y)
 {
 	long yo = l->out.pix, ro = l->in2.pix;
-	int n = l->tile, x = first_x(l, at);
+	int n = l->group_pixels, x = first_x(l, at);
 
 	y += (long)at.y * l->out.row + x * yo;
 	if (l->has_in2)
@@ -72,7 +73,7 @@ static void tile_finish(const global struct mea_cl_layer *l, const struct end *e
 	}
 }
 
-/* Four tiles of pixels by one block of weights at w. */
+/* Four pixel groups by one block of weights at w. */
 static void step_4x1(const bytes_in x[4], long at, long pitch, bytes_in w)
 {
 	TILE_LOAD(6, w, 64);
@@ -86,7 +87,7 @@ static void step_4x1(const bytes_in x[4], long at, long pitch, bytes_in w)
 	TILE_DOT(3, 5, 6);
 }
 
-/* Two tiles of pixels by two blocks, whose weights lie next bytes apart. */
+/* Two pixel groups by two blocks, whose weights lie next bytes apart. */
 static void step_2x2(const bytes_in x[4], long at, long pitch, bytes_in w, long next)
 {
 	TILE_LOAD(6, w, 64);
@@ -117,28 +118,28 @@ static void store_sums(struct tiles *t)
 }
 
 /*
- * Block b, and b + 1 where wide, of tiles from .. to. A group is four sums: four
- * tiles of one block or two tiles of two. Between the steps of a group the vectors
- * finish the sums of the group before, so that both units have work.
+ * Block b, and b + 1 where wide, of pixel groups from .. to. A pass makes four sums: four
+ * groups by one block or two groups by two. Between the steps of a pass the vectors
+ * finish the sums of the pass before, so that neither they nor the tiles are idle.
  */
 static void conv_blocks(const global struct mea_cl_layer *l, const struct end *e, bytes_in x,
 			bytes_in w0, const global int *p, bytes_in r, bytes_out y, bool wide,
 			int from, int to)
 {
-	long block = (long)l->kh * l->chunks * l->chunk * 16, pitch = l->in.pix * l->sw;
-	int n = l->kh * l->chunks, group = wide ? 2 : 4, now = 0;
-	struct place here[4], before[4];
+	long block = (long)l->kh * l->dot_groups * l->dot_bytes * 16, pitch = l->in.pix * l->sw;
+	int n = l->kh * l->dot_groups, groups = wide ? 2 : 4, now = 0;
+	struct group here[4], before[4];
 	struct tiles t[2];
 	bytes_in win[4];
 
-	here[0].y = from / l->row_tiles;
-	here[0].t = from - here[0].y * l->row_tiles;
-	for (int u = from; u < to + group; u += group, now ^= 1) {
+	here[0].y = from / l->row_groups;
+	here[0].n = from - here[0].y * l->row_groups;
+	for (int u = from; u < to + groups; u += groups, now ^= 1) {
 		bytes_in w = w0;
-		int done = 0, chunk = 0;
+		int done = 0, dot_group = 0;
 		long at = 0, line = 0;
 
-		for (int i = 0; i < group; i++) {
+		for (int i = 0; i < groups; i++) {
 			if (i)
 				here[i] = u + i < to ? after(l, here[i - 1]) : here[i - 1];
 			win[i] = window(l, x, here[i]);
@@ -151,36 +152,36 @@ static void conv_blocks(const global struct mea_cl_layer *l, const struct end *e
 					step_2x2(win, at, pitch, w, block);
 				else
 					step_4x1(win, at, pitch, w);
-				w += l->chunk * 16;
-				at += l->chunk;
-				if (++chunk == l->chunks) {
-					chunk = 0;
+				w += l->dot_bytes * 16;
+				at += l->dot_bytes;
+				if (++dot_group == l->dot_groups) {
+					dot_group = 0;
 					at = line += l->in.row;
 				}
 			}
 			for (; u > from && done < 4 && done * n <= 4 * k; done++) {
 				int i = wide ? done / 2 : done, c = wide ? done % 2 : 0;
 
-				if (u - group + i < to)
-					tile_finish(l, e, t[now ^ 1].sum[done], before[i],
+				if (u - groups + i < to)
+					finish_group(l, e, t[now ^ 1].sum[done], before[i],
 						    p + 64 * c, r + c * 16, y + c * 16);
 			}
 		}
 		if (u < to)
 			store_sums(&t[now]);
-		for (int i = 0; i < group; i++)
+		for (int i = 0; i < groups; i++)
 			before[i] = here[i];
-		here[0] = after(l, here[group - 1]);
+		here[0] = after(l, here[groups - 1]);
 	}
 }
 
-/* config: that of the tiles at present. */
+/* config: that of the tile registers at present. */
 static void conv(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
 		 int from, int to, int *config)
 {
 	bytes_in x = at(s, &l->in), r = l->has_in2 ? at(s, &l->in2) : x;
 	bytes_out y = at(s, &l->out);
-	long block = (long)l->kh * l->chunks * l->chunk * 16;
+	long block = (long)l->kh * l->dot_groups * l->dot_bytes * 16;
 	struct end e = end_of(l);
 	bool wide;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Convolution in plain OpenCL C: eight pixels by one or two blocks of channels at a time. */
-#if PATH == 0
+#if VARIANT == 0
 
 #define SPREAD(p)    ((int16)((int)*(p)))
 #define WEIGHTS(p)   convert_int16(*(const global chars *)(p))

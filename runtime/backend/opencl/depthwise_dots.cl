@@ -4,7 +4,7 @@
  * 64 channels of four pixels are interleaved to four vectors of 16 channels by 4 taps;
  * the order of channels in them is that of packed(), so the results come out in order.
  */
-#if PATH >= 1
+#if VARIANT >= 1
 
 /* Four pixels, 64 channels each, to channels of four bytes. */
 static struct quad interleaved(bytes_in p0, bytes_in p1, bytes_in p2, bytes_in p3)
@@ -141,7 +141,7 @@ static void depthwise_one(const global struct mea_cl_layer *l, const struct quad
 		exact_64(l, a.a, a.b, a.c, a.d, p, blocks, y);
 }
 
-/* A row of out at a time; tile: pixels that are computed together, 1 or 2. */
+/* A row of out at a time, in pixel groups of 1 or 2. */
 static void depthwise_dots(const global struct mea_cl_layer *l, const struct spaces *s,
 			   bytes_in constants, int from, int to)
 {
@@ -154,15 +154,15 @@ static void depthwise_dots(const global struct mea_cl_layer *l, const struct spa
 		bytes_in w = constants + l->weights;
 		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
 
-		for (int b = 0; b < l->blocks; b += 4, x += 64, y += 64, w += l->chunk) {
+		for (int b = 0; b < l->blocks; b += 4, x += 64, y += 64, w += l->dot_bytes) {
 			const global int *p = params + b * 64;
 			int blocks = min(4, l->blocks - b);
 
-			for (int t = 0; t < l->out_w; t += l->tile) {
-				int ox = min(t, l->out_w - l->tile);
+			for (int t = 0; t < l->out_w; t += l->group_pixels) {
+				int ox = min(t, l->out_w - l->group_pixels);
 				bytes_in xo = x + (long)ox * l->sw * l->in.pix;
 
-				if (l->tile == 2)
+				if (l->group_pixels == 2)
 					depthwise_pair(l, &e, xo, w, p, blocks,
 						       y + ox * l->out.pix);
 				else

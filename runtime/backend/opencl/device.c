@@ -294,11 +294,11 @@ void mea_cl_device_close(struct mea_cl_device *d)
 
 /* --- how it multiplies -------------------------------------------------------------- */
 
-const char *mea_cl_path_name(enum mea_cl_path path)
+const char *mea_cl_variant_name(enum mea_cl_variant variant)
 {
 	static const char *const names[] = {"plain OpenCL C", "AVX-512 VNNI", "AMX"};
 
-	return names[path];
+	return names[variant];
 }
 
 #if defined(__x86_64__)
@@ -314,7 +314,7 @@ static bool has_vnni(void)
 	       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni");
 }
 
-/* The kernel grants a process the tiles' registers when it asks. */
+/* The kernel grants a process the tile registers when it asks. */
 static bool has_amx(void)
 {
 	unsigned int a, b, c, d;
@@ -337,7 +337,7 @@ static bool has_amx(void)
 }
 #endif
 
-enum mea_cl_path mea_cl_path_below(enum mea_cl_path most)
+enum mea_cl_variant mea_cl_variant_below(enum mea_cl_variant most)
 {
 	if (most >= MEA_CL_AMX && has_amx())
 		return MEA_CL_AMX;

@@ -16,7 +16,7 @@ struct mea_cl_device {
 	cl_device_id id;
 	int threads;
 	uint64_t memory, buffer_max; /* bytes */
-	enum mea_cl_path path;
+	enum mea_cl_variant variant;
 	bool cached; /* the kernel came from the cache */
 	double build_ms;
 	cl_context context;	/* the process's, as is the queue */
@@ -42,13 +42,13 @@ bool mea_cl_in_use(void);
 int mea_cl_device_open(const struct mea_cl_wish *wish, struct mea_cl_device *d);
 void mea_cl_device_close(struct mea_cl_device *d);
 
-/* The best path that this CPU has at or below `most`. */
-enum mea_cl_path mea_cl_path_below(enum mea_cl_path most);
-const char *mea_cl_path_name(enum mea_cl_path path);
+/* The best variant that this CPU has at or below `most`. */
+enum mea_cl_variant mea_cl_variant_below(enum mea_cl_variant most);
+const char *mea_cl_variant_name(enum mea_cl_variant variant);
 
-/* Builds the kernel for a path, from the cache where it is there. The message of a
+/* Builds the kernel for a variant, from the cache where it is there. The message of a
  * failure holds the build log. */
-int mea_cl_build(struct mea_cl_device *d, enum mea_cl_path path);
+int mea_cl_build(struct mea_cl_device *d, enum mea_cl_variant variant);
 
 /* Puts a kernel that was compiled into the cache. A driver may compile once more for
  * that, so it is done when the work is. */

@@ -22,12 +22,12 @@ enum { ARG_LAYERS, ARG_COUNT, ARG_CONSTANTS, ARG_SYNC, ARG_SCRATCH, ARG_IN, ARG_
 
 /*
  * What a running job needs for itself. There is one per thread; a job that comes
- * while all are in use is told to start after the last job of its slot. That keeps
+ * while all are in use is told to start after the last job with its scratch. That keeps
  * the tensors of many jobs in the same, warm memory.
  */
-struct mea_opencl_slot {
+struct mea_opencl_scratch {
 	cl_kernel kernel;
-	cl_mem sync, scratch;
+	cl_mem sync, tensors;
 	cl_event last; /* of the latest job; NULL: none yet */
 	int users;     /* jobs not yet waited for */
 };
@@ -35,7 +35,7 @@ struct mea_opencl_slot {
 struct opencl_job {
 	struct mea_job j;
 	struct mea_opencl_exec *x;
-	struct mea_opencl_slot *slot;
+	struct mea_opencl_scratch *scratch;
 	cl_event event;
 	double start, end;
 	bool ended;
@@ -49,26 +49,26 @@ static void release_memory(cl_mem m)
 		mea_cl->clReleaseMemObject(m);
 }
 
-/* --- slots --------------------------------------------------------------------------- */
+/* --- scratch --------------------------------------------------------------------------- */
 
-static void slot_empty(struct mea_opencl_slot *s)
+static void scratch_empty(struct mea_opencl_scratch *s)
 {
 	if (s->kernel)
 		mea_cl->clReleaseKernel(s->kernel);
 	if (s->last)
 		mea_cl->clReleaseEvent(s->last);
 	release_memory(s->sync);
-	release_memory(s->scratch);
+	release_memory(s->tensors);
 	memset(s, 0, sizeof(*s));
 }
 
-static int set_arg(struct mea_opencl_slot *s, int arg, cl_mem m)
+static int set_arg(struct mea_opencl_scratch *s, int arg, cl_mem m)
 {
 	return mea_cl_check(mea_cl->clSetKernelArg(s->kernel, arg, sizeof(m), &m),
 			    "clSetKernelArg");
 }
 
-static int slot_fill(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
+static int scratch_fill(struct mea_opencl_exec *x, struct mea_opencl_scratch *s)
 {
 	static const int zeros[16];
 	const struct mea_cl_pack *p = x->pack;
@@ -81,7 +81,7 @@ static int slot_fill(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
 		rc = mea_opencl_memory(x->o, sizeof(zeros), zeros, "counters", &s->sync);
 	if (!rc)
 		rc = mea_opencl_memory(x->o, p->scratch_bytes, NULL, "a network's tensors",
-				       &s->scratch);
+				       &s->tensors);
 	if (!rc)
 		rc = set_arg(s, ARG_LAYERS, x->layers);
 	if (!rc)
@@ -93,23 +93,23 @@ static int slot_fill(struct mea_opencl_exec *x, struct mea_opencl_slot *s)
 		rc = set_arg(s, ARG_SYNC, s->sync);
 	/* Ends that the network does not have get some memory, too. */
 	for (int i = ARG_SCRATCH; !rc && i < ARG_OUT + 4; i++)
-		rc = set_arg(s, i, s->scratch);
+		rc = set_arg(s, i, s->tensors);
 	return rc;
 }
 
-/* The slot that the fewest jobs wait for; filled when it is first needed. */
-static int slot_choose(struct mea_opencl_exec *x, struct mea_opencl_slot **out)
+/* The scratch that the fewest jobs wait for; filled when it is first needed. */
+static int scratch_choose(struct mea_opencl_exec *x, struct mea_opencl_scratch **out)
 {
-	struct mea_opencl_slot *s = x->slots;
+	struct mea_opencl_scratch *s = x->scratch;
 	int rc = 0;
 
-	for (int i = 1; i < x->n_slots; i++)
-		if (x->slots[i].users < s->users)
-			s = &x->slots[i];
-	if (!s->scratch)
-		rc = slot_fill(x, s);
+	for (int i = 1; i < x->n_scratch; i++)
+		if (x->scratch[i].users < s->users)
+			s = &x->scratch[i];
+	if (!s->tensors)
+		rc = scratch_fill(x, s);
 	if (rc)
-		slot_empty(s);
+		scratch_empty(s);
 	*out = s;
 	return rc;
 }
@@ -123,12 +123,12 @@ void mea_opencl_release(struct mea_exec *e)
 	if (!x)
 		return;
 	if (x->o->pid == getpid()) {
-		for (int i = 0; i < x->n_slots; i++)
-			slot_empty(&x->slots[i]);
+		for (int i = 0; i < x->n_scratch; i++)
+			scratch_empty(&x->scratch[i]);
 		release_memory(x->layers);
 		release_memory(x->constants);
 	}
-	free(x->slots);
+	free(x->scratch);
 	mea_cl_pack_free(x->pack);
 	free(x);
 }
@@ -137,7 +137,7 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 {
 	struct mea_opencl *o = (struct mea_opencl *)b;
 	struct mea_opencl_exec *x;
-	struct mea_opencl_slot *s;
+	struct mea_opencl_scratch *s;
 	struct mea_cl_pack *p;
 	int rc = mea_opencl_check_process(o);
 
@@ -150,11 +150,11 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 		return mea_nomem();
 	x->e = (struct mea_exec){.ops = b->ops, .net = net};
 	x->o = o;
-	x->slots = calloc((size_t)o->d.threads, sizeof(*x->slots));
-	x->n_slots = x->slots ? o->d.threads : 0;
-	rc = x->slots ? 0 : mea_nomem();
+	x->scratch = calloc((size_t)o->d.threads, sizeof(*x->scratch));
+	x->n_scratch = x->scratch ? o->d.threads : 0;
+	rc = x->scratch ? 0 : mea_nomem();
 	if (!rc)
-		rc = mea_cl_pack(net, o->d.path, o->d.threads, &x->pack);
+		rc = mea_cl_pack(net, o->d.variant, o->d.threads, &x->pack);
 	p = x->pack;
 	if (!rc)
 		rc = mea_opencl_memory(o, (p->n_layers + 1) * sizeof(*p->layers), p->layers,
@@ -162,9 +162,9 @@ int mea_opencl_prepare(struct mea_backend *b, const struct mea_qnet *net, struct
 	if (!rc)
 		rc = mea_opencl_memory(o, p->constant_bytes, p->constants, "weights",
 				       &x->constants);
-	/* The first slot now, so that a lack of memory shows before a job does. */
+	/* The first one now, so that a lack of memory shows before a job does. */
 	if (!rc)
-		rc = slot_choose(x, &s);
+		rc = scratch_choose(x, &s);
 	if (rc)
 		mea_opencl_release(&x->e);
 	else
@@ -190,8 +190,8 @@ static void CL_CALLBACK job_ended(cl_event event, cl_int status, void *arg)
 	pthread_mutex_unlock(&o->lock);
 }
 
-static int set_ends(struct mea_opencl_exec *x, struct mea_opencl_slot *s, struct mea_buf *const *in,
-		    struct mea_buf *const *out)
+static int set_ends(struct mea_opencl_exec *x, struct mea_opencl_scratch *s,
+		    struct mea_buf *const *in, struct mea_buf *const *out)
 {
 	const struct mea_qnet *net = x->e.net;
 	int rc = 0;
@@ -218,7 +218,7 @@ static int launch(struct opencl_job *j)
 {
 	struct mea_cl_device *d = &j->x->o->d;
 	size_t workers = j->x->o->under_way ? 1 : (size_t)d->threads, one = 1;
-	struct mea_opencl_slot *s = j->slot;
+	struct mea_opencl_scratch *s = j->scratch;
 	cl_uint n = s->users ? 1 : 0;
 	int rc;
 
@@ -257,9 +257,9 @@ int mea_opencl_submit(struct mea_exec *e, struct mea_buf *const *in, struct mea_
 	j->j.ops = e->ops;
 	j->x = x;
 	j->event_fd = -1;
-	rc = slot_choose(x, &j->slot);
+	rc = scratch_choose(x, &j->scratch);
 	if (!rc)
-		rc = set_ends(x, j->slot, in, out);
+		rc = set_ends(x, j->scratch, in, out);
 	if (!rc)
 		rc = launch(j);
 	if (!rc) {
@@ -329,7 +329,7 @@ int mea_opencl_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *s
 		*stats = (struct mea_run_stats){
 			.cost = {.ms = j->end - j->start, .macs = j->x->pack->macs}};
 	mea_cl->clReleaseEvent(j->event);
-	j->slot->users--;
+	j->scratch->users--;
 	o->under_way--;
 	if (j->event_fd >= 0)
 		close(j->event_fd);

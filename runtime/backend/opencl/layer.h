@@ -30,7 +30,7 @@ enum {
 /* Where a tensor's memory is: scratch, then inputs, then outputs. */
 enum { MEA_CL_SCRATCH, MEA_CL_IN, MEA_CL_OUT = MEA_CL_IN + 4, MEA_CL_SPACES = MEA_CL_OUT + 4 };
 
-struct mea_cl_view {
+struct mea_cl_address {
 	int space;
 	int start;    /* first byte of the tensor in its space */
 	int origin;   /* from start to pixel (0, 0), past the border */
@@ -39,21 +39,21 @@ struct mea_cl_view {
 
 struct mea_cl_layer {
 	int op;
-	struct mea_cl_view in, in2, out;
+	struct mea_cl_address in, in2, out;
 	int has_in2;
 	int in_h, in_w, in_zero;
 	int in_c, in2_c;	  /* CONCAT: channels without those that fill up the block */
 	int out_h, out_w, blocks; /* blocks of channels of out */
 	int border_t, border_b, border_l, border_r, border_value;
 	int kh, kw, sh, sw, pt, pl;
-	/* CONV: a kernel row of kw * in.pix bytes in chunks of chunk bytes; the last
-	 * one is filled up with weights of zero. */
-	int chunks, chunk;
-	int tile;		     /* pixels of a tile; tiles overlap at the end of a row */
-	int row_tiles;		     /* tiles of a row */
+	/* CONV: a kernel row of kw * in.pix bytes in dot groups; the last one is filled
+	 * up with weights of zero. DEPTHWISE_DOTS: one of the weights of 64 channels. */
+	int dot_groups, dot_bytes;
+	int group_pixels;	     /* of a pixel group; groups overlap at the end of a row */
+	int row_groups;		     /* pixel groups of a row */
 	int weights, params, config; /* offsets in the constants */
 	int by_taps;		     /* AVGPOOL: params has an entry per number of taps */
-	int units, share;	     /* units of work, and how many one worker takes at once */
+	int items, slice;	     /* work items, and how many one worker takes at once */
 
 	/* With dot products on vectors: a multiplier lies between the float of the
 	 * parameters and the one that is ulps above it. add_eps: how wrong a sum with the

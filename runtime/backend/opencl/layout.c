@@ -13,7 +13,7 @@
 
 #define BORDER_MAX  255
 #define BYTES_MAX   (INT64_C(1) << 29)
-#define READ_BEHIND 128 /* bytes that a tile may read past the last pixel */
+#define READ_BEHIND 128 /* bytes that a pixel group may read past the last pixel */
 #define ALIGN	    64
 /* Pixels of an image: three colours in four bytes. */
 #define IMAGE_PIX 4
@@ -167,8 +167,8 @@ static int64_t first_fit(const struct life *life, const bool *placed, int n, int
 	return start;
 }
 
-int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensors,
-		  struct mea_cl_view *views, int *scratch_bytes)
+int mea_cl_addresses(const struct mea_qnet *net, const struct mea_cl_layout *tensors,
+		     struct mea_cl_address *addresses, int *scratch_bytes)
 {
 	struct life *life = calloc(net->n_tensors, sizeof(*life));
 	bool *placed = calloc(net->n_tensors, sizeof(*placed));
@@ -181,16 +181,16 @@ int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensor
 	}
 	lives(net, tensors, life);
 	for (int i = 0; i < net->n_outputs; i++)
-		views[net->outputs[i]].space = MEA_CL_OUT + i;
+		addresses[net->outputs[i]].space = MEA_CL_OUT + i;
 	for (int i = 0; i < net->n_inputs; i++)
-		views[net->inputs[i]].space = MEA_CL_IN + i;
+		addresses[net->inputs[i]].space = MEA_CL_IN + i;
 	for (int t = 0; t < net->n_tensors; t++) {
 		const struct mea_cl_layout *l = &tensors[t];
 
-		views[t].row = l->row;
-		views[t].pix = l->pix;
-		views[t].origin = l->top * l->row + l->left * l->pix;
-		if (views[t].space == MEA_CL_SCRATCH && life[t].from <= life[t].to) {
+		addresses[t].row = l->row;
+		addresses[t].pix = l->pix;
+		addresses[t].origin = l->top * l->row + l->left * l->pix;
+		if (addresses[t].space == MEA_CL_SCRATCH && life[t].from <= life[t].to) {
 			int64_t start = first_fit(life, placed, net->n_tensors, t);
 
 			most = at_least(most, start + l->bytes);
@@ -199,7 +199,7 @@ int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensor
 					      "the network's tensors need over 512 MiB at once");
 				goto out;
 			}
-			views[t].start = life[t].start = (int)start;
+			addresses[t].start = life[t].start = (int)start;
 			placed[t] = true;
 		}
 	}

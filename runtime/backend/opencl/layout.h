@@ -16,7 +16,7 @@ void mea_cl_layouts(const struct mea_qnet *net, struct mea_cl_layout *tensors);
 
 /* Space and first byte of every tensor: scratch where its life allows the memory to
  * be shared, or an input or output. Sets *scratch_bytes. */
-int mea_cl_places(const struct mea_qnet *net, const struct mea_cl_layout *tensors,
-		  struct mea_cl_view *views, int *scratch_bytes);
+int mea_cl_addresses(const struct mea_qnet *net, const struct mea_cl_layout *tensors,
+		     struct mea_cl_address *addresses, int *scratch_bytes);
 
 #endif

@@ -33,7 +33,7 @@ static void work(const global struct mea_cl_layer *l, const struct spaces *s, by
 }
 
 /*
- * A single worker takes whole layers. Several draw tickets: a ticket is a share of
+ * A single worker takes whole layers. Several draw tickets: a ticket is a slice of
  * a layer, in order, and may be worked on once all tickets of the layers before are
  * done. Whoever holds a ticket runs, so nobody waits for a worker that has not
  * started; a late one finds no ticket left. sync: next ticket, tickets done,
@@ -47,16 +47,16 @@ static void work_all(const global struct mea_cl_layer *layers, int n, const stru
 
 	for (int i = 0; i < n; i++) {
 		const global struct mea_cl_layer *l = layers + i;
-		int share = workers > 1 ? l->share : l->units;
-		int shares = (l->units + share - 1) / share;
+		int slice = workers > 1 ? l->slice : l->items;
+		int slices = (l->items + slice - 1) / slice;
 
-		while (ticket < first + shares) {
-			int from = (ticket - first) * share;
+		while (ticket < first + slices) {
+			int from = (ticket - first) * slice;
 
 			while (workers > 1 && sync[1] < first)
 				;
 			mem_fence(CLK_GLOBAL_MEM_FENCE);
-			work(l, s, constants, from, min(from + share, l->units), &config);
+			work(l, s, constants, from, min(from + slice, l->items), &config);
 			mem_fence(CLK_GLOBAL_MEM_FENCE);
 			if (workers > 1) {
 				atomic_inc(&sync[1]);
@@ -65,7 +65,7 @@ static void work_all(const global struct mea_cl_layer *layers, int n, const stru
 				ticket++;
 			}
 		}
-		first += shares;
+		first += slices;
 	}
 	if (workers > 1 && atomic_inc(&sync[2]) == workers - 1) {
 		sync[0] = 0;
@@ -82,7 +82,7 @@ mea_net(const global struct mea_cl_layer *layers, int n, bytes_in constants, glo
 	struct spaces s = {{scratch, in0, in1, in2, in3, out0, out1, out2, out3}};
 
 	work_all(layers, n, &s, constants, sync);
-#if PATH == 2
+#if VARIANT == 2
 	__asm__ volatile("tilerelease" ::);
 #endif
 }

@@ -30,29 +30,29 @@ static void opencl_close(struct mea_backend *b)
 	free(o);
 }
 
-/* The best path that builds and computes right. */
-static int choose_path(struct mea_opencl *o, enum mea_cl_path most)
+/* The best variant that builds and computes right. */
+static int choose_variant(struct mea_opencl *o, enum mea_cl_variant most)
 {
-	enum mea_cl_path path = mea_cl_path_below(most);
+	enum mea_cl_variant variant = mea_cl_variant_below(most);
 
 	for (;;) {
-		int rc = mea_cl_build(&o->d, path);
+		int rc = mea_cl_build(&o->d, variant);
 
 		if (!rc)
 			rc = mea_opencl_self_test(&o->b);
 		o->right = !rc;
-		if (!rc || path == MEA_CL_PLAIN)
+		if (!rc || variant == MEA_CL_PLAIN)
 			return rc;
-		mea_note("opencl: %s: not with %s: %s", o->d.name, mea_cl_path_name(path),
+		mea_note("opencl: %s: not with %s: %s", o->d.name, mea_cl_variant_name(variant),
 			 mea_errmsg());
-		path = mea_cl_path_below(path - 1);
+		variant = mea_cl_variant_below(variant - 1);
 	}
 }
 
 /* What to open. */
 struct wanted {
 	struct mea_cl_wish wish;
-	enum mea_cl_path most;
+	enum mea_cl_variant most;
 };
 
 static int open_here(const struct wanted *w, struct mea_backend **out)
@@ -69,7 +69,7 @@ static int open_here(const struct wanted *w, struct mea_backend **out)
 	mea_cond_init(&o->ended);
 	rc = mea_cl_device_open(&w->wish, &o->d);
 	if (!rc)
-		rc = choose_path(o, w->most);
+		rc = choose_variant(o, w->most);
 	if (rc)
 		opencl_close(&o->b);
 	else
@@ -105,7 +105,7 @@ static int try_first(struct wanted *w)
 	return rc;
 }
 
-int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backend **out)
+int mea_opencl_open(const char *device, enum mea_cl_variant most, struct mea_backend **out)
 {
 	static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
 	struct wanted w = {.most = most};
@@ -138,7 +138,7 @@ static void opencl_describe(struct mea_backend *b, char *text, size_t size)
 
 	snprintf(text, size,
 		 "opencl on %s: %d thread%s, dot products by %s, driver %s, kernels %s in %.0f ms",
-		 d->name, d->threads, d->threads == 1 ? "" : "s", mea_cl_path_name(d->path),
+		 d->name, d->threads, d->threads == 1 ? "" : "s", mea_cl_variant_name(d->variant),
 		 d->driver, d->cached ? "from the cache" : "compiled", d->build_ms);
 }
 

@@ -18,8 +18,8 @@ struct mea_opencl {
 	pthread_cond_t ended;
 };
 
-/* As ops->open() with that path at most; for tests, which run all that are here. */
-int mea_opencl_open(const char *device, enum mea_cl_path most, struct mea_backend **out);
+/* As ops->open() with that variant at most; for tests, which run all that are here. */
+int mea_opencl_open(const char *device, enum mea_cl_variant most, struct mea_backend **out);
 
 /* Runs a small network of every kind of layer. MEA_EDEVICE: the device computes wrong. */
 int mea_opencl_self_test(struct mea_backend *b);
@@ -44,8 +44,8 @@ struct mea_opencl_exec {
 	struct mea_opencl *o;
 	struct mea_cl_pack *pack;
 	cl_mem layers, constants;
-	struct mea_opencl_slot *slots;
-	int n_slots;
+	struct mea_opencl_scratch *scratch;
+	int n_scratch;
 };
 
 struct mea_opencl_buf {

@@ -147,7 +147,7 @@ static void operate(const global struct mea_cl_layer *l, const struct spaces *s,
 	case MEA_CL_DEPTHWISE:
 		depthwise(l, s, constants, from, to);
 		break;
-#if PATH >= 1
+#if VARIANT >= 1
 	case MEA_CL_DEPTHWISE_DOTS:
 		depthwise_dots(l, s, constants, from, to);
 		break;

@@ -168,10 +168,10 @@ static int pack_layer(struct mea_cl_packer *k, const struct mea_qlayer *l, struc
 	const struct mea_qtensor *in = &k->net->tensors[l->in], *out = &k->net->tensors[l->out];
 	int rc;
 
-	o->in = k->views[l->in];
-	o->out = k->views[l->out];
+	o->in = k->addresses[l->in];
+	o->out = k->addresses[l->out];
 	if (l->in2 >= 0) {
-		o->in2 = k->views[l->in2];
+		o->in2 = k->addresses[l->in2];
 		o->in2_c = k->net->tensors[l->in2].c;
 	}
 	o->in_h = in->h;
@@ -187,12 +187,12 @@ static int pack_layer(struct mea_cl_packer *k, const struct mea_qlayer *l, struc
 	o->sw = l->stride_w;
 	o->pt = l->pad_t;
 	o->pl = l->pad_l;
-	o->units = out->h;
+	o->items = out->h;
 	set_border(&k->p->tensors[l->out], o);
 	set_clamps(k, l, o);
 	o->op = kinds[l->op].op;
 	rc = kinds[l->op].pack ? kinds[l->op].pack(k, l, o) : 0;
-	o->share = (o->units + k->workers - 1) / k->workers;
+	o->slice = (o->items + k->workers - 1) / k->workers;
 	return rc ? mea_fail_in(rc, "layer %s", l->name) : 0;
 }
 
@@ -206,11 +206,11 @@ void mea_cl_pack_free(struct mea_cl_pack *p)
 	free(p);
 }
 
-int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
+int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_variant variant, int workers,
 		struct mea_cl_pack **out)
 {
 	struct mea_cl_pack *p = calloc(1, sizeof(*p));
-	struct mea_cl_packer k = {.net = net, .path = path, .workers = workers, .p = p};
+	struct mea_cl_packer k = {.net = net, .variant = variant, .workers = workers, .p = p};
 	int rc = MEA_ENOMEM, unused;
 
 	*out = NULL;
@@ -218,13 +218,13 @@ int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
 		return mea_nomem();
 	p->tensors = calloc(net->n_tensors, sizeof(*p->tensors));
 	p->layers = calloc((size_t)net->n_layers + 1, sizeof(*p->layers));
-	k.views = calloc(net->n_tensors, sizeof(*k.views));
-	if (!p->tensors || !p->layers || !k.views) {
+	k.addresses = calloc(net->n_tensors, sizeof(*k.addresses));
+	if (!p->tensors || !p->layers || !k.addresses) {
 		mea_nomem();
 		goto out;
 	}
 	mea_cl_layouts(net, p->tensors);
-	rc = mea_cl_places(net, p->tensors, k.views, &p->scratch_bytes);
+	rc = mea_cl_addresses(net, p->tensors, k.addresses, &p->scratch_bytes);
 	/* No network has no constants: buffers of 0 bytes do not exist. */
 	if (!rc)
 		rc = mea_cl_reserve(&k, 1, &unused);
@@ -233,7 +233,7 @@ int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
 		p->macs += mea_qlayer_macs(net, &net->layers[p->n_layers]);
 	}
 out:
-	free(k.views);
+	free(k.addresses);
 	if (rc)
 		mea_cl_pack_free(p);
 	else

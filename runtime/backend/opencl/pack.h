@@ -6,8 +6,8 @@
 #include "backend/opencl/layer.h"
 #include "graph/qnet.h"
 
-/* How a convolution multiplies; the kernel's PATH. */
-enum mea_cl_path { MEA_CL_PLAIN, MEA_CL_VNNI, MEA_CL_AMX, MEA_CL_PATHS };
+/* How a convolution multiplies; the kernel's VARIANT. */
+enum mea_cl_variant { MEA_CL_PLAIN, MEA_CL_VNNI, MEA_CL_AMX, MEA_CL_VARIANTS };
 
 /* A tensor in device memory; two tensors with equal layouts can share it. */
 struct mea_cl_layout {
@@ -32,7 +32,7 @@ struct mea_cl_pack {
 const char *mea_cl_refuses(const struct mea_qnet *net, const struct mea_qlayer *l);
 
 /* Packs a net that mea_qnet_check() accepts for so many workers. The caller frees. */
-int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_path path, int workers,
+int mea_cl_pack(const struct mea_qnet *net, enum mea_cl_variant variant, int workers,
 		struct mea_cl_pack **out);
 void mea_cl_pack_free(struct mea_cl_pack *p);
 

@@ -19,7 +19,8 @@
 /* Whether the layer ends in quads.cl. */
 static bool in_quads(const struct mea_cl_packer *k, const struct mea_cl_layer *o)
 {
-	return (o->op == MEA_CL_CONV && k->path == MEA_CL_VNNI) || o->op == MEA_CL_DEPTHWISE_DOTS;
+	return (o->op == MEA_CL_CONV && k->variant == MEA_CL_VNNI) ||
+	       o->op == MEA_CL_DEPTHWISE_DOTS;
 }
 
 /* What the kernel multiplies by in float: for quads.cl the lower one of two floats about
@@ -112,9 +113,9 @@ int64_t mea_cl_weight_bytes(const struct mea_qnet *net, const struct mea_qlayer 
 static size_t weight_at(const struct mea_cl_packer *k, const struct mea_cl_layer *o, int oc, int ky,
 			int i)
 {
-	size_t row = (size_t)o->chunks * o->chunk;
+	size_t row = (size_t)o->dot_groups * o->dot_bytes;
 	size_t at = ((size_t)(oc / MEA_CL_BLOCK) * o->kh + ky) * row;
-	int step = k->path == MEA_CL_PLAIN ? 1 : 4;
+	int step = k->variant == MEA_CL_PLAIN ? 1 : 4;
 
 	at = (at + i / step * step) * MEA_CL_BLOCK;
 	return at + (size_t)(oc % MEA_CL_BLOCK) * step + i % step;
@@ -127,11 +128,11 @@ static int full_weights(struct mea_cl_packer *k, const struct mea_qlayer *l, str
 	const int8_t *w = l->weights;
 	int rc;
 
-	o->chunks = k->path == MEA_CL_AMX ? (line + TILE_BYTES - 1) / TILE_BYTES : 1;
-	o->chunk = (line + o->chunks - 1) / o->chunks;
-	o->chunk = (o->chunk + 3) / 4 * 4;
+	o->dot_groups = k->variant == MEA_CL_AMX ? (line + TILE_BYTES - 1) / TILE_BYTES : 1;
+	o->dot_bytes = (line + o->dot_groups - 1) / o->dot_groups;
+	o->dot_bytes = (o->dot_bytes + 3) / 4 * 4;
 	rc = mea_cl_reserve(
-		k, (int64_t)o->blocks * MEA_CL_BLOCK * l->kh * o->chunks * (int64_t)o->chunk,
+		k, (int64_t)o->blocks * MEA_CL_BLOCK * l->kh * o->dot_groups * o->dot_bytes,
 		&o->weights);
 	for (int oc = 0; !rc && oc < out->c; oc++)
 		for (int ky = 0; ky < l->kh; ky++)
@@ -164,19 +165,19 @@ static int depthwise_weights(struct mea_cl_packer *k, const struct mea_qlayer *l
  * pixels at a time once more, a tap later. */
 static int quad_weights(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
-	int c = k->net->tensors[l->out].c, fours = o->tile == 2 ? 2 : (l->kw + 3) / 4, rc;
+	int c = k->net->tensors[l->out].c, fours = o->group_pixels == 2 ? 2 : (l->kw + 3) / 4, rc;
 	const int8_t *w = l->weights;
 
-	o->chunk = l->kh * fours * QUAD_ROW;
-	rc = mea_cl_reserve(k, (int64_t)(o->blocks + QUAD - 1) / QUAD * o->chunk, &o->weights);
+	o->dot_bytes = l->kh * fours * QUAD_ROW;
+	rc = mea_cl_reserve(k, (int64_t)(o->blocks + QUAD - 1) / QUAD * o->dot_bytes, &o->weights);
 	for (int i = 0; !rc && i < c; i++) {
-		unsigned char *to = k->p->constants + o->weights + (size_t)i / 64 * o->chunk +
+		unsigned char *to = k->p->constants + o->weights + (size_t)i / 64 * o->dot_bytes +
 				    64 * quad_vector(i) + 4 * quad_lane(i);
 
 		for (int ky = 0; ky < l->kh; ky++, to += fours * QUAD_ROW)
 			for (int kx = 0; kx < l->kw; kx++, w++) {
 				to[kx / 4 * QUAD_ROW + kx % 4] = (unsigned char)*w;
-				if (o->tile == 2)
+				if (o->group_pixels == 2)
 					to[QUAD_ROW + kx + 1] = (unsigned char)*w;
 			}
 	}
@@ -190,7 +191,7 @@ static int tile_config(struct mea_cl_packer *k, struct mea_cl_layer *o)
 	unsigned char *t;
 
 	for (const struct mea_cl_layer *other = k->p->layers; other < o; other++) {
-		if (other->tile == o->tile && other->chunk == o->chunk) {
+		if (other->group_pixels == o->group_pixels && other->dot_bytes == o->dot_bytes) {
 			o->config = other->config;
 			return 0;
 		}
@@ -200,8 +201,8 @@ static int tile_config(struct mea_cl_packer *k, struct mea_cl_layer *o)
 	t = k->p->constants + o->config;
 	t[0] = 1; /* palette */
 	for (int i = 0; i < 8; i++) {
-		t[16 + 2 * i] = (unsigned char)(i == 4 || i == 5 ? o->chunk : TILE_BYTES);
-		t[48 + i] = (unsigned char)(i < 6 ? o->tile : o->chunk / 4);
+		t[16 + 2 * i] = (unsigned char)(i == 4 || i == 5 ? o->dot_bytes : TILE_BYTES);
+		t[48 + i] = (unsigned char)(i < 6 ? o->group_pixels : o->dot_bytes / 4);
 	}
 	return 0;
 }
@@ -218,8 +219,8 @@ static bool one_row(const struct mea_qlayer *l, const struct mea_cl_layer *o)
 }
 
 /* Pixels that conv_dots.cl does at a time: 16 of a row where there is one block of
- * channels, else eight, or seven where that leaves less of the last tile unused. */
-static int dots_tile(const struct mea_qlayer *l, const struct mea_cl_layer *o)
+ * channels, else eight, or seven where that leaves less of the last group unused. */
+static int dots_pixels(const struct mea_qlayer *l, const struct mea_cl_layer *o)
 {
 	int n = o->out_h * o->out_w;
 
@@ -238,17 +239,18 @@ static int full_conv(struct mea_cl_packer *k, const struct mea_qlayer *l, struct
 		o->out_w *= o->out_h;
 		o->out_h = 1;
 	}
-	o->row_tiles = (o->out_w + ROW - 1) / ROW;
-	if (k->path == MEA_CL_AMX) {
-		o->tile = (o->out_w + o->row_tiles - 1) / o->row_tiles;
-		o->units = o->out_h * o->row_tiles;
+	o->row_groups = (o->out_w + ROW - 1) / ROW;
+	if (k->variant == MEA_CL_AMX) {
+		o->group_pixels = (o->out_w + o->row_groups - 1) / o->row_groups;
+		o->items = o->out_h * o->row_groups;
 		return tile_config(k, o);
 	}
-	o->tile = k->path == MEA_CL_VNNI ? dots_tile(l, o) : EIGHT;
-	if (o->tile == ROW)
-		o->units = o->out_h * o->row_tiles;
+	o->group_pixels = k->variant == MEA_CL_VNNI ? dots_pixels(l, o) : EIGHT;
+	if (o->group_pixels == ROW)
+		o->items = o->out_h * o->row_groups;
 	else
-		o->units = (int)(((int64_t)o->out_h * o->out_w + o->tile - 1) / o->tile);
+		o->items = (int)(((int64_t)o->out_h * o->out_w + o->group_pixels - 1) /
+				 o->group_pixels);
 	return 0;
 }
 
@@ -256,7 +258,7 @@ static int depthwise(struct mea_cl_packer *k, const struct mea_qlayer *l, struct
 {
 	if (o->op == MEA_CL_DEPTHWISE)
 		return depthwise_weights(k, l, o);
-	o->tile = l->kw == 3 && l->stride_w == 1 && o->out_w > 1 ? 2 : 1;
+	o->group_pixels = l->kw == 3 && l->stride_w == 1 && o->out_w > 1 ? 2 : 1;
 	return quad_weights(k, l, o);
 }
 
@@ -264,7 +266,7 @@ static int conv_op(const struct mea_cl_packer *k, const struct mea_qlayer *l)
 {
 	if (!mea_cl_depthwise(k->net, l))
 		return MEA_CL_CONV;
-	return k->path == MEA_CL_PLAIN || l->in2 >= 0 ? MEA_CL_DEPTHWISE : MEA_CL_DEPTHWISE_DOTS;
+	return k->variant == MEA_CL_PLAIN || l->in2 >= 0 ? MEA_CL_DEPTHWISE : MEA_CL_DEPTHWISE_DOTS;
 }
 
 int mea_cl_pack_conv(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)

@@ -7,10 +7,10 @@
 
 struct mea_cl_packer {
 	const struct mea_qnet *net;
-	enum mea_cl_path path;
+	enum mea_cl_variant variant;
 	int workers;
 	struct mea_cl_pack *p;
-	struct mea_cl_view *views;
+	struct mea_cl_address *addresses;
 };
 
 int mea_cl_blocks(int channels);

@@ -9,7 +9,7 @@
  * also where a float is no integer's any more; below -MAGIC, where the difference of two
  * integers could wrap around, one float is so far from the next that the two differ.
  */
-#if PATH >= 1
+#if VARIANT >= 1
 
 #define MAGIC_BITS 0x4b400000
 #define EVERY_BYTE 0x01010101

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A whole network in one launch. Every work-item is a worker that walks the table
- * of layers; it needs no neighbour, so one work-item is a work-group. Vectors are
- * 16 channels wide.
+ * A whole network in one launch. Every worker walks the table of layers; it needs
+ * no neighbour, so it has a work-group of its own. Vectors are 16 channels wide.
  *
- * PATH chooses how a convolution multiplies: 0 plain OpenCL C, 1 vpdpbusd on 512-bit
- * registers, 2 tdpbusd on tiles (AMX).
+ * VARIANT chooses how a convolution multiplies: 0 plain OpenCL C, 1 vpdpbusd on 512-bit
+ * registers, 2 tdpbusd on tile registers (AMX).
  *
  * Rounding: requantisation is tried in float, with a bound on its error. Where a
  * result lies so near a tie that float cannot tell, the vector is computed again
@@ -38,9 +37,9 @@ struct spaces {
 	bytes_out p[MEA_CL_SPACES];
 };
 
-static bytes_out at(const struct spaces *s, const global struct mea_cl_view *v)
+static bytes_out at(const struct spaces *s, const global struct mea_cl_address *a)
 {
-	return s->p[v->space] + v->start + v->origin;
+	return s->p[a->space] + a->start + a->origin;
 }
 
 /* --- rounding ------------------------------------------------------------------- */

@@ -2,8 +2,8 @@
 /*
  * A small network that has every way of multiplying in it, compared with the
  * integer reference: a block of channels alone and two and a half of them, numbers of
- * pixels for every kind of tile, strides, borders, a residual, depthwise layers of stride 1 and 2,
- * a pool.
+ * pixels for every kind of pixel group, strides, borders, a residual, depthwise layers of stride 1
+ * and 2, a pool.
  */
 #include "backend/opencl/opencl.h"
 

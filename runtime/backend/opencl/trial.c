@@ -19,24 +19,24 @@
 #include "base/error.h"
 #include "base/note.h"
 
-#define RECORD_MAX 1200 /* a note or a message */
+#define MESSAGE_MAX 1200 /* bytes */
 
-/* What the child sends: records that end with a 0. "n" and a note; "r", a code, a space and a
- * message, last. */
+/* What the child sends: messages that end with a 0. "n" and a note; "r", a code, a space and an
+ * error's text, last. */
 struct trial {
 	int pipe; /* the end that is read */
 	int said; /* a file with the child's standard output and error */
 	pid_t pid;
 	bool done; /* the result has come */
 	int result;
-	char message[RECORD_MAX];
+	char error[MESSAGE_MAX];
 };
 
 /* --- the child ----------------------------------------------------------------------- */
 
 static int child_pipe;
 
-static void send_record(const char *text)
+static void send_message(const char *text)
 {
 	size_t left = strlen(text) + 1;
 
@@ -52,16 +52,16 @@ static void send_record(const char *text)
 
 static void send_note(const char *text, void *ctx)
 {
-	char record[RECORD_MAX];
+	char message[MESSAGE_MAX];
 
 	(void)ctx;
-	snprintf(record, sizeof(record), "n%s", text);
-	send_record(record);
+	snprintf(message, sizeof(message), "n%s", text);
+	send_message(message);
 }
 
 static void child(int (*open)(void *ctx), void *ctx, int to, int said)
 {
-	char record[RECORD_MAX];
+	char message[MESSAGE_MAX];
 	int rc;
 
 	/* What the driver starts, a linker for example, ends with it. */
@@ -75,31 +75,31 @@ static void child(int (*open)(void *ctx), void *ctx, int to, int said)
 	child_pipe = to;
 	mea_note_to(send_note, NULL);
 	rc = open(ctx);
-	snprintf(record, sizeof(record), "r%d %s", rc, rc ? mea_errmsg() : "");
-	send_record(record);
+	snprintf(message, sizeof(message), "r%d %s", rc, rc ? mea_errmsg() : "");
+	send_message(message);
 	_exit(0);
 }
 
 /* --- the parent ---------------------------------------------------------------------- */
 
-static void take_record(struct trial *t, const char *text)
+static void take_message(struct trial *t, const char *text)
 {
-	char *message;
+	char *error;
 
 	if (*text == 'n') {
 		mea_note("%s", text + 1);
 	} else if (*text == 'r') {
-		t->result = (int)strtol(text + 1, &message, 10);
+		t->result = (int)strtol(text + 1, &error, 10);
 		t->done = true;
-		snprintf(t->message, sizeof(t->message), "%s", message + (*message == ' '));
+		snprintf(t->error, sizeof(t->error), "%s", error + (*error == ' '));
 	}
 }
 
-/* Takes records until the child has ended or the time is over. True: in time. */
+/* Takes messages until the child has ended or the time is over. True: in time. */
 static bool listen(struct trial *t, int limit_ms)
 {
 	double end = mea_now_ms() + limit_ms;
-	char text[2 * RECORD_MAX];
+	char text[2 * MESSAGE_MAX];
 	size_t have = 0;
 
 	for (;;) {
@@ -119,11 +119,11 @@ static bool listen(struct trial *t, int limit_ms)
 			return true;
 		have += (size_t)n;
 		while ((stop = memchr(text, 0, have))) {
-			take_record(t, text);
+			take_message(t, text);
 			have -= (size_t)(stop + 1 - text);
 			memmove(text, stop + 1, have);
 		}
-		/* No record is as long. */
+		/* No message is as long. */
 		if (have == sizeof(text))
 			have = 0;
 	}
@@ -154,7 +154,7 @@ static int verdict(struct trial *t, bool in_time, int limit_ms)
 	if (waitpid(t->pid, &status, 0) < 0)
 		status = 0;
 	if (t->done)
-		return t->result ? mea_fail(t->result, "%s", t->message) : 0;
+		return t->result ? mea_fail(t->result, "%s", t->error) : 0;
 	last_words(t->said, words, sizeof(words));
 	if (!in_time)
 		return mea_fail(MEA_ETIMEDOUT, "the driver did not start within %d ms%s", limit_ms,

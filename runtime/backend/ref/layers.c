@@ -70,7 +70,7 @@ static int add_residual(const struct mea_qlayer *l, int mid, int r, int zr, int 
 }
 
 /* Turns the accumulator of output element index (channel oc) into its value. */
-static void finish(const struct conv *cv, size_t index, int oc, uint32_t acc)
+static void finish_output(const struct conv *cv, size_t index, int oc, uint32_t acc)
 {
 	const struct mea_qlayer *l = cv->l;
 	int v = mea_requant((int32_t)(acc + (uint32_t)l->bias[oc]), l->mult[oc], l->shift[oc],
@@ -119,8 +119,8 @@ static void dot_pixels(const struct conv *cv, size_t pixel, int n, int oc0)
 				     cv->w + (size_t)j * cv->k + i, cv->k,
 				     cv->k - i < CHUNK ? cv->k - i : CHUNK, acc);
 			for (int d = 0; d < 4 && j + d < cv->ocg; d++)
-				finish(cv, (pixel + p) * cv->out->c + oc0 + j + d, oc0 + j + d,
-				       acc[d]);
+				finish_output(cv, (pixel + p) * cv->out->c + oc0 + j + d,
+					      oc0 + j + d, acc[d]);
 		}
 	}
 }
@@ -189,7 +189,7 @@ static int conv_depthwise(const struct conv *cv)
 				w + (size_t)t * c, c, acc);
 		}
 		for (int i = 0; i < c; i++)
-			finish(cv, (size_t)p * c + i, i, acc[i]);
+			finish_output(cv, (size_t)p * c + i, i, acc[i]);
 	}
 out:
 	free(acc);

@@ -21,21 +21,21 @@ void mea_split_buf_free(struct mea_buf *b)
 	free(buf);
 }
 
-struct mea_buf *mea_split_find(const struct split_exec *x, int r, int slot,
+struct mea_buf *mea_split_find(const struct split_exec *x, int r, int index,
 			       const struct split_buf *buf)
 {
 	for (int i = 0; i < buf->n; i++)
 		if (buf->real[i]->ops == x->sub[r]->ops &&
-		    x->sub[r]->ops->buf_fits(x->sub[r], true, slot, buf->real[i]))
+		    x->sub[r]->ops->buf_fits(x->sub[r], true, index, buf->real[i]))
 			return buf->real[i];
 	return NULL;
 }
 
-static bool is_input(const struct split_exec *x, int r, int slot, int index)
+static bool is_input(const struct split_exec *x, int r, int k, int index)
 {
-	const struct mea_part *p = &x->cut->runs[r].from[slot];
+	const struct mea_part *p = &x->cut->runs[r].from[k];
 
-	return p->run < 0 && p->slot == index;
+	return p->run < 0 && p->index == index;
 }
 
 static int alloc_readers(struct split_exec *x, int index, struct split_buf *buf)
@@ -68,7 +68,7 @@ int mea_split_buf_alloc(struct mea_exec *e, bool input, int index, struct mea_bu
 	} else {
 		struct mea_exec *sub = x->sub[x->cut->out[index].run];
 
-		rc = sub->ops->buf_alloc(sub, false, x->cut->out[index].slot, &buf->real[0]);
+		rc = sub->ops->buf_alloc(sub, false, x->cut->out[index].index, &buf->real[0]);
 		buf->n = !rc;
 	}
 	if (rc) {
@@ -89,7 +89,7 @@ bool mea_split_buf_fits(struct mea_exec *e, bool input, int index, const struct 
 		return false;
 	if (!input)
 		return buf->n == 1 && buf->real[0]->ops == x->sub[p->run]->ops &&
-		       x->sub[p->run]->ops->buf_fits(x->sub[p->run], false, p->slot, buf->real[0]);
+		       x->sub[p->run]->ops->buf_fits(x->sub[p->run], false, p->index, buf->real[0]);
 	for (int r = 0; r < x->cut->n_runs; r++)
 		for (int k = 0; k < x->cut->runs[r].net.n_inputs; k++)
 			if (is_input(x, r, k, index) && !mea_split_find(x, r, k, buf))
@@ -116,10 +116,10 @@ int mea_split_buf_read(struct mea_buf *b, int8_t *nhwc)
 
 /* --- buffers between runs ---------------------------------------------------------------- */
 
-static bool is_output(const struct split_exec *x, int run, int slot)
+static bool is_output(const struct split_exec *x, int run, int index)
 {
 	for (int i = 0; i < x->e.net->n_outputs; i++)
-		if (x->cut->out[i].run == run && x->cut->out[i].slot == slot)
+		if (x->cut->out[i].run == run && x->cut->out[i].index == index)
 			return true;
 	return false;
 }
@@ -146,7 +146,7 @@ static int link_input(struct split_exec *x, struct set *s, int r, int k)
 {
 	const struct mea_part *p = &x->cut->runs[r].from[k];
 	struct mea_exec *sub = x->sub[r];
-	struct mea_buf *made = p->run < 0 ? NULL : s->out[p->run][p->slot];
+	struct mea_buf *made = p->run < 0 ? NULL : s->out[p->run][p->index];
 
 	if (p->run < 0)
 		return 0;

@@ -6,8 +6,6 @@
 
 #include "base/error.h"
 
-#define ENDS 4 /* of a qnet, each way */
-
 struct cutter {
 	const struct mea_qnet *net;
 	bool *second;  /* per layer: side 1 */
@@ -110,7 +108,7 @@ static int local_tensor(struct cutter *c, struct mea_qnet *n, int tensor)
 	return c->local[tensor];
 }
 
-static int slot_of(const struct mea_run *r, int tensor)
+static int index_of(const struct mea_run *r, int tensor)
 {
 	for (int i = 0; i < r->net.n_outputs; i++)
 		if (r->tensor[i] == tensor)
@@ -119,13 +117,13 @@ static int slot_of(const struct mea_run *r, int tensor)
 }
 
 /* Where tensor comes from for a run that does not make it. */
-static struct mea_part source(const struct cutter *c, int tensor)
+static struct mea_part source_of(const struct cutter *c, int tensor)
 {
 	int layer = c->producer[tensor];
 
 	if (layer >= 0)
 		return (struct mea_part){c->run_of[layer],
-					 slot_of(&c->cut->runs[c->run_of[layer]], tensor)};
+					 index_of(&c->cut->runs[c->run_of[layer]], tensor)};
 	for (int i = 0; i < c->net->n_inputs; i++)
 		if (c->net->inputs[i] == tensor)
 			return (struct mea_part){-1, i};
@@ -146,7 +144,7 @@ static int take_input(struct cutter *c, struct mea_run *r, int run, int tensor)
 		return 0;
 	if (r->net.n_inputs == ENDS)
 		return too_many(r, "inputs");
-	r->from[r->net.n_inputs] = source(c, tensor);
+	r->from[r->net.n_inputs] = source_of(c, tensor);
 	r->net.inputs[r->net.n_inputs++] = local_tensor(c, &r->net, tensor);
 	return 0;
 }
@@ -214,7 +212,7 @@ static int make_runs(struct cutter *c)
 	for (int r = 0; r < cut->n_runs && !rc; r++)
 		rc = make_run(c, r);
 	for (int i = 0; i < c->net->n_outputs && !rc; i++) {
-		cut->out[i] = source(c, c->net->outputs[i]);
+		cut->out[i] = source_of(c, c->net->outputs[i]);
 		if (cut->out[i].run < 0)
 			rc = mea_fail(MEA_EUNSUPPORTED, "cut: output %s is an input as well",
 				      c->net->tensors[c->net->outputs[i]].name);
@@ -234,7 +232,7 @@ int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut
 		.local = malloc(tensors * sizeof(*c.local)),
 		.cut = calloc(1, sizeof(*c.cut)),
 	};
-	int rc = MEA_ENOMEM;
+	int rc;
 
 	if (c.second && c.done && c.producer && c.run_of && c.local && c.cut) {
 		memcpy(c.second, refused, layers * sizeof(*refused));
@@ -245,7 +243,7 @@ int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut
 		take_along(&c);
 		rc = make_runs(&c);
 	} else {
-		mea_fail(rc, "out of memory");
+		rc = mea_nomem();
 	}
 	free(c.second);
 	free(c.done);

@@ -7,9 +7,11 @@
 
 #include "graph/qnet.h"
 
-/* One end of a run: its input or output number slot. run -1: an end of the whole network. */
+#define ENDS 4 /* of a qnet, each way */
+
+/* One end of a run: number index of its inputs or outputs. run -1: an end of the whole network. */
 struct mea_part {
-	int run, slot;
+	int run, index;
 };
 
 struct mea_run {
@@ -17,14 +19,14 @@ struct mea_run {
 	/* The run's layers as a network of its own; names and weights are borrowed. */
 	struct mea_qnet net;
 	/* Where inputs come from: outputs of earlier runs, or inputs of the network. */
-	struct mea_part from[4];
-	int tensor[4]; /* which tensors of the whole network its outputs are */
+	struct mea_part from[ENDS];
+	int tensor[ENDS]; /* which tensors of the whole network its outputs are */
 };
 
 struct mea_cut {
 	struct mea_run *runs; /* in an order in which each has what it needs */
 	int n_runs;
-	struct mea_part out[4]; /* which outputs of runs are the network's */
+	struct mea_part out[ENDS]; /* which outputs of runs are the network's */
 };
 
 /*

@@ -6,8 +6,6 @@
 #include "backend/split/cut.h"
 #include "backend/split/split.h"
 
-#define ENDS 4 /* of a qnet, each way */
-
 extern const struct mea_backend_ops mea_split_ops;
 
 struct split {
@@ -44,8 +42,8 @@ void mea_split_buf_free(struct mea_buf *b);
 bool mea_split_buf_fits(struct mea_exec *e, bool input, int index, const struct mea_buf *b);
 int mea_split_buf_write(struct mea_buf *b, const int8_t *nhwc);
 int mea_split_buf_read(struct mea_buf *b, int8_t *nhwc);
-/* The buffer in buf that input slot of run r can read, or NULL. */
-struct mea_buf *mea_split_find(const struct split_exec *x, int r, int slot,
+/* The buffer in buf that input number index of run r can read, or NULL. */
+struct mea_buf *mea_split_find(const struct split_exec *x, int r, int index,
 			       const struct split_buf *buf);
 
 /* buffers.c: what runs hand to each other, for one job at a time. */

@@ -21,20 +21,20 @@ struct split_job {
 	struct mea_run_stats sum;
 };
 
-/* The buffer that output slot of a run is written to in this job. */
-static struct mea_buf *output_of(const struct split_job *j, int run, int slot)
+/* The buffer that output number index of a run is written to in this job. */
+static struct mea_buf *output_of(const struct split_job *j, int run, int index)
 {
 	const struct split_exec *x = j->x;
 
 	for (int i = 0; i < x->e.net->n_outputs; i++)
-		if (x->cut->out[i].run == run && x->cut->out[i].slot == slot)
+		if (x->cut->out[i].run == run && x->cut->out[i].index == index)
 			return ((struct split_buf *)j->out[i])->real[0];
-	return j->set->out[run][slot];
+	return j->set->out[run][index];
 }
 
 static int carry(struct split_job *j, const struct mea_part *from, struct mea_buf *to)
 {
-	struct mea_buf *made = output_of(j, from->run, from->slot);
+	struct mea_buf *made = output_of(j, from->run, from->index);
 	int rc = made->ops->buf_read(made, j->x->bytes);
 
 	return rc ? rc : to->ops->buf_write(to, j->x->bytes);
@@ -51,12 +51,12 @@ static int start_run(struct split_job *j)
 		in[k] = j->set->in[j->run][k];
 		if (r->from[k].run < 0)
 			in[k] = mea_split_find(j->x, j->run, k,
-					       (struct split_buf *)j->in[r->from[k].slot]);
+					       (struct split_buf *)j->in[r->from[k].index]);
 		else if (j->set->copied[j->run][k])
 			rc = carry(j, &r->from[k], in[k]);
 		if (!in[k])
 			rc = mea_fail(MEA_EINVAL, "the buffer of input %d does not fit",
-				      r->from[k].slot);
+				      r->from[k].index);
 	}
 	for (int k = 0; k < r->net.n_outputs; k++)
 		out[k] = output_of(j, j->run, k);
@@ -100,7 +100,7 @@ static void add_up(struct mea_run_stats *sum, const struct mea_run_stats *s)
 }
 
 /* What is left of timeout_ms since start; -1 stays -1. */
-static int left(int timeout_ms, double start)
+static int ms_left(int timeout_ms, double start)
 {
 	double ms = timeout_ms - (mea_now_ms() - start);
 
@@ -124,7 +124,7 @@ int mea_split_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats *st
 	do {
 		struct mea_run_stats s = {0};
 
-		rc = j->job->ops->wait(j->job, left(timeout_ms, start), &s);
+		rc = j->job->ops->wait(j->job, ms_left(timeout_ms, start), &s);
 		if (rc == MEA_ETIMEDOUT)
 			return rc;
 		if (rc) {

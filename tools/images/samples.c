@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Files of CIFAR records: label bytes, then the planes of a 32x32 image. */
+/* Files of CIFAR samples: label bytes, then the planes of a 32x32 image. */
 #include "source.h"
 
 #include "base/error.h"
@@ -17,20 +17,20 @@
 #define CIFAR10	 (1 + 3 * PLANE)
 #define CIFAR100 (2 + 3 * PLANE)
 
-static int get(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+static int get_sample(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
 {
 	uint8_t raw[CIFAR100], pixels[3 * PLANE];
-	const uint8_t *planes = raw + s->record - 3 * PLANE;
+	const uint8_t *planes = raw + s->sample - 3 * PLANE;
 	struct mea_image img = {SIDE, SIDE, pixels};
-	ssize_t n = pread(s->fd, raw, (size_t)s->record, (off_t)i * s->record);
+	ssize_t n = pread(s->fd, raw, (size_t)s->sample, (off_t)i * s->sample);
 
 	if (n < 0)
-		return mea_fail(MEA_EIO, "%s: record %zu: %s", s->path, i, strerror(errno));
-	if (n != s->record)
-		return mea_fail(MEA_EIO, "%s: record %zu: the file has become shorter", s->path, i);
+		return mea_fail(MEA_EIO, "%s: sample %zu: %s", s->path, i, strerror(errno));
+	if (n != s->sample)
+		return mea_fail(MEA_EIO, "%s: sample %zu: the file has become shorter", s->path, i);
 	*label = planes[-1];
 	if (*label >= s->classes)
-		return mea_fail(MEA_EINVAL, "%s: record %zu: class %d, but there are %d classes",
+		return mea_fail(MEA_EINVAL, "%s: sample %zu: class %d, but there are %d classes",
 				s->path, i, *label, s->classes);
 	for (int p = 0; p < PLANE; p++)
 		for (int k = 0; k < 3; k++)
@@ -38,7 +38,7 @@ static int get(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *
 	return mea_image_fit(&img, w, h, rgb);
 }
 
-int mea_source_records(const char *path, struct mea_source *s)
+int mea_source_samples(const char *path, struct mea_source *s)
 {
 	struct stat st;
 
@@ -48,18 +48,18 @@ int mea_source_records(const char *path, struct mea_source *s)
 	if (fstat(s->fd, &st))
 		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	if (st.st_size > 0 && st.st_size % CIFAR100 == 0)
-		s->record = CIFAR100;
+		s->sample = CIFAR100;
 	else if (st.st_size > 0 && st.st_size % CIFAR10 == 0)
-		s->record = CIFAR10;
+		s->sample = CIFAR10;
 	else
 		return mea_fail(MEA_EINVAL,
 				"%s: neither PNG nor JPEG, and its %lld bytes are no whole number "
-				"of CIFAR-100 (%d) or CIFAR-10 (%d) records",
+				"of CIFAR-100 (%d) or CIFAR-10 (%d) samples",
 				path, (long long)st.st_size, CIFAR100, CIFAR10);
-	s->count = (size_t)(st.st_size / s->record);
+	s->count = (size_t)(st.st_size / s->sample);
 	if (!s->classes)
-		s->classes = s->record == CIFAR100 ? 100 : 10;
-	s->get = get;
+		s->classes = s->sample == CIFAR100 ? 100 : 10;
+	s->get = get_sample;
 	s->path = strdup(path);
 	return s->path ? 0 : mea_nomem();
 }
