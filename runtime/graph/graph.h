@@ -108,7 +108,8 @@ struct mea_node {
 };
 
 struct mea_graph {
-	char *source; /* the file's name, for messages; owned */
+	char *source;  /* the file's name, for messages; owned */
+	bool external; /* read from more than one file */
 	struct mea_value *values;
 	int n_values;
 	struct mea_node *nodes;
@@ -201,6 +202,7 @@ struct mea_dim_value {
 struct mea_load_options {
 	const struct mea_dim_value *dims;
 	int n_dims;
+	bool one_file;		   /* refuse tensors in files beside the model */
 	uint64_t max_file_bytes;   /* 0: 1 GiB */
 	uint64_t max_tensor_bytes; /* all tensors together; 0: 1 GiB */
 };
@@ -209,12 +211,13 @@ struct mea_load_options {
  * Reads an ONNX model (opset 7 to 28; older where an operation has not changed
  * since), works out every shape and evaluates what
  * is constant. A symbolic first dimension of an input is the batch and becomes
- * 1; any other needs a value in opt->dims. opt may be NULL.
+ * 1; any other needs a value in opt->dims. opt may be NULL. Tensors may lie in
+ * files below the model's folder. Float16 becomes float32.
  * MEA_ENOENT, MEA_EIO, MEA_EINVAL for a damaged model, MEA_EUNSUPPORTED for one
  * outside mea's operations; the message names file, node and field.
  */
 int mea_graph_load(const char *path, const struct mea_load_options *opt, struct mea_graph **out);
-/* The same from memory; source is the name for messages. */
+/* The same from memory, tensors included; source is the name for messages. */
 int mea_graph_parse(const void *data, size_t size, const char *source,
 		    const struct mea_load_options *opt, struct mea_graph **out);
 /* Writes a model of opset 13, or later if an operation needs that; the file appears whole or not at

@@ -51,27 +51,22 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
 {
 	struct mea_graph *g = r->g;
 	struct mea_tensor t;
-	size_t bytes;
 	int rc = mea_onnx_name(r, name), v;
 
 	if (rc)
 		return rc;
-	rc = mea_onnx_tensor(p, GIB, &t);
+	rc = mea_onnx_tensor(p, r->path, r->tensor_budget, &t);
 	if (rc) {
 		mea_fail_in(rc, "tensor %.100s", name);
 		return mea_fail_in(rc, "%s", g->source);
 	}
-	bytes = mea_shape_count(&t.shape) * mea_dtype_size(t.type);
-	if (bytes > r->tensor_budget)
-		v = mea_fail(MEA_EINVAL, "%s: all constants up to %s take too much memory",
-			     g->source, name);
-	else
-		v = mea_graph_add_value(g, name, t.type, &t.shape);
+	v = mea_graph_add_value(g, name, t.type, &t.shape);
 	if (v < 0) {
 		free(t.data);
 		return v;
 	}
-	r->tensor_budget -= bytes;
+	r->tensor_budget -= mea_shape_count(&t.shape) * mea_dtype_size(t.type);
+	g->external |= mea_onnx_is_external(p);
 	g->values[v].data = t.data;
 	return 0;
 }
@@ -218,10 +213,11 @@ static int read_model(struct mea_onnx_reader *r)
 	return rc;
 }
 
-int mea_graph_parse(const void *data, size_t size, const char *source,
-		    const struct mea_load_options *opt, struct mea_graph **out)
+/* path: of the file that data is from, or NULL. */
+static int parse(const void *data, size_t size, const char *source, const char *path,
+		 const struct mea_load_options *opt, struct mea_graph **out)
 {
-	struct mea_onnx_reader r = {.opt = opt, .tensor_budget = GIB};
+	struct mea_onnx_reader r = {.opt = opt, .path = path, .tensor_budget = GIB};
 	Onnx__ModelProto *model;
 	int rc;
 
@@ -245,6 +241,12 @@ int mea_graph_parse(const void *data, size_t size, const char *source,
 	}
 	*out = r.g;
 	return 0;
+}
+
+int mea_graph_parse(const void *data, size_t size, const char *source,
+		    const struct mea_load_options *opt, struct mea_graph **out)
+{
+	return parse(data, size, source, NULL, opt, out);
 }
 
 /* The whole file at once; the caller frees *data. */
@@ -294,7 +296,7 @@ int mea_graph_load(const char *path, const struct mea_load_options *opt, struct 
 
 	if (rc)
 		return rc;
-	rc = mea_graph_parse(data, size, path, opt, out);
+	rc = parse(data, size, path, opt && opt->one_file ? NULL : path, opt, out);
 	free(data);
 	return rc;
 }

@@ -152,6 +152,18 @@ static void set_thresholds(const struct args *a, json_t *doc)
 		set(t, "entropy", json_real(a->threshold));
 }
 
+/* A bundle's network is one file: with tensors in files of their own, it is written anew. */
+static int copy_net(const char *from, const char *to)
+{
+	struct mea_graph *g = NULL;
+	int rc = mea_graph_load(from, NULL, &g);
+
+	if (!rc)
+		rc = g->external ? mea_graph_write(g, to) : file_copy(from, to);
+	mea_graph_free(g);
+	return rc;
+}
+
 /* Copies the networks beside the old ones and enters them. */
 static int set_files(const struct args *a, struct mea_bundle_edit *e)
 {
@@ -164,7 +176,7 @@ static int set_files(const struct args *a, struct mea_bundle_edit *e)
 			continue;
 		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &path);
 		if (!rc)
-			rc = file_copy(a->net[net], path);
+			rc = copy_net(a->net[net], path);
 		if (!rc)
 			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
 	}
