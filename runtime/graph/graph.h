@@ -52,7 +52,11 @@
 	X(Elu)                                                                                     \
 	X(Gelu)                                                                                    \
 	X(Softplus)                                                                                \
-	X(Mish)
+	X(Mish)                                                                                    \
+	X(LogSoftmax)                                                                              \
+	X(Slice)                                                                                   \
+	X(ConstantOfShape)                                                                         \
+	X(Range)
 
 enum mea_op {
 #define MEA_OP_ENUM(name) MEA_OP_##name,
@@ -82,10 +86,11 @@ struct mea_attrs {
 	int n_axes;		    /* ReduceMean, Squeeze, Unsqueeze; -1: not given */
 	int64_t axes[MEA_RANK_MAX]; /* Transpose: the permutation */
 	bool keepdims, allow_zero, noop_empty_axes;
-	int64_t start, end; /* Shape */
-	enum mea_dtype to;  /* Cast */
-	float fill;	    /* Pad */
-	int mode;	    /* Pad, Gelu; the number of its text in the row */
+	int64_t start, end; /* Shape; start: an integer ConstantOfShape */
+	enum mea_dtype to;  /* Cast, ConstantOfShape */
+	float fill;	    /* Pad, ConstantOfShape */
+	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, set by shape inference */
+	int mode; /* Pad, Gelu; the number of its text in the row */
 };
 
 struct mea_value {

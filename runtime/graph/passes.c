@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#define CHAIN_MAX 16 /* nodes that a pass looks back over */
+
 int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in)
 {
 	int *copy = malloc(sizeof(*copy) * (size_t)n_in);
@@ -44,6 +46,21 @@ void mea_node_bypass(struct mea_graph *g, int node, int x)
 	n->n_in = 0;
 }
 
+/* Whether Gather n takes all elements of its axis in their order. */
+static bool gathers_all(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_value *index = mea_node_in(g, n, 1);
+	struct mea_tensor t = mea_value_tensor(index);
+
+	if (!t.data || t.shape.rank != 1 ||
+	    !mea_shape_equal(&mea_node_in(g, n, 0)->shape, &g->values[n->out].shape))
+		return false;
+	for (int64_t i = 0; i < t.shape.dim[0]; i++)
+		if (mea_tensor_int(&t, (size_t)i) != i)
+			return false;
+	return true;
+}
+
 /* Identity and what amounts to it. */
 static int drop_identity(struct mea_graph *g, int node)
 {
@@ -51,6 +68,7 @@ static int drop_identity(struct mea_graph *g, int node)
 
 	if (n->op == MEA_OP_Identity || n->op == MEA_OP_Dropout ||
 	    (n->op == MEA_OP_Concat && n->n_in == 1) ||
+	    (n->op == MEA_OP_Gather && gathers_all(g, n)) ||
 	    (n->op == MEA_OP_Cast && mea_node_in(g, n, 0)->type == n->a.to))
 		mea_node_bypass(g, node, n->in[0]);
 	return 0;
@@ -146,17 +164,48 @@ out:
 	return rc < 0 ? rc : 0;
 }
 
-/* Reshape and Squeeze that keep the batch and flatten the rest. */
+/* Whether n leaves the elements in their order: a Transpose may move dimensions of one. */
+static bool keeps_order(const struct mea_graph *g, const struct mea_node *n)
+{
+	int64_t last = -1;
+
+	for (int i = 0; n->op == MEA_OP_Transpose && i < n->a.n_axes; i++) {
+		if (g->values[n->out].shape.dim[i] == 1)
+			continue;
+		if (n->a.axes[i] < last)
+			return false;
+		last = n->a.axes[i];
+	}
+	return n->op == MEA_OP_Reshape || n->op == MEA_OP_Flatten || n->op == MEA_OP_Squeeze ||
+	       n->op == MEA_OP_Unsqueeze || n->op == MEA_OP_Transpose;
+}
+
+/* A chain of reshapes that gives back the shape before it is nothing, and one that keeps the batch
+ * and flattens the rest is Flatten. */
 static int reshape_to_flatten(struct mea_graph *g, int node)
 {
 	struct mea_node *n = &g->nodes[node];
-	const struct mea_shape *y = &g->values[n->out].shape;
-	const struct mea_value *x = mea_node_in(g, n, 0);
+	const struct mea_shape *y = &g->values[n->out].shape, *x;
+	int from = -1, p = node;
 
-	if ((n->op == MEA_OP_Reshape || n->op == MEA_OP_Squeeze) && x->shape.rank >= 2 &&
-	    y->rank == 2 && x->shape.dim[0] == y->dim[0]) {
+	if (!keeps_order(g, n) || !n->n_in)
+		return 0;
+	for (int i = 0; i < CHAIN_MAX && p >= 0 && keeps_order(g, &g->nodes[p]); i++) {
+		if (!g->nodes[p].n_in)
+			break;
+		from = g->nodes[p].in[0];
+		x = &g->values[from].shape;
+		if (mea_shape_equal(x, y)) {
+			mea_node_bypass(g, node, from);
+			return 0;
+		}
+		p = g->values[from].producer;
+	}
+	x = &g->values[from].shape;
+	if (x->rank >= 2 && y->rank == 2 && x->dim[0] == y->dim[0]) {
 		n->op = MEA_OP_Flatten;
 		n->a = mea_attrs_default(MEA_OP_Flatten);
+		n->in[0] = from;
 		n->n_in = 1;
 	}
 	return 0;
@@ -250,8 +299,8 @@ static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int n
 int mea_graph_simplify(struct mea_graph *g)
 {
 	static int (*const before[])(struct mea_graph *, int) = {
-		clip_bounds, reshape_to_flatten, drop_identity,
-		fold_pad,    matmul_to_gemm,	 mean_to_pool,
+		clip_bounds, drop_identity,  reshape_to_flatten,
+		fold_pad,    matmul_to_gemm, mean_to_pool,
 	};
 	int rc = 0;
 

@@ -185,3 +185,141 @@ Test(onnx_foreign, float16_becomes_float32)
 		free(w.data);
 	}
 }
+
+/* --- shapes as exporters compute them ------------------------------------------ */
+
+/* A constant list of n int64. */
+static int list(struct mea_graph *g, const char *name, int n, const int64_t *v)
+{
+	struct mea_shape s = {1, {n}};
+	int value = mea_graph_add_const(g, name, MEA_I64, &s, v);
+
+	cr_assert(value >= 0, "%s", mea_errmsg());
+	return value;
+}
+
+#define LIST(g, name, ...) list(g, name, DIMS(__VA_ARGS__))
+
+/* The elements of the constant that value became. */
+static const int64_t *folded(struct mea_graph *g, int value, int64_t count)
+{
+	finish(g, value);
+	value = g->outputs[0];
+	cr_assert(g->values[value].data);
+	cr_assert_eq(mea_shape_count(&g->values[value].shape), (size_t)count);
+	return g->values[value].data;
+}
+
+Test(onnx_foreign, slices_of_constants)
+{
+	const struct {
+		int64_t from, to, axis, step;
+		int n;
+		int64_t want[6];
+	} cases[] = {
+		{1, 2, 0, 1, 3, {3, 4, 5}},
+		{-1, INT64_MAX, 1, 1, 2, {2, 5}},
+		{0, -1, -1, 1, 4, {0, 1, 3, 4}},
+		{0, 3, 1, 2, 4, {0, 2, 3, 5}},
+		{-1, INT64_MIN, 1, -1, 6, {2, 1, 0, 5, 4, 3}},
+		{2, 0, 1, -2, 2, {2, 5}},
+		{INT64_MIN, INT64_MAX, 0, 1, 6, {0, 1, 2, 3, 4, 5}},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mea_graph *g = new_graph();
+		struct mea_shape s = {2, {2, 3}};
+		int x = mea_graph_add_const(g, "x", MEA_I64, &s, (int64_t[]){0, 1, 2, 3, 4, 5});
+		int in[] = {x, LIST(g, "s", cases[i].from), LIST(g, "e", cases[i].to),
+			    LIST(g, "a", cases[i].axis), LIST(g, "t", cases[i].step)};
+		const int64_t *got;
+
+		got = folded(g, node(g, MEA_OP_Slice, "y", in, 5, NULL), cases[i].n);
+		for (int k = 0; k < cases[i].n; k++)
+			cr_assert_eq(got[k], cases[i].want[k], "case %zu, element %d", i, k);
+		mea_graph_free(g);
+	}
+}
+
+Test(onnx_foreign, ranges_and_filled_tensors)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape one = {0};
+	struct mea_attrs a = mea_attrs_default(MEA_OP_ConstantOfShape);
+	int64_t v[3] = {7, -2, -3};
+	int in[3], r, f;
+
+	for (int i = 0; i < 3; i++)
+		in[i] = mea_graph_add_const(g, "v", MEA_I64, &one, &v[i]);
+	r = node(g, MEA_OP_Range, "r", in, 3, NULL);
+	a.to = MEA_I64;
+	a.start = -5;
+	in[0] = LIST(g, "n", 2);
+	f = node(g, MEA_OP_ConstantOfShape, "f", in, 1, &a);
+	a = mea_attrs_default(MEA_OP_Concat);
+	cr_assert_arr_eq(folded(g, node(g, MEA_OP_Concat, "y", (int[]){r, f}, 2, &a), 5),
+			 ((int64_t[]){7, 4, 1, -5, -5}), 40);
+	mea_graph_free(g);
+}
+
+/* x 1xCxHxW -> Reshape to C -> all of it by number -> Reshape to 1xC: nothing but Flatten. */
+Test(onnx_foreign, gathering_all_and_reshaping_back_is_flatten)
+{
+	struct mea_graph *g = new_graph();
+	int x = input(g, "x", shape_of(4, 1, 3, 1, 1)), y;
+
+	y = binary(g, MEA_OP_Reshape, "r1", x, LIST(g, "to1", 3));
+	y = binary(g, MEA_OP_Gather, "all", y, LIST(g, "index", 0, 1, 2));
+	y = binary(g, MEA_OP_Reshape, "r2", y, LIST(g, "to2", 1, -1));
+	finish(g, unary(g, MEA_OP_Relu, "y", y));
+	cr_assert_eq(mea_graph_simplify(g), 0, "%s", mea_errmsg());
+	cr_assert_eq(g->n_nodes, 2);
+	cr_assert_eq(g->nodes[0].op, MEA_OP_Flatten);
+	mea_graph_free(g);
+}
+
+Test(onnx_foreign, gathering_in_another_order_stays)
+{
+	struct mea_graph *g = new_graph();
+	int x = input(g, "x", shape_of(2, 1, 3));
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Gather);
+
+	a.axis = 1;
+	finish(g, node(g, MEA_OP_Gather, "y", (int[]){x, LIST(g, "index", 0, 2, 1)}, 2, &a));
+	cr_assert_eq(mea_graph_simplify(g), 0, "%s", mea_errmsg());
+	cr_assert_eq(g->n_nodes, 1);
+	mea_graph_free(g);
+}
+
+/* Pads that are only known when what they depend on is evaluated. */
+Test(onnx_foreign, computed_pads)
+{
+	struct mea_wire w = begin(13);
+	struct mea_graph *g;
+
+	info(&w, "input", "x", DIMS(1, 2, 4, 4));
+	info(&w, "output", "y", DIMS(1, 3, 4, 4));
+	weights(&w, "w", FLOAT, 3 * 2 * 9 * 4, DIMS(3, 2, 3, 3));
+	mea_wire_open(&w, "initializer");
+	mea_wire_int(&w, "dims", 8);
+	mea_wire_int(&w, "data_type", INT64);
+	mea_wire_string(&w, "name", "half");
+	for (int i = 0; i < 8; i++)
+		mea_wire_int(&w, "int64_data", i % 4 < 2 ? 0 : 2);
+	mea_wire_close(&w);
+	mea_wire_open(&w, "initializer");
+	mea_wire_int(&w, "data_type", INT64);
+	mea_wire_string(&w, "name", "two");
+	mea_wire_int(&w, "int64_data", 2);
+	mea_wire_close(&w);
+	simple_node(&w, "Pad", "pad", "x pads", "p");
+	simple_node(&w, "Div", "div", "half two", "pads");
+	simple_node(&w, "Conv", "conv", "p w", "y");
+	mea_wire_close(&w);
+	cr_assert_eq(mea_graph_parse(w.data, w.size, "p.onnx", NULL, &g), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_graph_simplify(g), 0, "%s", mea_errmsg());
+	cr_assert_eq(g->n_nodes, 1);
+	cr_assert_eq(g->nodes[0].a.pad[3], 1);
+	mea_graph_free(g);
+	free(w.data);
+}
