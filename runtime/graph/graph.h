@@ -207,6 +207,9 @@ struct mea_dim_value {
 struct mea_load_options {
 	const struct mea_dim_value *dims;
 	int n_dims;
+	/* Channels, height and width for the dimensions that a first input of rank 4 leaves open,
+	 * be it NCHW or NHWC; zeros: none. */
+	int64_t image[3];
 	bool one_file;		   /* refuse tensors in files beside the model */
 	uint64_t max_file_bytes;   /* 0: 1 GiB */
 	uint64_t max_tensor_bytes; /* all tensors together; 0: 1 GiB */
@@ -216,7 +219,7 @@ struct mea_load_options {
  * Reads an ONNX model (opset 7 to 28; older where an operation has not changed
  * since), works out every shape and evaluates what
  * is constant. A symbolic first dimension of an input is the batch and becomes
- * 1; any other needs a value in opt->dims. opt may be NULL. Tensors may lie in
+ * 1; any other needs a value in opt->dims or opt->image. opt may be NULL. Tensors may lie in
  * files below the model's folder. Float16 becomes float32.
  * MEA_ENOENT, MEA_EIO, MEA_EINVAL for a damaged model, MEA_EUNSUPPORTED for one
  * outside mea's operations; the message names file, node and field.
@@ -259,5 +262,22 @@ uint64_t mea_node_macs(const struct mea_graph *g, const struct mea_node *n);
  * are folded into its constants. Results change only by float rounding.
  */
 int mea_graph_simplify(struct mea_graph *g);
+
+/* What mea_graph_take_ends() found. */
+struct mea_ends {
+	bool changed;	     /* anything of what follows, or logits of 1xNx1x1 */
+	bool pixels;	     /* an input was uint8: it takes 0 .. 255, as float */
+	enum mea_op dropped; /* behind the logits; MEA_OP_COUNT: none */
+};
+
+/*
+ * Simplifies an image classifier and gives it the ends of a bundle's network: float32 images of
+ * NCHW (a Transpose from NHWC and a Cast from uint8 go), and 1xN logits as the first output
+ * (a Softmax, LogSoftmax or Sigmoid behind them goes: the class stays the same).
+ */
+int mea_graph_take_ends(struct mea_graph *g, struct mea_ends *e);
+/* Drops a Softmax, LogSoftmax or Sigmoid that computes an output of a simplified graph; the output
+ * keeps its name. Returns the operation, MEA_OP_COUNT when there is none. */
+enum mea_op mea_graph_drop_activation(struct mea_graph *g, int output);
 
 #endif

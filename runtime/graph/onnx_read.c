@@ -97,6 +97,26 @@ static int64_t named_dim(const struct mea_onnx_reader *r, const char *name)
 	return -1;
 }
 
+static int64_t fixed_dim(const Onnx__TensorShapeProto *p, size_t i)
+{
+	const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
+
+	return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ? d->dim_value
+										     : -1;
+}
+
+/* Value of dimension i of the image from the options, or -1. */
+static int64_t image_dim(const struct mea_onnx_reader *r, const Onnx__TensorShapeProto *p, size_t i)
+{
+	const int64_t *chw = r->opt ? r->opt->image : NULL;
+	bool last;
+
+	if (!chw || !chw[0] || r->g->n_inputs || p->n_dim != 4 || !i)
+		return -1;
+	last = fixed_dim(p, 3) == chw[0] && fixed_dim(p, 1) != chw[0];
+	return chw[last ? i % 3 : i - 1];
+}
+
 static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapeProto *p,
 		      struct mea_shape *shape, bool *dynamic)
 {
@@ -109,12 +129,15 @@ static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapePr
 	for (size_t i = 0; i < p->n_dim; i++) {
 		const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
 		const char *symbol = NULL;
-		int64_t v = -1;
+		int64_t v = fixed_dim(p, i), image = image_dim(r, p, i);
 
-		if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
-			v = d->dim_value;
-		else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
+		if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
 			symbol = d->dim_param;
+		if (v > 0 && image > 0 && v != image)
+			return mea_fail(MEA_EINVAL, "dimension %zu is %lld in the file, not %lld",
+					i, (long long)v, (long long)image);
+		if (v <= 0)
+			v = image;
 		if (v <= 0)
 			v = named_dim(r, symbol);
 		if (v <= 0 && i == 0) {
@@ -122,8 +145,11 @@ static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapePr
 			v = 1;
 		}
 		if (v <= 0)
-			return mea_fail(MEA_EUNSUPPORTED, "dimension %zu (%.60s) has no value", i,
-					symbol ? symbol : "unnamed");
+			return mea_fail(MEA_EUNSUPPORTED, "dimension %zu (%.60s) has no value%s", i,
+					symbol ? symbol : "unnamed",
+					p->n_dim == 4 ? "; `mea bundle` and `mea quantize` take "
+							"--input CxHxW"
+						      : "");
 		shape->dim[i] = v;
 	}
 	return 0;

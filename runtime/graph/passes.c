@@ -46,21 +46,6 @@ void mea_node_bypass(struct mea_graph *g, int node, int x)
 	n->n_in = 0;
 }
 
-/* Whether Gather n takes all elements of its axis in their order. */
-static bool gathers_all(const struct mea_graph *g, const struct mea_node *n)
-{
-	const struct mea_value *index = mea_node_in(g, n, 1);
-	struct mea_tensor t = mea_value_tensor(index);
-
-	if (!t.data || t.shape.rank != 1 ||
-	    !mea_shape_equal(&mea_node_in(g, n, 0)->shape, &g->values[n->out].shape))
-		return false;
-	for (int64_t i = 0; i < t.shape.dim[0]; i++)
-		if (mea_tensor_int(&t, (size_t)i) != i)
-			return false;
-	return true;
-}
-
 /* Identity and what amounts to it. */
 static int drop_identity(struct mea_graph *g, int node)
 {
@@ -68,7 +53,6 @@ static int drop_identity(struct mea_graph *g, int node)
 
 	if (n->op == MEA_OP_Identity || n->op == MEA_OP_Dropout ||
 	    (n->op == MEA_OP_Concat && n->n_in == 1) ||
-	    (n->op == MEA_OP_Gather && gathers_all(g, n)) ||
 	    (n->op == MEA_OP_Cast && mea_node_in(g, n, 0)->type == n->a.to))
 		mea_node_bypass(g, node, n->in[0]);
 	return 0;
@@ -164,6 +148,21 @@ out:
 	return rc < 0 ? rc : 0;
 }
 
+/* Whether Gather n takes all elements of its axis in their order. */
+static bool gathers_all(const struct mea_graph *g, const struct mea_node *n)
+{
+	struct mea_tensor t = mea_value_tensor(mea_node_in(g, n, 1));
+	const struct mea_shape *x = &mea_node_in(g, n, 0)->shape;
+	int64_t count = (int64_t)mea_shape_count(&t.shape);
+
+	if (!t.data || count != x->dim[n->a.axis < 0 ? n->a.axis + x->rank : n->a.axis])
+		return false;
+	for (int64_t i = 0; i < count; i++)
+		if (mea_tensor_int(&t, (size_t)i) != i)
+			return false;
+	return true;
+}
+
 /* Whether n leaves the elements in their order: a Transpose may move dimensions of one. */
 static bool keeps_order(const struct mea_graph *g, const struct mea_node *n)
 {
@@ -177,7 +176,8 @@ static bool keeps_order(const struct mea_graph *g, const struct mea_node *n)
 		last = n->a.axes[i];
 	}
 	return n->op == MEA_OP_Reshape || n->op == MEA_OP_Flatten || n->op == MEA_OP_Squeeze ||
-	       n->op == MEA_OP_Unsqueeze || n->op == MEA_OP_Transpose;
+	       n->op == MEA_OP_Unsqueeze || n->op == MEA_OP_Transpose ||
+	       (n->op == MEA_OP_Gather && gathers_all(g, n));
 }
 
 /* A chain of reshapes that gives back the shape before it is nothing, and one that keeps the batch
@@ -188,10 +188,10 @@ static int reshape_to_flatten(struct mea_graph *g, int node)
 	const struct mea_shape *y = &g->values[n->out].shape, *x;
 	int from = -1, p = node;
 
-	if (!keeps_order(g, n) || !n->n_in)
+	if (!n->n_in || !keeps_order(g, n))
 		return 0;
-	for (int i = 0; i < CHAIN_MAX && p >= 0 && keeps_order(g, &g->nodes[p]); i++) {
-		if (!g->nodes[p].n_in)
+	for (int i = 0; i < CHAIN_MAX && p >= 0 && g->nodes[p].n_in; i++) {
+		if (!keeps_order(g, &g->nodes[p]))
 			break;
 		from = g->nodes[p].in[0];
 		x = &g->values[from].shape;
@@ -246,8 +246,27 @@ static bool pads(const struct mea_node *n)
 	return n->a.pad[0] || n->a.pad[1] || n->a.pad[2] || n->a.pad[3];
 }
 
+/* Whether zeros around x are what MaxPool n pads with: nothing in x is less, and no window would
+ * see padding alone. */
+static bool pads_maxpool(const struct mea_graph *g, const struct mea_node *pad,
+			 const struct mea_node *n)
+{
+	int p = mea_node_in(g, pad, 0)->producer;
+	const struct mea_node *clamp = p < 0 ? NULL : &g->nodes[p];
+	float lo = -1, hi;
+
+	if (clamp && (clamp->op == MEA_OP_Relu || (clamp->op == MEA_OP_Clip && clamp->n_in == 1)))
+		mea_clamp_bounds(clamp, &lo, &hi);
+	if (n->op != MEA_OP_MaxPool || n->a.ceil_mode || !(lo >= 0))
+		return false;
+	for (int k = 0; k < 4; k++)
+		if (pad->a.pad[k] + n->a.pad[k] >= n->a.kernel[k & 1])
+			return false;
+	return true;
+}
+
 /* A Pad by nothing is no node (PyTorch writes one before each average pool); one by
- * zeros is the padding of the Conv, or of the AveragePool that counts it, behind. */
+ * zeros is the padding of the Conv, MaxPool, or AveragePool that counts it, behind. */
 static int fold_pad(struct mea_graph *g, int node)
 {
 	const struct mea_node *n = &g->nodes[node];
@@ -260,8 +279,9 @@ static int fold_pad(struct mea_graph *g, int node)
 		user = mea_graph_only_user(g, n->out);
 		to = user < 0 ? NULL : &g->nodes[user];
 		if (!to || to->in[0] != n->out || n->a.fill != 0 ||
-		    !(to->op == MEA_OP_Conv || (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
-						(to->a.count_include_pad || !pads(to)))))
+		    !(to->op == MEA_OP_Conv || pads_maxpool(g, n, to) ||
+		      (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
+		       (to->a.count_include_pad || !pads(to)))))
 			return 0;
 		for (int k = 0; k < 4; k++)
 			to->a.pad[k] += n->a.pad[k];
@@ -312,6 +332,8 @@ int mea_graph_simplify(struct mea_graph *g)
 		rc = each_node(g, add_to_gemm);
 	if (!rc)
 		rc = each_node(g, normalise_gemm);
+	if (!rc)
+		rc = each_node(g, mea_pass_gemm_nhwc);
 	if (!rc)
 		rc = mea_pass_affine(g);
 	if (!rc)

@@ -6,6 +6,8 @@
  *   nhwc       the image with its channels last, and a Transpose behind it
  *   uint8      the image as uint8, and a Cast behind it
  *   free       height and width of the image open
+ *   map        the logits as 1xNx1x1
+ *   gray       the image of one channel, and a Concat of three behind it
  *   Softmax, LogSoftmax, Sigmoid, ...    that operation behind the first output
  */
 #include <stdio.h>
@@ -136,6 +138,45 @@ static int uint8(Onnx__GraphProto *g)
 	return 0;
 }
 
+/* Three times the one channel, as networks for RGB are fed. */
+static int gray(Onnx__GraphProto *g)
+{
+	Onnx__NodeProto *n = behind_input(g, "Concat");
+	Onnx__AttributeProto *a = attribute(n, "axis", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+
+	a->has_i = 1;
+	a->i = 1;
+	n->input = realloc(n->input, 3 * sizeof(*n->input));
+	n->input[1] = n->input[2] = n->input[0];
+	n->n_input = 3;
+	g->input[0]->type->tensor_type->shape->dim[1]->dim_value = 1;
+	return 0;
+}
+
+/* The logits behind an Unsqueeze whose axes are a constant. */
+static int map(Onnx__GraphProto *g)
+{
+	Onnx__NodeProto *n = append(g, "Unsqueeze", g->output[0]->name, "answer");
+	NEW(Onnx__TensorProto, onnx__tensor_proto__init, t);
+
+	n->input = realloc(n->input, 2 * sizeof(*n->input));
+	n->input[1] = t->name = strdup("map_axes");
+	n->n_input = 2;
+	t->n_dims = 1;
+	t->dims = zeroed(sizeof(*t->dims));
+	t->dims[0] = t->n_int64_data = 2;
+	t->has_data_type = 1;
+	t->data_type = ONNX__TENSOR_PROTO__DATA_TYPE__INT64;
+	t->int64_data = zeroed(2 * sizeof(*t->int64_data));
+	t->int64_data[0] = 2;
+	t->int64_data[1] = 3;
+	g->initializer = realloc(g->initializer, (g->n_initializer + 1) * sizeof(*g->initializer));
+	g->initializer[g->n_initializer++] = t;
+	g->output[0]->name = n->output[0];
+	g->output[0]->type->tensor_type->shape->n_dim = 0;
+	return 0;
+}
+
 static int open_sides(Onnx__GraphProto *g)
 {
 	Onnx__TensorShapeProto *s = g->input[0]->type->tensor_type->shape;
@@ -157,6 +198,10 @@ static int edit(Onnx__GraphProto *g, const char *kind, const char *out)
 		return uint8(g);
 	if (!strcmp(kind, "free"))
 		return open_sides(g);
+	if (!strcmp(kind, "map"))
+		return map(g);
+	if (!strcmp(kind, "gray"))
+		return gray(g);
 	append(g, kind, g->output[0]->name, "answer");
 	g->output[0]->name = strdup("answer");
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Models as other programs write them: what they say is read as they mean it, or refused. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -322,4 +323,269 @@ Test(onnx_foreign, computed_pads)
 	cr_assert_eq(g->nodes[0].a.pad[3], 1);
 	mea_graph_free(g);
 	free(w.data);
+}
+
+/* --- the ends of a classifier --------------------------------------------------- */
+
+/* Output 0 of g on x, as floats that the caller frees. */
+static float *outputs_on(const struct mea_graph *g, const void *x)
+{
+	const struct mea_value *v = &g->values[g->outputs[0]];
+	size_t bytes = mea_shape_count(&v->shape) * sizeof(float);
+	float *y = malloc(bytes);
+	struct mea_eval *e;
+
+	cr_assert_eq(mea_eval_new(g, &e), 0);
+	cr_assert_eq(mea_eval_run(e, &x), 0, "%s", mea_errmsg());
+	memcpy(y, mea_eval_value(e, g->outputs[0]).data, bytes);
+	mea_eval_free(e);
+	return y;
+}
+
+static int transposed(struct mea_graph *g, const char *name, int x, const int64_t perm[4])
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Transpose);
+
+	a.n_axes = 4;
+	memcpy(a.axes, perm, 4 * sizeof(*perm));
+	return node(g, MEA_OP_Transpose, name, &x, 1, &a);
+}
+
+static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
+
+/* As Keras and tf2onnx write it: NHWC at both ends, MatMul and Add, an activation last. */
+static struct mea_graph *keras(enum mea_op last)
+{
+	struct mea_graph *g = new_graph();
+	int x = input(g, "x", shape_of(4, 1, 4, 5, 3)), y;
+
+	y = conv(g, "c", transposed(g, "nchw", x, to_nchw), 6, 3, 1, 1, 1, true);
+	y = transposed(g, "nhwc", unary(g, MEA_OP_Relu, "r", y), to_nhwc);
+	y = binary(g, MEA_OP_Reshape, "flat", y, LIST(g, "to", 1, -1));
+	y = binary(g, MEA_OP_MatMul, "m", y, constant(g, "w", shape_of(2, 120, 4), -0.2f, 0.2f));
+	y = binary(g, MEA_OP_Add, "logits", y, constant(g, "b", shape_of(1, 4), -1, 1));
+	if (last != MEA_OP_COUNT)
+		y = unary(g, last, "y", y);
+	finish(g, y);
+	return g;
+}
+
+Test(onnx_ends, keras_gives_the_same_logits_from_nchw)
+{
+	float nhwc[60], nchw[60];
+	struct mea_graph *g, *taken;
+	struct mea_ends ends;
+
+	srand(21);
+	g = keras(MEA_OP_COUNT);
+	for (int i = 0; i < 60; i++)
+		nchw[i % 3 * 20 + i / 3] = nhwc[i] = frand(-1, 1);
+	cr_assert_eq(mea_graph_clone(g, &taken), 0);
+	cr_assert_eq(mea_graph_take_ends(taken, &ends), 0, "%s", mea_errmsg());
+	cr_assert(ends.changed && !ends.pixels);
+	cr_assert_eq(taken->values[taken->inputs[0]].shape.dim[1], 3);
+	for (int i = 0; i < taken->n_nodes; i++)
+		cr_assert_neq(taken->nodes[i].op, MEA_OP_Transpose);
+	float *a = outputs_on(g, nhwc), *b = outputs_on(taken, nchw);
+	for (int i = 0; i < 4; i++)
+		cr_assert_float_eq(a[i], b[i], 1e-5, "%d: %g, %g", i, a[i], b[i]);
+	free(a);
+	free(b);
+	mea_graph_free(g);
+	mea_graph_free(taken);
+}
+
+Test(onnx_ends, what_follows_the_logits_is_dropped)
+{
+	const enum mea_op ops[] = {MEA_OP_Softmax, MEA_OP_LogSoftmax, MEA_OP_Sigmoid};
+	float x[60];
+
+	for (int i = 0; i < 60; i++)
+		x[i] = (float)(i * 7 % 11) / 5 - 1;
+	for (size_t i = 0; i < 3; i++) {
+		struct mea_graph *g, *plain;
+		struct mea_ends ends;
+
+		srand(22);
+		g = keras(ops[i]);
+		srand(22);
+		plain = keras(MEA_OP_COUNT);
+		cr_assert_eq(mea_graph_take_ends(g, &ends), 0, "%s", mea_errmsg());
+		cr_assert_eq(ends.dropped, ops[i]);
+		cr_assert_str_eq(g->values[g->outputs[0]].name, "y");
+		cr_assert_eq(mea_graph_take_ends(plain, &ends), 0, "%s", mea_errmsg());
+		cr_assert_eq(ends.dropped, MEA_OP_COUNT);
+		float *a = outputs_on(g, x), *b = outputs_on(plain, x);
+		cr_assert_arr_eq(a, b, 4 * sizeof(*a));
+		free(a);
+		free(b);
+		mea_graph_free(g);
+		mea_graph_free(plain);
+	}
+}
+
+Test(onnx_ends, what_does_not_keep_the_order_stays)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Softmax);
+	struct mea_graph *g = new_graph();
+	int x = input(g, "x", shape_of(2, 1, 4));
+	struct mea_ends ends;
+
+	a.axis = 0; /* each class by itself: all ones */
+	finish(g, node(g, MEA_OP_Softmax, "y", &x, 1, &a));
+	cr_assert_eq(mea_graph_take_ends(g, &ends), 0, "%s", mea_errmsg());
+	cr_assert(!ends.changed);
+	cr_assert_eq(g->n_nodes, 1);
+	mea_graph_free(g);
+}
+
+Test(onnx_ends, pixels_and_maps_of_logits)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Cast);
+	struct mea_shape s = {4, {1, 2, 2, 3}};
+	struct mea_graph *g = new_graph();
+	int x = mea_graph_add_input(g, "x", MEA_U8, &s), y;
+	struct mea_ends ends;
+
+	a.to = MEA_F32;
+	y = transposed(g, "nchw", node(g, MEA_OP_Cast, "cast", &x, 1, &a), to_nchw);
+	y = unary(g, MEA_OP_GlobalAveragePool, "pool", conv(g, "c", y, 5, 1, 1, 0, 1, true));
+	finish(g, y);
+	cr_assert_eq(mea_graph_take_ends(g, &ends), 0, "%s", mea_errmsg());
+	cr_assert(ends.changed && ends.pixels);
+	cr_assert_eq(g->values[g->inputs[0]].type, MEA_F32);
+	cr_assert_eq(g->values[g->inputs[0]].shape.dim[1], 3);
+	cr_assert_eq(g->values[g->outputs[0]].shape.rank, 2);
+	cr_assert_str_eq(g->values[g->outputs[0]].name, "pool");
+	mea_graph_free(g);
+}
+
+Test(onnx_ends, open_sides_of_an_image)
+{
+	const int64_t file[2][4] = {{0, 3, 0, 0}, {0, 0, 0, 3}};
+	struct mea_load_options opt = {.image = {3, 4, 5}};
+
+	for (int last = 0; last < 2; last++) {
+		struct mea_wire w = begin(13);
+		struct mea_graph *g;
+		const int64_t *dim;
+
+		info(&w, "input", "x", 4, file[last]);
+		info(&w, "output", "y", DIMS(0));
+		simple_node(&w, "Relu", "r", "x", "y");
+		mea_wire_close(&w);
+		cr_assert_lt(mea_graph_parse(w.data, w.size, "m.onnx", NULL, &g), 0);
+		cr_assert(strstr(mea_errmsg(), "--input CxHxW"), "%s", mea_errmsg());
+		cr_assert_eq(mea_graph_parse(w.data, w.size, "m.onnx", &opt, &g), 0, "%s",
+			     mea_errmsg());
+		dim = g->values[g->inputs[0]].shape.dim;
+		cr_assert_eq(dim[0], 1);
+		cr_assert_eq(dim[1 + 2 * last], 3);
+		cr_assert_eq(dim[2 - last], 4);
+		cr_assert_eq(dim[3 - last], 5);
+		mea_graph_free(g);
+		free(w.data);
+	}
+}
+
+/* --- padding and scale beside a window ------------------------------------------- */
+
+/* The largest difference between g and what simplifying makes of it; *nodes: how many are left. */
+static double change(struct mea_graph *g, int *nodes)
+{
+	struct mea_graph *s;
+	float x[200];
+	double top = 0;
+
+	for (int i = 0; i < 200; i++)
+		x[i] = frand(-2, 2);
+	cr_assert_eq(mea_graph_clone(g, &s), 0);
+	cr_assert_eq(mea_graph_simplify(s), 0, "%s", mea_errmsg());
+	*nodes = s->n_nodes;
+	float *a = outputs_on(g, x), *b = outputs_on(s, x);
+	for (size_t i = 0; i < mea_shape_count(&g->values[g->outputs[0]].shape); i++)
+		top = fabs((double)a[i] - (double)b[i]) > top ? fabs((double)a[i] - (double)b[i])
+							      : top;
+	free(a);
+	free(b);
+	mea_graph_free(s);
+	mea_graph_free(g);
+	return top;
+}
+
+/* A BatchNormalization of 4 channels. */
+static int normalised(struct mea_graph *g, const char *name, int x, bool shift)
+{
+	int in[5] = {x};
+
+	for (int i = 1; i < 5; i++) {
+		char text[32];
+		float lo = i == 2 || i == 3 ? -1 : 0.5f;
+
+		snprintf(text, sizeof(text), "%s_%d", name, i);
+		in[i] = constant(g, text, shape_of(1, 4), shift || lo > 0 ? lo : 0,
+				 shift || lo > 0 ? 1.5f : 0);
+	}
+	return node(g, MEA_OP_BatchNormalization, name, in, 5, NULL);
+}
+
+Test(onnx_windows, normalisation_goes_into_what_is_behind_where_that_is_exact)
+{
+	const struct {
+		int pad, groups, nodes;
+		bool shift;
+	} cases[] = {{0, 1, 1, true},
+		     {0, 2, 1, true},
+		     {1, 1, 2, true},
+		     {1, 2, 1, false},
+		     {0, 4, 1, true}};
+
+	srand(23);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct mea_graph *g = new_graph();
+		int x = input(g, "x", shape_of(4, 1, 4, 5, 5)), nodes;
+		double top;
+
+		x = normalised(g, "bn", x, cases[i].shift);
+		finish(g, conv(g, "c", x, 8, 3, 1, cases[i].pad, cases[i].groups, i & 1));
+		top = change(g, &nodes);
+		cr_assert_lt(top, 1e-5, "case %zu: %g", i, top);
+		cr_assert_eq(nodes, cases[i].nodes, "case %zu: %d nodes", i, nodes);
+	}
+}
+
+Test(onnx_windows, normalisation_behind_a_sum_or_before_gemm)
+{
+	struct mea_graph *g = new_graph();
+	int x = input(g, "x", shape_of(4, 1, 4, 5, 5)), nodes;
+	double top;
+
+	srand(24);
+	x = binary(g, MEA_OP_Add, "sum", x, conv(g, "c", x, 4, 3, 1, 1, 1, true));
+	x = unary(g, MEA_OP_Relu, "r", normalised(g, "bn", x, true));
+	x = unary(g, MEA_OP_Flatten, "f", unary(g, MEA_OP_GlobalAveragePool, "p", x));
+	finish(g, gemm(g, "y", normalised(g, "bn1", x, true), 3, true));
+	top = change(g, &nodes);
+	cr_assert_lt(top, 1e-5, "%g", top);
+	cr_assert_eq(nodes, 7, "%d", nodes); /* conv, sum, scale, relu, pool, flatten, gemm */
+}
+
+Test(onnx_windows, zeros_around_a_clamp_are_the_padding_of_maxpool)
+{
+	srand(25);
+	for (int clamped = 0; clamped < 2; clamped++) {
+		struct mea_attrs a = mea_attrs_default(MEA_OP_Pad);
+		struct mea_graph *g = new_graph();
+		int x = input(g, "x", shape_of(4, 1, 2, 6, 6)), nodes;
+		double top;
+
+		for (int k = 0; k < 4; k++)
+			a.pad[k] = 1;
+		x = clamped ? unary(g, MEA_OP_Relu, "r", x) : conv(g, "c", x, 2, 1, 1, 0, 1, true);
+		x = node(g, MEA_OP_Pad, "pad", &x, 1, &a);
+		finish(g, pool(g, MEA_OP_MaxPool, "y", x, 3, 2, 0, false, false));
+		top = change(g, &nodes);
+		cr_assert_lt(top, 1e-6, "%g", top);
+		cr_assert_eq(nodes, clamped ? 2 : 3);
+	}
 }
