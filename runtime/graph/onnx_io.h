@@ -60,4 +60,11 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
 int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
 int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
 
+/* An operation on integers, which is read as a float one between DequantizeLinear and
+ * QuantizeLinear; NULL when the name is of none. */
+const struct mea_integer_op *mea_onnx_integer_op(const char *name);
+/* The second pass over a node p of kind q. */
+int mea_onnx_integer_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p,
+			  const struct mea_integer_op *q);
+
 #endif

@@ -150,6 +150,15 @@ static int fill(const Onnx__TensorProto *p, const char *model, struct mea_tensor
 	return fill_int32(p, t, n);
 }
 
+/* What ONNX calls an element type; types of 4 bits are younger than the schema. */
+static const char *type_name(int code)
+{
+	const ProtobufCEnumValue *v = protobuf_c_enum_descriptor_get_value(
+		&onnx__tensor_proto__data_type__descriptor, code);
+
+	return v ? v->name : code == 21 ? "UINT4" : code == 22 ? "INT4" : "?";
+}
+
 int mea_onnx_tensor(const Onnx__TensorProto *p, const char *model, uint64_t limit,
 		    struct mea_tensor *t)
 {
@@ -158,7 +167,8 @@ int mea_onnx_tensor(const Onnx__TensorProto *p, const char *model, uint64_t limi
 
 	memset(t, 0, sizeof(*t));
 	if (type < 0)
-		return mea_fail(MEA_EUNSUPPORTED, "data_type %d is not supported", p->data_type);
+		return mea_fail(MEA_EUNSUPPORTED, "data_type %d (%s) is not supported",
+				p->data_type, type_name(p->data_type));
 	if (p->segment)
 		return mea_fail(MEA_EUNSUPPORTED, "segment is not supported");
 	if (p->n_dims > MEA_RANK_MAX)

@@ -57,6 +57,36 @@ int mea_pass_gemm_nhwc(struct mea_graph *g, int node)
 	return 0;
 }
 
+/* --- pools of integers ---------------------------------------------------------- */
+
+int mea_pass_integer_pool(struct mea_graph *g, int node)
+{
+	const struct mea_node *n = &g->nodes[node], *q;
+	int x = n->op == MEA_OP_MaxPool ? n->in[0] : -1, out = n->out, p, in[3], v[2], n_in, rc = 0;
+	char name[1200];
+
+	p = x < 0 || g->values[x].type == MEA_F32 ? -1 : g->values[x].producer;
+	if (p < 0 || g->nodes[p].op != MEA_OP_QuantizeLinear)
+		return 0;
+	q = &g->nodes[p];
+	n_in = q->n_in;
+	memcpy(in, q->in, sizeof(*in) * (size_t)n_in);
+	for (int i = 0; rc >= 0 && i < 2; i++) {
+		snprintf(name, sizeof(name), "%.1100s_%s", g->values[out].name, i ? "float" : "in");
+		v[i] = rc = mea_graph_add_value(g, name, MEA_F32, &g->values[i ? out : x].shape);
+	}
+	in[0] = x;
+	if (rc >= 0)
+		rc = mea_graph_add_node(g, MEA_OP_DequantizeLinear, NULL, in, n_in, v[0], NULL);
+	if (rc < 0)
+		return rc;
+	g->nodes[node].in[0] = v[0];
+	g->nodes[node].out = v[1];
+	in[0] = v[1];
+	rc = mea_graph_add_node(g, MEA_OP_QuantizeLinear, NULL, in, n_in, out, NULL);
+	return rc < 0 ? rc : 0;
+}
+
 /* --- the image ----------------------------------------------------------------- */
 
 /* Whether n takes NHWC to NCHW. */

@@ -329,6 +329,8 @@ int mea_graph_simplify(struct mea_graph *g)
 	if (!rc)
 		rc = mea_graph_prune(g);
 	if (!rc)
+		rc = each_node(g, mea_pass_integer_pool);
+	if (!rc)
 		rc = each_node(g, add_to_gemm);
 	if (!rc)
 		rc = each_node(g, normalise_gemm);

@@ -35,6 +35,7 @@ static const char *const wanted[] = {
 	"test_squeeze",
 	"test_unsqueeze_",
 	"test_transpose_",
+	"test_qlinear",
 	"test_quantizelinear",
 	"test_dequantizelinear",
 	"test_reduce_mean_",
