@@ -82,7 +82,8 @@ ok "uint8: quantised" run 0 quantize "$T/uint8" $data
 ok "uint8: runs" run 0 run "$T/uint8" $data --backend ref --limit 4
 
 ok "gray" "$FOREIGN" gray $G/main.onnx "$T/f.onnx"
-ok "gray: not in a bundle" fails 1 "f.onnx: its image has 1 channels; those of a bundle are RGB" bundle "$T/x" --main "$T/f.onnx" $common
+ok "gray: not in a bundle" fails 1 "f.onnx: its image has 1 channels; those of a bundle are RGB" \
+	bundle "$T/x" --main "$T/f.onnx" $common
 ok "gray: a lone model" run 0 quantize "$T/f.onnx" --out "$T/alone.onnx" $norm $data
 ok "gray: has its int8 form" run 0 info "$T/alone.onnx"
 done_testing
