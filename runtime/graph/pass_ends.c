@@ -6,86 +6,7 @@
 #include "base/error.h"
 #include "graph/passes.h"
 
-/* --- behind the last map ------------------------------------------------------- */
-
-/* The NCHW value whose NHWC form is flattened for Gemm n alone, or -1. */
-static int flat_nhwc(const struct mea_graph *g, int node)
-{
-	static const int64_t perm[] = {0, 2, 3, 1};
-	const struct mea_node *n = &g->nodes[node];
-	int f = g->values[n->in[0]].producer, t;
-
-	if (f < 0 || g->nodes[f].op != MEA_OP_Flatten || g->nodes[f].a.axis != 1 ||
-	    mea_graph_only_user(g, n->in[0]) != node)
-		return -1;
-	t = g->values[g->nodes[f].in[0]].producer;
-	if (t < 0 || g->nodes[t].op != MEA_OP_Transpose || g->nodes[t].a.n_axes != 4)
-		return -1;
-	for (int i = 0; i < 4; i++)
-		if ((g->nodes[t].a.axes[i] & 3) != perm[i])
-			return -1;
-	return g->nodes[t].in[0];
-}
-
-int mea_pass_gemm_nhwc(struct mea_graph *g, int node)
-{
-	const struct mea_node *n = &g->nodes[node];
-	const struct mea_value *w = mea_node_in(g, n, 1);
-	int x = n->op == MEA_OP_Gemm && w->data && n->a.trans_b ? flat_nhwc(g, node) : -1, rc;
-	struct mea_shape shape = w ? w->shape : (struct mea_shape){0};
-	int64_t channels, pixels;
-	float *to;
-
-	if (x < 0)
-		return 0;
-	channels = g->values[x].shape.dim[1];
-	pixels = shape.dim[1] / channels;
-	to = malloc(mea_shape_count(&shape) * sizeof(*to));
-	if (!to)
-		return mea_nomem();
-	for (int64_t row = 0; row < shape.dim[0]; row++)
-		for (int64_t i = 0; i < shape.dim[1]; i++)
-			to[row * shape.dim[1] + i % channels * pixels + i / channels] =
-				((const float *)w->data)[row * shape.dim[1] + i];
-	rc = mea_graph_add_const(g, w->name, MEA_F32, &shape, to);
-	free(to);
-	if (rc < 0)
-		return rc;
-	n = &g->nodes[node];
-	n->in[1] = rc;
-	g->nodes[g->values[n->in[0]].producer].in[0] = x;
-	return 0;
-}
-
-/* --- pools of integers ---------------------------------------------------------- */
-
-int mea_pass_integer_pool(struct mea_graph *g, int node)
-{
-	const struct mea_node *n = &g->nodes[node], *q;
-	int x = n->op == MEA_OP_MaxPool ? n->in[0] : -1, out = n->out, p, in[3], v[2], n_in, rc = 0;
-	char name[1200];
-
-	p = x < 0 || g->values[x].type == MEA_F32 ? -1 : g->values[x].producer;
-	if (p < 0 || g->nodes[p].op != MEA_OP_QuantizeLinear)
-		return 0;
-	q = &g->nodes[p];
-	n_in = q->n_in;
-	memcpy(in, q->in, sizeof(*in) * (size_t)n_in);
-	for (int i = 0; rc >= 0 && i < 2; i++) {
-		snprintf(name, sizeof(name), "%.1100s_%s", g->values[out].name, i ? "float" : "in");
-		v[i] = rc = mea_graph_add_value(g, name, MEA_F32, &g->values[i ? out : x].shape);
-	}
-	in[0] = x;
-	if (rc >= 0)
-		rc = mea_graph_add_node(g, MEA_OP_DequantizeLinear, NULL, in, n_in, v[0], NULL);
-	if (rc < 0)
-		return rc;
-	g->nodes[node].in[0] = v[0];
-	g->nodes[node].out = v[1];
-	in[0] = v[1];
-	rc = mea_graph_add_node(g, MEA_OP_QuantizeLinear, NULL, in, n_in, out, NULL);
-	return rc < 0 ? rc : 0;
-}
+#define LIFT_MAX 16 /* scales and shifts between an image and its Transpose */
 
 /* --- the image ----------------------------------------------------------------- */
 
@@ -98,6 +19,54 @@ static bool from_nhwc(const struct mea_node *n)
 		if ((n->a.axes[i] & 3) != perm[i])
 			return false;
 	return n->op == MEA_OP_Transpose && n->a.n_axes == 4;
+}
+
+/* The constant operand of node n, which works on each channel of an NHWC map by itself, as an NCHW
+ * map takes it; -1: n does not, or a negative error. *at: the operand's number. */
+static int channel_constant(struct mea_graph *g, const struct mea_node *n, int *at)
+{
+	const struct mea_shape *x, *k;
+	size_t count;
+
+	if (n->op != MEA_OP_Add && n->op != MEA_OP_Sub && n->op != MEA_OP_Mul &&
+	    n->op != MEA_OP_Div)
+		return -1;
+	*at = mea_node_in(g, n, 1)->data != NULL;
+	x = &mea_node_in(g, n, !*at)->shape;
+	k = &mea_node_in(g, n, *at)->shape;
+	count = mea_shape_count(k);
+	if (!mea_node_in(g, n, *at)->data || !mea_shape_equal(x, &g->values[n->out].shape))
+		return -1;
+	if (count == 1)
+		return n->in[*at];
+	if (k->dim[k->rank - 1] != (int64_t)count || x->rank != 4)
+		return -1;
+	return mea_graph_add_const(g, mea_node_in(g, n, *at)->name, mea_node_in(g, n, *at)->type,
+				   &(struct mea_shape){3, {(int64_t)count, 1, 1}},
+				   mea_node_in(g, n, *at)->data);
+}
+
+/* Puts Transpose t from NHWC before the node that it reads, if that is a scale or a shift of the
+ * channels for t alone; returns whether. */
+static bool lift(struct mea_graph *g, int t)
+{
+	int mid = g->nodes[t].in[0], e = g->values[mid].producer, at, k, x;
+
+	if (e < 0 || mea_graph_only_user(g, mid) != t)
+		return false;
+	k = channel_constant(g, &g->nodes[e], &at);
+	if (k < 0)
+		return false;
+	x = g->nodes[e].in[!at];
+	g->nodes[e].in[at] = k;
+	g->nodes[e].in[!at] = mid;
+	g->nodes[e].out = g->nodes[t].out;
+	g->nodes[t].in[0] = x;
+	g->nodes[t].out = mid;
+	g->values[mid].shape = g->values[g->nodes[e].out].shape;
+	g->values[mid].producer = t;
+	g->values[g->nodes[e].out].producer = e;
+	return true;
 }
 
 /* Takes the only user of input v out of the way when it just converts v; returns whether. */
@@ -174,9 +143,16 @@ static int flatten_logits(struct mea_graph *g, bool *changed)
 
 int mea_graph_take_ends(struct mea_graph *g, struct mea_ends *e)
 {
-	int rc = mea_graph_simplify(g);
+	int rc;
 
 	*e = (struct mea_ends){.dropped = MEA_OP_COUNT};
+	/* First, while a scale is not yet a Conv. */
+	for (int i = 0; i < g->n_nodes; i++)
+		for (int k = 0; k < LIFT_MAX && from_nhwc(&g->nodes[i]) && lift(g, i);)
+			k++;
+	rc = mea_graph_sort(g);
+	if (!rc)
+		rc = mea_graph_simplify(g);
 	if (rc)
 		return rc;
 	for (int i = 0; i < g->n_inputs; i++)

@@ -58,7 +58,8 @@ def ends(op):
 
 def keras():
     n = Net()
-    x = n.add("Transpose", "x", perm=[0, 3, 1, 2])
+    x = n.add("Sub", n.add("Mul", "x", n.constant(np.float32(0.7))), n.random(3))
+    x = n.add("Transpose", x, perm=[0, 3, 1, 2])
     x = n.add("Transpose", n.body(x), perm=[0, 2, 3, 1])
     x = n.add("Reshape", x, n.constant(np.array([1, -1], np.int64)))
     x = n.add("Add", n.add("MatMul", x, n.random(8 * SIDE * SIDE // 4, 10)), n.random(10))

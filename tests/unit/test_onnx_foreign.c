@@ -353,13 +353,16 @@ static int transposed(struct mea_graph *g, const char *name, int x, const int64_
 
 static const int64_t to_nchw[] = {0, 3, 1, 2}, to_nhwc[] = {0, 2, 3, 1};
 
-/* As Keras and tf2onnx write it: NHWC at both ends, MatMul and Add, an activation last. */
+/* As Keras and tf2onnx write it: NHWC at both ends, a Rescaling of the image, MatMul and Add, an
+ * activation last. */
 static struct mea_graph *keras(enum mea_op last)
 {
 	struct mea_graph *g = new_graph();
 	int x = input(g, "x", shape_of(4, 1, 4, 5, 3)), y;
 
-	y = conv(g, "c", transposed(g, "nchw", x, to_nchw), 6, 3, 1, 1, 1, true);
+	y = binary(g, MEA_OP_Mul, "scaled", x, constant(g, "scale", shape_of(1, 3), 0.5f, 2));
+	y = binary(g, MEA_OP_Sub, "shifted", constant(g, "shift", shape_of(0), 1, 2), y);
+	y = conv(g, "c", transposed(g, "nchw", y, to_nchw), 6, 3, 1, 1, 1, true);
 	y = transposed(g, "nhwc", unary(g, MEA_OP_Relu, "r", y), to_nhwc);
 	y = binary(g, MEA_OP_Reshape, "flat", y, LIST(g, "to", 1, -1));
 	y = binary(g, MEA_OP_MatMul, "m", y, constant(g, "w", shape_of(2, 120, 4), -0.2f, 0.2f));
