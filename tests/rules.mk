@@ -34,7 +34,10 @@ $(RTL_BINS): %: %.o $(B)/tests/rtl/lib/device_bench.o $(B)/tests/rtl/lib/random_
 $(ONNX_BINS): %: %.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(call link,$(MEA_LIBS))
 
-# tests/e2e/*.sh: the mea command as a user calls it; helper reads JSON, writes images.
+# tests/e2e/*.sh: the mea command as a user calls it; helper reads JSON, writes images; foreign
+# writes models as other programs do; answer runs one on raw input.
+$(B)/tests/e2e/foreign $(B)/tests/e2e/answer: %: %.o $(B)/libmea_tools.a $(B)/libmea.a
+	$(call link,$(MEA_LIBS))
 $(B)/tests/e2e/helper: $(B)/tests/e2e/helper.o $(B)/libmea_tools.a $(B)/libmea.a
 	$(call link,$(MEA_LIBS))
 E2E := $(sort $(wildcard tests/e2e/test_*.sh))
@@ -64,7 +67,7 @@ OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/r
 # user's concern.
 LINT_HERE := $(if $(shell clang-format --version 2>/dev/null | grep ' 14\.'),lint)
 .PHONY: check check-programs
-check-programs: $(B)/mea $(PAGES) $(COMPLETIONS) $(B)/libmea.so $(B)/tests/e2e/helper $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
+check-programs: $(B)/mea $(PAGES) $(COMPLETIONS) $(B)/libmea.so $(B)/tests/e2e/helper $(B)/tests/e2e/foreign $(B)/tests/e2e/answer $(UNIT_BINS) $(RTL_BINS) $(ONNX_BINS) sim-all $(SIM_DIR)/libmea_sim_8x8-collide.so
 
 check: $(LINT_HERE) check-programs build/hw/isa/gen $(CHECK_EXTRA) ## all tests; the last line is their sum
 	@MEA=$(B)/mea tests/run.sh $(UNIT_BINS) $(ONNX_BINS) $(OTHER_RTL) $(E2E) \
@@ -132,7 +135,7 @@ $(ONNX_PYTHON):
 	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy
 
 .PHONY: check-onnx
-check-onnx: $(B)/mea $(B)/tests/e2e/helper $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
+check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
 
 # --- bench -----------------------------------------------------------------------

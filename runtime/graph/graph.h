@@ -52,7 +52,11 @@
 	X(Elu)                                                                                     \
 	X(Gelu)                                                                                    \
 	X(Softplus)                                                                                \
-	X(Mish)
+	X(Mish)                                                                                    \
+	X(LogSoftmax)                                                                              \
+	X(Slice)                                                                                   \
+	X(ConstantOfShape)                                                                         \
+	X(Range)
 
 enum mea_op {
 #define MEA_OP_ENUM(name) MEA_OP_##name,
@@ -82,10 +86,11 @@ struct mea_attrs {
 	int n_axes;		    /* ReduceMean, Squeeze, Unsqueeze; -1: not given */
 	int64_t axes[MEA_RANK_MAX]; /* Transpose: the permutation */
 	bool keepdims, allow_zero, noop_empty_axes;
-	int64_t start, end; /* Shape */
-	enum mea_dtype to;  /* Cast */
-	float fill;	    /* Pad */
-	int mode;	    /* Pad, Gelu; the number of its text in the row */
+	int64_t start, end; /* Shape; start: an integer ConstantOfShape */
+	enum mea_dtype to;  /* Cast, ConstantOfShape */
+	float fill;	    /* Pad, ConstantOfShape */
+	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, set by shape inference */
+	int mode; /* Pad, Gelu; the number of its text in the row */
 };
 
 struct mea_value {
@@ -108,7 +113,8 @@ struct mea_node {
 };
 
 struct mea_graph {
-	char *source; /* the file's name, for messages; owned */
+	char *source;  /* the file's name, for messages; owned */
+	bool external; /* read from more than one file */
 	struct mea_value *values;
 	int n_values;
 	struct mea_node *nodes;
@@ -201,6 +207,10 @@ struct mea_dim_value {
 struct mea_load_options {
 	const struct mea_dim_value *dims;
 	int n_dims;
+	/* Channels, height and width for the dimensions that a first input of rank 4 leaves open,
+	 * be it NCHW or NHWC; zeros: none. */
+	int64_t image[3];
+	bool one_file;		   /* refuse tensors in files beside the model */
 	uint64_t max_file_bytes;   /* 0: 1 GiB */
 	uint64_t max_tensor_bytes; /* all tensors together; 0: 1 GiB */
 };
@@ -209,12 +219,13 @@ struct mea_load_options {
  * Reads an ONNX model (opset 7 to 28; older where an operation has not changed
  * since), works out every shape and evaluates what
  * is constant. A symbolic first dimension of an input is the batch and becomes
- * 1; any other needs a value in opt->dims. opt may be NULL.
+ * 1; any other needs a value in opt->dims or opt->image. opt may be NULL. Tensors may lie in
+ * files below the model's folder. Float16 becomes float32.
  * MEA_ENOENT, MEA_EIO, MEA_EINVAL for a damaged model, MEA_EUNSUPPORTED for one
  * outside mea's operations; the message names file, node and field.
  */
 int mea_graph_load(const char *path, const struct mea_load_options *opt, struct mea_graph **out);
-/* The same from memory; source is the name for messages. */
+/* The same from memory, tensors included; source is the name for messages. */
 int mea_graph_parse(const void *data, size_t size, const char *source,
 		    const struct mea_load_options *opt, struct mea_graph **out);
 /* Writes a model of opset 13, or later if an operation needs that; the file appears whole or not at
@@ -251,5 +262,22 @@ uint64_t mea_node_macs(const struct mea_graph *g, const struct mea_node *n);
  * are folded into its constants. Results change only by float rounding.
  */
 int mea_graph_simplify(struct mea_graph *g);
+
+/* What mea_graph_take_ends() found. */
+struct mea_ends {
+	bool changed;	     /* anything of what follows, or logits of 1xNx1x1 */
+	bool pixels;	     /* an input was uint8: it takes 0 .. 255, as float */
+	enum mea_op dropped; /* behind the logits; MEA_OP_COUNT: none */
+};
+
+/*
+ * Simplifies an image classifier and gives it the ends of a bundle's network: float32 images of
+ * NCHW (a Transpose from NHWC and a Cast from uint8 go), and 1xN logits as the first output
+ * (a Softmax, LogSoftmax or Sigmoid behind them goes: the class stays the same).
+ */
+int mea_graph_take_ends(struct mea_graph *g, struct mea_ends *e);
+/* Drops a Softmax, LogSoftmax or Sigmoid that computes an output of a simplified graph; the output
+ * keeps its name. Returns the operation, MEA_OP_COUNT when there is none. */
+enum mea_op mea_graph_drop_activation(struct mea_graph *g, int output);
 
 #endif

@@ -385,6 +385,8 @@ int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out)
 
 	if (!rc)
 		rc = mea_graph_simplify(l.g);
+	if (!rc && l.g->n_outputs && mea_graph_drop_activation(l.g, 0) != MEA_OP_COUNT)
+		rc = mea_graph_prune(l.g);
 	if (rc)
 		goto out;
 	l.net = calloc(1, sizeof(*l.net));

@@ -11,7 +11,8 @@
  * QuantizeLinear becomes one layer; a convolution whose only user is an Add
  * becomes a residual convolution. The float ends of the graph (QuantizeLinear of
  * an input, DequantizeLinear of an output) are left to the caller, who finds
- * scale and zero point in the net's tensors. uint8 tensors are shifted to int8.
+ * scale and zero point in the net's tensors. A Softmax, LogSoftmax or Sigmoid left in float behind
+ * the first output is left out. uint8 tensors are shifted to int8.
  * MEA_EUNSUPPORTED, naming the node, when a part of the graph is not quantised or
  * has no integer form; *out passes mea_qnet_check().
  */

@@ -47,8 +47,9 @@ static int find_param(const struct mea_lower *l, const struct mea_node *n, int i
 			zero = mea_tensor_int(&zt, k);
 		}
 		if (zero != (p->q.type == MEA_U8 ? 128 : 0))
-			return mea_node_fail(g, dq, MEA_EUNSUPPORTED, "%s is not symmetric",
-					     v->name);
+			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+					     "weights %s are not symmetric: zero point %lld",
+					     mea_node_in(g, dq, 0)->name, (long long)zero);
 		if (!(p->scale[k] > 0) || !isfinite(p->scale[k]))
 			return mea_node_fail(g, dq, MEA_EINVAL,
 					     "scale %g is not positive and finite",

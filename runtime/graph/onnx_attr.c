@@ -3,6 +3,7 @@
 #include "graph/op.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@ static const Onnx__AttributeProto__AttributeType wanted[] = {
 	[MEA_ATTR_CHOICE] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING,
 	[MEA_ATTR_ALL_PADS] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS,
 	[MEA_ATTR_DTYPE] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
+	[MEA_ATTR_SCALAR] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR,
 	[MEA_ATTR_FIXED] = ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT,
 };
 
@@ -62,6 +64,22 @@ static int set_choice(const struct mea_attr *r, const Onnx__AttributeProto *p, i
 			p->s.len < 40 ? (int)p->s.len : 40, (const char *)p->s.data);
 }
 
+static int set_scalar(const Onnx__AttributeProto *p, struct mea_attrs *a)
+{
+	struct mea_tensor t = {0};
+	int rc = p->t ? mea_onnx_tensor(p->t, NULL, 64, &t) : mea_fail(MEA_EINVAL, "no tensor");
+
+	if (!rc && mea_shape_count(&t.shape) != 1)
+		rc = mea_fail(MEA_EINVAL, "a tensor of other than one element");
+	if (!rc) {
+		a->to = t.type;
+		a->start = mea_tensor_int(&t, 0);
+		a->fill = t.type == MEA_F32 ? *(const float *)t.data : 0;
+	}
+	free(t.data);
+	return rc;
+}
+
 static int set(const struct mea_attr *r, const Onnx__AttributeProto *p, struct mea_attrs *a)
 {
 	void *to = (char *)a + r->at;
@@ -95,6 +113,8 @@ static int set(const struct mea_attr *r, const Onnx__AttributeProto *p, struct m
 					(long long)p->i);
 		a->to = (enum mea_dtype)type;
 		return 0;
+	case MEA_ATTR_SCALAR:
+		return set_scalar(p, a);
 	case MEA_ATTR_FIXED:
 		if (p->i != r->lo)
 			return mea_fail(MEA_EUNSUPPORTED, "only %lld is supported, not %lld",

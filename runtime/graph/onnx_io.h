@@ -20,10 +20,16 @@ int mea_onnx_dtype(int code);
 int mea_onnx_dtype_code(enum mea_dtype type);
 
 /*
- * Decodes p into *t, whose data the caller frees. At most limit bytes. The
+ * Decodes p into *t, whose data the caller frees. At most limit bytes. model: the path of the file
+ * that p is from, beside which external data lies; NULL: external data is refused. The
  * message names the field at fault but not the tensor.
  */
-int mea_onnx_tensor(const Onnx__TensorProto *p, uint64_t limit, struct mea_tensor *t);
+int mea_onnx_tensor(const Onnx__TensorProto *p, const char *model, uint64_t limit,
+		    struct mea_tensor *t);
+/* Whether p's elements are in a file of their own. */
+bool mea_onnx_is_external(const Onnx__TensorProto *p);
+/* Reads p's elements, which take size bytes, from their file below the folder of model. */
+int mea_onnx_external(const Onnx__TensorProto *p, const char *model, void *to, size_t size);
 
 /* The same from a serialised TensorProto, as ONNX keeps test data in files. */
 int mea_tensor_parse(const void *data, size_t size, struct mea_tensor *t);
@@ -38,6 +44,7 @@ struct mea_onnx_reader {
 	struct mea_graph *g;
 	const Onnx__ModelProto *model;
 	const struct mea_load_options *opt; /* may be NULL */
+	const char *path; /* beside which external data lies; NULL: it is refused */
 	int64_t opset;
 	uint64_t tensor_budget; /* bytes that constants may still take */
 };
@@ -52,5 +59,12 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
  * inputs and attributes. */
 int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
 int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p);
+
+/* An operation on integers, which is read as a float one between DequantizeLinear and
+ * QuantizeLinear; NULL when the name is of none. */
+const struct mea_integer_op *mea_onnx_integer_op(const char *name);
+/* The second pass over a node p of kind q. */
+int mea_onnx_integer_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p,
+			  const struct mea_integer_op *q);
 
 #endif

@@ -70,8 +70,22 @@ int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 	return rc < 0 ? rc : 0;
 }
 
+/* Whether mea means by op_type what the domain of p does: ONNX Runtime has integer operations and
+ * quantisation in its own. */
+static bool known_domain(const Onnx__NodeProto *p)
+{
+	const char *domain = p->domain ? p->domain : "";
+
+	if (!*domain || !strcmp(domain, "ai.onnx"))
+		return true;
+	return !strcmp(domain, "com.microsoft") &&
+	       (mea_onnx_integer_op(p->op_type) || !strcmp(p->op_type, "QuantizeLinear") ||
+		!strcmp(p->op_type, "DequantizeLinear"));
+}
+
 int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 {
+	const struct mea_integer_op *integer = mea_onnx_integer_op(p->op_type);
 	struct mea_graph *g = r->g;
 	enum mea_op op = mea_op_find(p->op_type);
 	const char *name = p->name && *p->name ? p->name : p->output[0];
@@ -81,7 +95,9 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 
 	if (rc || !strcmp(p->op_type, "Constant"))
 		return rc;
-	if (op == MEA_OP_COUNT || (p->domain && *p->domain && strcmp(p->domain, "ai.onnx")))
+	if (integer && known_domain(p))
+		return mea_onnx_integer_node(r, p, integer);
+	if (op == MEA_OP_COUNT || !known_domain(p))
 		return mea_fail(MEA_EUNSUPPORTED,
 				"%s: node %.100s: operation %.60s%s%.60s is not supported",
 				g->source, name, p->op_type,

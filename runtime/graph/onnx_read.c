@@ -51,27 +51,22 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
 {
 	struct mea_graph *g = r->g;
 	struct mea_tensor t;
-	size_t bytes;
 	int rc = mea_onnx_name(r, name), v;
 
 	if (rc)
 		return rc;
-	rc = mea_onnx_tensor(p, GIB, &t);
+	rc = mea_onnx_tensor(p, r->path, r->tensor_budget, &t);
 	if (rc) {
 		mea_fail_in(rc, "tensor %.100s", name);
 		return mea_fail_in(rc, "%s", g->source);
 	}
-	bytes = mea_shape_count(&t.shape) * mea_dtype_size(t.type);
-	if (bytes > r->tensor_budget)
-		v = mea_fail(MEA_EINVAL, "%s: all constants up to %s take too much memory",
-			     g->source, name);
-	else
-		v = mea_graph_add_value(g, name, t.type, &t.shape);
+	v = mea_graph_add_value(g, name, t.type, &t.shape);
 	if (v < 0) {
 		free(t.data);
 		return v;
 	}
-	r->tensor_budget -= bytes;
+	r->tensor_budget -= mea_shape_count(&t.shape) * mea_dtype_size(t.type);
+	g->external |= mea_onnx_is_external(p);
 	g->values[v].data = t.data;
 	return 0;
 }
@@ -102,6 +97,26 @@ static int64_t named_dim(const struct mea_onnx_reader *r, const char *name)
 	return -1;
 }
 
+static int64_t fixed_dim(const Onnx__TensorShapeProto *p, size_t i)
+{
+	const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
+
+	return d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE ? d->dim_value
+										     : -1;
+}
+
+/* Value of dimension i of the image from the options, or -1. */
+static int64_t image_dim(const struct mea_onnx_reader *r, const Onnx__TensorShapeProto *p, size_t i)
+{
+	const int64_t *chw = r->opt ? r->opt->image : NULL;
+	bool last;
+
+	if (!chw || !chw[0] || r->g->n_inputs || p->n_dim != 4 || !i)
+		return -1;
+	last = fixed_dim(p, 3) == chw[0] && fixed_dim(p, 1) != chw[0];
+	return chw[last ? i % 3 : i - 1];
+}
+
 static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapeProto *p,
 		      struct mea_shape *shape, bool *dynamic)
 {
@@ -114,12 +129,15 @@ static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapePr
 	for (size_t i = 0; i < p->n_dim; i++) {
 		const Onnx__TensorShapeProto__Dimension *d = p->dim[i];
 		const char *symbol = NULL;
-		int64_t v = -1;
+		int64_t v = fixed_dim(p, i), image = image_dim(r, p, i);
 
-		if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE)
-			v = d->dim_value;
-		else if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
+		if (d->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM)
 			symbol = d->dim_param;
+		if (v > 0 && image > 0 && v != image)
+			return mea_fail(MEA_EINVAL, "dimension %zu is %lld in the file, not %lld",
+					i, (long long)v, (long long)image);
+		if (v <= 0)
+			v = image;
 		if (v <= 0)
 			v = named_dim(r, symbol);
 		if (v <= 0 && i == 0) {
@@ -127,8 +145,11 @@ static int read_shape(const struct mea_onnx_reader *r, const Onnx__TensorShapePr
 			v = 1;
 		}
 		if (v <= 0)
-			return mea_fail(MEA_EUNSUPPORTED, "dimension %zu (%.60s) has no value", i,
-					symbol ? symbol : "unnamed");
+			return mea_fail(MEA_EUNSUPPORTED, "dimension %zu (%.60s) has no value%s", i,
+					symbol ? symbol : "unnamed",
+					p->n_dim == 4 ? "; `mea bundle` and `mea quantize` take "
+							"--input CxHxW"
+						      : "");
 		shape->dim[i] = v;
 	}
 	return 0;
@@ -218,10 +239,11 @@ static int read_model(struct mea_onnx_reader *r)
 	return rc;
 }
 
-int mea_graph_parse(const void *data, size_t size, const char *source,
-		    const struct mea_load_options *opt, struct mea_graph **out)
+/* path: of the file that data is from, or NULL. */
+static int parse(const void *data, size_t size, const char *source, const char *path,
+		 const struct mea_load_options *opt, struct mea_graph **out)
 {
-	struct mea_onnx_reader r = {.opt = opt, .tensor_budget = GIB};
+	struct mea_onnx_reader r = {.opt = opt, .path = path, .tensor_budget = GIB};
 	Onnx__ModelProto *model;
 	int rc;
 
@@ -245,6 +267,12 @@ int mea_graph_parse(const void *data, size_t size, const char *source,
 	}
 	*out = r.g;
 	return 0;
+}
+
+int mea_graph_parse(const void *data, size_t size, const char *source,
+		    const struct mea_load_options *opt, struct mea_graph **out)
+{
+	return parse(data, size, source, NULL, opt, out);
 }
 
 /* The whole file at once; the caller frees *data. */
@@ -294,7 +322,7 @@ int mea_graph_load(const char *path, const struct mea_load_options *opt, struct 
 
 	if (rc)
 		return rc;
-	rc = mea_graph_parse(data, size, path, opt, out);
+	rc = parse(data, size, path, opt && opt->one_file ? NULL : path, opt, out);
 	free(data);
 	return rc;
 }

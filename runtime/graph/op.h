@@ -22,6 +22,7 @@ enum mea_attr_kind {
 	MEA_ATTR_CHOICE,   /* one of the texts in choices; an int, its number */
 	MEA_ATTR_ALL_PADS, /* begin of every axis, end of every axis */
 	MEA_ATTR_DTYPE,
+	MEA_ATTR_SCALAR, /* a tensor of one element: its type in to, itself in fill or start */
 	MEA_ATTR_FIXED,	 /* the only value that mea honours is lo */
 	MEA_ATTR_IGNORE, /* has no influence on what mea computes */
 };
@@ -137,6 +138,9 @@ int mea_want_type(const struct mea_value *v, unsigned types);
 int mea_want_rank(const struct mea_value *v, int lo, int hi);
 /* Positions of n's window along height and width of x into dim[2]; resolves auto_pad. */
 int mea_window(struct mea_node *n, const struct mea_shape *x, int64_t *dim);
+/* Fills y with elements of x from number from on; step[d]: how far a step along d of y moves. */
+void mea_copy_steps(const struct mea_tensor *x, const struct mea_tensor *y, ptrdiff_t from,
+		    const ptrdiff_t *step);
 /* Marks the node's axes among rank dimensions. */
 int mea_mark_axes(const struct mea_node *n, int rank, bool marked[MEA_RANK_MAX]);
 /* Moves a constant input 1 into axes. */

@@ -283,7 +283,10 @@ static int softmax_eval(const struct mea_call *c)
 			sum += to[k * inner];
 		}
 		for (size_t k = 0; k < len; k++)
-			to[k * inner] = (float)(to[k * inner] / sum);
+			to[k * inner] =
+				c->n->op == MEA_OP_LogSoftmax
+					? (float)((double)(from[k * inner] - top) - log(sum))
+					: (float)(to[k * inner] / sum);
 	}
 	return 0;
 }
@@ -334,9 +337,13 @@ MEA_OP(BatchNormalization, .in = {5, 5}, .since = 7, .types = MEA_FLOAT,
 		 {"spatial", MEA_ATTR_FIXED, .lo = 1}},
        .shape = batchnorm_shape, .eval = batchnorm_eval);
 
-MEA_OP(Softmax, .in = {1, 1}, .since = 1, .types = MEA_FLOAT,
-       .attrs = {MEA_ATTR_WITH_AXIS(NO_AXIS)}, .read = softmax_read, .shape = softmax_shape,
-       .eval = softmax_eval, .unwritable = softmax_unwritable);
+#define SOFTMAX                                                                                    \
+	.in = {1, 1}, .since = 1, .types = MEA_FLOAT, .attrs = {MEA_ATTR_WITH_AXIS(NO_AXIS)},      \
+	.read = softmax_read, .shape = softmax_shape, .eval = softmax_eval,                        \
+	.unwritable = softmax_unwritable
+
+MEA_OP(Softmax, SOFTMAX);
+MEA_OP(LogSoftmax, SOFTMAX);
 
 /* --- types ------------------------------------------------------------------- */
 

@@ -192,33 +192,41 @@ MEA_OP(Dropout, .in = {1, 3}, .since = 7,
 
 /* --- the order --------------------------------------------------------------- */
 
+void mea_copy_steps(const struct mea_tensor *x, const struct mea_tensor *y, ptrdiff_t from,
+		    const ptrdiff_t *step)
+{
+	size_t size = mea_dtype_size(x->type), total = mea_shape_count(&y->shape);
+	int64_t at[MEA_RANK_MAX] = {0};
+
+	for (size_t i = 0; i < total; i++) {
+		memcpy((char *)y->data + i * size, (const char *)x->data + from * (ptrdiff_t)size,
+		       size);
+		for (int d = y->shape.rank - 1; d >= 0; d--) {
+			from += step[d];
+			if (++at[d] < y->shape.dim[d])
+				break;
+			from -= step[d] * (ptrdiff_t)at[d];
+			at[d] = 0;
+		}
+	}
+}
+
 static int transpose_eval(const struct mea_call *c)
 {
-	const struct mea_tensor *x = c->in[0], *y = c->out;
-	size_t size = mea_dtype_size(x->type), total = mea_shape_count(&y->shape), from = 0;
-	size_t x_step[MEA_RANK_MAX], step[MEA_RANK_MAX], s = 1;
-	int64_t at[MEA_RANK_MAX] = {0};
+	const struct mea_tensor *x = c->in[0];
+	ptrdiff_t x_step[MEA_RANK_MAX], step[MEA_RANK_MAX], s = 1;
 	int rank = x->shape.rank;
 
 	for (int d = rank - 1; d >= 0; d--) {
 		x_step[d] = s;
-		s *= (size_t)x->shape.dim[d];
+		s *= (ptrdiff_t)x->shape.dim[d];
 	}
 	for (int d = 0; d < rank; d++) {
 		int axis = (int)(c->n->a.axes[d] < 0 ? c->n->a.axes[d] + rank : c->n->a.axes[d]);
 
 		step[d] = x_step[axis];
 	}
-	for (size_t i = 0; i < total; i++) {
-		memcpy((char *)y->data + i * size, (const char *)x->data + from * size, size);
-		for (int d = rank - 1; d >= 0; d--) {
-			from += step[d];
-			if (++at[d] < y->shape.dim[d])
-				break;
-			from -= step[d] * (size_t)at[d];
-			at[d] = 0;
-		}
-	}
+	mea_copy_steps(x, c->out, 0, step);
 	return 0;
 }
 

@@ -28,39 +28,42 @@ int mea_read_pads(struct mea_attrs *a, const int64_t *list, size_t count)
 	return 0;
 }
 
-/* Moves the constant inputs of Pad into the attributes. */
+/* Before opset 11 the pads are attributes. */
 static int pad_read(const struct mea_onnx_reader *r, struct mea_node *n)
 {
-	const struct mea_value *pads = mea_node_in(r->g, n, 1), *fill = mea_node_in(r->g, n, 2);
-	int64_t list[2 * MEA_RANK_MAX];
-	struct mea_tensor t;
-	size_t count;
-
 	if (r->opset < 11)
 		return n->n_in == 1
 			       ? 0
 			       : mea_node_fail(r->g, n, MEA_EINVAL, "%d inputs, not 1", n->n_in);
-	if (!pads)
+	if (!mea_node_in(r->g, n, 1))
 		return mea_node_fail(r->g, n, MEA_EINVAL, "input pads is missing");
-	t = mea_value_tensor(pads);
-	count = mea_shape_count(&t.shape);
-	if (!t.data || t.type != MEA_I64 || count > 2 * MEA_RANK_MAX || mea_node_in(r->g, n, 3))
-		return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
-				     "pads are not constant, or given for some axes only");
+	return 0;
+}
+
+/* Moves the inputs behind the first, which are constant once what they depend on is evaluated,
+ * into the attributes. */
+static int take_inputs(const struct mea_graph *g, struct mea_node *n)
+{
+	const struct mea_value *pads = mea_node_in(g, n, 1), *fill = mea_node_in(g, n, 2);
+	struct mea_tensor t = mea_value_tensor(pads);
+	size_t count = mea_shape_count(&t.shape);
+	int64_t list[2 * MEA_RANK_MAX];
+	int rc;
+
+	if (!t.data || t.type != MEA_I64 || count > 2 * MEA_RANK_MAX || mea_node_in(g, n, 3))
+		return mea_fail(MEA_EUNSUPPORTED,
+				"pads are not constant, or given for some axes only");
 	for (size_t i = 0; i < count; i++)
 		list[i] = mea_tensor_int(&t, i);
-	if (mea_read_pads(&n->a, list, count))
-		return mea_fail_in(MEA_EUNSUPPORTED, "%s: node %.100s (Pad)", r->g->source,
-				   n->name);
-	if (fill) {
+	rc = mea_read_pads(&n->a, list, count);
+	if (!rc && fill) {
 		t = mea_value_tensor(fill);
 		if (!t.data || t.type != MEA_F32 || mea_shape_count(&t.shape) != 1)
-			return mea_node_fail(r->g, n, MEA_EUNSUPPORTED,
-					     "constant_value is not a constant float");
+			return mea_fail(MEA_EUNSUPPORTED, "constant_value is not a constant float");
 		n->a.fill = *(const float *)t.data;
 	}
 	n->n_in = 1;
-	return 0;
+	return rc;
 }
 
 static int pad_eval(const struct mea_call *c)
@@ -87,7 +90,10 @@ static int pad_eval(const struct mea_call *c)
 static int pad_shape(struct mea_shaping *s)
 {
 	const int64_t *pad = s->n->a.pad;
+	int rc = s->n->n_in > 1 ? take_inputs(s->g, s->n) : 0;
 
+	if (rc)
+		return rc;
 	for (int i = 0; i < 2; i++) {
 		if ((pad[i] || pad[2 + i]) && s->out.rank != 4)
 			return mea_fail(MEA_EINVAL, "pads for 4 dimensions, the input has %d",

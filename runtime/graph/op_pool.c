@@ -251,13 +251,16 @@ MEA_OP(MaxPool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT | MEA_INT8S, .rank 
        .lower = mea_lower_pool);
 
 MEA_OP(AveragePool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .rank = {4, 4},
-       .attrs = {MEA_ATTRS_OF_WINDOW(true), MEA_ATTR("ceil_mode", BOOL, ceil_mode),
-		 MEA_ATTR("count_include_pad", BOOL, count_include_pad)},
+       .attrs = {MEA_ATTRS_OF_WINDOW(true),
+		 MEA_ATTR("ceil_mode", BOOL, ceil_mode),
+		 MEA_ATTR("count_include_pad", BOOL, count_include_pad),
+		 {"channels_last", MEA_ATTR_FIXED, .lo = 0}},
        .shape = pool_shape, .eval = pool_eval, .steps = pool_steps, .quant = MEA_QUANT_OWN,
        .lower = mea_lower_pool, .unwritable = average_unwritable);
 
 MEA_OP(GlobalAveragePool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .rank = {3, MEA_RANK_MAX},
-       .shape = global_shape, .eval = global_eval, .quant = MEA_QUANT_OWN, .lower = mea_lower_pool);
+       .attrs = {{"channels_last", MEA_ATTR_FIXED, .lo = 0}}, .shape = global_shape,
+       .eval = global_eval, .quant = MEA_QUANT_OWN, .lower = mea_lower_pool);
 
 MEA_OP(GlobalMaxPool, .in = {1, 1}, .since = 1, .types = MEA_FLOAT, .rank = {3, MEA_RANK_MAX},
        .shape = global_shape, .eval = global_eval, .quant = MEA_QUANT_SELECT,

@@ -2,7 +2,7 @@
 /*
  * Per-channel scale and shift: BatchNormalization, and Add, Sub, Mul or Div with
  * a constant, all y = x * scale[c] + shift[c]. They go into the Conv or Gemm
- * before them, or become a 1x1 depthwise Conv of their own.
+ * before or behind them, or become a 1x1 depthwise Conv of their own.
  */
 #include "graph/passes.h"
 
@@ -112,27 +112,42 @@ static int affine_of(const struct mea_graph *g, const struct mea_node *n, struct
 	}
 }
 
-/* The Conv or Gemm with constant float parameters that computes value for one
- * user alone, or -1. */
+/* Whether n is a Conv or a Gemm with constant float parameters, one row of weights per output. */
+static bool has_params(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_value *b = mea_node_in(g, n, 2);
+
+	if ((n->op != MEA_OP_Conv && n->op != MEA_OP_Gemm) || !mea_node_in(g, n, 1)->data)
+		return false;
+	if (b && (!b->data || b->shape.rank != 1))
+		return false;
+	return n->op == MEA_OP_Conv ||
+	       (n->a.alpha == 1 && n->a.beta == 1 && n->a.trans_b && !n->a.trans_a);
+}
+
+/* The node that computes value for one user alone and can take an affine over, or -1. */
 static int foldable(const struct mea_graph *g, int value)
 {
 	int p = g->values[value].producer;
-	const struct mea_node *n;
 
-	if (p < 0)
+	return p >= 0 && mea_graph_only_user(g, value) >= 0 && has_params(g, &g->nodes[p]) ? p : -1;
+}
+
+/* The only user of value, if it can take affine f over exactly, or -1. Padding comes after f, so
+ * zeros that it adds must be what f makes of zero. */
+static int foldable_behind(const struct mea_graph *g, int value, const struct affine *f)
+{
+	int user = mea_graph_only_user(g, value);
+	const struct mea_node *n = user < 0 ? NULL : &g->nodes[user];
+	bool padded = false, shifted = false;
+
+	if (!n || n->in[0] != value || !has_params(g, n))
 		return -1;
-	n = &g->nodes[p];
-	if (mea_graph_only_user(g, value) < 0 || (n->op != MEA_OP_Conv && n->op != MEA_OP_Gemm))
-		return -1;
-	if (!mea_node_in(g, n, 1)->data)
-		return -1;
-	if (mea_node_in(g, n, 2) && !mea_node_in(g, n, 2)->data)
-		return -1;
-	if (n->op == MEA_OP_Gemm &&
-	    (n->a.alpha != 1 || n->a.beta != 1 || !n->a.trans_b ||
-	     (mea_node_in(g, n, 2) && mea_node_in(g, n, 2)->shape.rank != 1)))
-		return -1;
-	return p;
+	for (int k = 0; k < 4; k++)
+		padded |= n->op == MEA_OP_Conv && n->a.pad[k];
+	for (int c = 0; c < f->channels; c++)
+		shifted |= f->shift[c] != 0;
+	return padded && shifted ? -1 : user;
 }
 
 /* Gives node the input x and new constants: weights w, named OF_WHAT, and a bias for each of
@@ -178,6 +193,37 @@ static int scale_params(struct mea_graph *g, int node, const struct affine *f)
 	return rc;
 }
 
+/* Scale and shift of what node reads go into its weights and bias. */
+static int scale_inputs(struct mea_graph *g, int node, const struct affine *f)
+{
+	const struct mea_node *n = &g->nodes[node];
+	const struct mea_value *w = mea_node_in(g, n, 1), *b = mea_node_in(g, n, 2);
+	struct mea_shape shape = w->shape;
+	size_t rows = (size_t)shape.dim[0], own = (size_t)shape.dim[1], at = 0;
+	size_t taps = mea_shape_count(&shape) / (rows * own);
+	size_t groups = n->op == MEA_OP_Conv ? (size_t)n->a.group : 1;
+	float *p = malloc(sizeof(float) * (rows * own * taps + rows));
+	int rc;
+
+	if (!p)
+		return mea_nomem();
+	for (size_t r = 0; r < rows; r++) {
+		double sum = b ? (double)((const float *)b->data)[r] : 0;
+
+		for (size_t k = 0; k < own * taps; k++, at++) {
+			size_t c = r / (rows / groups) * own + k / taps;
+			double v = (double)((const float *)w->data)[at];
+
+			p[at] = (float)(v * f->scale[c]);
+			sum += v * f->shift[c];
+		}
+		p[rows * own * taps + r] = (float)sum;
+	}
+	rc = set_params(g, node, f->x, w->name, "folded", &shape, p, "bias");
+	free(p);
+	return rc;
+}
+
 /* n becomes Conv(x, scale, shift) with one 1x1 kernel per channel. */
 static int make_depthwise(struct mea_graph *g, int node, const struct affine *f)
 {
@@ -214,12 +260,13 @@ int mea_pass_affine(struct mea_graph *g)
 
 	for (int i = 0; rc >= 0 && i < g->n_nodes; i++) {
 		struct affine f = {0};
-		int p;
+		int p, user;
 
 		rc = affine_of(g, &g->nodes[i], &f);
 		if (rc || !f.scale)
 			continue;
 		p = foldable(g, f.x);
+		user = foldable_behind(g, g->nodes[i].out, &f);
 		if (!finite_params(&f)) {
 			rc = mea_node_fail(g, &g->nodes[i], MEA_EINVAL,
 					   "its constants give a scale that is not finite");
@@ -227,6 +274,8 @@ int mea_pass_affine(struct mea_graph *g)
 			rc = scale_params(g, p, &f);
 			if (rc >= 0)
 				mea_node_bypass(g, i, f.x);
+		} else if (user >= 0) {
+			rc = scale_inputs(g, user, &f);
 		} else if (g->values[f.x].shape.rank == 4) {
 			rc = make_depthwise(g, i, &f);
 		}

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#define CHAIN_MAX 16 /* nodes that a pass looks back over */
+
 int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in)
 {
 	int *copy = malloc(sizeof(*copy) * (size_t)n_in);
@@ -146,17 +148,64 @@ out:
 	return rc < 0 ? rc : 0;
 }
 
-/* Reshape and Squeeze that keep the batch and flatten the rest. */
+/* Whether Gather n takes all elements of its axis in their order. */
+static bool gathers_all(const struct mea_graph *g, const struct mea_node *n)
+{
+	struct mea_tensor t = mea_value_tensor(mea_node_in(g, n, 1));
+	const struct mea_shape *x = &mea_node_in(g, n, 0)->shape;
+	int64_t count = (int64_t)mea_shape_count(&t.shape);
+
+	if (!t.data || count != x->dim[n->a.axis < 0 ? n->a.axis + x->rank : n->a.axis])
+		return false;
+	for (int64_t i = 0; i < count; i++)
+		if (mea_tensor_int(&t, (size_t)i) != i)
+			return false;
+	return true;
+}
+
+/* Whether n leaves the elements in their order: a Transpose may move dimensions of one. */
+static bool keeps_order(const struct mea_graph *g, const struct mea_node *n)
+{
+	int64_t last = -1;
+
+	for (int i = 0; n->op == MEA_OP_Transpose && i < n->a.n_axes; i++) {
+		if (g->values[n->out].shape.dim[i] == 1)
+			continue;
+		if (n->a.axes[i] < last)
+			return false;
+		last = n->a.axes[i];
+	}
+	return n->op == MEA_OP_Reshape || n->op == MEA_OP_Flatten || n->op == MEA_OP_Squeeze ||
+	       n->op == MEA_OP_Unsqueeze || n->op == MEA_OP_Transpose ||
+	       (n->op == MEA_OP_Gather && gathers_all(g, n));
+}
+
+/* A chain of reshapes that gives back the shape before it is nothing, and one that keeps the batch
+ * and flattens the rest is Flatten. */
 static int reshape_to_flatten(struct mea_graph *g, int node)
 {
 	struct mea_node *n = &g->nodes[node];
-	const struct mea_shape *y = &g->values[n->out].shape;
-	const struct mea_value *x = mea_node_in(g, n, 0);
+	const struct mea_shape *y = &g->values[n->out].shape, *x;
+	int from = -1, p = node;
 
-	if ((n->op == MEA_OP_Reshape || n->op == MEA_OP_Squeeze) && x->shape.rank >= 2 &&
-	    y->rank == 2 && x->shape.dim[0] == y->dim[0]) {
+	if (!n->n_in || !keeps_order(g, n))
+		return 0;
+	for (int i = 0; i < CHAIN_MAX && p >= 0 && g->nodes[p].n_in; i++) {
+		if (!keeps_order(g, &g->nodes[p]))
+			break;
+		from = g->nodes[p].in[0];
+		x = &g->values[from].shape;
+		if (mea_shape_equal(x, y)) {
+			mea_node_bypass(g, node, from);
+			return 0;
+		}
+		p = g->values[from].producer;
+	}
+	x = &g->values[from].shape;
+	if (x->rank >= 2 && y->rank == 2 && x->dim[0] == y->dim[0]) {
 		n->op = MEA_OP_Flatten;
 		n->a = mea_attrs_default(MEA_OP_Flatten);
+		n->in[0] = from;
 		n->n_in = 1;
 	}
 	return 0;
@@ -197,8 +246,27 @@ static bool pads(const struct mea_node *n)
 	return n->a.pad[0] || n->a.pad[1] || n->a.pad[2] || n->a.pad[3];
 }
 
+/* Whether zeros around x are what MaxPool n pads with: nothing in x is less, and no window would
+ * see padding alone. */
+static bool pads_maxpool(const struct mea_graph *g, const struct mea_node *pad,
+			 const struct mea_node *n)
+{
+	int p = mea_node_in(g, pad, 0)->producer;
+	const struct mea_node *clamp = p < 0 ? NULL : &g->nodes[p];
+	float lo = -1, hi;
+
+	if (clamp && (clamp->op == MEA_OP_Relu || (clamp->op == MEA_OP_Clip && clamp->n_in == 1)))
+		mea_clamp_bounds(clamp, &lo, &hi);
+	if (n->op != MEA_OP_MaxPool || n->a.ceil_mode || !(lo >= 0))
+		return false;
+	for (int k = 0; k < 4; k++)
+		if (pad->a.pad[k] + n->a.pad[k] >= n->a.kernel[k & 1])
+			return false;
+	return true;
+}
+
 /* A Pad by nothing is no node (PyTorch writes one before each average pool); one by
- * zeros is the padding of the Conv, or of the AveragePool that counts it, behind. */
+ * zeros is the padding of the Conv, MaxPool, or AveragePool that counts it, behind. */
 static int fold_pad(struct mea_graph *g, int node)
 {
 	const struct mea_node *n = &g->nodes[node];
@@ -211,8 +279,9 @@ static int fold_pad(struct mea_graph *g, int node)
 		user = mea_graph_only_user(g, n->out);
 		to = user < 0 ? NULL : &g->nodes[user];
 		if (!to || to->in[0] != n->out || n->a.fill != 0 ||
-		    !(to->op == MEA_OP_Conv || (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
-						(to->a.count_include_pad || !pads(to)))))
+		    !(to->op == MEA_OP_Conv || pads_maxpool(g, n, to) ||
+		      (to->op == MEA_OP_AveragePool && !to->a.ceil_mode &&
+		       (to->a.count_include_pad || !pads(to)))))
 			return 0;
 		for (int k = 0; k < 4; k++)
 			to->a.pad[k] += n->a.pad[k];
@@ -250,8 +319,8 @@ static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int n
 int mea_graph_simplify(struct mea_graph *g)
 {
 	static int (*const before[])(struct mea_graph *, int) = {
-		clip_bounds, reshape_to_flatten, drop_identity,
-		fold_pad,    matmul_to_gemm,	 mean_to_pool,
+		clip_bounds, drop_identity,  reshape_to_flatten,
+		fold_pad,    matmul_to_gemm, mean_to_pool,
 	};
 	int rc = 0;
 
@@ -260,9 +329,13 @@ int mea_graph_simplify(struct mea_graph *g)
 	if (!rc)
 		rc = mea_graph_prune(g);
 	if (!rc)
+		rc = each_node(g, mea_pass_integer_pool);
+	if (!rc)
 		rc = each_node(g, add_to_gemm);
 	if (!rc)
 		rc = each_node(g, normalise_gemm);
+	if (!rc)
+		rc = each_node(g, mea_pass_gemm_nhwc);
 	if (!rc)
 		rc = mea_pass_affine(g);
 	if (!rc)

@@ -18,6 +18,12 @@ int mea_node_set_inputs(struct mea_graph *g, int node, const int *in, int n_in);
  */
 void mea_node_bypass(struct mea_graph *g, int node, int x);
 
+/* MaxPool of integers: between DequantizeLinear and QuantizeLinear, as lowering knows it. */
+int mea_pass_integer_pool(struct mea_graph *g, int node);
+
+/* Gemm behind a flattened NHWC map: its constant weights take the map as NCHW. */
+int mea_pass_gemm_nhwc(struct mea_graph *g, int node);
+
 /* Folds per-channel scale and shift; pass_affine.c says how. */
 int mea_pass_affine(struct mea_graph *g);
 

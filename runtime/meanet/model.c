@@ -114,12 +114,14 @@ int mea_model_link(struct mea_model *m)
 
 static int load_net(const struct mea_bundle *b, enum mea_net net, struct mea_qnet **out)
 {
+	/* bundle.json has the SHA-256 of one file. */
+	const struct mea_load_options whole = {.one_file = true};
 	struct mea_graph *g = NULL;
 	char *path;
 	int rc = mea_bundle_path(b, net, MEA_INT8, &path);
 
 	if (!rc)
-		rc = mea_graph_load(path, NULL, &g);
+		rc = mea_graph_load(path, &whole, &g);
 	if (!rc)
 		rc = mea_qnet_from_graph(g, out);
 	mea_graph_free(g);

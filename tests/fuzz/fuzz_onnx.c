@@ -161,6 +161,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mea_load_options opt = {.max_tensor_bytes = TENSOR_MAX};
 	struct examples x = {NULL, 1};
 	struct mea_graph *g, *q;
+	struct mea_ends ends;
 
 	if (mea_graph_parse(data, size, "fuzz.onnx", &opt, &g)) {
 		must(strstr(mea_errmsg(), "fuzz.onnx") != NULL);
@@ -177,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			mea_graph_free(q);
 		}
 	}
-	if (!mea_graph_simplify(g) && work_of(g) <= WORK_MAX)
+	if (!mea_graph_take_ends(g, &ends) && work_of(g) <= WORK_MAX)
 		run_float(g);
 	mea_graph_free(g);
 	return 0;

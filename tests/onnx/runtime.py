@@ -5,7 +5,7 @@ runtime.py MEA
 
 Run from the repository's root. For each file: the checker's full check, no name of a node used
 twice, a session that opens. For the glyphs: the class at main, as `mea run` gives it, of 200
-drawn images.
+drawn images. Then the answers of small networks as other programs write them (foreign.py).
 """
 import collections
 import glob
@@ -16,11 +16,13 @@ import subprocess
 import sys
 import tempfile
 
+import foreign
 import numpy as np
 import onnx
 import onnxruntime as ort
 
 MEA = sys.argv[1]
+ANSWER = os.path.join(os.path.dirname(MEA), "tests", "e2e", "answer")
 IMAGES = 200
 count = failed = 0
 
@@ -90,6 +92,29 @@ def same_classes(bundle, folder):
        len(at_main) >= IMAGES / 4 and agree >= 0.99 * len(at_main), f"{agree} of {len(at_main)}")
 
 
+def same_answers(name, path):
+    """Floats within 1e-4 of the largest, integers within one step of the output's scale."""
+    s = session(path)
+    taken = s.get_inputs()[0]
+    shape = [d if isinstance(d, int) else 1 for d in taken.shape]
+    rng = np.random.default_rng(7)
+    worst, span = 0.0, 0.0
+    for _ in range(8):
+        x = rng.normal(0, 1, shape).astype(np.float32)
+        if taken.type == "tensor(uint8)":
+            x = np.clip(x * 60 + 128, 0, 255).astype(np.uint8)
+        theirs = s.run(None, {taken.name: x})[0].ravel()
+        done = subprocess.run([ANSWER, path], input=x.tobytes(), capture_output=True)
+        if done.returncode:
+            ok(f"{name}: answers", False, done.stderr.decode())
+            return
+        step, *ours = map(float, done.stdout.split())
+        step = step or 1e-4 * abs(theirs).max()
+        worst = max(worst, abs(theirs - ours).max() / step)
+        span = max(span, np.ptp(theirs) / step)
+    ok(f"{name}: as ONNX Runtime answers", worst <= 1.001 and span > 8, f"{worst} steps of {span}")
+
+
 def main():
     print(f"# onnxruntime {ort.__version__}, onnx {onnx.__version__}")
     for path in sorted(glob.glob("models/*/*.onnx")):
@@ -108,6 +133,9 @@ def main():
             opens(path, "written: " + os.path.basename(path))
         activations(t)
         same_classes("models/glyphs", t)
+    with tempfile.TemporaryDirectory() as t:
+        for name, path in (*foreign.write_float(t), *foreign.write_int8(t)):
+            same_answers(name, path)
     print(f"1..{count}")
     return failed != 0
 

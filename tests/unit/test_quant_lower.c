@@ -383,7 +383,7 @@ Test(quant_lower, what_is_not_quantised_is_named)
 	x = image(g);
 	y = binary(g, MEA_OP_Conv, "c", x,
 		   weight(g, "w", shape_of(4, 2, 3, 1, 1), MEA_I8, 7, 1, 0));
-	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node w", "not symmetric");
+	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c", "weights w_q are not symmetric");
 	g = new_graph();
 	x = image(g);
 	y = binary(g, MEA_OP_Conv, "c", x,

@@ -8,6 +8,7 @@
 #include "images/names.h"
 #include "mea/bundle_edit.h"
 #include "quantize/float_model.h"
+#include "quantize/given.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -20,6 +21,8 @@ struct args {
 	const char *name, *description, *licence, *made;
 	float mean[3], std[3]; /* these and the rest: NaN if not given */
 	double mu_correct, mu_wrong, threshold;
+	struct given_options given;
+	struct given nets[MEA_NETS]; /* those of net */
 };
 
 #define AT(f) FIELD(struct args, f)
@@ -34,6 +37,7 @@ static const struct row options[] = {
 	{"classes", "FILE", AT(classes), "class names, one a line"},
 	{"hard", "LIST", AT(hard),
 	 "hard classes in the order of the extension's outputs, such as 2,3,7"},
+	{.at = offsetof(struct args, given), .rows = given_options},
 	{"mean", "R,G,B", AT(mean), "mean of pixel / 255, which is subtracted"},
 	{"std", "R,G,B", AT(std), "deviation, by which is divided", OVER_0},
 	{"mu-correct", "H", AT(mu_correct), "mean entropy of main's right answers, in nats"},
@@ -95,35 +99,53 @@ static int set_hard(json_t *doc, const char *text)
 	return 0;
 }
 
-static int set_input(const struct args *a, json_t *doc)
+/* The image that main takes. */
+static int set_size(const char *path, const struct mea_graph *g, json_t *in)
+{
+	const struct mea_value *v = g->n_inputs ? &g->values[g->inputs[0]] : NULL;
+
+	if (!v || v->shape.rank != 4)
+		return mea_fail(MEA_EINVAL, "%s: its first input is no image", path);
+	if (v->shape.dim[1] != 3)
+		return mea_fail(MEA_EINVAL,
+				"%s: its image has %lld channels; those of a bundle are RGB", path,
+				(long long)v->shape.dim[1]);
+	set(in, "width", json_integer(v->shape.dim[3]));
+	set(in, "height", json_integer(v->shape.dim[2]));
+	return 0;
+}
+
+/* An extension of pixels stands behind a main of pixels. */
+static int check_pixels(const struct args *a, const json_t *in)
+{
+	const struct given *m = &a->nets[MEA_NET_EXTENSION];
+	double std = json_number_value(json_array_get(json_object_get(in, "std"), 0));
+
+	if (a->net[MEA_NET_EXTENSION] && m->ends.pixels && (float)std != 1.0f / 255)
+		return mea_fail(MEA_EINVAL, "%s: takes pixels as they are, main does not",
+				a->net[MEA_NET_EXTENSION]);
+	return 0;
+}
+
+static int set_input(struct args *a, json_t *doc)
 {
 	json_t *in = json_object_get(doc, "input");
-	struct mea_graph *g = NULL;
-	const struct mea_value *v;
+	const char *path = a->net[MEA_NET_MAIN];
 	int rc = 0;
 
 	if (!in) {
 		in = json_object();
 		set(doc, "input", in);
 	}
-	if (!isnan(a->mean[0]))
+	if (path)
+		rc = given_normalise(&a->nets[MEA_NET_MAIN], path, a->mean, a->std);
+	if (!rc && !isnan(a->mean[0]))
 		set(in, "mean", tool_three(a->mean));
-	if (!isnan(a->std[0]))
+	if (!rc && !isnan(a->std[0]))
 		set(in, "std", tool_three(a->std));
-	if (!a->net[MEA_NET_MAIN])
-		return 0;
-	rc = mea_graph_load(a->net[MEA_NET_MAIN], NULL, &g);
-	if (rc)
-		return rc;
-	v = g->n_inputs ? &g->values[g->inputs[0]] : NULL;
-	if (v && v->shape.rank == 4) {
-		set(in, "width", json_integer(v->shape.dim[3]));
-		set(in, "height", json_integer(v->shape.dim[2]));
-	} else {
-		rc = mea_fail(MEA_EINVAL, "%s: its first input is no image", a->net[MEA_NET_MAIN]);
-	}
-	mea_graph_free(g);
-	return rc;
+	if (!rc && path)
+		rc = set_size(path, a->nets[MEA_NET_MAIN].g, in);
+	return rc ? rc : check_pixels(a, in);
 }
 
 static void set_thresholds(const struct args *a, json_t *doc)
@@ -145,26 +167,38 @@ static void set_thresholds(const struct args *a, json_t *doc)
 		set(t, "entropy", json_real(a->threshold));
 }
 
-/* Copies the networks beside the old ones and enters them. */
+static int load_nets(struct args *a)
+{
+	int rc = 0;
+
+	for (int net = 0; net < MEA_NETS && !rc; net++)
+		if (a->net[net])
+			rc = given_load(a->net[net], &a->given, net == MEA_NET_CLOUD,
+					&a->nets[net]);
+	return rc;
+}
+
+/* Puts the networks beside the old ones and enters them. */
 static int set_files(const struct args *a, struct mea_bundle_edit *e)
 {
 	int rc = 0;
 
 	for (int net = 0; net < MEA_NETS && !rc; net++) {
+		const struct given *m = &a->nets[net];
 		const char *path;
 
 		if (!a->net[net])
 			continue;
 		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &path);
 		if (!rc)
-			rc = file_copy(a->net[net], path);
+			rc = m->as_is ? file_copy(a->net[net], path) : mea_graph_write(m->g, path);
 		if (!rc)
 			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
 	}
 	return rc;
 }
 
-static int fill(const struct args *a, struct mea_bundle_edit *e)
+static int fill(struct args *a, struct mea_bundle_edit *e)
 {
 	json_t *doc = e->doc;
 	const struct {
@@ -182,6 +216,8 @@ static int fill(const struct args *a, struct mea_bundle_edit *e)
 			set(doc, texts[i].key, json_string(texts[i].value));
 	if (a->classes)
 		rc = set_classes(doc, a->classes);
+	if (!rc)
+		rc = load_nets(a);
 	if (!rc)
 		rc = set_input(a, doc);
 	if (!rc && a->hard)
@@ -249,6 +285,11 @@ static int bundle(int argc, char **argv)
 	if (!rc)
 		printf("%s: %s, %d classes, %d of them hard, images of %d x %d\n", a.dir, b->name,
 		       b->n_classes, b->n_hard, b->width, b->height);
+	for (int net = 0; net < MEA_NETS; net++) {
+		if (!rc && a.net[net])
+			given_tell(&a.nets[net], a.net[net]);
+		given_free(&a.nets[net]);
+	}
 	mea_float_free(m);
 	mea_bundle_free(b);
 	mea_bundle_edit_end(e);

@@ -26,6 +26,7 @@ static const struct row options[] = {
 	{"check", "N", AT(check),
 	 "then compare float and int8 on N test images, and note the accuracy in bundle.json", 1,
 	 1e8},
+	{.at = offsetof(struct quantize, given), .rows = given_options},
 	{"mean", "R,G,B", AT(mean), "for MODEL.onnx: mean of pixel / 255, which is subtracted"},
 	{"std", "R,G,B", AT(std), "for MODEL.onnx: deviation, by which is divided", OVER_0},
 	{0},
@@ -49,59 +50,90 @@ int quantize_next(void *ctx, bool first, uint8_t *rgb)
 
 /* --- a lone model ------------------------------------------------------------ */
 
+/* Gray by the weights of ITU-R BT.601, in all three channels. */
+static void make_gray(uint8_t *rgb, size_t pixels)
+{
+	for (uint8_t *p = rgb; p < rgb + 3 * pixels; p += 3)
+		p[0] = p[1] = p[2] = (uint8_t)((299 * p[0] + 587 * p[1] + 114 * p[2] + 500) / 1000);
+}
+
+/* An image of one channel is gray; a fourth is opacity, normalised as the third. */
 static int next_input(void *ctx, float *const *in)
 {
 	struct quantize *q = ctx;
 	int rc = quantize_next(q, false, q->rgb);
 
-	if (rc > 0)
-		mea_normalise(q->mean, q->std, q->rgb, q->pixels, in[0]);
+	if (rc <= 0)
+		return rc;
+	if (q->channels == 1)
+		make_gray(q->rgb, q->pixels);
+	mea_normalise(q->mean, q->std, q->rgb, q->pixels, q->planes ? q->planes : in[0]);
+	if (q->planes)
+		memcpy(in[0], q->planes, q->pixels * sizeof(**in));
+	for (size_t i = 3 * q->pixels; i < (size_t)q->channels * q->pixels; i++)
+		in[0][i] = (1 - q->mean[2]) / q->std[2];
 	return rc;
 }
 
-static int check_model(const struct quantize *q, const struct mea_graph *g)
+static int check_model(struct quantize *q, const struct given *m)
 {
+	const struct mea_graph *g = m->g;
 	const struct mea_value *v = g->n_inputs == 1 ? &g->values[g->inputs[0]] : NULL;
 	const int64_t *d = v ? v->shape.dim : NULL;
+	int rc = given_normalise(m, q->what, q->mean, q->std);
 
+	if (rc)
+		return rc;
 	if (!q->out || isnan(q->mean[0]) || isnan(q->std[0]))
 		return mea_fail(MEA_EINVAL,
 				"%s: a model without a bundle needs --out, --mean and --std",
 				q->what);
 	if (q->check)
 		return mea_fail(MEA_EINVAL, "--check: needs a bundle, %s is a lone model", q->what);
-	if (!v || v->type != MEA_F32 || v->shape.rank != 4 || d[0] != 1 || d[1] != 3 || d[2] < 1 ||
-	    d[3] < 1 || d[2] > 4096 || d[3] > 4096)
-		return mea_fail(MEA_EINVAL,
-				"%s: needs one float32 input of 1 x 3 x height x width, up to 4096",
-				q->what);
+	if (!v || v->type != MEA_F32 || v->shape.rank != 4 || d[0] != 1 ||
+	    (d[1] != 1 && d[1] != 3 && d[1] != 4) || d[2] < 1 || d[3] < 1 || d[2] > 4096 ||
+	    d[3] > 4096)
+		return mea_fail(
+			MEA_EINVAL,
+			"%s: needs one float32 input of 1 x 3 (or 1, or 4) x height x width, "
+			"up to 4096",
+			q->what);
 	return 0;
 }
 
 static int quantize_model(struct quantize *q)
 {
-	struct mea_graph *g = NULL, *int8 = NULL;
-	int rc = mea_graph_load(q->what, NULL, &g), w, h;
+	struct mea_graph *int8 = NULL;
+	struct given m;
+	int rc = given_load(q->what, &q->given, false, &m), w, h;
+	const int64_t *dim;
 
 	if (!rc)
-		rc = check_model(q, g);
+		rc = check_model(q, &m);
 	if (rc)
 		goto out;
-	h = (int)g->values[g->inputs[0]].shape.dim[2];
-	w = (int)g->values[g->inputs[0]].shape.dim[3];
+	dim = m.g->values[m.g->inputs[0]].shape.dim;
+	q->channels = (int)dim[1];
+	h = (int)dim[2];
+	w = (int)dim[3];
 	q->pixels = (size_t)h * (size_t)w;
 	q->rgb = malloc(q->pixels * 3);
-	rc = q->rgb ? images_open(&q->images, w, h, true, NULL) : mea_nomem();
+	if (q->channels == 1)
+		q->planes = malloc(q->pixels * 3 * sizeof(*q->planes));
+	rc = q->rgb && (q->planes || q->channels > 1) ? images_open(&q->images, w, h, true, NULL)
+						      : mea_nomem();
 	if (!rc)
-		rc = mea_quantize(g, next_input, q, &q->method, &int8);
+		rc = mea_quantize(m.g, next_input, q, &q->method, &int8);
 	progress_end(&q->progress);
 	if (!rc)
 		rc = mea_graph_write(int8, q->out);
-	if (!rc)
+	if (!rc) {
 		printf("%s: quantised with %zu images of %s\n", q->out, q->images.count,
 		       images_title(&q->images));
+		given_tell(&m, q->what);
+	}
 out:
-	mea_graph_free(g);
+	given_free(&m);
 	mea_graph_free(int8);
 	return rc;
 }
@@ -164,9 +196,9 @@ static int quantize_bundle(struct quantize *q)
 		return rc;
 	if (!q->out)
 		q->out = q->what;
-	if (!isnan(q->mean[0]) || !isnan(q->std[0]))
+	if (!isnan(q->mean[0]) || !isnan(q->std[0]) || q->given.input[0])
 		rc = mea_fail(MEA_EINVAL,
-			      "--mean, --std: the bundle says how images are normalised");
+			      "--mean, --std, --input: the bundle says what its images are");
 	if (!rc)
 		rc = images_open(&q->images, b->width, b->height, true, b);
 	if (!rc)
@@ -200,6 +232,7 @@ static int quantize(int argc, char **argv)
 		rc = S_ISDIR(st.st_mode) ? quantize_bundle(&q) : quantize_model(&q);
 	images_close(&q.images);
 	free(q.rgb);
+	free(q.planes);
 	return rc ? tool_fail() : TOOL_OK;
 }
 

@@ -4,6 +4,7 @@
 #define MEA_TOOL_QUANTIZE_H
 
 #include "images/images.h"
+#include "quantize/given.h"
 #include "quantize/quantize_bundle.h"
 #include "mea/tool.h"
 
@@ -11,10 +12,13 @@ struct quantize {
 	const char *what, *out;
 	struct mea_quantize_options method;
 	float mean[3], std[3]; /* of NaN: not given */
-	size_t check;	       /* test images to compare on; 0: none */
+	struct given_options given;
+	size_t check; /* test images to compare on; 0: none */
 	struct images images;
 	size_t at, pixels;
+	int channels; /* of a lone model's image */
 	uint8_t *rgb;
+	float *planes; /* of rgb, normalised, when a lone model's image is gray */
 	struct progress progress;
 };
 

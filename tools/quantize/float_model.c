@@ -9,12 +9,14 @@
 
 static int load_graph(const struct mea_bundle *b, enum mea_net net, struct mea_graph **out)
 {
+	/* bundle.json has the SHA-256 of one file. */
+	const struct mea_load_options whole = {.one_file = true};
 	char *path;
 	int rc = mea_bundle_path(b, net, MEA_FLOAT, &path);
 
 	if (rc)
 		return rc;
-	rc = mea_graph_load(path, NULL, out);
+	rc = mea_graph_load(path, &whole, out);
 	if (!rc)
 		rc = mea_graph_simplify(*out);
 	free(path);

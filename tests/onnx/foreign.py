@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small networks as PyTorch, Keras and ONNX Runtime's quantiser write them, for runtime.py."""
+import os
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper, save
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+SIDE = 12
+
+
+class Net:
+    """An ONNX model under construction; each method returns the name of its result."""
+
+    def __init__(self, seed=1):
+        self.rng = np.random.default_rng(seed)
+        self.nodes, self.constants = [], []
+
+    def constant(self, a):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(a), name))
+        return name
+
+    def random(self, *shape, top=1.0):
+        return self.constant(self.rng.uniform(-top, top, shape).astype(np.float32))
+
+    def add(self, op, *inputs, **attributes):
+        name = f"v{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"{name}_{op}", **attributes))
+        return name
+
+    def conv(self, x, ic, oc, **more):
+        return self.add("Conv", x, self.random(oc, ic, 3, 3, top=1.5 / (3 * ic**0.5)), self.random(oc, top=0.3),
+                        **{"pads": [1, 1, 1, 1], **more})
+
+    def body(self, x, act="Relu"):
+        """A residual block with a pool before it: 3 to 8 channels."""
+        x = self.add("MaxPool", self.add("Relu", self.conv(x, 3, 8)), kernel_shape=[2, 2], strides=[2, 2])
+        y = self.conv(self.add(act, self.conv(x, 8, 8)), 8, 8)
+        return self.add("Relu", self.add("Add", x, y))
+
+    def head(self, x, classes=10):
+        x = self.add("Flatten", self.add("GlobalAveragePool", x))
+        return self.add("Gemm", x, self.random(8, classes), self.random(classes))
+
+    def model(self, result, shape=(1, 3, SIDE, SIDE), kind=TensorProto.FLOAT):
+        assert result == self.nodes[-1].output[0]
+        self.nodes[-1].output[0] = "y"
+        g = helper.make_graph(self.nodes, "g", [helper.make_tensor_value_info("x", kind, shape)],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)], self.constants)
+        return helper.make_model(g, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+
+
+def ends(op):
+    n = Net()
+    return n.model(n.add(op, n.head(n.body("x"))))
+
+
+def keras():
+    n = Net()
+    x = n.add("Sub", n.add("Mul", "x", n.constant(np.float32(0.7))), n.random(3))
+    x = n.add("Transpose", x, perm=[0, 3, 1, 2])
+    x = n.add("Transpose", n.body(x), perm=[0, 2, 3, 1])
+    x = n.add("Reshape", x, n.constant(np.array([1, -1], np.int64)))
+    x = n.add("Add", n.add("MatMul", x, n.random(8 * SIDE * SIDE // 4, 10)), n.random(10))
+    return n.model(n.add("Softmax", x), ("batch", SIDE, SIDE, 3))
+
+
+def computed_shape():
+    """The flattening of a dynamic batch, by Shape, Slice and Concat."""
+    n = Net()
+    x = n.add("GlobalAveragePool", n.body("x"))
+    zero, one, minus = (n.constant(np.array([v], np.int64)) for v in (0, 1, -1))
+    to = n.add("Concat", n.add("Slice", n.add("Shape", x), zero, one), minus, axis=0)
+    x = n.add("Reshape", x, to)
+    return n.model(n.add("Gemm", x, n.random(8, 10), n.random(10)), ("batch", 3, SIDE, SIDE))
+
+
+def computed_pads():
+    """PyTorch's F.pad() through TorchScript."""
+    n = Net()
+    fill = n.add("ConstantOfShape", n.constant(np.array([4], np.int64)),
+                 value=helper.make_tensor("v", TensorProto.INT64, [1], [0]))
+    pads = n.add("Concat", n.constant(np.array([1, 2, 2, 1], np.int64)), fill, axis=0)
+    pads = n.add("Reshape", pads, n.constant(np.array([-1, 2], np.int64)))
+    back = [n.constant(np.array([v], np.int64)) for v in (-1, -(2**63 - 1), 0, -1)]
+    pads = n.add("Transpose", n.add("Slice", pads, *back), perm=[1, 0])
+    pads = n.add("Cast", n.add("Reshape", pads, n.constant(np.array([-1], np.int64))), to=TensorProto.INT64)
+    return n.model(n.head(n.body(n.conv(n.add("Pad", "x", pads), 3, 3, pads=[0, 0, 0, 0]))))
+
+
+def normalised():
+    """BatchNormalization before a padded Conv, and behind an Add."""
+    n = Net()
+    x = n.body(n.add("BatchNormalization", "x", *(n.constant(n.rng.uniform(0.5, 1.5, 3).astype(np.float32))
+                                                 for _ in range(4))))
+    return n.model(n.head(n.add("BatchNormalization", x, *(
+        n.constant(n.rng.uniform(0.5, 1.5, 8).astype(np.float32)) for _ in range(4)))))
+
+
+def pixels():
+    n = Net()
+    x = n.add("Div", n.add("Cast", "x", to=TensorProto.FLOAT), n.constant(np.float32(255)))
+    return n.model(n.head(n.body(x)), kind=TensorProto.UINT8)
+
+
+def channels(count):
+    n = Net()
+    return n.model(n.head(n.body(n.conv("x", count, 3))), (1, count, SIDE, SIDE))
+
+
+FLOAT = {"softmax": lambda: ends("Softmax"), "logsoftmax": lambda: ends("LogSoftmax"),
+         "sigmoid": lambda: ends("Sigmoid"), "keras": keras, "computed shape": computed_shape,
+         "computed pads": computed_pads, "normalised": normalised, "uint8": pixels,
+         "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
+
+
+def write_float(folder):
+    """(name, path) of each; one has its tensors in a file of their own."""
+    for name, make in FLOAT.items():
+        path = os.path.join(folder, name.replace(" ", "_") + ".onnx")
+        save(make(), path)
+        yield name, path
+    path = os.path.join(folder, "external.onnx")
+    save(ends("Relu"), path, save_as_external_data=True, all_tensors_to_one_file=True, location="external.data",
+         size_threshold=0)
+    yield "external data", path
+
+
+class Images(CalibrationDataReader):
+    def __init__(self):
+        rng = np.random.default_rng(3)
+        self.left = [{"x": rng.normal(0, 1, (1, 3, SIDE, SIDE)).astype(np.float32)} for _ in range(16)]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+def write_int8(folder):
+    """(name, path) of networks that ONNX Runtime's quantiser writes with integer operations."""
+    source = os.path.join(folder, "float.onnx")
+    for act in ("Relu", "LeakyRelu", "Sigmoid"):
+        n = Net()
+        save(n.model(n.head(n.body("x", act))), source)
+        for kind, by_channel in ((QuantType.QUInt8, False), (QuantType.QInt8, True)):
+            path = os.path.join(folder, f"{act}_{kind.name}.onnx")
+            quantize_static(source, path, Images(), quant_format=QuantFormat.QOperator, activation_type=kind,
+                            weight_type=QuantType.QInt8, per_channel=by_channel)
+            yield f"{act}, {kind.name}", path
