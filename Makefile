@@ -13,7 +13,7 @@ SHELL := /bin/bash
 DEPS_demo := run
 DEPS_check := check lint cosim mpi
 DEPS_check-san := check
-DEPS_check-slow := check
+DEPS_check-slow := check cosim
 DEPS_check-large := check
 DEPS_check-imagenet := check
 DEPS_lint := run lint
@@ -32,6 +32,7 @@ DEPS_check-interop := check
 DEPS_kmod := kmod
 DEPS_cosim := check cosim
 DEPS_cosim-kernel := cosim
+DEPS_cosim-qemu := check cosim
 DEPS_fuzz-ioctl := check cosim
 DEPS_bench-kmod := check cosim
 DEPS_dt-check := cosim dt
@@ -129,5 +130,5 @@ clean: ## remove build/
 	rm -rf build
 
 # Not what lies in a Debian or a kernel that tests put there.
--include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux \) -prune \
+-include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux -o -path $(B)/cosim/qemu \) -prune \
 	-o -name '*.d' -type f -print)
