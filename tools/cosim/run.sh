@@ -68,7 +68,8 @@ sockets=$(mktemp -d /tmp/mea-cosim.XXXXXX)
 [ -n "$out" ] || out=$sockets/out
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-rm -f "$out/status" "$out/log"
+rm -f "$out"/{status,log,stdout,stderr}
+: >"$out/stdout" >"$out/stderr"
 printf '%s\0' "$@" >"$out/argv"
 printf '%s\0' "$PWD" >"$out/cwd"
 : >"$out/env"
@@ -138,8 +139,8 @@ qemu_command()
 		-device virtio-9p-pci,fsdev=host,mount_tag=host
 		-fsdev "local,id=out,path=$out,security_model=none"
 		-device virtio-9p-pci,fsdev=out,mount_tag=out)
-	for i in 1 3 4; do
-		command+=(-chardev "file,id=fd$i,path=/proc/self/fd/$i,append=on" -serial "chardev:fd$i")
+	for i in log stdout stderr; do
+		command+=(-chardev "file,id=$i,path=$out/$i,append=on" -serial "chardev:$i")
 	done
 	[ "$config" = none ] || command+=(-device
 		'{"driver":"vfio-user-pci","addr":"5.0","socket":{"type":"unix","path":"'"$sockets/pci"'"}}')
@@ -197,6 +198,9 @@ if [ -n "$cosim" ]; then
 	cosim_rc=$?
 	cosim=
 fi
+
+# What QEMU's guest has said; User-Mode Linux writes where we do.
+[ -z "$qemu" ] || { cat "$out/stdout"; cat "$out/stderr" >&2; }
 
 # --- what came out ------------------------------------------------------------------------
 [ -z "$verbose" ] || { cat "$out/log"; echo "run.sh: $ms ms from start to power-off" >&2; } >&2

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/dma-buf.h>
+#include <linux/magic.h>
 #include <linux/sync_file.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -294,6 +296,13 @@ bool behind_iommu(void)
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", pci_name());
 	return access(path, F_OK) == 0;
+}
+
+bool in_qemu(void)
+{
+	struct statfs fs;
+
+	return !statfs("/", &fs) && fs.f_type == V9FS_MAGIC;
 }
 
 bool on_platform(void)
