@@ -69,7 +69,7 @@ sockets=$(mktemp -d /tmp/mea-cosim.XXXXXX)
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 rm -f "$out"/{status,log,stdout,stderr}
-: >"$out/stdout" >"$out/stderr"
+touch "$out"/{stdout,stderr}
 printf '%s\0' "$@" >"$out/argv"
 printf '%s\0' "$PWD" >"$out/cwd"
 : >"$out/env"
