@@ -402,9 +402,9 @@ TEST(foreign_page_as_a_slot)
 /* The device has no MMU. What is not contiguous, only an IOMMU makes so. */
 TEST(scattered_pages)
 {
-	static const unsigned order[] = {3, 2, 1, 0};
-	int dmabuf = foreign_dmabuf(order, 4);
-	struct bo view = {.size = sizeof(order) / sizeof(order[0]) * PAGE};
+	static const unsigned order[] = {1, 0};
+	int dmabuf = foreign_dmabuf(order, 2);
+	struct bo view = {.size = 2 * PAGE, .bytes = 2 * PAGE};
 	struct copy c;
 
 	require(dmabuf >= 0);
@@ -414,7 +414,6 @@ TEST(scattered_pages)
 		require_eq(drmPrimeFDToHandle(fd, dmabuf, &c.job.slot[2].handle), 0);
 		require_eq(job_submit(fd, &c.job), 0);
 		require_eq(sync_result(fd, c.job.s.out_sync, WAIT_MS), 0);
-		view.bytes = view.size;
 		view.map = mmap(NULL, view.size, 3, MAP_SHARED, dmabuf, 0);
 		require(view.map != MAP_FAILED);
 		expect(bo_filled(&view, 22));
