@@ -16,7 +16,7 @@ SHELL := /bin/bash
 PACKAGES_demo := run
 PACKAGES_check := check lint cosim mpi
 PACKAGES_check-san := check
-PACKAGES_check-slow := check fuzz
+PACKAGES_check-slow := check fuzz cosim
 PACKAGES_check-large := check
 PACKAGES_coverage := check coverage
 PACKAGES_check-imagenet := check
@@ -45,6 +45,7 @@ PACKAGES_check-interop := check
 PACKAGES_kmod := kmod
 PACKAGES_cosim := check cosim
 PACKAGES_cosim-kernel := cosim
+PACKAGES_cosim-qemu := check cosim
 PACKAGES_fuzz-ioctl := check cosim
 PACKAGES_bench-kmod := check cosim
 PACKAGES_dt-check := cosim dt
@@ -131,6 +132,6 @@ clean: ## remove build/
 	rm -rf build
 
 # Not what lies in a Debian or a kernel that tests put there.
--include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux \) -prune \
+-include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux -o -path $(B)/cosim/qemu \) -prune \
 	-o -name '*.d' -type f -print)
 endif

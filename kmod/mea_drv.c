@@ -255,19 +255,27 @@ static int mea_runtime_resume(struct device *dev)
 	return ret;
 }
 
+/*
+ * A job that is done but not freed, as the scheduler is stopped, can still time out, and
+ * its handler starts the scheduler. No handler is left that could, when this returns 0.
+ */
 static int mea_suspend(struct device *dev)
 {
 	struct mea_device *mdev = dev_get_drvdata(dev);
 	unsigned long end = jiffies + msecs_to_jiffies(mdev->timeout_ms);
+	struct drm_gpu_scheduler *sched = &mdev->sched;
 
-	drm_sched_wqueue_stop(&mdev->sched);
-	while (!mea_hw_idle(mdev)) {
-		if (time_after(jiffies, end)) {
-			drm_sched_wqueue_start(&mdev->sched);
-			return -EBUSY;
+	do {
+		drm_sched_wqueue_stop(sched);
+		while (!mea_hw_idle(mdev)) {
+			if (time_after(jiffies, end)) {
+				drm_sched_wqueue_start(sched);
+				return -EBUSY;
+			}
+			usleep_range(500, 1000);
 		}
-		usleep_range(500, 1000);
-	}
+		cancel_delayed_work_sync(&sched->work_tdr);
+	} while (!READ_ONCE(sched->pause_submit));
 	return pm_runtime_force_suspend(dev);
 }
 

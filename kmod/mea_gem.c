@@ -11,6 +11,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/mm.h>
 #include <linux/vmalloc.h>
 #include <drm/drm_prime.h>
 #include <drm/drm_print.h>
@@ -237,6 +238,16 @@ static struct mea_bo *mea_bo_alloc(struct drm_device *drm, size_t size)
 	return bo;
 }
 
+/*
+ * Behind an IOMMU a buffer is of single pages, and the allocator would give all that there
+ * are before it refuses: whoever touches memory meanwhile would be killed for want of it. So
+ * a share stays out of reach. Two callers at once may take some of it.
+ */
+static bool mea_bo_fits(u64 size)
+{
+	return size / PAGE_SIZE + totalram_pages() / 8 <= si_mem_available();
+}
+
 int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_mea_bo_create *args = data;
@@ -248,6 +259,8 @@ int mea_ioctl_bo_create(struct drm_device *drm, void *data, struct drm_file *fil
 	    args->size > (u64)MEA_SLOT_MAX_UNITS * 64)
 		return -EINVAL;
 	size = round_up(args->size, PAGE_SIZE);
+	if (!mea_bo_fits(size))
+		return -ENOMEM;
 	if (!drm_dev_enter(drm, &idx))
 		return -ENODEV;
 

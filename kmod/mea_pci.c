@@ -23,6 +23,9 @@ static int mea_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	regs = pcim_iomap_region(pdev, 0, "mea");
 	if (IS_ERR(regs))
 		return PTR_ERR(regs);
+	/* A job that was left in the device must not go on once it has the bus. */
+	writel(MEA_CONTROL_RESET_MASK, regs + MEA_REG_CONTROL);
+	readl(regs + MEA_REG_STATUS);	/* the write is there */
 	pci_set_master(pdev);
 	/* Freed by the managed enable above. */
 	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_MSI | PCI_IRQ_MSIX);

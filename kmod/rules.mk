@@ -7,10 +7,11 @@ KDIR ?= $(firstword $(wildcard /lib/modules/*6.12*amd64/build) /lib/modules/$(sh
 KMOD_OUT ?= build/kmod
 KMOD_SRCS := Kbuild $(wildcard kmod/*.[ch] kmod/uapi/*.h) hw/isa/mea_isa.h
 
-.PHONY: kmod kmod-objects
+.PHONY: kmod kmod-source kmod-objects
 kmod: kmod-objects ## the kernel module
-kmod-objects: $(KMOD_SRCS)
+kmod-source: $(KMOD_SRCS)
 	$(Q)for f in $(KMOD_SRCS); do install -D -m 644 -p $$f $(KMOD_OUT)/$$f; done
+kmod-objects: kmod-source
 	$(Q)$(MAKE) -C $(KDIR) M=$(abspath $(KMOD_OUT)) $(KMOD_FLAGS) W=1 modules
 
 # The kernel's own checks: checkpatch --strict, sparse, W=1; and the length that the driver

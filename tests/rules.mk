@@ -5,7 +5,7 @@
 #   make check-san    the same C tests under ASan and UBSan
 #   make check-onnx   ONNX Runtime opens what mea ships and writes, and agrees
 #   make check-imagenet  whole networks of 224 x 224 on the RTL, about ten minutes
-#   make check-slow   long random runs, large layers, mutants, proofs
+#   make check-slow   long random runs, large layers, mutants, proofs, the driver on a stock kernel
 
 # --- programs --------------------------------------------------------------
 # tests/unit/test_*.c: Criterion, one binary a file, linked with libmea.a.
@@ -86,8 +86,8 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs formal fuzz-onnx fuzz-http $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## long random runs, mutants, proofs, fuzzers
-	@TEST_LIMIT=3600 tests/run.sh hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
+check-slow: check-programs formal fuzz-onnx fuzz-http $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) $(CHECK_SLOW_EXTRA) ## long random runs, mutants, proofs, fuzzers
+	@TEST_LIMIT=3600 tests/run.sh $(CHECK_SLOW_SCRIPTS) hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
 
 # Large maps and depthwise layers, a thousand layers on every configuration.

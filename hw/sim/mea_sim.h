@@ -44,8 +44,8 @@ int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options
 		 struct mea_sim **out, char *error, size_t size);
 void mea_sim_close(struct mea_sim *s);
 
-/* Makes size bytes at host visible at bus address addr. Ranges may not overlap;
- * at most 64. Returns 0 or -1. unmap takes away the range that starts at addr. */
+/* Makes size bytes at host visible at bus address addr. Ranges may not overlap.
+ * Returns 0 or -1. unmap takes away the range that starts at addr. */
 int mea_sim_map(struct mea_sim *s, uint64_t addr, void *host, size_t size);
 void mea_sim_unmap(struct mea_sim *s, uint64_t addr);
 

@@ -22,6 +22,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -38,7 +40,7 @@ constexpr unsigned beat_bytes = MEA_SIM_AXI_DW / 8;
 constexpr unsigned queue_size = 64; // bursts that the memory takes at once
 
 struct Map {
-	uint64_t addr, size;
+	uint64_t size;
 	uint8_t *host;
 };
 
@@ -80,8 +82,7 @@ struct mea_shim {
 #if MEA_SIM_TRACE
 	std::unique_ptr<VerilatedFstC> fst;
 #endif
-	Map maps[MEA_SIM_MAX_MAPS];
-	unsigned n_maps = 0;
+	std::map<uint64_t, Map> maps; // by address
 	uint64_t now = 0, latency = 0, random = 0;
 	unsigned stall = 0;
 	uint64_t fail_read = 0, fail_write = 0;
@@ -112,11 +113,13 @@ struct mea_shim {
 
 	uint8_t *find(uint64_t addr, uint64_t size)
 	{
-		for (unsigned i = 0; i < n_maps; i++)
-			if (addr >= maps[i].addr && size <= maps[i].size &&
-			    addr - maps[i].addr <= maps[i].size - size)
-				return maps[i].host + (addr - maps[i].addr);
-		return nullptr;
+		auto next = maps.upper_bound(addr);
+
+		if (next == maps.begin())
+			return nullptr;
+		auto &[start, map] = *--next;
+		uint64_t offset = addr - start;
+		return size <= map.size && offset <= map.size - size ? map.host + offset : nullptr;
 	}
 
 	Burst burst(uint64_t addr, unsigned len, uint64_t &fail, bool write)
@@ -322,22 +325,20 @@ void shim_close(mea_shim *s)
 
 int shim_map(mea_shim *s, uint64_t addr, void *host, size_t size)
 {
-	if (s->n_maps == MEA_SIM_MAX_MAPS || !size || addr + size < addr)
+	if (!size || addr + size < addr)
 		return -1;
-	for (unsigned i = 0; i < s->n_maps; i++)
-		if (addr < s->maps[i].addr + s->maps[i].size && s->maps[i].addr < addr + size)
-			return -1;
-	s->maps[s->n_maps++] = {addr, size, static_cast<uint8_t *>(host)};
+	auto next = s->maps.lower_bound(addr);
+	if (next != s->maps.end() && next->first < addr + size)
+		return -1;
+	if (next != s->maps.begin() && addr - std::prev(next)->first < std::prev(next)->second.size)
+		return -1;
+	s->maps[addr] = {size, static_cast<uint8_t *>(host)};
 	return 0;
 }
 
 void shim_unmap(mea_shim *s, uint64_t addr)
 {
-	for (unsigned i = 0; i < s->n_maps; i++)
-		if (s->maps[i].addr == addr) {
-			s->maps[i] = s->maps[--s->n_maps];
-			return;
-		}
+	s->maps.erase(addr);
 }
 
 // The slave answers in a few cycles in any state, so a bound that is never

@@ -10,7 +10,6 @@ extern "C" {
 #endif
 
 #define MEA_SHIM_VERSION 2
-#define MEA_SIM_MAX_MAPS 64
 
 struct mea_shim;
 

@@ -327,7 +327,7 @@ static int do_probe(void)
 
 	if (file < 0)
 		return -errno;
-	rc = write(file, "0000:00:00.0", 12) == 12 ? 0 : -errno;
+	rc = write(file, pci_name(), strlen(pci_name())) > 0 ? 0 : -errno;
 	close(file);
 	return rc;
 }
@@ -368,7 +368,7 @@ static int do_unbind(void)
 
 	if (file < 0)
 		return -errno;
-	rc = write(file, "0000:00:00.0", 12) == 12 ? 0 : -errno;
+	rc = write(file, pci_name(), strlen(pci_name())) > 0 ? 0 : -errno;
 	close(file);
 	return rc;
 }

@@ -13,10 +13,11 @@ check()
 ctl() { build/mea-cosim --ctl pci "$@"; }
 counter() { ctl counters | grep -o "$1=[0-9]*" | cut -d= -f2; }
 
-check "the device is on the PCI bus" test -e /sys/bus/pci/devices/0000:00:00.0
-check "the driver has it" test "$(basename "$(readlink /sys/bus/pci/devices/0000:00:00.0/driver)")" = mea
+device=$(grep -lx 0x6d65 /sys/bus/pci/devices/*/device)
+check "the device is on the PCI bus" test -e "$device"
+check "the driver has it" test "$(basename "$(readlink "${device%/*}/driver")")" = mea
 check "its node is there" test -c /dev/accel/accel0
-ko=build/cosim/${COSIM_KERNEL:-fast}/mea/mea.ko
+ko=${COSIM_FOLDER:-build/cosim/fast}/mea/mea.ko
 check "the module names its PCI function" grep -qa 'alias=pci:v00001234d00006D65' "$ko"
 check "its device-tree node" grep -qa 'alias=of:N\*T\*Cmea,accel-1.0' "$ko"
 check "and its platform device" grep -qa 'alias=platform:mea' "$ko"

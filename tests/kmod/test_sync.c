@@ -27,7 +27,7 @@ void check_start(void)
 	other = client_open(0);
 	gate = gate_open();
 	require(fd >= 0 && other >= 0);
-	require(gate >= 0, "no sw_sync");
+	require(gate >= 0, "no sw_sync and no vgem");
 }
 
 void check_stop(void)

@@ -4,7 +4,7 @@
 . tests/e2e/lib.sh
 images=40
 driver=/sys/bus/pci/drivers/mea
-device=0000:00:00.0
+device=$(basename "$driver"/0000:*)
 
 answers() { grep -E '"(index|class|exit|confidence|entropy)"' "$1" | paste - - - - -; }
 count() { grep -c "\"backend\": \"$1\"" "$T/out"; }

@@ -4,9 +4,9 @@
 #
 #   tools/cosim/check.sh [--tap] [-j GUESTS] "KERNEL ..." PROGRAM ...
 #
-# KERNEL: fast, debug, or platform, which is debug with a device of the platform bus and runs
-# only what needs no more of the device. A word may be a program with arguments. In each
-# kernel the scripts share a guest with a 16x16 array, which runs networks; the programs share
+# KERNEL: fast, debug, stock, iommu (see run.sh), or platform, which is debug with a device of
+# the platform bus and runs only what needs no more of the device. A word may be a program with
+# arguments. In each kernel the scripts share a guest with a 16x16 array, which runs networks; the programs share
 # two with 8x8s; but for those with "unplug" in their name: each of these has a guest of its
 # own, because it takes the device away. Every guest is one test more: that it came up and
 # down, and that its kernel and the device had nothing to complain of.
@@ -28,18 +28,31 @@ logs=$top/build/cosim/logs
 passed=0 failed=0 skipped=0
 cd "$top" || exit 1
 
+# The folder under build/cosim with what a kernel needs.
+folder_of()
+{
+	case $1 in
+	platform) echo debug ;;
+	stock | iommu) echo qemu ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # guest KERNEL NAME OPTIONS PROGRAMS...: leaves its report and sums in the folder of its logs
 guest()
 {
 	local kernel=$1 name=$2 start=$SECONDS out=$logs/$1/$2 built=${1/platform/debug} module rc result=ok
+	local folder
 	local -a options sums
+
+	folder=build/cosim/$(folder_of "$kernel")
 	read -r -a options <<<"$3 ${COSIM_RUN-}"
 	shift 3
-	[ "$kernel" != platform ] || options+=(-m "build/cosim/$built/bridge/mea_bridge.ko")
+	[ "$kernel" != platform ] || options+=(-m "$folder/bridge/mea_bridge.ko")
 	# The simulator decides how long a job takes, and the host how long the simulator waits.
-	module=${MODULE:-build/cosim/$built/mea/mea.ko timeout_ms=10000}
+	module=${MODULE:-$folder/mea/mea.ko timeout_ms=10000}
 	tools/cosim/run.sh -k "$built" "${options[@]}" -m "$module" -t "$limit" -o "$out" \
-		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_KERNEL=$built" \
+		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_FOLDER=$folder" \
 		-- tests/run.sh "$@" >"$out/output" 2>"$out/errors"
 	rc=$?
 	# tests/run.sh ends with status 1 when a test failed, which it has counted.
@@ -59,12 +72,13 @@ guest()
 	echo "${sums[@]}" >"$out/sums"
 }
 
-# Whether User-Mode Linux runs here at all: its kernel says its version, or nothing.
+# Whether guests run here at all. A kernel of User-Mode Linux says its version, or nothing.
 can_run()
 {
 	local built=${1/platform/debug}
 
-	[ "$(uname -m)" = x86_64 ] || { echo "User-Mode Linux is for x86_64"; return 1; }
+	[ "$(uname -m)" = x86_64 ] || { echo "the guests are x86_64, as User-Mode Linux is"; return 1; }
+	[ "$(folder_of "$1")" != qemu ] || return 0
 	mkdir -p "$logs/probe"
 	tools/cosim/run.sh -k "$built" -c none -t 60 -o "$logs/probe" -- true >/dev/null 2>&1 &&
 		return

@@ -149,12 +149,12 @@ static bool do_counters(struct call *c)
 
 	snprintf(c->reply, c->size,
 		 "ok jobs=%llu irqs=%llu messages=%llu mmio_reads=%llu mmio_writes=%llu "
-		 "bursts=%llu bytes=%llu cycles=%llu status=0x%x",
+		 "bursts=%llu bytes=%llu cycles=%llu status=0x%x maps=%zu",
 		 (unsigned long long)n->jobs, (unsigned long long)n->irqs,
 		 (unsigned long long)n->messages, (unsigned long long)n->mmio_reads,
 		 (unsigned long long)n->mmio_writes, (unsigned long long)n->bursts,
 		 (unsigned long long)n->bytes, (unsigned long long)mea_sim_cycles(c->d->sim),
-		 mea_sim_status(c->d->sim));
+		 mea_sim_status(c->d->sim), c->d->memory.n);
 	return c->n == 1;
 }
 

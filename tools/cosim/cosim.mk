@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# tools/cosim: the device as a vhost-user process, the guest kernels, `make cosim`.
+# tools/cosim: the device as a vhost-user or vfio-user process, the guest kernels, `make cosim`.
 
 COSIM_SRCS := $(sort $(wildcard tools/cosim/*.c))
 COSIM_OBJS := $(COSIM_SRCS:%.c=$(B)/%.o) $(B)/hw/sim/sim.o
@@ -7,15 +7,17 @@ COSIM_OBJS := $(COSIM_SRCS:%.c=$(B)/%.o) $(B)/hw/sim/sim.o
 $(B)/mea-cosim: $(COSIM_OBJS)
 	$(call link,-ldl)
 
+# (In an initial RAM disk it is alone.)
 $(B)/cosim/init: $(B)/tools/cosim/guest/init.o
 	@mkdir -p $(@D)
-	$(call link,)
+	$(call link,,-static)
 
 ALL_TARGETS += $(B)/mea-cosim
 
-# Its unit test is a client of it.
-$(B)/tests/unit/test_cosim: $(B)/tools/cosim/ctl.o | $(B)/mea-cosim build/hw/sim/libmea_sim_8x8.so
-$(B)/tests/unit/test_cosim.o: EXTRA_CFLAGS += -Itools
+# Its unit tests are clients of it.
+COSIM_UNIT := $(B)/tests/unit/test_cosim $(B)/tests/unit/test_cosim_vfio
+$(COSIM_UNIT): $(B)/tools/cosim/ctl.o | $(B)/mea-cosim build/hw/sim/libmea_sim_8x8.so
+$(COSIM_UNIT:=.o): EXTRA_CFLAGS += -Itools
 
 # --- guest kernels -------------------------------------------------------------
 COSIM_KERNELS ?= fast debug
@@ -71,6 +73,22 @@ COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper
 cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
 cosim: ## the driver on the RTL, in two guest kernels
 	@tools/cosim/cosim.sh "$(MAKE)" "debug platform fast" $(KMOD_TESTS)
+
+# The same in Debian's kernel in QEMU, whose processor lacks what the simulator is built for on
+# this host (test_run.sh), and is too slow for a fuzzer.
+LEG ?= stock iommu
+QEMU_TESTS := $(filter-out %/test_run.sh,$(filter %.sh,$(KMOD_TESTS))) $(KMOD_TEST_BINS)
+.PHONY: cosim-qemu cosim-qemu-guest
+cosim-qemu-guest: build/cosim/init
+	@tools/cosim/qemu.sh build/cosim/qemu
+cosim-qemu: cosim-qemu-guest $(COSIM_PROGRAMS) ## the driver on a stock kernel, in QEMU: LEG="stock iommu"
+	@tools/cosim/check.sh "$(LEG)" $(QEMU_TESTS)
+
+# In `make check-slow`: the core of it on four processors behind an IOMMU.
+ifeq ($(shell uname -m),x86_64)
+CHECK_SLOW_EXTRA += cosim-qemu-guest $(COSIM_PROGRAMS)
+endif
+CHECK_SLOW_SCRIPTS += "tools/cosim/check.sh --tap iommu $(foreach t,uapi bo jobs,$(B)/tests/kmod/test_$(t))"
 
 # In `make check`: the core of it in the fast kernel.
 COSIM_CORE := tests/kmod/test_guest.sh tests/kmod/test_run.sh \

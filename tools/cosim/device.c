@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,15 +41,6 @@ static void apply_bus(struct device *d, uint64_t read_n, uint64_t write_n)
 	mea_sim_bus_fault(d->sim, read_n, write_n, device_hung(d));
 }
 
-static bool in_memory(const struct device *d, uint64_t addr, uint64_t size)
-{
-	for (unsigned i = 0; i < d->n_memory; i++)
-		if (addr >= d->memory[i].addr && size <= d->memory[i].size &&
-		    addr - d->memory[i].addr <= d->memory[i].size - size)
-			return true;
-	return false;
-}
-
 /*
  * Every burst must lie in one slot of the job that runs, with its right. The slots are
  * this program's own copy of what the driver wrote, so that neither the device's slot
@@ -73,8 +65,9 @@ static void burst(void *arg, uint64_t addr, uint32_t bytes, bool write)
 		    addr - d->slot[bank][s].base <= d->slot[bank][s].size - bytes)
 			break;
 	}
-	if (!in_memory(d, addr, bytes))
-		cosim_abort("%s of %u bytes at 0x%llx, in a slot that is not in guest memory",
+	if (!memory_holds(&d->memory, addr, bytes, write))
+		cosim_abort("%s of %u bytes at 0x%llx, in a slot, is in no memory of the guest "
+			    "that is mapped for it",
 			    write ? "write" : "read", bytes, (unsigned long long)addr);
 	d->count.bursts++;
 	d->count.bytes += bytes;
@@ -295,22 +288,33 @@ void device_open(struct device *d, const char *config, const struct mea_sim_opti
 void device_close(struct device *d)
 {
 	mea_sim_close(d->sim);
+	free(d->memory.range);
 }
 
-void device_memory(struct device *d, uint64_t addr, void *host, size_t size)
+bool device_map(struct device *d, uint64_t addr, void *host, uint64_t size, bool writable)
 {
-	if (host) {
-		if (d->n_memory == DEVICE_MEMORY || mea_sim_map(d->sim, addr, host, size))
-			cosim_die("guest memory at 0x%llx, %zu bytes: refused by the simulator",
-				  (unsigned long long)addr, size);
-		d->memory[d->n_memory].addr = addr;
-		d->memory[d->n_memory++].size = size;
-		return;
+	if (!memory_add(&d->memory, addr, size, writable))
+		return false;
+	if (mea_sim_map(d->sim, addr, host, size))
+		cosim_die("guest memory at 0x%llx, 0x%llx bytes: refused by the simulator",
+			  (unsigned long long)addr, (unsigned long long)size);
+	return true;
+}
+
+bool device_unmap(struct device *d, uint64_t addr, uint64_t size)
+{
+	size_t first = memory_at(&d->memory, addr), i = first;
+	uint64_t last = addr + (size - 1);
+
+	for (; i < d->memory.n && d->memory.range[i].addr <= last; i++)
+		if (d->memory.range[i].addr < addr ||
+		    d->memory.range[i].addr + (d->memory.range[i].size - 1) > last)
+			return false;
+	while (i-- > first) {
+		mea_sim_unmap(d->sim, d->memory.range[i].addr);
+		memory_remove(&d->memory, i);
 	}
-	mea_sim_unmap(d->sim, addr);
-	for (unsigned i = 0; i < d->n_memory; i++)
-		if (d->memory[i].addr == addr)
-			d->memory[i--] = d->memory[--d->n_memory];
+	return true;
 }
 
 void device_check(struct device *d)

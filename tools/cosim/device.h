@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "memory.h"
 #include "sim/mea_sim.h"
 
-#define DEVICE_READS  16 /* planted register values */
-#define DEVICE_LATE   64 /* interrupts that wait at once */
-#define DEVICE_MEMORY 8
+#define DEVICE_READS 16 /* planted register values */
+#define DEVICE_LATE  64 /* interrupts that wait at once */
 
 /* All zero: a sound device. Counts say how many times more. */
 struct faults {
@@ -54,10 +54,7 @@ struct device {
 		uint64_t base, size;
 		uint32_t flags;
 	} slot[2][8]; /* as the registers should hold it */
-	struct {
-		uint64_t addr, size;
-	} memory[DEVICE_MEMORY];
-	unsigned n_memory;
+	struct memory memory;
 	bool hang_bank[2], hung, reset_asked;
 	uint64_t irqs_seen, random;
 	uint64_t late_at[DEVICE_LATE]; /* milliseconds */
@@ -71,8 +68,11 @@ void device_close(struct device *d);
 /* Milliseconds of a clock. */
 uint64_t device_ms(void);
 
-/* Guest memory comes and, with host NULL, goes. */
-void device_memory(struct device *d, uint64_t addr, void *host, size_t size);
+/* size bytes of guest memory come to addr; the caller keeps host until they go. False:
+ * there is memory already, or size is 0. */
+bool device_map(struct device *d, uint64_t addr, void *host, uint64_t size, bool writable);
+/* All memory in these size bytes goes. False, and nothing goes: some is only partly in it. */
+bool device_unmap(struct device *d, uint64_t addr, uint64_t size);
 
 /* A 32-bit register. */
 uint32_t device_read(struct device *d, uint32_t reg);

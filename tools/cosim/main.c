@@ -16,7 +16,7 @@
 #include "command.h"
 #include "cosim.h"
 #include "ctl.h"
-#include "pci.h"
+#include "link.h"
 
 /* Cycles between looks at the guest's queue: about what one register access costs. */
 #define SLICE 64
@@ -24,20 +24,17 @@
 #define SLICES_PER_POLL 64
 /* How long the guest's next access is waited for without sleeping. */
 #define SPIN_NS 30000
-/*
- * So many answered writes make the guest take their memory back, of 256 that the queue
- * holds. Its next read does so too, and costs no interrupt.
- */
-#define TELL_MANY 200
-#define CLIENTS	  8
+#define CLIENTS 8
 
 static const char usage[] =
 	"usage: mea-cosim [OPTIONS] SOCKET\n"
 	"       mea-cosim --ctl SOCKET|pci COMMAND...\n"
 	"\n"
-	"The simulated accelerator as a PCI device of a User-Mode Linux guest, which connects\n"
-	"to SOCKET (virtio_uml.device=SOCKET:1234). Ends with the guest.\n"
+	"The simulated accelerator as a PCI device of a guest, which connects to SOCKET:\n"
+	"User-Mode Linux (virtio_uml.device=SOCKET:1234) or QEMU (-device vfio-user-pci).\n"
+	"Ends with the guest.\n"
 	"\n"
+	"      --vfio-user      the guest speaks vfio-user, as QEMU does\n"
 	"  -c, --config NAME    array (16x16); NAME-trace to trace\n"
 	"  -s, --side SOCKET    side channel: faults and counters, see README.md\n"
 	"  -l, --latency N      cycles from a burst's address to its first beat (40)\n"
@@ -164,14 +161,16 @@ struct cosim {
 	struct device dev;
 	struct pci pci;
 	struct side side;
+	const struct link *link;
+	void *guest; /* of link */
 };
 
 /* Sleeps for at most timeout_ms until a descriptor has something, and handles it. False
  * when the guest is gone. */
 static bool wait_fds(struct cosim *c, int timeout_ms)
 {
-	struct pollfd fds[VHOST_FDS + 1 + CLIENTS];
-	int numbers[VHOST_FDS], n = vhost_fds(c->pci.vhost, numbers);
+	struct pollfd fds[LINK_FDS + 1 + CLIENTS];
+	int numbers[LINK_FDS], of_link = c->link->fds(c->guest, numbers), n = of_link;
 
 	for (int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){.fd = numbers[i], .events = POLLIN};
@@ -183,10 +182,8 @@ static bool wait_fds(struct cosim *c, int timeout_ms)
 			cosim_die("poll: %s", strerror(errno));
 		return true;
 	}
-	if (fds[1].revents || fds[2].revents)
-		vhost_kicked(c->pci.vhost);
-	side_ready(&c->side, fds + VHOST_FDS, &c->dev);
-	return !fds[0].revents || vhost_message(c->pci.vhost);
+	side_ready(&c->side, fds + of_link, &c->dev);
+	return c->link->woken(c->guest, fds[0].revents);
 }
 
 static bool spin(struct cosim *c)
@@ -194,7 +191,7 @@ static bool spin(struct cosim *c)
 	uint64_t end = now_ns() + SPIN_NS;
 
 	do
-		if (vhost_serve(c->pci.vhost))
+		if (c->link->serve(c->guest))
 			return true;
 	while (now_ns() < end);
 	return false;
@@ -202,29 +199,24 @@ static bool spin(struct cosim *c)
 
 static void loop(struct cosim *c)
 {
-	struct vhost *v = c->pci.vhost;
-
 	for (unsigned turn = 0;; turn++) {
-		int served = vhost_serve(v);
+		int served = c->link->serve(c->guest);
 		bool busy = device_busy(&c->dev);
 		int sleep_ms = 0, late;
 
-		if (vhost_untold(v) >= TELL_MANY)
-			vhost_tell(v);
-		pci_flush(&c->pci);
 		if (busy)
 			device_clock(&c->dev, SLICE);
 		if (busy && !device_hung(&c->dev)) {
-			/* Kicks are system calls of the guest; the queue is looked at anyway. */
-			vhost_want_kick(v, false);
+			/* To wake us costs the guest a system call; it is looked at anyway. */
+			c->link->want_wake(c->guest, false);
 			if (turn % SLICES_PER_POLL)
 				continue;
 			device_late(&c->dev);
 		} else {
 			if (served || spin(c))
 				continue;
-			vhost_want_kick(v, true);
-			if (vhost_serve(v))
+			c->link->want_wake(c->guest, true);
+			if (c->link->serve(c->guest))
 				continue;
 			late = device_late(&c->dev);
 			sleep_ms = busy ? 1 : -1;
@@ -266,10 +258,37 @@ static void print_counters(struct device *d)
 	cosim_note("%s", reply + 3);
 }
 
+/* Creates the sockets, which is what a script waits for, then waits for the guest. */
+static void connect_guest(struct cosim *c, const char *path, const char *side)
+{
+	int listener, fd;
+
+	c->side.listener = side ? listen_at(side) : -1;
+	listener = listen_at(path);
+	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		cosim_die("%s: %s", path, strerror(errno));
+	close(listener);
+	c->guest = c->link->open(fd, &c->pci);
+}
+
+static void run(struct cosim *c, const char *path, const char *side, bool verbose)
+{
+	pci_init(&c->pci, &c->dev);
+	connect_guest(c, path, side);
+	loop(c);
+	if (verbose)
+		print_counters(&c->dev);
+	device_check(&c->dev);
+	c->link->close(c->guest);
+	device_close(&c->dev);
+}
+
 int main(int argc, char **argv)
 {
-	enum { STALL = 256, SEED, TRACE, CTL };
+	enum { STALL = 256, SEED, TRACE, CTL, VFIO_USER };
 	static const struct option options[] = {
+		{"vfio-user", no_argument, NULL, VFIO_USER},
 		{"config", required_argument, NULL, 'c'},
 		{"side", required_argument, NULL, 's'},
 		{"latency", required_argument, NULL, 'l'},
@@ -283,12 +302,15 @@ int main(int argc, char **argv)
 	};
 	struct mea_sim_options sim = {.latency = 40, .seed = 1};
 	const char *config = "16x16", *side = NULL;
-	static struct cosim c;
+	static struct cosim c = {.link = &uml_link};
 	bool verbose = false;
-	int o, listener, fd;
+	int o;
 
 	while ((o = getopt_long(argc, argv, "+c:s:l:vh", options, NULL)) != -1) {
 		switch (o) {
+		case VFIO_USER:
+			c.link = &vfio_link;
+			break;
 		case 'c':
 			config = optarg;
 			break;
@@ -326,20 +348,6 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	device_open(&c.dev, config, &sim);
-	pci_init(&c.pci, &c.dev);
-	c.side.listener = side ? listen_at(side) : -1;
-	listener = listen_at(argv[optind]);
-	/* From here on the sockets exist, which is what a script waits for. */
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	if (fd < 0)
-		cosim_die("%s: %s", argv[optind], strerror(errno));
-	close(listener);
-	c.pci.vhost = vhost_new(fd, &pci_vhost_ops, &c.pci);
-	loop(&c);
-	if (verbose)
-		print_counters(&c.dev);
-	device_check(&c.dev);
-	vhost_free(c.pci.vhost);
-	device_close(&c.dev);
+	run(&c, argv[optind], side, verbose);
 	return 0;
 }

@@ -86,7 +86,7 @@ int sync_status(int fd, uint32_t syncobj);
 /* Waits, then the job's own error or 0. */
 int sync_result(int fd, uint32_t syncobj, int ms);
 
-/* A fence that the test signals. */
+/* A fence that the test signals; without sw_sync it is vgem's, which fails after 10 s. */
 int gate_open(void); /* its timeline */
 int gate_fence(int timeline);
 void gate_signal(int timeline);
@@ -106,6 +106,14 @@ bool write_file(const char *path, const char *text);
 bool read_file(const char *path, char *text, size_t size);
 /* What the kernel's checks of the DMA API have found since it started; 0 without them. */
 int dma_errors(void);
+/* The PCI function's name on its bus, or the last one that it had; "" if it had none. */
+const char *pci_name(void);
+/* Writes to its file in /sys/bus/pci/devices. */
+bool pci_write(const char *file, const char *text);
+/* Whether its DMA goes through an IOMMU: buffers need not be contiguous then. */
+bool behind_iommu(void);
+/* Whether the guest is QEMU's, with its files over 9P. */
+bool in_qemu(void);
 /* Whether it is a platform device (tests/kmod/bridge), not a PCI function. */
 bool on_platform(void);
 /* Binds the device to the driver, or unbinds it; with timeout_ms a limit of jobs. */

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <linux/dma-buf.h>
+#include <linux/magic.h>
 #include <linux/sync_file.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
@@ -13,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +24,6 @@
 #include "cosim/ctl.h"
 
 #define PLATFORM_DEVICE "mea"
-#define PCI_DEVICE	"0000:00:00.0"
 
 uint32_t sync_new(int fd)
 {
@@ -84,7 +86,9 @@ int sync_result(int fd, uint32_t syncobj, int ms)
 	return rc > 0 ? 0 : rc;
 }
 
-/* --- sw_sync: fences that the test signals ------------------------------------------- */
+/* --- gates: fences of sw_sync or, where a kernel comes without it, of vgem ----------------- */
+
+#define SW_SYNC "/sys/kernel/debug/sync/sw_sync"
 
 struct sw_sync_fence {
 	uint32_t value;
@@ -92,24 +96,75 @@ struct sw_sync_fence {
 	int32_t fence;
 };
 
+/* vgem's interface, whose header no package has. */
+struct vgem_fence_attach {
+	uint32_t handle, flags, out_fence, padding;
+};
+
+struct vgem_fence_signal {
+	uint32_t fence, flags;
+};
+
+#define VGEM_FENCE_WRITE  1
+#define VGEM_FENCE_ATTACH DRM_IOWR(DRM_COMMAND_BASE + 1, struct vgem_fence_attach)
+#define VGEM_FENCE_SIGNAL DRM_IOW(DRM_COMMAND_BASE + 2, struct vgem_fence_signal)
+
+static bool has_sw_sync(void)
+{
+	return access(SW_SYNC, F_OK) == 0;
+}
+
+/* A buffer, the first one of the file, and on it a fence, which is the first too. */
+static int vgem_gate(void)
+{
+	static const unsigned order[] = {0};
+	struct vgem_fence_attach attach = {.flags = VGEM_FENCE_WRITE};
+	int vgem = foreign_open(), dmabuf = foreign_dmabuf(order, 1);
+	bool good = !drmPrimeFDToHandle(vgem, dmabuf, &attach.handle) &&
+		    !drmIoctl(vgem, VGEM_FENCE_ATTACH, &attach) && attach.handle == 1 &&
+		    attach.out_fence == 1;
+
+	close(dmabuf);
+	if (good)
+		return vgem;
+	close(vgem);
+	return -1;
+}
+
 int gate_open(void)
 {
-	return open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
+	return has_sw_sync() ? open(SW_SYNC, O_RDWR | O_CLOEXEC) : vgem_gate();
+}
+
+static int vgem_fence(int vgem)
+{
+	struct dma_buf_export_sync_file e = {.flags = DMA_BUF_SYNC_RW, .fd = -1};
+	int dmabuf, rc;
+
+	if (drmPrimeHandleToFD(vgem, 1, DRM_CLOEXEC, &dmabuf))
+		return -errno;
+	rc = ioctl(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &e) ? -errno : e.fd;
+	close(dmabuf);
+	return rc;
 }
 
 int gate_fence(int timeline)
 {
 	struct sw_sync_fence f = {.value = 1, .name = "gate", .fence = -1};
 
+	if (!has_sw_sync())
+		return vgem_fence(timeline);
 	return ioctl(timeline, _IOWR('W', 0, struct sw_sync_fence), &f) ? -errno : f.fence;
 }
 
 void gate_signal(int timeline)
 {
+	struct vgem_fence_signal signal = {.fence = 1};
 	uint32_t one = 1;
 
-	if (ioctl(timeline, _IOW('W', 1, uint32_t), &one))
-		perror("sw_sync");
+	if (has_sw_sync() ? ioctl(timeline, _IOW('W', 1, uint32_t), &one)
+			  : drmIoctl(timeline, VGEM_FENCE_SIGNAL, &signal))
+		perror("gate");
 }
 
 /* --- dma-buf --------------------------------------------------------------------------- */
@@ -212,6 +267,44 @@ int dma_errors(void)
 										      : 0;
 }
 
+const char *pci_name(void)
+{
+	static char name[16];
+	char text[16];
+	glob_t g = {0};
+
+	glob("/sys/bus/pci/devices/*/device", 0, NULL, &g);
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (read_file(g.gl_pathv[i], text, sizeof(text)) &&
+		    strtoul(text, NULL, 16) == MEA_PCI_DEVICE)
+			sscanf(g.gl_pathv[i], "/sys/bus/pci/devices/%15[^/]", name);
+	globfree(&g);
+	return name;
+}
+
+bool pci_write(const char *file, const char *text)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", pci_name(), file);
+	return write_file(path, text);
+}
+
+bool behind_iommu(void)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group", pci_name());
+	return access(path, F_OK) == 0;
+}
+
+bool in_qemu(void)
+{
+	struct statfs fs;
+
+	return !statfs("/", &fs) && fs.f_type == V9FS_MAGIC;
+}
+
 bool on_platform(void)
 {
 	return access("/sys/bus/platform/devices/" PLATFORM_DEVICE, F_OK) == 0;
@@ -223,7 +316,7 @@ static bool tell_driver(const char *file)
 
 	snprintf(path, sizeof(path), "/sys/bus/%s/drivers/mea/%s",
 		 on_platform() ? "platform" : "pci", file);
-	return write_file(path, on_platform() ? PLATFORM_DEVICE : PCI_DEVICE);
+	return write_file(path, on_platform() ? PLATFORM_DEVICE : pci_name());
 }
 
 bool driver_unbind(void)

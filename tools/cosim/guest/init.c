@@ -2,10 +2,12 @@
 /*
  * The guest's first process. On the host's files, read-only, it mounts what programs
  * expect, loads modules, runs one command, unloads, asks for leaks, and powers off.
+ * User-Mode Linux starts it on these files; QEMU starts it in an initial RAM disk, whose
+ * modules it loads to get at them.
  *
  * run.sh leaves its wishes in the folder $MEA_RUN, which appears writable at /run/out:
  * argv, env, modules (each word or line ended by a zero), cwd. The answer is status.
- * The command has tty1 as input and output, tty2 as error output; tty0 is the log.
+ * The command has $MEA_TTY followed by 1 as input and output, by 2 as error output.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +26,14 @@
 #include <unistd.h>
 
 #define OUT	    "/run/out"
+#define CONSOLE	    "/dev/console"
 #define WORDS	    256
 #define LEAKS	    "/sys/kernel/debug/kmemleak"
 #define UNLOAD_MS   2000
 #define LEAK_AGE_US 600000 /* kmemleak does not report blocks of under 0.5 s; kernel.sh */
 
 static FILE *console;
+static bool in_qemu;
 
 /* A line of the log; run.sh fails the run for "init: error". */
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -78,18 +82,24 @@ static bool any_below_tmp(char **words)
 	return false;
 }
 
+/* 9P with this name, writable if the host lets it be. */
+#define NINE_P "trans=virtio,version=9p2000.L,msize=262144,"
+
 static void mount_all(const char *run, bool keep_tmp)
 {
 	try_mount("proc", "/proc", "proc", NULL);
 	try_mount("sysfs", "/sys", "sysfs", NULL);
 	try_mount("devtmpfs", "/dev", "devtmpfs", NULL);
-	console = fopen("/dev/tty0", "w");
+	console = fopen(CONSOLE, "w");
 	try_mount("tmpfs", "/dev/shm", "tmpfs", NULL);
 	try_mount("debugfs", "/sys/kernel/debug", "debugfs", NULL);
 	try_mount("tmpfs", "/run", "tmpfs", NULL);
 	mkdir("/run/tmp", 01777);
 	setenv("TMPDIR", "/run/tmp", 1);
-	try_mount("none", OUT, "hostfs", run);
+	if (in_qemu)
+		try_mount("out", OUT, "9p", NINE_P "cache=none");
+	else
+		try_mount("none", OUT, "hostfs", run);
 	if (!keep_tmp)
 		try_mount("tmpfs", "/tmp", "tmpfs", NULL);
 }
@@ -137,7 +147,35 @@ static void unload(const char *line)
 	}
 }
 
+/* The initial RAM disk: its modules, then the host's files become the root. */
+static void leave_ram_disk(void)
+{
+	FILE *order = fopen("/modules/order", "r");
+	char name[64], path[80];
+
+	if (!order)
+		return;
+	in_qemu = true;
+	while (fscanf(order, "%63s", name) == 1) {
+		snprintf(path, sizeof(path), "/modules/%s", name);
+		load(path);
+	}
+	fclose(order);
+	try_mount("host", "/host", "9p", NINE_P "cache=loose,ro");
+	if (chdir("/host") || mount(".", "/", NULL, MS_MOVE, NULL) || chroot("."))
+		say("init: error: the host's files: %s\n", strerror(errno));
+}
+
 /* --- the command -------------------------------------------------------------------- */
+
+static const char *tty_path(int number)
+{
+	static char path[64];
+	const char *name = getenv("MEA_TTY");
+
+	snprintf(path, sizeof(path), "/dev/%s%d", name ? name : "tty", number);
+	return path;
+}
 
 /* Bytes as they are, unless somebody types at them. */
 static int open_tty(const char *path, bool raw)
@@ -154,8 +192,8 @@ static int open_tty(const char *path, bool raw)
 
 static void child(char **argv, char **env, bool interactive)
 {
-	int out = open_tty("/dev/tty1", !interactive);
-	int err = interactive ? out : open_tty("/dev/tty2", true);
+	int out = open_tty(tty_path(1), !interactive);
+	int err = interactive ? out : open_tty(tty_path(2), true);
 
 	setsid();
 	if (interactive)
@@ -228,9 +266,9 @@ static void leave(int status)
 
 	if (!f || fprintf(f, "%d\n", status) < 0 || fclose(f))
 		say("init: error: status: %s\n", strerror(errno));
-	drain("/dev/tty1");
-	drain("/dev/tty2");
-	drain("/dev/tty0");
+	drain(tty_path(1));
+	drain(tty_path(2));
+	drain(CONSOLE);
 	sync();
 	reboot(RB_POWER_OFF);
 	_exit(1); /* the kernel panics, which the host sees */
@@ -243,6 +281,7 @@ int main(void)
 	int n_modules = 0, status = 125;
 	bool interactive = getenv("MEA_INTERACTIVE") != NULL;
 
+	leave_ram_disk();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	/* Still the host's folder, whatever will be mounted over it. */
 	if (run_dir && !chdir(run_dir)) {
