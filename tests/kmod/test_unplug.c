@@ -396,7 +396,9 @@ static void unbind_during(const struct call *call)
 	if (!ended)
 		waitpid(pid, &status, 0);
 	expect_eq(status, 0, "unbind");
-	expect_eq(w.result, call->result, "%s", call->name);
+	/* INFO reads nothing, so its answer waits. User-Mode Linux looks at the page first. */
+	expect_eq(w.result, in_qemu() && call->request == DRM_IOCTL_MEA_INFO ? 0 : call->result,
+		  "%s", call->name);
 	expect_gone(&w.h);
 	let_go(&w.h, 2);
 	close(w.faults);

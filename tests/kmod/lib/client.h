@@ -112,7 +112,7 @@ const char *pci_name(void);
 bool pci_write(const char *file, const char *text);
 /* Whether its DMA goes through an IOMMU: buffers need not be contiguous then. */
 bool behind_iommu(void);
-/* Whether the guest is QEMU's, with its files over 9P. */
+/* Whether the machine is QEMU's. */
 bool in_qemu(void);
 /* Whether it is a platform device (tests/kmod/bridge), not a PCI function. */
 bool on_platform(void);

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/dma-buf.h>
-#include <linux/magic.h>
 #include <linux/sync_file.h>
 #include <linux/udmabuf.h>
 #include <poll.h>
@@ -15,7 +14,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -300,9 +298,10 @@ bool behind_iommu(void)
 
 bool in_qemu(void)
 {
-	struct statfs fs;
+	char vendor[8];
 
-	return !statfs("/", &fs) && fs.f_type == V9FS_MAGIC;
+	return read_file("/sys/class/dmi/id/sys_vendor", vendor, sizeof(vendor)) &&
+	       !strncmp(vendor, "QEMU", 4);
 }
 
 bool on_platform(void)
