@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "graph/op.h"
@@ -231,11 +232,16 @@ int mea_graph_write(const struct mea_graph *g, const char *path)
 	size_t size, room = strlen(path) + 8;
 	char *part = malloc(room);
 	void *data = NULL;
+	struct stat st;
 	int rc;
 
 	if (!part)
 		return mea_nomem();
-	rc = mea_graph_pack(g, &data, &size);
+	/* A device, such as /dev/null, would be replaced by a file. */
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		rc = mea_fail(MEA_EINVAL, "%s: is no regular file", path);
+	else
+		rc = mea_graph_pack(g, &data, &size);
 	if (rc)
 		goto out;
 	/* Beside the target, so that the rename stays within one file system. */

@@ -70,4 +70,8 @@ for op in HardSwish 'x*Sigmoid'; do
 	ok "$op: the same answers" cmp "$T/answers.ref" "$T/answers.accel,opencl,ref"
 	rm -r "$T/act"
 done
+# A device is not replaced by a file.
+mkfifo "$T/pipe"
+ok "an output that is no file" fails 1 "$T/pipe: is no regular file" quantize $G/main.onnx --mean 0.5,0.5,0.5 --std 0.25,0.25,0.25 --limit 4 --out "$T/pipe"
+ok "stays what it is" test -p "$T/pipe"
 done_testing

@@ -284,22 +284,24 @@ static void run(struct cosim *c, const char *path, const char *side, bool verbos
 	device_close(&c->dev);
 }
 
+enum { STALL = 256, SEED, TRACE, CTL, VFIO_USER };
+
+static const struct option options[] = {
+	{"vfio-user", no_argument, NULL, VFIO_USER},
+	{"config", required_argument, NULL, 'c'},
+	{"side", required_argument, NULL, 's'},
+	{"latency", required_argument, NULL, 'l'},
+	{"stall", required_argument, NULL, STALL},
+	{"seed", required_argument, NULL, SEED},
+	{"trace", required_argument, NULL, TRACE},
+	{"verbose", no_argument, NULL, 'v'},
+	{"ctl", no_argument, NULL, CTL},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
 int main(int argc, char **argv)
 {
-	enum { STALL = 256, SEED, TRACE, CTL, VFIO_USER };
-	static const struct option options[] = {
-		{"vfio-user", no_argument, NULL, VFIO_USER},
-		{"config", required_argument, NULL, 'c'},
-		{"side", required_argument, NULL, 's'},
-		{"latency", required_argument, NULL, 'l'},
-		{"stall", required_argument, NULL, STALL},
-		{"seed", required_argument, NULL, SEED},
-		{"trace", required_argument, NULL, TRACE},
-		{"verbose", no_argument, NULL, 'v'},
-		{"ctl", no_argument, NULL, CTL},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
 	struct mea_sim_options sim = {.latency = 40, .seed = 1};
 	const char *config = "16x16", *side = NULL;
 	static struct cosim c = {.link = &uml_link};
