@@ -172,7 +172,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_SEEDS ?= /usr/share/libonnx-testdata/data/node
 FUZZ_FLAGS := -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 FUZZ_ONNX_SRCS := tests/fuzz/fuzz_onnx.c \
-	$(wildcard runtime/base/*.c runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_plan quant_range)
+	$(wildcard runtime/base/*.c runtime/graph/*.c runtime/backend/ref/*.c) $(patsubst %,tools/quantize/%.c,calib quantize qparams quant_spec quant_range)
 FUZZ_ONNX_OBJS := $(FUZZ_ONNX_SRCS:%.c=build/fuzz/%.o) build/fuzz/onnx.pb-c.o
 
 build/fuzz/%.o: %.c | $(B)/onnx/onnx.pb-c.h

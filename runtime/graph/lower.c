@@ -15,13 +15,13 @@
 /* --- values and tensors ---------------------------------------------------- */
 
 int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
-		    struct mea_view *view)
+		    struct mea_mapping *mapping)
 {
 	const struct mea_value *v = mea_node_in(l->g, n, i);
 	const struct mea_node *p;
 
-	*view = l->view[n->in[i]];
-	if (view->tensor >= 0)
+	*mapping = l->mapping[n->in[i]];
+	if (mapping->tensor >= 0)
 		return 0;
 	p = v->producer >= 0 ? &l->g->nodes[v->producer] : NULL;
 	if (!p)
@@ -47,9 +47,9 @@ static int dims_of(const struct mea_value *v, int chw[3])
 	return 0;
 }
 
-/* The view of what Flatten or Identity n makes of a view. */
-static struct mea_view pass_on(const struct mea_lower *l, const struct mea_node *n,
-			       struct mea_view x)
+/* The mapping of what Flatten or Identity n makes of a mapping. */
+static struct mea_mapping pass_on(const struct mea_lower *l, const struct mea_node *n,
+				  struct mea_mapping x)
 {
 	const struct mea_qtensor *t = &l->net->tensors[x.tensor];
 
@@ -69,22 +69,22 @@ static bool is_passing(const struct mea_graph *g, const struct mea_node *n)
 static int lower_dequantize(struct mea_lower *l, const struct mea_node *n)
 {
 	const struct mea_qtensor *t;
-	struct mea_view view;
+	struct mea_mapping mapping;
 	float scale;
 	int zero, rc;
 
 	if (mea_node_in(l->g, n, 0)->data)
 		return 0; /* a parameter, read by the node that uses it */
-	rc = mea_lower_input(l, n, 0, &view);
+	rc = mea_lower_input(l, n, 0, &mapping);
 	if (!rc)
 		rc = mea_node_qparams(l->g, n, &scale, &zero);
 	if (rc)
 		return rc;
-	t = &l->net->tensors[view.tensor];
+	t = &l->net->tensors[mapping.tensor];
 	if (scale != t->scale || zero != t->zero_point)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
 				     "its scale or zero point is not its QuantizeLinear's");
-	l->view[n->out] = view;
+	l->mapping[n->out] = mapping;
 	return 0;
 }
 
@@ -135,7 +135,7 @@ static int lower_graph_input(struct mea_lower *l, const struct mea_node *q, floa
 		return mea_node_fail(l->g, q, MEA_EUNSUPPORTED,
 				     "input %s is quantised in two different ways", v->name);
 	}
-	l->view[q->out].tensor = t;
+	l->mapping[q->out].tensor = t;
 	return 0;
 }
 
@@ -163,21 +163,21 @@ static int lower_core(struct mea_lower *l, const struct mea_closing *c)
 	return mea_op_row(c->core->op)->lower(l, c);
 }
 
-/* The view of an earlier QuantizeLinear of q's operand with the same parameters (one for
+/* The mapping of an earlier QuantizeLinear of q's operand with the same parameters (one for
  * each user of the operand, as some quantisers write them), or none. */
-static struct mea_view quantised_before(const struct mea_lower *l, const struct mea_node *q,
-					float scale, int zero)
+static struct mea_mapping quantised_before(const struct mea_lower *l, const struct mea_node *q,
+					   float scale, int zero)
 {
 	for (const struct mea_node *n = l->g->nodes; n < q; n++) {
 		const struct mea_qtensor *t = l->net->tensors;
 
 		if (n->op != MEA_OP_QuantizeLinear || n->in[0] != q->in[0])
 			continue;
-		t += l->view[n->out].tensor;
+		t += l->mapping[n->out].tensor;
 		if (t->scale == scale && t->zero_point == zero)
-			return l->view[n->out];
+			return l->mapping[n->out];
 	}
-	return (struct mea_view){-1, false};
+	return (struct mea_mapping){-1, false};
 }
 
 /* From c->q back over clamps, which narrow r, and flattenings, of which the first is *flatten, to
@@ -188,7 +188,7 @@ static int find_core(const struct mea_lower *l, struct mea_closing *c, struct ra
 	const struct mea_node *p;
 	int v = c->q->in[0], rc;
 
-	for (; l->view[v].tensor < 0 && l->g->values[v].producer >= 0; v = p->in[0]) {
+	for (; l->mapping[v].tensor < 0 && l->g->values[v].producer >= 0; v = p->in[0]) {
 		p = &l->g->nodes[l->g->values[v].producer];
 		if (is_passing(l->g, p)) {
 			*flatten = p->op == MEA_OP_Flatten ? p : *flatten;
@@ -220,15 +220,15 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	rc = mea_node_qparams(g, q, &scale, &zero);
 	if (rc)
 		return rc;
-	l->view[q->out] = quantised_before(l, q, scale, zero);
-	if (l->view[q->out].tensor >= 0)
+	l->mapping[q->out] = quantised_before(l, q, scale, zero);
+	if (l->mapping[q->out].tensor >= 0)
 		return 0;
 	v = find_core(l, &c, &r, &flatten);
 	if (v < 0)
 		return v;
 	if (v == q->in[0] && g->values[v].producer < 0)
 		return lower_graph_input(l, q, scale, zero);
-	if (!c.core && l->view[v].tensor < 0)
+	if (!c.core && l->mapping[v].tensor < 0)
 		return mea_node_fail(g, q, MEA_EUNSUPPORTED, "its operand %s is not quantised",
 				     g->values[v].name);
 	c.lo = quantised_bound(r.lo, scale, zero);
@@ -239,14 +239,14 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 			return mea_fail_in(rc, "%s: node %.100s (%s)", g->source, c.core->name,
 					   mea_op_name(c.core->op));
 	} else {
-		const struct mea_qtensor *t = &l->net->tensors[l->view[v].tensor];
+		const struct mea_qtensor *t = &l->net->tensors[l->mapping[v].tensor];
 
-		c.x = l->view[v];
+		c.x = l->mapping[v];
 		chw[0] = t->c;
 		chw[1] = t->h;
 		chw[2] = t->w;
 		if (t->scale == scale && t->zero_point == zero && c.lo == -128 && c.hi == 127) {
-			l->view[q->out] = flatten ? pass_on(l, flatten, c.x) : c.x;
+			l->mapping[q->out] = flatten ? pass_on(l, flatten, c.x) : c.x;
 			return 0;
 		}
 	}
@@ -256,9 +256,9 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	rc = lower_core(l, &c);
 	if (rc < 0)
 		return rc;
-	l->view[q->out] = (struct mea_view){c.out, c.x.flat};
+	l->mapping[q->out] = (struct mea_mapping){c.out, c.x.flat};
 	if (flatten)
-		l->view[q->out] = pass_on(l, flatten, l->view[q->out]);
+		l->mapping[q->out] = pass_on(l, flatten, l->mapping[q->out]);
 	return 0;
 }
 
@@ -268,8 +268,8 @@ static int lower_node(struct mea_lower *l, const struct mea_node *n)
 		return lower_quantize(l, n);
 	if (n->op == MEA_OP_DequantizeLinear)
 		return lower_dequantize(l, n);
-	if (is_passing(l->g, n) && l->view[n->in[0]].tensor >= 0)
-		l->view[n->out] = pass_on(l, n, l->view[n->in[0]]);
+	if (is_passing(l->g, n) && l->mapping[n->in[0]].tensor >= 0)
+		l->mapping[n->out] = pass_on(l, n, l->mapping[n->in[0]]);
 	return 0;
 }
 
@@ -301,7 +301,7 @@ static int take_integer_inputs(struct mea_lower *l)
 		if (rc < 0)
 			return rc;
 		l->input[i] = rc;
-		l->view[g->inputs[i]].tensor = rc;
+		l->mapping[g->inputs[i]].tensor = rc;
 	}
 	return 0;
 }
@@ -338,17 +338,17 @@ static int lower_ends(struct mea_lower *l)
 		l->net->inputs[l->net->n_inputs++] = l->input[i];
 	}
 	for (int i = 0; i < g->n_outputs; i++) {
-		struct mea_view view = l->view[g->outputs[i]];
+		struct mea_mapping mapping = l->mapping[g->outputs[i]];
 		const struct mea_value *v = &g->values[g->outputs[i]];
 
-		if (view.tensor < 0 && v->producer >= 0)
+		if (mapping.tensor < 0 && v->producer >= 0)
 			return mea_node_fail(g, &g->nodes[v->producer], MEA_EUNSUPPORTED,
 					     "its result, output %s, is not quantised", v->name);
-		if (view.tensor < 0 || view.flat)
+		if (mapping.tensor < 0 || mapping.flat)
 			return mea_fail(MEA_EUNSUPPORTED,
 					"%s: output %s is not quantised, or flattened", g->source,
 					v->name);
-		t = output_tensor(l, view.tensor, v->name);
+		t = output_tensor(l, mapping.tensor, v->name);
 		if (t < 0)
 			return t;
 		l->net->outputs[l->net->n_outputs++] = t;
@@ -390,13 +390,13 @@ int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out)
 	if (rc)
 		goto out;
 	l.net = calloc(1, sizeof(*l.net));
-	l.view = calloc((size_t)l.g->n_values + 1, sizeof(*l.view));
-	if (!l.net || !l.view) {
+	l.mapping = calloc((size_t)l.g->n_values + 1, sizeof(*l.mapping));
+	if (!l.net || !l.mapping) {
 		rc = mea_nomem();
 		goto out;
 	}
 	for (int i = 0; i < l.g->n_values; i++)
-		l.view[i].tensor = -1;
+		l.mapping[i].tensor = -1;
 	rc = lower_all(&l);
 	if (!rc) {
 		*out = l.net;
@@ -404,7 +404,7 @@ int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out)
 	}
 out:
 	mea_qnet_free(l.net);
-	free(l.view);
+	free(l.mapping);
 	mea_graph_free(l.g);
 	return rc;
 }

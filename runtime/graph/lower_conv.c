@@ -151,7 +151,7 @@ static int set_channels(const struct mea_lower *l, const struct mea_node *n, str
 }
 
 /* Window and group of the layer, and what else only Conv or only Gemm has. */
-static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct mea_view x,
+static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct mea_mapping x,
 		     struct mea_qlayer *q)
 {
 	const struct mea_qtensor *in = &l->net->tensors[q->in];
@@ -174,7 +174,7 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
 	bool gemm = n->op == MEA_OP_Gemm;
-	struct mea_view x;
+	struct mea_mapping x;
 	struct mea_qlayer *q;
 	struct param w;
 	int rc = mea_lower_input(l, n, 0, &x), channels = l->net->tensors[c->out].c, in_c;

@@ -6,7 +6,7 @@
 #include "graph/lower.h"
 
 /* How a value of the graph stands for a tensor of the net. */
-struct mea_view {
+struct mea_mapping {
 	int tensor; /* -1: it does not */
 	/* The value is the tensor's elements in NCHW order as one row, and the
 	 * tensor has more than one pixel: only Gemm can take that. */
@@ -16,15 +16,15 @@ struct mea_view {
 struct mea_lower {
 	struct mea_graph *g; /* simplified */
 	struct mea_qnet *net;
-	struct mea_view *view; /* per value of g */
-	int input[4];	       /* tensors of g's inputs, -1 as long as unknown */
+	struct mea_mapping *mapping; /* per value of g */
+	int input[4];		     /* tensors of g's inputs, -1 as long as unknown */
 };
 
 /* One QuantizeLinear and what it closes. */
 struct mea_closing {
 	const struct mea_node *q;
 	const struct mea_node *core; /* the operation, NULL for a change of scale */
-	struct mea_view x;	     /* what a change of scale starts from */
+	struct mea_mapping x;	     /* what a change of scale starts from */
 	int out;		     /* the new tensor */
 	int lo, hi;		     /* clamps in units of out */
 };
@@ -51,6 +51,6 @@ int mea_lower_drop_unused(struct mea_qnet *net);
 
 /* The tensor that input i of n stands for, or an error that names n. */
 int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
-		    struct mea_view *view);
+		    struct mea_mapping *mapping);
 
 #endif

@@ -10,15 +10,15 @@
 /* View of input i of n that must keep its pixels apart. */
 static int spatial_input(const struct mea_lower *l, const struct mea_node *n, int i)
 {
-	struct mea_view view;
-	int rc = mea_lower_input(l, n, i, &view);
+	struct mea_mapping mapping;
+	int rc = mea_lower_input(l, n, i, &mapping);
 
 	if (rc)
 		return rc;
-	if (view.flat)
+	if (mapping.flat)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its input %s is flattened",
 				     mea_node_in(l->g, n, i)->name);
-	return view.tensor;
+	return mapping.tensor;
 }
 
 /* --- pools ----------------------------------------------------------------- */

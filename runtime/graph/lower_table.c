@@ -43,14 +43,14 @@ static const struct mea_node *pointwise_source(const struct mea_graph *g, int va
 static bool evaluate(struct table *t, int value, float y[CODES])
 {
 	const struct mea_value *v = &t->l->g->values[value];
-	struct mea_view view = t->l->view[value];
+	struct mea_mapping mapping = t->l->mapping[value];
 	const struct mea_node *n = pointwise_source(t->l->g, value);
 	struct mea_tensor in[3], out = {v->type, {1, {CODES}}, y};
 	const struct mea_tensor *args[3] = {NULL};
 	const struct mea_qtensor *x = &t->l->net->tensors[t->root];
 	float room[3][CODES];
 
-	if (view.tensor == t->root && !view.flat && v->type == MEA_F32) {
+	if (mapping.tensor == t->root && !mapping.flat && v->type == MEA_F32) {
 		for (int k = 0; k < CODES; k++)
 			y[k] = (float)((int8_t)k - x->zero_point) * x->scale;
 		return true;
@@ -76,11 +76,11 @@ static bool evaluate(struct table *t, int value, float y[CODES])
  * decides all. */
 static int find_root(const struct mea_lower *l, const struct mea_node *core, float y[CODES])
 {
-	struct mea_view view;
+	struct mea_mapping mapping;
 	bool tried = false;
 
 	for (const struct mea_node *n = core; n; n = pointwise_source(l->g, n->in[0])) {
-		struct table t = {l, l->view[n->in[0]].tensor, 0};
+		struct table t = {l, l->mapping[n->in[0]].tensor, 0};
 
 		if (t.root < 0)
 			continue;
@@ -89,7 +89,7 @@ static int find_root(const struct mea_lower *l, const struct mea_node *core, flo
 			return t.root;
 	}
 	if (!tried) /* then this fails too, and says why */
-		return mea_lower_input(l, core, 0, &view);
+		return mea_lower_input(l, core, 0, &mapping);
 	return mea_node_fail(l->g, core, MEA_EUNSUPPORTED,
 			     "it is no function of one quantised value, element by element");
 }

@@ -263,7 +263,7 @@ static void read_messages(struct mea_cloud *c)
 		if (t->call)
 			answered(c, t, code);
 		else
-			mea_endpoint_looked(c, t, code);
+			mea_endpoint_probed(c, t, code);
 	}
 }
 
@@ -330,7 +330,7 @@ void *mea_cloud_run(void *arg)
 		double wait;
 
 		take_asked(c);
-		wait = mea_endpoints_look(c);
+		wait = mea_endpoints_probe(c);
 		curl_multi_perform(c->multi, &running);
 		read_messages(c);
 		wait = fmin(wait, watch_calls(c));

@@ -17,9 +17,9 @@
 struct transfer;
 
 enum endpoint_state {
-	ENDPOINT_NEW,	 /* not looked at yet */
+	ENDPOINT_NEW,	 /* not probed yet */
 	ENDPOINT_UP,	 /* may be asked */
-	ENDPOINT_DOWN,	 /* failed; looked at again at retry_ms */
+	ENDPOINT_DOWN,	 /* failed; probed again at retry_ms */
 	ENDPOINT_MISFIT, /* the same, and what it has is another model */
 };
 
@@ -34,7 +34,7 @@ struct endpoint {
 	bool binary, png;	      /* announces binary tensors, PNG bodies */
 	int outstanding;
 	int failures;	   /* in a row */
-	double backoff_ms; /* until the next look; grows with each */
+	double backoff_ms; /* until the next probe; grows with each */
 	double retry_ms;   /* when that is */
 	struct transfer *probe;
 	enum probe_step step;
@@ -84,11 +84,11 @@ struct mea_cloud {
 	pthread_t thread;
 	bool runs;
 	pthread_mutex_t lock; /* guards the rest */
-	pthread_cond_t looked;
+	pthread_cond_t probed;
 	struct call *asked, **asked_end;
 	struct mea_link link;
 	const char *missed;
-	int unknown;	  /* endpoints that have not been looked at */
+	int unknown;	  /* endpoints that have not been probed */
 	char misfit[512]; /* what does not fit at one of them; "": all do */
 	bool stop;
 };
@@ -124,9 +124,9 @@ struct endpoint *mea_endpoint_choose(struct mea_cloud *c, const struct endpoint 
 /* It answered a request; it failed one. */
 void mea_endpoint_good(struct endpoint *e);
 void mea_endpoint_bad(struct mea_cloud *c, struct endpoint *e, const char *reason);
-/* Starts the looks that are due; returns the time until the next is, in ms. */
-double mea_endpoints_look(struct mea_cloud *c);
-/* A look's request is over. */
-void mea_endpoint_looked(struct mea_cloud *c, struct transfer *t, CURLcode code);
+/* Starts the probes that are due; returns the time until the next is, in ms. */
+double mea_endpoints_probe(struct mea_cloud *c);
+/* A probe's request is over. */
+void mea_endpoint_probed(struct mea_cloud *c, struct transfer *t, CURLcode code);
 
 #endif

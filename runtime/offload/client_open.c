@@ -44,15 +44,15 @@ static int start(struct mea_cloud *c)
 	return 0;
 }
 
-/* Waits until every server was looked at, and tells of a wrong model. */
-static int await_looks(struct mea_cloud *c)
+/* Waits until every server was probed, and tells of a wrong model. */
+static int await_probes(struct mea_cloud *c)
 {
 	double until = mea_now_ms() + OPEN_LIMIT_MS;
 	struct timespec t = mea_timespec(until);
 	int rc = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (c->unknown && pthread_cond_timedwait(&c->looked, &c->lock, &t) != ETIMEDOUT)
+	while (c->unknown && pthread_cond_timedwait(&c->probed, &c->lock, &t) != ETIMEDOUT)
 		;
 	if (c->misfit[0])
 		rc = mea_fail(MEA_EINVAL, "%s", c->misfit);
@@ -69,7 +69,7 @@ int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 	if (!c)
 		return mea_nomem();
 	pthread_mutex_init(&c->lock, NULL);
-	mea_cond_init(&c->looked);
+	mea_cond_init(&c->probed);
 	c->asked_end = &c->asked;
 	c->missed = "not reachable";
 	c->hedges = MEA_HEDGES_MAX;
@@ -80,7 +80,7 @@ int mea_cloud_open(const struct mea_cloud_options *opt, struct mea_cloud **out)
 	if (!rc)
 		rc = start(c);
 	if (!rc)
-		rc = await_looks(c);
+		rc = await_probes(c);
 	if (rc) {
 		char text[256];
 
@@ -117,7 +117,7 @@ void mea_cloud_close(struct mea_cloud *c)
 	mea_transfer_free_spare(c);
 	curl_multi_cleanup(c->multi);
 	pthread_mutex_destroy(&c->lock);
-	pthread_cond_destroy(&c->looked);
+	pthread_cond_destroy(&c->probed);
 	free((char *)(uintptr_t)c->opt.urls);
 	free((char *)(uintptr_t)c->opt.model);
 	free((char *)(uintptr_t)c->opt.ca);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The servers: which to ask, which to leave alone, and how one comes back. A server is asked
- * once a look at it (is it ready, what can it, what is its model) went well. Failures in a row
- * end that; the next look comes after a time that doubles until a request is answered.
+ * once a probe at it (is it ready, what can it, what is its model) went well. Failures in a row
+ * end that; the next probe comes after a time that doubles until a request is answered.
  */
 #include "offload/client_internal.h"
 
@@ -160,7 +160,7 @@ static void note(struct mea_cloud *c, const struct endpoint *e, const char *what
 	c->opt.note(text, c->opt.note_ctx);
 }
 
-/* Tells other threads whether anybody can be asked, and that a look is over. */
+/* Tells other threads whether anybody can be asked, and that a probe is over. */
 static void publish(struct mea_cloud *c)
 {
 	const char *missed = "not reachable";
@@ -183,7 +183,7 @@ static void publish(struct mea_cloud *c)
 			 misfit->model, misfit->reason);
 	c->missed = missed;
 	c->unknown = unknown;
-	pthread_cond_broadcast(&c->looked);
+	pthread_cond_broadcast(&c->probed);
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -227,9 +227,9 @@ void mea_endpoint_bad(struct mea_cloud *c, struct endpoint *e, const char *reaso
 		set_down(c, e, ENDPOINT_DOWN, reason);
 }
 
-/* --- looks ------------------------------------------------------------------------------- */
+/* --- probes ------------------------------------------------------------------------------- */
 
-static void look(struct mea_cloud *c, struct endpoint *e, enum probe_step step)
+static void probe(struct mea_cloud *c, struct endpoint *e, enum probe_step step)
 {
 	static const char *const paths[] = {"/v2/health/ready", "/v2", NULL};
 
@@ -241,7 +241,7 @@ static void look(struct mea_cloud *c, struct endpoint *e, enum probe_step step)
 	}
 }
 
-double mea_endpoints_look(struct mea_cloud *c)
+double mea_endpoints_probe(struct mea_cloud *c)
 {
 	double now = mea_now_ms(), next = 1e9;
 
@@ -251,7 +251,7 @@ double mea_endpoints_look(struct mea_cloud *c)
 		if (e->state == ENDPOINT_UP || e->probe)
 			continue;
 		if (e->retry_ms <= now)
-			look(c, e, PROBE_READY);
+			probe(c, e, PROBE_READY);
 		else if (e->retry_ms - now < next)
 			next = e->retry_ms - now;
 	}
@@ -309,7 +309,7 @@ static int judge(struct mea_cloud *c, struct endpoint *e, const struct transfer 
 	return e->step == PROBE_MODEL ? read_model(c, e, t) : 0;
 }
 
-void mea_endpoint_looked(struct mea_cloud *c, struct transfer *t, CURLcode code)
+void mea_endpoint_probed(struct mea_cloud *c, struct transfer *t, CURLcode code)
 {
 	struct endpoint *e = t->endpoint;
 	int rc = judge(c, e, t, code);
@@ -321,5 +321,5 @@ void mea_endpoint_looked(struct mea_cloud *c, struct transfer *t, CURLcode code)
 	else if (e->step == PROBE_MODEL)
 		set_up(c, e);
 	else
-		look(c, e, e->step + 1);
+		probe(c, e, e->step + 1);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Calibration: the examples go through the float graph, and what each tensor is
  * seen to hold decides its range. */
-#include "quantize/quant_plan.h"
+#include "quantize/quant_spec.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 #include "quantize/calib.h"
 #include "graph/eval.h"
 
-static int set_fixed(struct mea_quant_plan *p, const struct mea_qparams *f)
+static int set_fixed(struct mea_quant_spec *p, const struct mea_qparams *f)
 {
 	int v = mea_graph_find(p->g, f->name), r;
 
@@ -34,7 +34,7 @@ static int set_fixed(struct mea_quant_plan *p, const struct mea_qparams *f)
  * point where the clamp after the addition begins: beyond it they change nothing,
  * and a range that reached there would only cost precision.
  */
-static int observe_value(const struct mea_quant_plan *p, const struct mea_eval *e, int i,
+static int observe_value(const struct mea_quant_spec *p, const struct mea_eval *e, int i,
 			 struct mea_hist *h)
 {
 	const struct mea_quant_value *b = &p->v[i];
@@ -61,7 +61,7 @@ static int observe_value(const struct mea_quant_plan *p, const struct mea_eval *
 }
 
 /* Adds the values of one run to the histograms of their groups. */
-static int observe(const struct mea_quant_plan *p, const struct mea_eval *e, struct mea_hist **hist)
+static int observe(const struct mea_quant_spec *p, const struct mea_eval *e, struct mea_hist **hist)
 {
 	for (int i = 0; i < p->g->n_values; i++) {
 		int r = mea_quant_group(p, i), rc;
@@ -98,7 +98,7 @@ static float **alloc_inputs(const struct mea_graph *g)
 	return in;
 }
 
-static int collect(struct mea_quant_plan *p, mea_next_input next, void *ctx, struct mea_hist **hist)
+static int collect(struct mea_quant_spec *p, mea_next_input next, void *ctx, struct mea_hist **hist)
 {
 	struct mea_eval *e = NULL;
 	float **in = alloc_inputs(p->g);
@@ -122,7 +122,7 @@ static int collect(struct mea_quant_plan *p, mea_next_input next, void *ctx, str
 	return rc;
 }
 
-int mea_quant_calibrate(struct mea_quant_plan *p, mea_next_input next, void *ctx,
+int mea_quant_calibrate(struct mea_quant_spec *p, mea_next_input next, void *ctx,
 			const struct mea_quantize_options *opt)
 {
 	double percentile = opt && opt->percentile > 0 ? opt->percentile : 99.99;

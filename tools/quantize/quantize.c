@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Float graph and plan to QDQ graph. */
+/* A float graph and a quantisation spec to a QDQ graph. */
 #include "quantize/quantize.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/op.h"
-#include "quantize/quant_plan.h"
+#include "quantize/quant_spec.h"
 
 #define NAME_SIZE	 1200
 #define WEIGHT_SCALE_MIN 1e-10	/* keeps products of scales normal floats */
@@ -17,7 +17,7 @@
 
 struct emit {
 	const struct mea_graph *g; /* float */
-	const struct mea_quant_plan *plan;
+	const struct mea_quant_spec *spec;
 	struct mea_graph *q; /* the result */
 	int *map;	     /* g's value to q's, dequantised */
 };
@@ -56,7 +56,7 @@ static int add_const(struct emit *e, const char *name, const char *what, enum me
 static int add_qdq(struct emit *e, int v, int from, bool named)
 {
 	const char *name = e->g->values[v].name;
-	const struct mea_quant_value *p = &e->plan->v[mea_quant_group(e->plan, v)];
+	const struct mea_quant_value *p = &e->spec->v[mea_quant_group(e->spec, v)];
 	int in[3] = {from}, rc;
 	int8_t zero = (int8_t)p->zero_point;
 	char text[NAME_SIZE];
@@ -161,7 +161,7 @@ static int add_parameters(struct emit *e, const struct mea_node *n, int *in)
 {
 	const struct mea_value *w = mea_node_in(e->g, n, 1), *b = mea_node_in(e->g, n, 2);
 	const char *name = e->g->values[n->out].name;
-	float x_scale = e->plan->v[mea_quant_group(e->plan, n->in[0])].scale;
+	float x_scale = e->spec->v[mea_quant_group(e->spec, n->in[0])].scale;
 	size_t channels = (size_t)w->shape.dim[0], count = mea_shape_count(&w->shape);
 	struct params p = {malloc(count + 1), malloc(sizeof(*p.b) * channels),
 			   malloc(sizeof(float) * channels), malloc(sizeof(float) * channels)};
@@ -195,7 +195,7 @@ out:
 static int emit_node(struct emit *e, const struct mea_node *n)
 {
 	const struct mea_value *out = &e->g->values[n->out];
-	bool quantised = e->plan->v[n->out].quantised,
+	bool quantised = e->spec->v[n->out].quantised,
 	     named = quantised && mea_graph_is_output(e->g, n->out);
 	int *in = malloc(sizeof(*in) * ((size_t)n->n_in + 1)), v = 0, rc = 0;
 
@@ -244,10 +244,10 @@ static int emit_all(struct emit *e)
 	return rc ? rc : mea_graph_infer(e->q, 0);
 }
 
-static int emit(const struct mea_graph *g, const struct mea_quant_plan *plan,
+static int emit(const struct mea_graph *g, const struct mea_quant_spec *spec,
 		struct mea_graph **out)
 {
-	struct emit e = {.g = g, .plan = plan};
+	struct emit e = {.g = g, .spec = spec};
 	int rc = mea_graph_new(g->source, &e.q);
 
 	if (rc)
@@ -264,17 +264,17 @@ static int emit(const struct mea_graph *g, const struct mea_quant_plan *plan,
 
 /* Whether the quantised graph has an integer form. That hangs on no range, so it is found out
  * before anybody waits for a calibration. */
-static int check_form(const struct mea_graph *g, struct mea_quant_plan *plan)
+static int check_form(const struct mea_graph *g, struct mea_quant_spec *spec)
 {
 	struct mea_graph *trial = NULL;
 	struct mea_qnet *net = NULL;
 	int rc;
 
 	for (int v = 0; v < g->n_values; v++) {
-		plan->v[v].scale = 1;
-		plan->v[v].zero_point = 0;
+		spec->v[v].scale = 1;
+		spec->v[v].zero_point = 0;
 	}
-	rc = emit(g, plan, &trial);
+	rc = emit(g, spec, &trial);
 	if (!rc)
 		rc = mea_qnet_from_graph(trial, &net);
 	mea_qnet_free(net);
@@ -285,21 +285,21 @@ static int check_form(const struct mea_graph *g, struct mea_quant_plan *plan)
 int mea_quantize(const struct mea_graph *g, mea_next_input next, void *ctx,
 		 const struct mea_quantize_options *opt, struct mea_graph **out)
 {
-	struct mea_quant_plan *plan = NULL;
+	struct mea_quant_spec *spec = NULL;
 	struct mea_graph *simple = NULL;
 	int rc = mea_graph_clone(g, &simple);
 
 	if (!rc)
 		rc = mea_graph_simplify(simple);
 	if (!rc)
-		rc = mea_quant_plan_new(simple, &plan);
+		rc = mea_quant_spec_new(simple, &spec);
 	if (!rc)
-		rc = check_form(simple, plan);
+		rc = check_form(simple, spec);
 	if (!rc)
-		rc = mea_quant_calibrate(plan, next, ctx, opt);
+		rc = mea_quant_calibrate(spec, next, ctx, opt);
 	if (!rc)
-		rc = emit(simple, plan, out);
-	mea_quant_plan_free(plan);
+		rc = emit(simple, spec, out);
+	mea_quant_spec_free(spec);
 	mea_graph_free(simple);
 	return rc;
 }

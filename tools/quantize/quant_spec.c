@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/quant_plan.h"
+#include "quantize/quant_spec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,14 +7,14 @@
 #include "base/error.h"
 #include "graph/op.h"
 
-int mea_quant_group(const struct mea_quant_plan *p, int value)
+int mea_quant_group(const struct mea_quant_spec *p, int value)
 {
 	while (p->v[value].group != value)
 		value = p->v[value].group;
 	return value;
 }
 
-static void share(struct mea_quant_plan *p, int a, int b)
+static void share(struct mea_quant_spec *p, int a, int b)
 {
 	p->v[mea_quant_group(p, a)].group = mea_quant_group(p, b);
 }
@@ -91,7 +91,7 @@ static int check_node(const struct mea_graph *g, const struct mea_node *n)
 }
 
 /* The values of f in a product x * f(x) stay in float. */
-static void open_gate(struct mea_quant_plan *p, const struct mea_node *n)
+static void open_gate(struct mea_quant_spec *p, const struct mea_node *n)
 {
 	const struct mea_graph *g = p->g;
 	int j = mea_op_row(n->op)->quant == MEA_QUANT_GATE ? gate_of(g, n) : -1;
@@ -102,7 +102,7 @@ static void open_gate(struct mea_quant_plan *p, const struct mea_node *n)
 }
 
 /* Values that a node only selects from or passes on keep its input's scale. */
-static void share_node(struct mea_quant_plan *p, const struct mea_node *n)
+static void share_node(struct mea_quant_spec *p, const struct mea_node *n)
 {
 	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 
@@ -137,7 +137,7 @@ static bool bounds_after(const struct mea_graph *g, int value, struct mea_quant_
  * The later operand of an Add that is clamped, if nobody else reads it: how far it
  * goes beyond what the clamp lets through does not matter.
  */
-static void find_addend(struct mea_quant_plan *p, const struct mea_node *n)
+static void find_addend(struct mea_quant_spec *p, const struct mea_node *n)
 {
 	const struct mea_graph *g = p->g;
 	struct mea_quant_value b, *v;
@@ -173,7 +173,7 @@ static int check_ends(const struct mea_graph *g)
 	return 0;
 }
 
-static int decide(struct mea_quant_plan *p)
+static int decide(struct mea_quant_spec *p)
 {
 	const struct mea_graph *g = p->g;
 	int rc = check_ends(g);
@@ -195,9 +195,9 @@ static int decide(struct mea_quant_plan *p)
 	return rc;
 }
 
-int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
+int mea_quant_spec_new(const struct mea_graph *g, struct mea_quant_spec **out)
 {
-	struct mea_quant_plan *p = calloc(1, sizeof(*p));
+	struct mea_quant_spec *p = calloc(1, sizeof(*p));
 	int rc = MEA_ENOMEM;
 
 	if (p) {
@@ -206,13 +206,13 @@ int mea_quant_plan_new(const struct mea_graph *g, struct mea_quant_plan **out)
 	}
 	rc = p && p->v ? decide(p) : mea_fail(rc, "%s: out of memory", g->source);
 	if (rc)
-		mea_quant_plan_free(p);
+		mea_quant_spec_free(p);
 	else
 		*out = p;
 	return rc;
 }
 
-void mea_quant_plan_free(struct mea_quant_plan *p)
+void mea_quant_spec_free(struct mea_quant_spec *p)
 {
 	if (p)
 		free(p->v);
