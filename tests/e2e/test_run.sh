@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # mea run, on backend ref; test_accel.sh has the accelerator.
 . tests/e2e/lib.sh
