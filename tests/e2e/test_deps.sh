@@ -24,12 +24,13 @@ alone() {
 	PATH=$T/bin:$PATH timeout 60 env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u PACKAGES_ARE_HERE "$@" >"$T/out" 2>"$T/err"
 }
 
-ok "make -n" alone make -n all
+# In a tree where nothing is built.
+ok "make -n" alone make -n B="$T/b" SIM_DIR="$T/sim" all
 ok "installs nothing" test ! -e "$T/did"
 ok "and shows that it would" grep -q "tools/deps.sh.* run" "$T/out"
 ok "make help needs no package" alone make help
 ok "and asks for none" test ! -e "$T/did"
-ok "DEPS=0" alone make -n DEPS=0 demo
+ok "DEPS=0" alone make -n DEPS=0 B="$T/b" SIM_DIR="$T/sim" demo
 ok "installs nothing either" test ! -e "$T/did"
 ok "the list" alone tools/deps.sh --list lint
 ok "names what is missing" grep -q "not installed, for 'lint': clang-format cppcheck" "$T/err"
