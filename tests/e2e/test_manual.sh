@@ -83,7 +83,8 @@ if command -v fish >/dev/null; then
 	ok "fish: methods" test "$(fish_for 'mea quantize --method ' | sort | tr '\n' ' ')" = "minmax mse percentile "
 	ok "fish: subcommands" test "$(fish_for 'mea tra' | tr '\n' ' ')" = "trace train "
 	ok "fish: options" grep -qx -- --epochs <(fish_for 'mea train --ep')
-	ok "fish: none of another subcommand" test -z "$(fish_for 'mea run --ep')"
+	# (fish 4 also offers what has these letters in this order, such as --help.)
+ok "fish: none of another subcommand" sh -c "! echo '$(fish_for 'mea run --ep')' | grep -qx -- --epochs"
 	ok "fish: networks" grep -qx resnet9 <(fish_for 'mea train main --net resn')
 	ok "fish: bundles" test "$(fish_for "mea trace $T/b/")" = "$T/b/glyphs/"
 else
