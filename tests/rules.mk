@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests; tests/run.sh runs programs and sums up. See tests/README.md.
 #
-#   make check        all but what is below; about 15 minutes on two cores
+#   make check        all but what is below; about 20 minutes on two cores
 #   make check-san    the same C tests under ASan and UBSan
 #   make check-onnx   ONNX Runtime opens what mea ships and writes, and agrees
 #   make check-imagenet  whole networks of 224 x 224 on the RTL, about ten minutes
