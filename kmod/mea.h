@@ -115,9 +115,14 @@ struct drm_gem_object *mea_gem_import_sg_table(struct drm_device *drm,
 					       struct dma_buf_attachment *attach,
 					       struct sg_table *sgt);
 
-/* mea_job.c */
+/* mea_sched.c */
 int mea_sched_init(struct mea_device *mdev);
 void mea_sched_release(struct drm_device *drm, void *unused);
+struct dma_fence *mea_fence_create(void);
+void mea_job_destroy(struct mea_job *job);
+void mea_free_job(struct drm_sched_job *sched_job);
+
+/* mea_job.c */
 int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file);
 
 /* mea_hw.c */
