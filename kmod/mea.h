@@ -16,6 +16,7 @@
 #include "uapi/mea_accel.h"
 
 #define MEA_DUMP_WORDS	0xc0	/* all registers */
+#define MEA_MAX_HANGS	3	/* in a row: then the file is refused */
 
 struct mea_job;
 
@@ -29,6 +30,7 @@ struct mea_device {
 
 	u32 version, config[5], clock_khz;
 	unsigned int timeout_ms;
+	u32 max_budget;		/* cycles; the device ends a job that takes longer */
 
 	struct drm_gpu_scheduler sched;
 
@@ -57,7 +59,14 @@ struct mea_device {
 struct mea_usage {
 	struct kref ref;
 	atomic64_t busy_ns, cycles, jobs;
+	atomic_t queued;	/* jobs that are not freed */
+	atomic_t hangs;		/* since the last job that ended by itself */
 };
+
+static inline bool mea_usage_banned(struct mea_usage *usage)
+{
+	return atomic_read(&usage->hangs) >= MEA_MAX_HANGS;
+}
 
 struct mea_file {
 	struct drm_sched_entity entity;

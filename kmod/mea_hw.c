@@ -123,6 +123,15 @@ static int mea_fault_errno(u32 cause)
 	}
 }
 
+/* A file that is refused stays so, whatever its last jobs do. */
+static void mea_count_hang(struct mea_job *job, bool hung)
+{
+	if (hung)
+		atomic_inc(&job->usage->hangs);
+	else if (!mea_usage_banned(job->usage))
+		atomic_set(&job->usage->hangs, 0);
+}
+
 static void mea_finish(struct mea_device *mdev, unsigned int bank, int error, u32 cycles)
 {
 	struct mea_job *job = mdev->bank[bank];
@@ -165,6 +174,9 @@ static bool mea_collect(struct mea_device *mdev)
 		cause = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_FAULT)) & MEA_FAULT_CAUSE_MASK;
 		cycles = mea_read(mdev, mea_bank_reg(bank, MEA_BANK_CYCLES));
 		mea_write(mdev, mea_bank_reg(bank, MEA_BANK_ACK), 1);
+		/* A smaller budget is the client's own and cost nobody else his time. */
+		mea_count_hang(mdev->bank[bank], cause == MEA_FAULT_WATCHDOG &&
+			       mdev->bank[bank]->budget == mdev->max_budget);
 		mea_finish(mdev, bank, mea_fault_errno(cause), cycles);
 		any = true;
 	}
@@ -209,7 +221,8 @@ void mea_hw_fail_all(struct mea_device *mdev, int error)
 /*
  * The scheduler gave up on job, the oldest of those in the banks. If only its
  * interrupt was lost, it is collected; else the device is reset, the job ends with
- * -ETIMEDOUT, and one that waited in the other bank starts again: it had not run.
+ * -ETIMEDOUT, and one that waited in the other bank starts again: it had not run. One
+ * of a file that is refused from here on does not.
  * True when the job hung; the registers are in mdev->dump then.
  */
 bool mea_hw_timeout(struct mea_device *mdev, struct mea_job *job)
@@ -233,10 +246,14 @@ bool mea_hw_timeout(struct mea_device *mdev, struct mea_job *job)
 		mea_hw_fail_all(mdev, ret == -ENODEV ? -ENODEV : -ETIMEDOUT);
 		return true;
 	}
-	other = mdev->bank[!bank];
-	mdev->bank[!bank] = NULL;
+	mea_count_hang(job, true);
 	mea_finish(mdev, bank, -ETIMEDOUT, 0);
-	if (other)
+	other = mdev->bank[!bank];
+	if (other && mea_usage_banned(other->usage)) {
+		mea_finish(mdev, !bank, -ECANCELED, 0);
+	} else if (other) {
+		mdev->bank[!bank] = NULL;
 		mea_hw_start(mdev, other);
+	}
 	return true;
 }

@@ -127,7 +127,7 @@ static struct mea_job *mea_job_create(struct mea_device *mdev, struct drm_file *
 	job->client = mfile->client;
 	job->cmd_offset = args->cmd_offset;
 	job->cmd_count = args->cmd_count;
-	job->budget = args->budget;
+	job->budget = min_not_zero(args->budget, mdev->max_budget);
 	job->tag = args->tag;
 	/* Here, as run_job() must not allocate. */
 	job->fence = mea_fence_create();
@@ -135,6 +135,9 @@ static struct mea_job *mea_job_create(struct mea_device *mdev, struct drm_file *
 		goto err;
 	job->usage = mfile->usage;
 	kref_get(&job->usage->ref);
+	ret = -EAGAIN;
+	if (atomic_inc_return(&job->usage->queued) > DRM_MEA_MAX_QUEUED)
+		goto err;
 	ret = mea_job_slots(job, file, args);
 	if (ret)
 		goto err;
@@ -236,6 +239,7 @@ static int mea_job_submit(struct mea_job *job, struct mea_file *mfile,
 int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 {
 	struct drm_mea_submit *args = data;
+	struct mea_file *mfile = file->driver_priv;
 	struct drm_syncobj *out_sync = NULL;
 	struct mea_job *job;
 	int ret;
@@ -243,6 +247,8 @@ int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 	ret = mea_check_args(args);
 	if (ret)
 		return ret;
+	if (mea_usage_banned(mfile->usage))
+		return -ECANCELED;
 	if (args->out_sync) {
 		out_sync = drm_syncobj_find(file, args->out_sync);
 		if (!out_sync)
@@ -260,7 +266,7 @@ int mea_ioctl_submit(struct drm_device *drm, void *data, struct drm_file *file)
 	}
 	ret = mea_job_in_syncs(job, file, args);
 	if (!ret)
-		ret = mea_job_submit(job, file->driver_priv, out_sync);
+		ret = mea_job_submit(job, mfile, out_sync);
 	if (ret)
 		mea_free_job(&job->base);
 out_sync:

@@ -54,7 +54,7 @@ struct dma_fence *mea_fence_create(void)
 
 #define to_mea_job(j) container_of(j, struct mea_job, base)
 
-/* What the headers of other kernels have otherwise: see Kbuild. */
+/* See Kbuild. */
 #ifdef MEA_SCHED_START_ERRNO
 #define mea_sched_start(sched)	drm_sched_start(sched, 0)
 #else
@@ -67,6 +67,22 @@ struct dma_fence *mea_fence_create(void)
 #define MEA_SCHED_STAT_DONE	DRM_GPU_SCHED_STAT_NOMINAL
 #endif
 
+/*
+ * The scheduler takes the file whose first job was pushed first. The next job of this file
+ * counts as pushed when this one starts, so that files take turns. Only this thread reads it.
+ */
+static struct dma_fence *mea_prepare_job(struct drm_sched_job *job,
+					 struct drm_sched_entity *entity)
+{
+#ifdef MEA_SCHED_SUBMIT_TS
+	struct spsc_node *next = READ_ONCE(job->queue_node.next);
+
+	if (next)
+		container_of(next, struct drm_sched_job, queue_node)->submit_ts = ktime_get();
+#endif
+	return NULL;
+}
+
 static struct dma_fence *mea_run_job(struct drm_sched_job *sched_job)
 {
 	struct mea_job *job = to_mea_job(sched_job);
@@ -75,6 +91,8 @@ static struct dma_fence *mea_run_job(struct drm_sched_job *sched_job)
 
 	if (sched_job->s_fence->finished.error)
 		return NULL;
+	if (mea_usage_banned(job->usage))
+		return ERR_PTR(-ECANCELED);
 	if (!drm_dev_enter(&mdev->drm, &idx))
 		return ERR_PTR(-ENODEV);
 	mutex_lock(&mdev->hw_lock);
@@ -134,8 +152,10 @@ void mea_job_destroy(struct mea_job *job)
 		pm_runtime_mark_last_busy(job->mdev->drm.dev);
 		pm_runtime_put_autosuspend(job->mdev->drm.dev);
 	}
-	if (job->usage)
+	if (job->usage) {
+		atomic_dec(&job->usage->queued);
 		mea_usage_put(job->usage);
+	}
 	dma_fence_put(job->fence);
 	kfree(job);
 }
@@ -158,6 +178,7 @@ void mea_free_job(struct drm_sched_job *sched_job)
 }
 
 static const struct drm_sched_backend_ops mea_sched_ops = {
+	.prepare_job = mea_prepare_job,
 	.run_job = mea_run_job,
 	.timedout_job = mea_timedout_job,
 	.free_job = mea_free_job,
@@ -175,7 +196,10 @@ int mea_sched_init(struct mea_device *mdev)
 		.name = "mea",
 		.dev = mdev->drm.dev,
 	};
-
+#endif
+	/* A device that knows its clock ends a hanging job itself, without a reset. */
+	mdev->max_budget = min_t(u64, (u64)mdev->clock_khz * mdev->timeout_ms / 2, U32_MAX);
+#ifdef MEA_SCHED_INIT_ARGS
 	return drm_sched_init(&mdev->sched, &args);
 #else
 	return drm_sched_init(&mdev->sched, &mea_sched_ops, NULL, DRM_SCHED_PRIORITY_COUNT,

@@ -7,8 +7,11 @@
  * reads nor trusts the commands. Results of a job are its fence: signalled with
  * no error, or -ETIMEDOUT (over its budget, or hung), -EFAULT (a command left its
  * slots or was illegal), -EIO (bus error, or the device ignored a reset), -ENODEV
- * (device gone), -ESRCH (its process was killed before the job could start). An
- * exported sync_file shows the error.
+ * (device gone), -ESRCH (its process was killed before the job could start),
+ * -ECANCELED (three jobs of its file in a row hung). An exported sync_file shows
+ * the error.
+ *
+ * Files take turns, a job each, while more than one has jobs that are ready.
  */
 #ifndef _UAPI_MEA_ACCEL_H_
 #define _UAPI_MEA_ACCEL_H_
@@ -25,6 +28,7 @@ extern "C" {
 
 #define DRM_MEA_MAX_SLOTS	8
 #define DRM_MEA_MAX_IN_SYNCS	16
+#define DRM_MEA_MAX_QUEUED	256	/* jobs of a file that have not ended */
 
 /**
  * enum drm_mea_ioctl_id - numbers of the ioctls; new ones go to the end
@@ -93,6 +97,9 @@ struct drm_mea_slot {
 
 /**
  * struct drm_mea_submit - queue a job
+ *
+ * -EAGAIN: DRM_MEA_MAX_QUEUED jobs of the file have not ended. -ECANCELED: three of its
+ * jobs in a row hung; it must be opened anew.
  */
 struct drm_mea_submit {
 	/** @slots: Pointer to @slot_count struct drm_mea_slot. */
@@ -111,7 +118,10 @@ struct drm_mea_submit {
 	__u32 cmd_offset;
 	/** @cmd_count: Number of commands. */
 	__u32 cmd_count;
-	/** @budget: Cycles after which the hardware stops the job, 0: none. */
+	/**
+	 * @budget: Cycles after which the hardware stops the job, 0: as many as the
+	 * driver allows.
+	 */
 	__u32 budget;
 	/** @record_slot: Writable slot for the completion record, ~0 for none. */
 	__u32 record_slot;

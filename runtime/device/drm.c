@@ -276,13 +276,21 @@ static void drm_close(struct mea_device *dev)
 
 /* --- jobs ---------------------------------------------------------------------- */
 
+/* What the driver means, where the errno's own words do not say it. */
+static const char *job_error(int error)
+{
+	return error == ECANCELED ? "three jobs in a row hung, so the driver refuses more"
+	       : error == EAGAIN  ? "too many jobs of this process are queued"
+				  : strerror(error);
+}
+
 static int submit_error(const struct mea_device *dev, int error)
 {
-	int rc = error == ENODEV || error == EIO ? MEA_ENODEV
-		 : error == ENOMEM		 ? MEA_ENOMEM
-						 : MEA_EINVAL;
+	int rc = error == ENODEV || error == EIO || error == ECANCELED ? MEA_ENODEV
+		 : error == ENOMEM || error == EAGAIN		       ? MEA_ENOMEM
+								       : MEA_EINVAL;
 
-	return mea_fail(rc, "%s: submit: %s", dev->name, strerror(error));
+	return mea_fail(rc, "%s: submit: %s", dev->name, job_error(error));
 }
 
 /*
@@ -295,8 +303,12 @@ static int submit(struct drm_device *d, struct drm_mea_submit *args, int *sync_f
 
 	if (drmSyncobjCreate(d->fd, 0, &args->out_sync))
 		return submit_error(&d->dev, errno);
-	if (drmIoctl(d->fd, DRM_IOCTL_MEA_SUBMIT, args)) {
-		rc = submit_error(&d->dev, errno);
+	/* drmIoctl() would try again for ever while the queue is full. */
+	do
+		rc = ioctl(d->fd, DRM_IOCTL_MEA_SUBMIT, args) ? errno : 0;
+	while (rc == EINTR);
+	if (rc) {
+		rc = submit_error(&d->dev, rc);
 	} else if (drmSyncobjExportSyncFile(d->fd, args->out_sync, sync_file)) {
 		rc = submit_error(&d->dev, errno);
 		/* The job runs: the caller may use its buffers again only after that. */
@@ -368,7 +380,7 @@ static int drm_wait(struct mea_fence *fence, int timeout_ms)
 		rc = mea_fail(MEA_ENODEV, "%s: no fence: %s", fence->dev->name, strerror(errno));
 	else if (info.status < 0)
 		rc = mea_fail(info.status == -ENODEV ? MEA_ENODEV : MEA_EDEVICE,
-			      "%s: job failed: %s", fence->dev->name, strerror(-info.status));
+			      "%s: job failed: %s", fence->dev->name, job_error(-info.status));
 	close(f->sync_file);
 	free(f);
 	return rc;

@@ -84,6 +84,7 @@ TEST(hang)
 		expect(now_ms() - start >= LIMIT_MS, "not before its time");
 		expect_eq(sync_result(other, d.job.s.out_sync, WAIT_MS), 0);
 		expect(bo_filled(&d.dst, i + 1), "the second client's result");
+		expect_eq(copy_run(&c, i), 0, "three hangs in a row would close the file");
 	}
 	expect_sound();
 }
@@ -102,7 +103,7 @@ TEST(both_banks_hang)
 TEST(ten_hangs_in_a_queue)
 {
 	struct copy many[10];
-	int killed = 0;
+	int killed = 0, refused = 0;
 
 	require_eq(side("hang 10"), 0);
 	for (int i = 0; i < 10; i++) {
@@ -112,13 +113,20 @@ TEST(ten_hangs_in_a_queue)
 	for (int i = 0; i < 10; i++) {
 		int rc = sync_result(fd, many[i].job.s.out_sync, WAIT_MS);
 
-		expect(rc == -ETIMEDOUT || rc == 0, "job %d: %d", i, rc);
-		killed += rc != 0;
+		expect(rc == -ETIMEDOUT || rc == -ECANCELED, "job %d: %d", i, rc);
+		killed += rc == -ETIMEDOUT;
+		refused += rc == -ECANCELED;
 		copy_drop(&many[i]);
 	}
-	/* One that waits in the second bank starts twice, so two hangs are one job's. */
-	expect(killed >= 5, "%d", killed);
+	expect_eq(killed, 3);
+	expect_eq(refused, 7);
+	expect_eq(job_submit(fd, &c.job), -ECANCELED, "the file is refused");
 	require_eq(side("heal"), 0);
+	expect_eq(copy_run(&d, 1), 0, "another file is not");
+	copy_drop(&c);
+	close(fd);
+	fd = client_open(0);
+	require_eq(copy_make(fd, &c, BYTES, 0), 0);
 	expect_sound();
 }
 

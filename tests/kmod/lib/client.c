@@ -223,7 +223,7 @@ int job_submit(int fd, struct job *j)
 	j->s.in_syncs = (uintptr_t)j->in;
 	do
 		rc = client_ioctl(fd, DRM_IOCTL_MEA_SUBMIT, &j->s);
-	while (rc == -EINTR || rc == -EAGAIN);
+	while (rc == -EINTR);
 	return rc;
 }
 
