@@ -60,17 +60,26 @@ static void set_failure(struct call *call, const char *missed, const char *base,
 
 /* --- the window ------------------------------------------------------------------------ */
 
-static void in_time(struct mea_cloud *c, const struct call *call)
+static struct mea_cwnd_request request_of(const struct call *call)
 {
-	double ms = mea_now_ms() - call->sent;
+	return (struct mea_cwnd_request){call->sent, call->deadline - call->begun, call->alone,
+					 call->full};
+}
 
-	mea_cwnd_answered(&c->cwnd, ms, ms / (call->deadline - call->begun));
+static void in_time(struct mea_cloud *c, const struct transfer *t)
+{
+	struct mea_cwnd_request r = request_of(t->call);
+
+	/* The first try may have gone into a connection that was dead. */
+	r.sent = t->sent;
+	mea_cwnd_answered(&c->cwnd, &r, mea_now_ms());
 }
 
 /* A call, whose message says so, had no answer in time. With others beside it the link may be too
  * full; alone, it is its servers that fail. */
 static void late(struct mea_cloud *c, struct call *call)
 {
+	struct mea_cwnd_request r = request_of(call);
 	struct endpoint *told = NULL;
 
 	if (call->late)
@@ -83,15 +92,20 @@ static void late(struct mea_cloud *c, struct call *call)
 			mea_endpoint_bad(c, e, call->a.text);
 		told = e ? e : told;
 	}
-	mea_cwnd_late(&c->cwnd, mea_now_ms() - call->sent);
+	mea_cwnd_late(&c->cwnd, &r, mea_now_ms());
 }
 
-static int under_way(const struct mea_cloud *c)
+/* Requests under way; *oldest: when the first of them was sent, INFINITY: there is none. */
+static int under_way(const struct mea_cloud *c, double *oldest)
 {
 	int n = 0;
 
+	*oldest = INFINITY;
 	for (const struct call *call = c->calls; call; call = call->next)
-		n += trying(call);
+		if (trying(call)) {
+			*oldest = fmin(*oldest, call->sent);
+			n++;
+		}
 	return n;
 }
 
@@ -109,6 +123,7 @@ static bool try(struct mea_cloud *c, struct call *call)
 		set_failure(call, "not reachable", e->base, mea_errmsg());
 		return false;
 	}
+	call->tries[call->n_tries]->sent = mea_now_ms();
 	if (!call->n_tries++)
 		call->sent = mea_now_ms();
 	call->last = e;
@@ -130,38 +145,52 @@ static void take_asked(struct mea_cloud *c)
 	*end = list;
 }
 
+static void refuse(struct mea_cloud *c, struct call *call)
+{
+	set_failure(call, "link is full", NULL, "an answer would not be here in time");
+	finish(c, call);
+}
+
+/* Sends a call beside `going` others; whether it went. */
+static bool begin(struct mea_cloud *c, struct call *call, int going)
+{
+	call->alone = !going;
+	call->full = !mea_cwnd_has_room(&c->cwnd, going + 1, mea_now_ms());
+	set_failure(call, "not reachable", NULL, "no server can be asked");
+	if (try(c, call))
+		return true;
+	finish(c, call);
+	return false;
+}
+
 /* Sends the calls that wait, the oldest first, while the window has room. Who would be late behind
  * those before is told so at once. Returns the time until that is so of one that goes on waiting,
  * in ms. */
 static double start_waiting(struct mea_cloud *c)
 {
-	int going = under_way(c), waiting = 0;
-	double now = mea_now_ms(), next = 1e9;
+	double now = mea_now_ms(), next = 1e9, oldest;
+	int going = under_way(c, &oldest), waiting = 0;
 	struct call *after;
 
 	for (struct call *call = c->calls; call; call = after) {
-		double spare;
+		double left = call->deadline - now, time = call->deadline - call->begun, wait = 0;
+		bool room = mea_cwnd_has_room(&c->cwnd, going, now);
 
 		after = call->next;
 		if (call->n_tries)
 			continue;
-		if (mea_cwnd_has_room(&c->cwnd, going)) {
-			set_failure(call, "not reachable", NULL, "no server can be asked");
-			if (try(c, call))
-				going++;
-			else
-				finish(c, call);
-			continue;
-		}
-		spare = call->deadline - now - mea_cwnd_wait_ms(&c->cwnd, waiting);
-		if (spare > 0) {
+		if (!room)
+			wait = mea_cwnd_wait_ms(&c->cwnd, waiting, oldest, now);
+		if (!mea_cwnd_in_time(&c->cwnd, wait, left, time, now)) {
+			refuse(c, call);
+		} else if (!room) {
 			waiting++;
-			next = fmin(next, spare);
-			continue;
+			/* The window may open before anything else happens. */
+			next = fmin(next, fmax(wait, 1));
+		} else if (begin(c, call, going)) {
+			oldest = fmin(oldest, now);
+			going++;
 		}
-		set_failure(call, "link is full", NULL,
-			    "as many images are under way as are answered in time");
-		finish(c, call);
 	}
 	return next;
 }
@@ -229,7 +258,7 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 	if (!missed) {
 		mea_endpoint_good(e);
 		mea_transfer_link(c, t, mea_now_ms() - call->begun);
-		in_time(c, call);
+		in_time(c, t);
 		c->hedges = fmin(c->hedges + HEDGE_EARNED, MEA_HEDGES_MAX);
 		call->a.error = 0;
 		call->a.missed = NULL;
@@ -279,10 +308,11 @@ static void expire(struct mea_cloud *c, struct call *call)
 	finish(c, call);
 }
 
-/* Half of a call's time is over without an answer: the connection may be dead. */
-static double hedge_at(const struct call *call)
+/* Half of a call's time is over without an answer, and so is twice the time that answers take: the
+ * connection may be dead. */
+static double hedge_at(const struct mea_cloud *c, const struct call *call)
 {
-	return (call->begun + call->deadline) / 2;
+	return fmax((call->begun + call->deadline) / 2, call->sent + 2 * c->cwnd.answer_ms);
 }
 
 static bool may_hedge(const struct mea_cloud *c, const struct call *call)
@@ -302,11 +332,11 @@ static double watch_calls(struct mea_cloud *c)
 			expire(c, call);
 			continue;
 		}
-		if (may_hedge(c, call) && now >= hedge_at(call) && try(c, call))
+		if (may_hedge(c, call) && now >= hedge_at(c, call) && try(c, call))
 			c->hedges--;
 		next = fmin(next, call->deadline - now);
-		if (may_hedge(c, call) && hedge_at(call) > now)
-			next = fmin(next, hedge_at(call) - now);
+		if (may_hedge(c, call) && hedge_at(c, call) > now)
+			next = fmin(next, hedge_at(c, call) - now);
 	}
 	return next;
 }

@@ -36,6 +36,7 @@ struct endpoint {
 	int failures;	   /* in a row */
 	double backoff_ms; /* until the next probe; grows with each */
 	double retry_ms;   /* when that is */
+	bool away;	   /* a probe failed since it was last up */
 	struct transfer *probe;
 	enum probe_step step;
 	char reason[160]; /* of the last failure */
@@ -50,6 +51,7 @@ struct call {
 	struct transfer *tries[TRIES_MAX]; /* under way; NULL when over */
 	int n_tries;
 	bool late;		     /* has been counted as such */
+	bool alone, full;	     /* see struct mea_cwnd_request */
 	const struct endpoint *last; /* that was tried */
 	struct mea_cloud_answer a;
 	uint8_t item[];
@@ -61,6 +63,7 @@ struct transfer {
 	struct endpoint *endpoint;
 	struct call *call;
 	CURL *easy;
+	double sent;
 	enum mea_oip_form form; /* of an infer request */
 	struct curl_slist *headers;
 	void *body;

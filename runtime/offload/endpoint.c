@@ -211,6 +211,10 @@ static void set_up(struct mea_cloud *c, struct endpoint *e)
 	e->failures = back ? MAX_FAILURES - 1 : 0;
 	if (back)
 		note(c, e, "is back");
+	/* What was late then says nothing of the way there is now. */
+	if (e->away)
+		c->cwnd = (struct mea_cwnd)MEA_CWND_INIT;
+	e->away = false;
 	publish(c);
 }
 
@@ -316,6 +320,7 @@ void mea_endpoint_probed(struct mea_cloud *c, struct transfer *t, CURLcode code)
 
 	e->probe = NULL;
 	mea_transfer_end(c, t);
+	e->away |= rc != 0;
 	if (rc)
 		set_down(c, e, rc == MEA_EINVAL ? ENDPOINT_MISFIT : ENDPOINT_DOWN, mea_errmsg());
 	else if (e->step == PROBE_MODEL)

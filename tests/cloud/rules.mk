@@ -4,6 +4,7 @@
 #   make check-cloud faults in network namespaces with the strict limit of 20 ms; HAProxy
 #   make check-interop the public Triton client; KServe and MLServer as clouds (needs python3 and its packages)
 #   make bench-cloud   overhead beside nginx, 1,000 connections, 60 s at 80 % of the capacity
+#   make bench-link    answers in time over slow links
 #   make fuzz-http   the request and response parsers under libFuzzer, FUZZ_SECONDS each
 
 # The parsers, with the sanitizers of the fuzzing build.
@@ -44,6 +45,10 @@ check-cloud: $(B)/mea $(CLOUD_BINS) ## bad networks, HAProxy
 .PHONY: bench-cloud
 bench-cloud: $(B)/mea $(BENCH_BINS) ## overhead, 1,000 connections, a minute of load
 	@tests/bench/cloud.sh $(B)
+
+.PHONY: bench-link
+bench-link: $(B)/mea $(CLOUD_BINS) $(BENCH_BINS) ## answers in time over slow links, at loads up to 50 times what they carry
+	@tests/bench/link.sh $(B)
 
 # With programs of others, from Python's package index, pinned, under build/interop.
 .PHONY: check-interop
