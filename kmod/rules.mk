@@ -52,5 +52,5 @@ KMOD_DEST = $(DESTDIR)/usr/src/mea-$(KMOD_VERSION)
 install-kmod: $(KMOD_SRCS) ## the module by DKMS
 	for f in $(KMOD_SRCS); do install -D -m 644 $$f $(KMOD_DEST)/$$f; done
 	install -m 644 kmod/dkms.conf $(KMOD_DEST)/dkms.conf
-	install -D -m 644 kmod/60-mea.rules $(DESTDIR)/lib/udev/rules.d/60-mea.rules
+	install -D -m 644 kmod/60-mea.rules $(DESTDIR)/usr/lib/udev/rules.d/60-mea.rules
 	install -D -m 644 kmod/mea.sysusers $(DESTDIR)/usr/lib/sysusers.d/mea.conf
