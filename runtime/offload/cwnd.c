@@ -46,7 +46,7 @@ void mea_cwnd_answered(struct mea_cwnd *w, const struct mea_cwnd_request *r, dou
 	w->lates = 0;
 	queued = w->size * (1 - w->least_ms / ms);
 	if (w->size < 1) {
-		w->size = fmin(1, 2 * w->size);
+		w->size = fmin(1, (ms > PART * r->time_ms ? 1.25 : 2) * w->size);
 	} else if (ms > PART * r->time_ms) {
 		w->size = fmax(1, w->size - 0.5);
 		w->found = true;

@@ -98,6 +98,7 @@ ok "six images" is model_stats.0.inference_count 6
 ok "all models" get 200 /v2/models/stats
 ok "metrics" get 200 /metrics
 ok "counted" grep -q '^mea_inference_request_success_total{model="glyphs",version="1"} 5$' "$T/out"
+ok "engine" grep -q '^mea_model_info{model="glyphs",version="1",engine="oneDNN"} 1$' "$T/out"
 
 # mea run against it, with time enough for a busy machine.
 ok "mea run" run 0 run $G --backend ref --cloud "$url" --deadline 30000 --limit 200 --json
@@ -152,6 +153,7 @@ ok "three versions" is "" 3
 ok "the highest first" is 0.version 3
 ok "a model that does not load" is 2.state UNAVAILABLE
 ok "told on stderr" grep -q "two/1/model.onnx" "$T/serve.err"
+ok "and who computes the rest" grep -q "computed by" "$T/serve.err"
 ok "its path is 404" get 404 /v2/models/two
 ok "the highest answers" get 200 /v2/models/one/infer $raw --data-binary "@$T/image"
 ok "it says" sh -c "head -c 60 $T/out | grep -q '\"model_version\":\"3\"'"

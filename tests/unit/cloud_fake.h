@@ -37,6 +37,7 @@ static int fake_model_open(const char *path, int max_batch, struct mea_infer **o
 		return mea_fail(MEA_ENOENT, "%s: cannot be read", path);
 	}
 	m->ops = &fake_model_ops;
+	m->engine = "fake";
 	m->io = (struct mea_signature){
 		1,
 		1,

@@ -11,6 +11,8 @@
 struct mea_infer {
 	const struct mea_infer_ops *ops;
 	struct mea_signature io;
+	const char *engine; /* what computes it, in a word or two; static */
+	char slow[200];	    /* why a faster engine does not; "": none would */
 };
 
 struct mea_infer_ops {

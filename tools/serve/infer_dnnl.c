@@ -2,6 +2,7 @@
 #include "serve/infer_dnnl.h"
 
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,12 +103,15 @@ static int dnnl_open(const char *path, int max_batch, struct mea_infer **out)
 	d->base.io = d->plain->io;
 	*out = &d->base;
 	if (try_dnnl(d, path, max_batch)) {
+		snprintf(d->base.slow, sizeof(d->base.slow), "%s", mea_errmsg());
+		d->base.engine = d->plain->engine;
 		mea_tnet_free(d->net[ONE]);
 		d->net[ONE] = NULL;
 		return 0;
 	}
 	d->plain->ops->close(d->plain);
 	d->plain = NULL;
+	d->base.engine = "oneDNN";
 	return 0;
 }
 

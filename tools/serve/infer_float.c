@@ -35,6 +35,7 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 	if (!f)
 		return mea_nomem();
 	f->base.ops = &mea_infer_float;
+	f->base.engine = "plain C";
 	rc = mea_graph_load(path, NULL, &f->g);
 	if (!rc)
 		rc = mea_graph_simplify(f->g);

@@ -133,6 +133,16 @@ static void put_model(struct mea_served *m, void *ctx)
 		fprintf(p->f, "%" PRIu64 "\n", v);
 }
 
+static void put_engine(struct mea_served *m, void *ctx)
+{
+	const char *slow, *engine = mea_served_engine(m, &slow);
+	struct page *p = ctx;
+
+	fputs("mea_model_info{model=\"", p->f);
+	put_label(p->f, mea_served_name(m));
+	fprintf(p->f, "\",version=\"%s\",engine=\"%s\"} 1\n", mea_served_version(m), engine);
+}
+
 static void put_own(FILE *f, const char *name, const char *type, const char *help, uint64_t v)
 {
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n%s %" PRIu64 "\n", name, help, name, type, name, v);
@@ -152,6 +162,8 @@ char *mea_metrics_text(struct mea_server *s)
 			rows[p.row].name, rows[p.row].type);
 		mea_repository_each(s->repository, put_model, &p);
 	}
+	fputs("# HELP mea_model_info What computes the model.\n# TYPE mea_model_info gauge\n", p.f);
+	mea_repository_each(s->repository, put_engine, &p);
 	mea_timeouts_counts(s->timeouts, &now, &cut);
 	put_own(p.f, "mea_http_connections", "gauge", "Connections now.", now);
 	put_own(p.f, "mea_http_connections_cut_total", "counter",

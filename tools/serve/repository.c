@@ -167,6 +167,18 @@ static bool unchanged(const struct entry *a, const struct entry *b)
 	       a->changed.tv_nsec == b->changed.tv_nsec && !strcmp(a->path, b->path);
 }
 
+static void tell_engine(const struct mea_repository *r, const struct entry *e)
+{
+	const char *slow, *engine = mea_served_engine(e->model, &slow);
+	char text[512];
+
+	if (!r->note)
+		return;
+	snprintf(text, sizeof(text), "%s version %s: computed by %s%s%s", e->name, e->version,
+		 engine, *slow ? ", which is slow; oneDNN: " : "", slow);
+	r->note(text);
+}
+
 /* Gives a found entry its model: the one that is there, or a new one. */
 static int load(struct mea_repository *r, struct entry *e)
 {
@@ -178,8 +190,10 @@ static int load(struct mea_repository *r, struct entry *e)
 		return 0;
 	}
 	rc = mea_served_open(e->name, e->version, e->path, &r->opt, &e->model);
-	if (!rc)
+	if (!rc) {
+		tell_engine(r, e);
 		return 0;
+	}
 	snprintf(e->reason, sizeof(e->reason), "%s", mea_errmsg());
 	if (r->note)
 		r->note(e->reason);

@@ -49,6 +49,12 @@ const char *mea_served_platform(const struct mea_served *m)
 	return m->opt.ops->platform;
 }
 
+const char *mea_served_engine(const struct mea_served *m, const char **slow)
+{
+	*slow = m->workers[0].infer->slow;
+	return m->workers[0].infer->engine;
+}
+
 const struct mea_signature *mea_served_io(const struct mea_served *m)
 {
 	return &m->workers[0].infer->io;

@@ -63,6 +63,8 @@ void mea_served_put(struct mea_served *m);
 const char *mea_served_name(const struct mea_served *m);
 const char *mea_served_version(const struct mea_served *m);
 const char *mea_served_platform(const struct mea_served *m);
+/* What computes the model, and why nothing faster does ("": nothing would). */
+const char *mea_served_engine(const struct mea_served *m, const char **slow);
 const struct mea_signature *mea_served_io(const struct mea_served *m);
 int mea_served_max_items(const struct mea_served *m);
 
