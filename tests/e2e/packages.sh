@@ -47,8 +47,8 @@ files >"$root.before"
 ok "what the build needs" in_shell 'apt-get build-dep -y --no-install-recommends ./'
 ok "the packages are built" in_shell 'dpkg-buildpackage -us -uc -b -j2'
 ok "lintian finds no error" there sh -c 'lintian --allow-root --fail-on error /srv/mea_*.changes'
-ok "they install" there sh -c "apt-get install -y --no-install-recommends $KERNEL pocl-opencl-icd
-	\$(ls /srv/*.deb | grep -v dbgsym)"
+ok "they install" there sh -c "apt-get install -y --no-install-recommends $KERNEL \
+	pocl-opencl-icd \$(ls /srv/*.deb | grep -v dbgsym)"
 ok "a user classifies glyphs on the simulator" as_user \
 	'mea run glyphs --limit 5 --device sim --backend accel --json >/tmp/run.json'
 ok "five images were answered" grep -q '"images": 5,' "$root/tmp/run.json"
