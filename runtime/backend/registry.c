@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry.h"
 
+#include "backend/split/split.h"
 #include "base/error.h"
+#include "base/note.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,4 +134,74 @@ const char *mea_backend_name(const struct mea_backend *b, const struct mea_backe
 		if (!strcmp(pairs[i], name))
 			return pairs[i];
 	return b->ops->name;
+}
+
+struct wish {
+	const struct mea_qnet *const *nets;
+	const char *const *names;
+	int n;
+};
+
+/* Why backend and help do not take all networks, as "main: layer NAME: reason"; NULL: they do. */
+static const char *refusal_of(const struct wish *w, struct mea_backend *b, struct mea_backend *help,
+			      char *text, size_t size)
+{
+	char why[256];
+
+	for (int i = 0; i < w->n; i++) {
+		if (!mea_backend_refusal(b, help, w->nets[i], why, sizeof(why)))
+			continue;
+		snprintf(text, size, "%s%s%s", w->names ? w->names[i] : "", w->names ? ": " : "",
+			 why);
+		return text;
+	}
+	return NULL;
+}
+
+/* Finds a second backend among the n choices for what *b refuses. */
+static int get_help(const struct mea_choice *choices, int n, const struct wish *w,
+		    struct mea_backend **b, const char **name)
+{
+	char why[320], unused[320];
+
+	if (!refusal_of(w, *b, NULL, why, sizeof(why)))
+		return 0;
+	for (int i = 0; i < n; i++) {
+		struct mea_backend *help;
+		int rc;
+
+		if (choices[i].ops->open(choices[i].device, &help))
+			continue;
+		if (refusal_of(w, *b, help, unused, sizeof(unused))) {
+			choices[i].ops->close(help);
+			continue;
+		}
+		*name = mea_backend_name(*b, help);
+		mea_note("backend %s has the help of %s: %s", (*b)->ops->name, choices[i].ops->name,
+			 why);
+		rc = mea_split_open(*b, help, b);
+		if (rc)
+			choices[i].ops->close(help);
+		return rc;
+	}
+	return mea_fail(MEA_EUNSUPPORTED, "%s", why);
+}
+
+int mea_choices_open(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
+		     const char *const *names, int n_nets, struct mea_backend **out,
+		     const char **name)
+{
+	const struct wish w = {nets, names, n_nets};
+	struct mea_backend *b = NULL;
+	int rc = choices[0].ops->open(choices[0].device, &b);
+
+	*out = NULL;
+	*name = choices[0].ops->name;
+	if (!rc)
+		rc = get_help(choices + 1, n - 1, &w, &b, name);
+	if (rc && b)
+		b->ops->close(b);
+	if (!rc)
+		*out = b;
+	return rc;
 }

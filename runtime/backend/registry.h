@@ -29,6 +29,15 @@ int mea_choices_parse(const char *list, const char *device, struct mea_choice ou
 const char *mea_backend_refusal(struct mea_backend *b, struct mea_backend *help,
 				const struct mea_qnet *net, char *text, size_t size);
 
+/*
+ * Opens the first of n choices for n_nets networks, with the first later one that takes what it
+ * refuses as its help, which a note tells. names (NULL: none) tell the networks apart in messages.
+ * *name is as mea_backend_name(); the caller closes *out.
+ */
+int mea_choices_open(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
+		     const char *const *names, int n_nets, struct mea_backend **out,
+		     const char **name);
+
 /* "accel+opencl" for a backend with help, b's name without. The text is constant. */
 const char *mea_backend_name(const struct mea_backend *b, const struct mea_backend *help);
 

@@ -252,6 +252,39 @@ MEA_API int mea_collect(struct mea_session *s, int timeout_ms, struct mea_result
  * image's own error. */
 MEA_API int mea_classify(struct mea_session *s, const uint8_t *rgb, struct mea_result *result);
 
+/*
+ * One int8 network by itself, on tensors of any meaning: sensor values, spectra, features. It is
+ * an ONNX file as mea quantize writes it, or QDQ or QOperator form of other tools. One thread at a
+ * time uses it.
+ */
+struct mea_network;
+
+/* An input or output: int8, height x width x channels, a vector being 1 x 1 x channels.
+ * real = scale * (value - zero_point). name lives as long as the network. */
+struct mea_network_tensor {
+	const char *name;
+	int height, width, channels;
+	float scale;
+	int zero_point;
+};
+
+/* Of opt (NULL is fine) it takes backends, device and note. On failure *out is NULL. */
+MEA_API int mea_network_open(const char *path, const struct mea_options *opt,
+			     struct mea_network **out);
+MEA_API void mea_network_close(struct mea_network *n); /* NULL is fine */
+
+/* Which backend computes it: "accel+opencl" is accel, helped. */
+MEA_API const char *mea_network_backend(const struct mea_network *n);
+
+/* Input or output number i, in the file's order; MEA_ENOENT behind the last. */
+MEA_API int mea_network_input(const struct mea_network *n, int i, struct mea_network_tensor *t);
+MEA_API int mea_network_output(const struct mea_network *n, int i, struct mea_network_tensor *t);
+
+/* Computes all outputs, which are the caller's memory like the inputs, and waits for that as long
+ * as the backend allows. cost may be NULL. After MEA_ETIMEDOUT every call fails. */
+MEA_API int mea_network_run(struct mea_network *n, const int8_t *const *in, int8_t *const *out,
+			    struct mea_cost *cost);
+
 /* The link to the cloud, smoothed, from the requests that were answered; 0: not known yet.
  * rtt_ms and bytes_per_s are the kernel's figures of the TCP connections in use; small requests on
  * a fast link do not fill it, so bytes_per_s is then less than it could carry. answer_ms is from

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prepared.h"
 
-#include "backend/split/split.h"
 #include "base/error.h"
-#include "base/note.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,49 +82,15 @@ static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
 	return rc;
 }
 
-/* Why backend and help do not take the model, as "main: layer NAME: reason"; NULL: they do. */
-static const char *refusal(const struct mea_prepared *e, struct mea_backend *help, char *text,
-			   size_t size)
+static int open_backend(struct mea_prepared *e, const struct mea_choice *choices, int n)
 {
-	char why[256];
+	const struct mea_qnet *nets[] = {e->model->main, e->model->extension};
+	const char *names[] = {mea_net_name(MEA_NET_MAIN), mea_net_name(MEA_NET_EXTENSION)};
+	int rc = mea_choices_open(choices, n, nets, names, e->model->extension ? 2 : 1, &e->backend,
+				  &e->name);
 
-	for (int n = 0; n < 2; n++) {
-		if (!net_of(e, n) ||
-		    !mea_backend_refusal(e->backend, help, net_of(e, n), why, sizeof(why)))
-			continue;
-		snprintf(text, size, "%s: %s", mea_net_name((enum mea_net)n), why);
-		return text;
-	}
-	return NULL;
-}
-
-/* Finds a second backend among the n choices for what the first refuses. */
-static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
-{
-	struct mea_backend *help;
-	char why[320], unused[320];
-
-	if (!refusal(e, NULL, why, sizeof(why)))
-		return 0;
-	for (int i = 0; i < n; i++) {
-		int rc;
-
-		if (choices[i].ops->open(choices[i].device, &help))
-			continue;
-		if (refusal(e, help, unused, sizeof(unused))) {
-			choices[i].ops->close(help);
-			continue;
-		}
-		e->name = mea_backend_name(e->backend, help);
-		mea_note("backend %s has the help of %s: %s", e->ops->name, choices[i].ops->name,
-			 why);
-		rc = mea_split_open(e->backend, help, &e->backend);
-		if (rc)
-			choices[i].ops->close(help);
-		e->ops = e->backend->ops;
-		return rc;
-	}
-	return mea_fail(MEA_EUNSUPPORTED, "%s", why);
+	e->ops = rc ? e->ops : e->backend->ops;
+	return rc;
 }
 
 static int prepare(struct mea_prepared *e, enum mea_net net)
@@ -151,9 +115,7 @@ int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_
 	e->model = m;
 	rc = alloc_scratch(e);
 	if (!rc)
-		rc = ops->open(choices[0].device, &e->backend);
-	if (!rc)
-		rc = get_help(e, choices + 1, n - 1);
+		rc = open_backend(e, choices, n);
 	if (!rc)
 		rc = prepare(e, MEA_NET_MAIN);
 	if (!rc && m->extension)

@@ -17,6 +17,7 @@ struct command_state {
 	const char *bundle;
 	struct session_args session;
 	bool each, json, verbose;
+	struct option_list inputs, outputs; /* of a lone network */
 	struct images images;
 	struct mea_session *s;
 	struct run_report report;
@@ -47,6 +48,9 @@ static const struct row options[] = {
 	{NULL, "IMAGE", .help = "image", .call = add_image},
 	{.at = offsetof(struct command_state, images), .rows = images_options},
 	{.at = offsetof(struct command_state, session), .rows = session_options},
+	{"input", "FILE", AT(inputs),
+	 "with MODEL.onnx: an input, as .npy file; NAME=FILE if there are several"},
+	{"output", "FILE", AT(outputs), "with MODEL.onnx: where to write an output, or NAME=FILE"},
 	{"each", NULL, AT(each), "tell about each image"},
 	{"json", NULL, AT(json), "print one JSON object"},
 	{"wide", NULL, AT(report.wide), "print all columns, however wide the terminal is"},
@@ -227,12 +231,51 @@ static int run_all(struct command_state *c)
 	return c->report.failed || c->report.unreadable ? TOOL_FAILED : rc;
 }
 
+static bool is_model(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcmp(dot, ".onnx");
+}
+
+static int run_model(struct command_state *c)
+{
+	struct run_network_args a = {.path = c->bundle,
+				     .open = session_args_open(&c->session),
+				     .inputs = &c->inputs,
+				     .outputs = &c->outputs,
+				     .json = c->json,
+				     .clock_mhz = c->report.clock_mhz};
+	int rc;
+
+	a.open.note = note;
+	a.open.note_ctx = c;
+	rc = run_network(&a);
+	free(c->inputs.items);
+	free(c->outputs.items);
+	images_close(&c->images);
+	return rc;
+}
+
+/* --input and --output belong to a lone network. */
+static int check(void *args)
+{
+	const struct command_state *c = args;
+
+	if ((c->inputs.n || c->outputs.n) && !is_model(c->bundle))
+		return mea_fail(MEA_EINVAL, "--%s: %s is no MODEL.onnx",
+				c->inputs.n ? "input" : "output", c->bundle);
+	return 0;
+}
+
 static int run(int argc, char **argv)
 {
 	struct command_state c = {.session.open = MEA_OPTIONS_INIT, .progress = {.what = "images"}};
 	int rc;
 
 	option_parse(&tool_run, argc, argv, &c);
+	if (is_model(c.bundle))
+		return run_model(&c);
 	tool_catch_interrupt();
 	/* Whoever reads the lines of --each in a pipe has each at once. */
 	if (c.each && !c.json)
@@ -255,9 +298,12 @@ const struct tool tool_run = {
 	.summary = "classify images; accuracy and cost per exit",
 	.text = "Classifies images with a model bundle. Each image leaves at main, at the "
 		"extension or at the cloud; the table tells, per exit, its images, accuracy, "
-		"and the mean cost of an image. Images after BUNDLE are more --data."
+		"and the mean cost of an image. Images after BUNDLE are more --data. In the place "
+		"of "
+		"BUNDLE, MODEL.onnx is one int8 network, which runs on the tensors of --input."
 		"\vExit status: 0 every image was answered, 1 one was not, 2 wrong usage, "
 		"130 interrupted: the table is of the images before.",
 	.options = options,
+	.check = check,
 	.main = run,
 };

@@ -4,9 +4,22 @@
 #define MEA_TOOL_RUN_H
 
 #include "mea.h"
+#include "mea/tool.h"
 
 #include <jansson.h>
 #include <stddef.h>
+
+/* A network by itself, on tensors from .npy files. */
+struct run_network_args {
+	const char *path;
+	struct mea_options open;
+	const struct option_list *inputs, *outputs; /* FILE or NAME=FILE */
+	bool json;
+	double clock_mhz;
+};
+
+/* Returns an exit code. */
+int run_network(const struct run_network_args *args);
 
 struct exit_sum {
 	size_t images, labelled, correct;
