@@ -3,6 +3,7 @@
 #include "shim.h"
 
 #include <dlfcn.h>
+#include <glob.h>
 #include <limits.h>
 #include <link.h>
 #include <stdio.h>
@@ -36,6 +37,23 @@ static bool own_folder(char folder[PATH_MAX])
 	return library;
 }
 
+/* Debian's libraries are in a folder of their architecture, such as lib/x86_64-linux-gnu. */
+static int find_by_architecture(const char *folder, const char *name, char *path, size_t size)
+{
+	char pattern[PATH_MAX + 64];
+	glob_t found;
+	int rc = -1, len;
+
+	snprintf(pattern, sizeof(pattern), "%s../lib/*/mea/libmea_sim_%s.so", folder, name);
+	if (glob(pattern, 0, NULL, &found))
+		return -1;
+	len = snprintf(path, size, "%s", found.gl_pathv[0]);
+	if (len > 0 && (size_t)len < size)
+		rc = 0;
+	globfree(&found);
+	return rc;
+}
+
 /* Where a simulator is: where `make` or `make install` puts it, seen from the library or the
  * program. Never below the current directory, which may be a stranger's: it is code. */
 static int find(const char *name, char *path, size_t size)
@@ -54,7 +72,7 @@ static int find(const char *name, char *path, size_t size)
 		if (len > 0 && (size_t)len < size && !access(path, R_OK))
 			return 0;
 	}
-	return -1;
+	return library || !*folder ? -1 : find_by_architecture(folder, name, path, size);
 }
 
 int mea_sim_open(const char *dir, const char *name, const struct mea_sim_options *opt,

@@ -37,6 +37,7 @@ answers() {
 ok "answers, the bundle by its name" answers "$T/example/classify"
 ok "as mea run does" sh -c "cd / && '$T/p/bin/mea' run glyphs --backend ref --json --each --data $T/0.png --data $T/1.png --data $T/2.png |
 	jq -r '.each[].name' >$T/names && sed 's/.*ppm: \(.*\), [0-9.]* %.*/\1/' $T/out | cmp - $T/names"
+ok "the command finds the simulator" sh -c "cd / && '$T/p/bin/mea' run glyphs --backend accel --device sim --limit 1"
 ok "no such bundle" sh -c "! '$T/example/classify' nothing $T/0.ppm 2>$T/err && grep -q 'nothing/bundle.json' $T/err"
 ok "not a picture" sh -c "! '$T/example/classify' glyphs $T/0.png 2>$T/err && grep -q 'is no PPM of 32 x 32' $T/err"
 if command -v cmake >/dev/null; then
