@@ -29,7 +29,7 @@ BEGIN {
 	text(16, 463, "Paper: Long et al., ICDCS 2021, doi 10.1109/ICDCS51616.2021.00061, labels of figure 7.", "class=\"dim\" font-size=\"12\"")
 }
 FILENAME == "-" { point($1, $2, $4, $5); next }
-/^## / { FS = "[|% ]+"; on = /^## Offload/ }
+/^##+ / { FS = "[|% ]+"; on = /^## Offload/ }
 on && /^\| [0-9]/ { point("mea", "A", $3, $4); point("mea", "B", $5, $6) }
 END {
 	split("pb,pa,pb theirs,pa theirs", class, ",")
