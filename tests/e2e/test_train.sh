@@ -9,8 +9,16 @@ D=$T/data
 S="--data $D --batch 32 --pad 2 --no-mirror --threads 1 --seed 4"
 
 # --- the three stages --------------------------------------------------------------------
-ok "cloud" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" -v
+ok "cloud" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" -v --log "$T/log.csv"
 ok "tells of every epoch" says "epoch 2 of 2: loss"
+ok "in the log too" awk -F, 'NR == 1 && $3 != "loss" || NR > 1 && ($1 != NR - 1 || $2 != 2 || NF != 8 || $3 <= 0) {
+	exit 1 } END { exit NR != 3 }' "$T/log.csv"
+ok "a log that is resumed goes on" run 0 train cloud --net resnet8 $S --epochs 2 --out "$T/b" --resume --log "$T/log.csv"
+ok "where it ended" test "$(wc -l <"$T/log.csv")" -eq 3
+ok "another format" run 0 train cloud --net resnet8 $S --epochs 1 --out "$T/jsonl" --log "$T/log.jsonl"
+ok "is JSON" sh -c "jq -se 'length == 1 and .[0].epoch == 1 and .[0].loss > 0' $T/log.jsonl"
+ok "which one?" fails 2 "--log x.txt: a name ends with .csv or .jsonl" train cloud --net resnet8 $S --out "$T/x" --log x.txt
+ok "no folder" fails 1 "--log $T/none/x.csv: No such file" train cloud --net resnet8 $S --out "$T/x" --log "$T/none/x.csv"
 # Enough of it that some held-out images are right and there is a threshold.
 ok "main" run 0 train main --net resnet8-a $S --epochs 8 --batch 16 --pad 0 --rate 0.05 --out "$T/b"
 ok "quiet without -v" test ! -s "$T/out"

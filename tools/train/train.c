@@ -27,6 +27,7 @@ static const struct row options[] = {
 	{"quantize", NULL, AT(quantize), "also write int8 networks (main, edge, joint)"},
 	{"checkpoint-every", "S", AT(every), "seconds between checkpoints", 0, 1e6, "300"},
 	{"verbose", NULL, AT(verbose), "a line for every epoch", .key = 'v'},
+	{"log", "FILE", AT(log_path), "a line for every epoch in FILE.csv or FILE.jsonl"},
 	{"epochs", "N", AT(recipe.epochs), "passes over the images", 1, 10000, "30"},
 	{"batch", "N", AT(recipe.batch), "images a step", 2, 4096, "128"},
 	{"schedule", "NAME", AT(recipe.schedule), "of the learning rate", .value = "one-cycle",
@@ -106,7 +107,7 @@ static int check(void *args)
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].wrong)
 			return mea_fail(MEA_EINVAL, "%s", rules[i].why);
-	return 0;
+	return t->log_path ? train_log_check(t->log_path) : 0;
 }
 
 static void on_signal(int number)
@@ -129,6 +130,7 @@ static int join(struct train *t)
 					       "ranks; the edge trains alone"));
 	if (t->team->rank) {
 		t->verbose = false;
+		t->log_path = NULL;
 		t->progress.off = true;
 		t->progress.start = 1;
 	}

@@ -4,6 +4,7 @@
 #define MEA_TOOL_TRAIN_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "mea/tool.h"
 #include "train/fit.h"
@@ -26,6 +27,7 @@ struct train {
 	int threads; /* 0: as OpenMP has it */
 	struct progress progress;
 	struct mea_team *team; /* NULL: alone */
+	const char *log_path;  /* NULL: no log */
 
 	/* while it runs */
 	struct mea_set *set;
@@ -35,6 +37,8 @@ struct train {
 	/* What else the result follows from: SHA-256 of main or the extension before, of the
 	 * teacher; "": none. */
 	char basis[80], taught_by[80];
+	FILE *log;
+	double log_start; /* tool_now() then */
 };
 
 extern volatile sig_atomic_t train_stop;
@@ -47,6 +51,12 @@ bool train_net_is_file(const char *net);
 
 /* Runs f with progress and checkpoint as t has them. */
 int train_fit(struct train *t, struct mea_fit *f);
+/* --log: whether the name says which format; the file, for each epoch of a training. A log that
+ * cannot be written ends no training: the last call tells. Each returns 0 or a negative error. */
+int train_log_check(const char *path);
+int train_log_open(struct train *t);
+void train_log_epoch(struct train *t, const struct mea_report *r);
+int train_log_close(struct train *t);
 /* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
 int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
 		  struct mea_tmodel *m, struct mea_fit *f);

@@ -27,6 +27,7 @@ static void report(const struct mea_report *r, void *ctx)
 
 	if (r->epoch_end) {
 		progress_end(&t->progress);
+		train_log_epoch(t, r);
 		if (!t->verbose)
 			return;
 		printf("epoch %d of %d: loss %.4f, accuracy %.2f %%, held out %.2f %%, rate %.4f, "
@@ -65,8 +66,12 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->stop = &train_stop;
 	f->report = report;
 	f->ctx = t;
-	rc = mea_fit_run(f);
+	rc = train_log_open(t);
+	if (!rc)
+		rc = mea_fit_run(f);
 	progress_end(&t->progress);
+	if (train_log_close(t))
+		fprintf(stderr, "%s: %s\n", tool_name, mea_errmsg());
 	if (t->verbose && rc >= 0)
 		printf("%.1f MB of maps and gradients\n", (double)f->bytes / 1e6);
 	return rc;
