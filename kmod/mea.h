@@ -27,7 +27,7 @@ struct mea_device {
 	void (*isolate)(struct device *dev);
 	struct reset_control *reset;
 
-	u32 version, config[5], clock_khz;
+	u32 version, config[5], config5, clock_khz;
 	unsigned int timeout_ms;
 
 	struct drm_gpu_scheduler sched;

@@ -28,6 +28,9 @@ module mea_compute #(
 	parameter integer PACK = 0,
 	// as in mea_join
 	parameter integer LUTS = 0,
+	// as in mea_requant
+	parameter integer TABLES = 8,
+	parameter integer TABLE_AW = 9,
 	parameter integer ACC_AW = $clog2(ACC_DEPTH),
 	parameter integer OSUBS = LANES / COLS
 ) (
@@ -81,9 +84,16 @@ module mea_compute #(
 	input  wire                dw_par_wen,
 	input  wire [2:0]          dw_par_index,
 	input  wire [7:0]          dw_mid_zero, dw_mid_lo, dw_mid_hi,
+	input  wire                dw_table_on,
+	input  wire [2:0]          dw_table_at,
 	output wire                dw_out,
 	input  wire [ACT_AW-1:0]   dw_out_addr,
 	input  wire [OSUBS-1:0]    dw_out_sub,
+
+	// table memory
+	input  wire                table_wen,
+	input  wire [TABLE_AW-1:0] table_waddr,
+	input  wire [31:0]         table_wdata,
 
 	input  wire                scrub,
 	input  wire [ACC_AW-1:0]   scrub_addr,
@@ -109,21 +119,21 @@ module mea_compute #(
 	reg         dec_at, load_at, stream_at, retire_at;
 
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
-	wire no_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
-			head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
-			head[`MEA_F_CONV_OUT_H] == 0;
+	wire refused = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
+		       head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
+		       head[`MEA_F_CONV_OUT_H] == 0 || (TABLES == 0 && head[`MEA_F_CONV_TABLE]);
 	wire seen, ready;
-	reg  zero_count;
+	reg  wrong;
 	always @(posedge clk)
-		zero_count <= no_count;
+		wrong <= refused;
 	mea_head decode (
-		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(refused),
 		.need(need), .there(token_there), .seen(seen), .ready(ready)
 	);
 	wire slot_free = !busy[dec_at];
 	wire accept = ready && slot_free;
 
-	assign illegal    = seen && zero_count;
+	assign illegal    = seen && wrong;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
 	assign wait_token = seen && slot_free ? need & ~token_there : 3'b000;
@@ -333,7 +343,7 @@ module mea_compute #(
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
 	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0),
-		.LUTS(LUTS)) requantise (
+		.LUTS(LUTS), .TABLES(TABLES), .TABLE_AW(TABLE_AW)) requantise (
 		.clk(clk),
 		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
 		.next_dw(!final_next), .next_set(at_acc[5]), .dw(!final_px),
@@ -349,6 +359,9 @@ module mea_compute #(
 		.mb({cmd1[`MEA_F_CONV_ADD_MB], cmd0[`MEA_F_CONV_ADD_MB]}),
 		.add_shift({cmd1[`MEA_F_CONV_ADD_SHIFT], cmd0[`MEA_F_CONV_ADD_SHIFT]}),
 		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
+		.table_wen(table_wen), .table_waddr(table_waddr), .table_wdata(table_wdata),
+		.table_on({dw_table_on, cmd1[`MEA_F_CONV_TABLE], cmd0[`MEA_F_CONV_TABLE]}),
+		.table_at({dw_table_at, cmd1[`MEA_F_CONV_TABLE_AT], cmd0[`MEA_F_CONV_TABLE_AT]}),
 		.valid(requant), .cmd_set(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
 		.res_pop(res_pop), .res_word(res_word),
 		.rst(rst), .out_next(out_next), .out_next_dw(out_next_dw),

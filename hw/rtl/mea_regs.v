@@ -21,6 +21,7 @@ module mea_regs #(
 	parameter integer LATENCY = 29,
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 128,
+	parameter integer TABLES = 8,
 	parameter integer CLOCK_KHZ = 0,
 	parameter integer SLOTS = `MEA_SLOTS
 ) (
@@ -254,6 +255,7 @@ module mea_regs #(
 		`MEA_REG_CONFIG2:    value = WGT_WORDS;
 		`MEA_REG_CONFIG3:    value = CONFIG3;
 		`MEA_REG_CONFIG4:    value = CONFIG4;
+		`MEA_REG_CONFIG5:    value = TABLES;
 		`MEA_REG_CLOCK_KHZ:  value = CLOCK_KHZ;
 		`MEA_REG_STATUS:     value = {20'd0, state1, state0, 5'd0, reset_request, bus_idle,
 					      state_run == `MEA_STATE_RUNNING};

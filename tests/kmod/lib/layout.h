@@ -16,7 +16,8 @@ AT(drm_mea_info, config, 4);
 AT(drm_mea_info, clock_khz, 24);
 AT(drm_mea_info, timeout_ms, 28);
 AT(drm_mea_info, max_slot_size, 32);
-SIZE(drm_mea_info, 40);
+AT(drm_mea_info, config5, 40);
+SIZE(drm_mea_info, 48);
 
 AT(drm_mea_bo_create, size, 0);
 AT(drm_mea_bo_create, flags, 8);
