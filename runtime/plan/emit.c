@@ -10,7 +10,7 @@
 
 /* --- weight memory: a ring of chunks ----------------------------------- */
 
-static int reserve_bytes(struct emit *e, size_t bytes, size_t *offset)
+int mea_emit_reserve(struct emit *e, size_t bytes, size_t *offset)
 {
 	size_t need = (e->p->weight_bytes + 63) / 64 * 64 + bytes;
 
@@ -66,7 +66,7 @@ static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *
 	int word = 2 * e->hw->cols, load, rc;
 	struct item *it;
 
-	rc = reserve_bytes(e, (size_t)c->words * word, &c->offset);
+	rc = mea_emit_reserve(e, (size_t)c->words * word, &c->offset);
 	if (rc < 0)
 		return rc;
 	mea_weights_pack(e->hw, e->net, l, c->ob, c->kb, n_kb, stem, e->p->weights + c->offset);
@@ -116,12 +116,11 @@ struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int o
 static void put_requant(const struct emit *e, const struct mea_qlayer *l, uint32_t *cmd)
 {
 	const struct mea_qtensor *t = e->net->tensors;
+	bool pass = mea_passes(l);
 
-	bool add = l->op == MEA_Q_ADD;
-
-	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)(add ? t[l->in].zero_point : l->mid_zero));
-	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)(add ? -128 : l->mid_lo));
-	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(add ? 127 : l->mid_hi));
+	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)(pass ? t[l->in].zero_point : l->mid_zero));
+	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)(pass ? -128 : l->mid_lo));
+	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(pass ? 127 : l->mid_hi));
 	if (l->in2 < 0)
 		return;
 	mea_put(cmd, MEA_F_CONV_RESIDUAL, 1);
@@ -232,8 +231,12 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
 	int queue = op == MEA_OP_DEPTHWISE ? Q_DEPTHWISE : Q_COMPUTE;
 	int64_t pixels = (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
-	int k = mea_queue_add(&e->qs, queue, op, e->layer), rc;
+	bool results = queue == Q_DEPTHWISE || mea_get(cmd, MEA_F_CONV_FINAL);
+	int rc = results ? mea_emit_table(e, l, cmd) : 0, k;
 
+	if (rc < 0)
+		return rc;
+	k = mea_queue_add(&e->qs, queue, op, e->layer);
 	if (k < 0)
 		return k;
 	mea_put(cmd, MEA_F_CMD_LAYER, (uint32_t)e->layer);
@@ -248,7 +251,10 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 	if (rc == 0 && mea_get(cmd, MEA_F_CONV_RESIDUAL))
 		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE), pixels,
 				  false);
-	if (rc == 0 && (queue == Q_DEPTHWISE || mea_get(cmd, MEA_F_CONV_FINAL)))
+	if (rc == 0 && mea_get(cmd, MEA_F_CONV_TABLE))
+		rc = mea_emit_use(e, MEM_TABLE, queue, k, mea_get(cmd, MEA_F_CONV_TABLE_AT), 1,
+				  false);
+	if (rc == 0 && results)
 		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_OUT_BASE), pixels,
 				  true);
 	return rc;

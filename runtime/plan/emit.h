@@ -56,13 +56,13 @@ struct operand {
 };
 
 /* The memories that items share. DRAM is all slots, one behind the other. */
-enum { MEM_ACT, MEM_WGT, MEM_STEM, MEM_DRAM, N_MEMS };
+enum { MEM_ACT, MEM_WGT, MEM_STEM, MEM_TABLE, MEM_DRAM, N_MEMS };
 
 struct strip;
 
 struct emit {
 	const struct mea_hw *hw;
-	const struct mea_qnet *net;
+	const struct mea_qnet *net; /* own */
 	struct mea_plan *p;
 	bool profile;
 	struct place *place; /* per tensor */
@@ -76,9 +76,27 @@ struct emit {
 	struct chunk *chunk; /* all ever loaded */
 	int n_chunks, first_live, wgt_head, wgt_segment;
 
-	int layer;
+	/* What is planned: the caller's network with tables fused (tables.c); for each of its
+	 * layers the number of the caller's layer that it ends with, and the table that its
+	 * results pass through, or NULL. */
+	struct mea_qnet own;
+	int *number;
+	const int8_t **table;
+	int held[MEA_TABLES_MAX], next_table; /* whose table lies where; who goes next */
+
+	int layer;     /* that is worked on, by the caller's numbers */
 	int stem_next; /* next piece of the image for the stem's ring */
 };
+
+/* --- tables.c --- */
+/* Sets what is planned from the caller's network, whose tensors and arrays it shares.
+ * mea_fused_free() frees the rest, after an error too. Returns 0 or MEA_ENOMEM. */
+int mea_fuse_tables(struct emit *e, const struct mea_qnet *net);
+void mea_fused_free(struct emit *e);
+
+/* Loads the table of layer l, if it has one and the table memory does not hold it, and sets the
+ * fields of cmd that name it. Returns 0 or a negative error. */
+int mea_emit_table(struct emit *e, const struct mea_qlayer *l, uint32_t cmd[16]);
 
 /* --- place.c --- */
 /* Divides the net into units and gives all of them and every tensor their place. */
@@ -86,6 +104,9 @@ int mea_place(struct emit *e);
 
 /* --- units.c --- */
 bool mea_is_output(const struct mea_qnet *net, int t);
+
+/* The readers of tensor t, the world outside among them. */
+int mea_users(const struct mea_qnet *net, int t);
 
 /* --- emit.c --- */
 struct strip {
@@ -101,6 +122,10 @@ struct strip {
 /* The item reads or writes a memory; see mea_depend(). Defined in stream.c. */
 int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
 		 bool write);
+
+/* Room for so many bytes at the end of the plan's weights, zeroed; *offset: where, a multiple of
+ * 64. Returns 0 or MEA_ENOMEM. */
+int mea_emit_reserve(struct emit *e, size_t bytes, size_t *offset);
 
 /* The chunk of k blocks kb .. kb + n_kb of output block ob of the current layer l, loaded
  * unless it is still there. NULL after an error. */

@@ -37,6 +37,15 @@ static inline bool mea_is_depthwise(const struct mea_qnet *net, const struct mea
 	return l->op == MEA_Q_CONV && l->groups == c && c > 1 && net->tensors[l->out].c == c;
 }
 
+/* The most tables that a table memory holds: what MEA_F_CONV_TABLE_AT can name. */
+#define MEA_TABLES_MAX 8
+
+/* True for what goes through requantisation unchanged: (x - zx) * 1 + zx. */
+static inline bool mea_passes(const struct mea_qlayer *l)
+{
+	return l->op == MEA_Q_ADD || l->op == MEA_Q_TABLE;
+}
+
 /* --- queues.c: four queues, their tokens, and one program order --- */
 
 enum { Q_LOAD, Q_COMPUTE, Q_STORE, Q_DEPTHWISE, N_QUEUES };

@@ -294,6 +294,8 @@ static void find_uses(struct emit *e)
 
 		if (w >= 0 && e->place[w].last_use < e->place[t].last_use)
 			e->place[w].last_use = e->place[t].last_use;
+		/* What a table takes on the way out is nowhere. */
+		e->place[t].inside = e->place[t].last_use < 0;
 	}
 }
 

@@ -9,9 +9,6 @@
 /* Divides the net into e->unit, whose insides are marked in e->place. 0 or MEA_ENOMEM. */
 int mea_find_units(struct emit *e);
 
-/* The readers of tensor t, the world outside among them. */
-int mea_users(const struct mea_qnet *net, int t);
-
 /* --- strips.c --- */
 /* Gives u the height of its strips and its buffers, in what e->spad has free: the height with
  * the least cost, which is set for a fused unit. False, without buffers, if no height fits. */

@@ -122,7 +122,7 @@ static int count(const struct mea_qnet *n, enum mea_qop op)
 	return c;
 }
 
-/* The real sides: the accelerator refuses a table, and OpenCL computes that layer alone. */
+/* The real sides: an accelerator without tables, and OpenCL, which computes those layers alone. */
 Test(split, tables_go_to_opencl, .timeout = 300)
 {
 	struct mea_backend *accel, *opencl, *both;
@@ -130,7 +130,7 @@ Test(split, tables_go_to_opencl, .timeout = 300)
 
 	if (mea_backend_opencl.open("", &opencl))
 		cr_skip_test("%s", mea_errmsg());
-	cr_assert_eq(mea_backend_accel.open("sim:8x8", &accel), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_backend_accel.open("sim:8x8p", &accel), 0, "%s", mea_errmsg());
 	cr_assert_eq(mea_split_open(accel, opencl, &both), 0);
 	for (uint64_t seed = 1; seed <= 600; seed++) {
 		struct mea_qnet *n;
@@ -228,6 +228,22 @@ Test(cut, takes_an_add_along_but_no_convolution)
 
 	cr_assert_eq(runs(4, in, add), 1);
 	cr_assert_eq(runs(4, in, conv), 2);
+}
+
+/* A table goes with the layer that it reads, as its input would cross instead of its result. */
+Test(cut, takes_a_table_along_with_its_source)
+{
+	static const int in[][2] = {{0, -1}, {1, -1}, {2, -1}, {2, -1}, {3, 4}};
+	static const bool no[] = {true, false, true, false, false};
+	struct mea_qtensor tensors[16];
+	struct mea_qlayer l[16];
+	struct mea_qnet n = wires(5, in, tensors, l);
+	struct mea_cut *cut;
+
+	l[1].op = MEA_Q_TABLE;
+	cr_assert_eq(mea_cut_make(&n, no, &cut), 0, "%s", mea_errmsg());
+	cr_expect_eq(cut->n_runs, 2);
+	mea_cut_free(cut);
 }
 
 /* Five tensors that a later run wants are more than a network's outputs can be. */

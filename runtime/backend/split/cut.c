@@ -43,6 +43,15 @@ static bool surrounded(const struct cutter *c, int i)
 	return any;
 }
 
+/* Whether layer i is a table of what a layer on side 1 makes: either its input has to cross, or its
+ * result does. */
+static bool follows(const struct cutter *c, int i)
+{
+	const struct mea_qlayer *l = &c->net->layers[i];
+
+	return l->op == MEA_Q_TABLE && c->producer[l->in] >= 0 && c->second[c->producer[l->in]];
+}
+
 static void take_along(struct cutter *c)
 {
 	bool changed = true;
@@ -50,8 +59,9 @@ static void take_along(struct cutter *c)
 	while (changed) {
 		changed = false;
 		for (int i = 0; i < c->net->n_layers; i++)
-			if (!c->second[i] && !mea_qlayer_macs(c->net, &c->net->layers[i]) &&
-			    surrounded(c, i))
+			if (!c->second[i] &&
+			    (follows(c, i) ||
+			     (!mea_qlayer_macs(c->net, &c->net->layers[i]) && surrounded(c, i))))
 				changed = c->second[i] = true;
 	}
 }

@@ -8,7 +8,8 @@
 #include "backend/ref/ref.h"
 #include "base/error.h"
 
-#define MAX_LAYERS 3
+#define MAX_LAYERS  3
+#define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
 static bool all;
@@ -233,15 +234,57 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
 }
 
+static void table_of_bytes(struct mea_qlayer *l)
+{
+	l->op = MEA_Q_TABLE;
+	l->weights = random_alloc(256);
+	for (int i = 0; i < 256; i++)
+		l->weights[i] = (int8_t)random_range(-128, 127);
+}
+
 static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	const struct mea_qtensor t = n->tensors[l->in];
 
-	l->op = MEA_Q_TABLE;
 	l->out = add_tensor(n, t.c, t.h, t.w);
-	l->weights = random_alloc(256);
-	for (int i = 0; i < 256; i++)
-		l->weights[i] = (int8_t)random_range(-128, 127);
+	table_of_bytes(l);
+}
+
+/* A table behind layer i, which from then on writes a tensor that the table reads. */
+static void insert_table(struct mea_qnet *n, int i)
+{
+	struct mea_qlayer *l = &n->layers[i], *table = l + 1;
+	const struct mea_qtensor t = n->tensors[l->out];
+	int before = add_tensor(n, t.c, t.h, t.w);
+
+	memmove(table + 1, table, sizeof(*l) * (size_t)(n->n_layers++ - i - 1));
+	memset(table, 0, sizeof(*table));
+	table->name = strdup("l");
+	table->in = before;
+	table->in2 = -1;
+	table->groups = 1;
+	table->kh = table->kw = table->stride_h = table->stride_w = 1;
+	table_of_bytes(table);
+	table->out = l->out;
+	l->out = before;
+	if (l->op == MEA_Q_CONCAT)
+		n->tensors[before].zero_point = t.zero_point;
+	else if (l->op != MEA_Q_ADD && l->in2 < 0)
+		l->mid_zero = n->tensors[before].zero_point;
+	if (n->n_outputs < 2 && random_range(0, 7) == 0)
+		n->outputs[n->n_outputs++] = before;
+}
+
+/* Tables behind some of the layers, of a random stream of their own: the rest of the network and
+ * what is drawn later stay as they are without. */
+static void insert_tables(struct mea_qnet *n)
+{
+	uint64_t later = state;
+
+	for (int i = n->n_layers - 1; i >= 0; i--)
+		for (int left = 2; left > 0 && random_range(0, 2) == 0; left--)
+			insert_table(n, i);
+	state = later;
 }
 
 static void random_layer(struct mea_qnet *n, int in, int earlier)
@@ -305,8 +348,8 @@ struct mea_qnet *random_net(bool all_ops)
 	int layers = random_range(1, MAX_LAYERS), in, earlier = -1;
 
 	all = all_ops;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 16);
-	n->layers = random_alloc(sizeof(*n->layers) * MAX_LAYERS);
+	n->tensors = random_alloc(sizeof(*n->tensors) * 16 * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * MAX_LAYERS * WITH_TABLES);
 	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
 			random_range(1, 16), random_range(1, 16));
 	n->inputs[n->n_inputs++] = in;
@@ -318,6 +361,8 @@ struct mea_qnet *random_net(bool all_ops)
 	n->outputs[n->n_outputs++] = in;
 	if (layers > 1)
 		n->outputs[n->n_outputs++] = n->layers[random_range(0, layers - 2)].out;
+	if (!all)
+		insert_tables(n);
 	return n;
 }
 
@@ -423,8 +468,8 @@ struct mea_qnet *random_large_net(void)
 	int w = random_range(0, 3) ? random_range(17, 64) : random_range(65, 126), x;
 
 	all = false;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
-	n->layers = random_alloc(sizeof(*n->layers) * 16);
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32 * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * 16 * WITH_TABLES);
 	x = add_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40), w);
 	n->inputs[n->n_inputs++] = x;
 	if (image)
@@ -438,6 +483,7 @@ struct mea_qnet *random_large_net(void)
 	    random_range(0, 2) == 0)
 		x = joined(n, x);
 	n->outputs[n->n_outputs++] = x;
+	insert_tables(n);
 	return n;
 }
 
