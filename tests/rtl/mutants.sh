@@ -26,6 +26,12 @@ guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1
 guard: direction not checked|mea_guard.v|wrong   <= !slot_right;|wrong   <= 1'b0;
 residual: the upper part of a factor a place short|mea_join.v|{{3{up[13]}}, up, 17'd0}|{{4{up[13]}}, up, 16'd0}
 residual: wrong zero point|mea_requant.v|zr5    <= b[4] ? res_zero[15:8] : res_zero[7:0];|zr5    <= b[4] ? mid_zero[15:8] : mid_zero[7:0];
+table: the depthwise unit's is not looked up|mea_requant.v|(d[5] ? table_on[2] :|(d[5] ? 1'b0 :
+table: that of the other command|mea_requant.v|b[5] ? table_at[5:3] : table_at[2:0];|b[5] ? table_at[2:0] : table_at[5:3];
+table: the byte before is looked up|mea_requant.v|.sub({2'd0, mid7[1:0]})|.sub({2'd0, mid8[1:0]})
+table: looked up for the result behind|mea_requant.v|on7 <= on6;|on7 <= TABLES != 0 \&\& (d[5] ? table_on[2] : b[5] ? table_on[1] : table_on[0]);
+table: loaded to where the one before is|mea_load.v|assign table_addr = to[TABLE_AW-1:0];|assign table_addr = {1'b0, to[TABLE_AW-2:0]};
+scrub: the tables left out|mea_accel.v|.table_wen(table_wen \|\| scrub),|.table_wen(table_wen),
 maximum: minimum|mea_acc.v|act > $signed(stored_q[c*32 +: 8])|act < $signed(stored_q[c*32 +: 8])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
 load: row pitch ignored|mea_load.v|row_to + load_pitch|row_to
