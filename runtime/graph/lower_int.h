@@ -49,6 +49,10 @@ void mea_lower_fuse_adds(struct mea_qnet *net);
  * names any more. */
 int mea_lower_drop_unused(struct mea_qnet *net);
 
+/* Whether each element of core's result is a function of the same element of one quantised value
+ * alone, so that mea_lower_table() takes it. */
+bool mea_lower_is_table(const struct mea_lower *l, const struct mea_node *core);
+
 /* The tensor that input i of n stands for, or an error that names n. */
 int mea_lower_input(const struct mea_lower *l, const struct mea_node *n, int i,
 		    struct mea_mapping *mapping);

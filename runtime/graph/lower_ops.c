@@ -140,6 +140,43 @@ int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 	return set_residual(l, &l->net->layers[i], a, b, c);
 }
 
+/* --- products -------------------------------------------------------------- */
+
+int mea_lower_mul(struct mea_lower *l, const struct mea_closing *c)
+{
+	const struct mea_node *n = c->core;
+	const struct mea_shape *y = &l->g->values[n->out].shape;
+	const struct mea_qtensor *t;
+	int in[2], full, i, rc;
+
+	if (l->mapping[n->in[0]].tensor < 0 || l->mapping[n->in[1]].tensor < 0 ||
+	    mea_lower_is_table(l, n))
+		return mea_lower_table(l, c);
+	for (int k = 0; k < 2; k++) {
+		in[k] = spatial_input(l, n, k);
+		if (in[k] < 0)
+			return in[k];
+		if (mea_node_in(l->g, n, k)->shape.rank != y->rank)
+			return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+					     "factors of different rank have no integer form");
+	}
+	full = !mea_shape_equal(&mea_node_in(l->g, n, 0)->shape, y);
+	i = mea_lower_layer(l, MEA_Q_MUL, n->name, in[full], c->out);
+	if (i < 0)
+		return i;
+	l->net->layers[i].in2 = in[!full];
+	l->net->layers[i].mid_lo = c->lo;
+	l->net->layers[i].mid_hi = c->hi;
+	rc = mea_lower_requants(&l->net->layers[i], 1);
+	if (rc)
+		return rc;
+	t = l->net->tensors;
+	rc = mea_requant_from_scale((double)t[in[0]].scale * (double)t[in[1]].scale /
+					    (double)t[c->out].scale,
+				    l->net->layers[i].mult, l->net->layers[i].shift);
+	return rc ? mea_fail_in(rc, "%s: node %.100s", l->g->source, n->name) : 0;
+}
+
 /* --- concatenations -------------------------------------------------------- */
 
 /* Adds a tensor that the graph has no value for, "NAME, WHAT". */

@@ -27,8 +27,9 @@ static bool is_pointwise(const struct mea_node *n)
 {
 	const struct mea_op_row *row = mea_op_row(n->op);
 
-	return row->lower == mea_lower_table || row->quant == MEA_QUANT_CLAMP ||
-	       n->op == MEA_OP_QuantizeLinear || n->op == MEA_OP_DequantizeLinear;
+	return row->lower == mea_lower_table || row->lower == mea_lower_mul ||
+	       row->quant == MEA_QUANT_CLAMP || n->op == MEA_OP_QuantizeLinear ||
+	       n->op == MEA_OP_DequantizeLinear;
 }
 
 /* The node that computes value, if it is pointwise, or NULL. */
@@ -73,25 +74,35 @@ static bool evaluate(struct table *t, int value, float y[CODES])
 }
 
 /* Finds the root: of the quantised values that the first inputs lead back to, the first that
- * decides all. */
+ * decides all. -1: there is none. */
 static int find_root(const struct mea_lower *l, const struct mea_node *core, float y[CODES])
 {
-	struct mea_mapping mapping;
-	bool tried = false;
-
 	for (const struct mea_node *n = core; n; n = pointwise_source(l->g, n->in[0])) {
 		struct table t = {l, l->mapping[n->in[0]].tensor, 0};
 
-		if (t.root < 0)
-			continue;
-		tried = true;
-		if (evaluate(&t, core->out, y))
+		if (t.root >= 0 && evaluate(&t, core->out, y))
 			return t.root;
 	}
-	if (!tried) /* then this fails too, and says why */
-		return mea_lower_input(l, core, 0, &mapping);
-	return mea_node_fail(l->g, core, MEA_EUNSUPPORTED,
-			     "it is no function of one quantised value, element by element");
+	return -1;
+}
+
+bool mea_lower_is_table(const struct mea_lower *l, const struct mea_node *core)
+{
+	float y[CODES];
+
+	return find_root(l, core, y) >= 0;
+}
+
+static int no_table(const struct mea_lower *l, const struct mea_node *core)
+{
+	struct mea_mapping mapping;
+
+	for (int i = 0; i < core->n_in; i++)
+		if (core->in[i] >= 0 && l->mapping[core->in[i]].tensor >= 0)
+			return mea_node_fail(
+				l->g, core, MEA_EUNSUPPORTED,
+				"it is no function of one quantised value, element by element");
+	return mea_lower_input(l, core, 0, &mapping);
 }
 
 int mea_lower_table(struct mea_lower *l, const struct mea_closing *c)
@@ -102,7 +113,7 @@ int mea_lower_table(struct mea_lower *l, const struct mea_closing *c)
 	int8_t *table;
 
 	if (root < 0)
-		return root;
+		return no_table(l, c->core);
 	i = mea_lower_layer(l, MEA_Q_TABLE, c->core->name, root, c->out);
 	if (i < 0)
 		return i;

@@ -80,7 +80,7 @@ enum mea_quant_rule {
 	MEA_QUANT_OWN,	   /* with parameters of its own */
 	MEA_QUANT_SUM,	   /* so too, of operands of one shape */
 	MEA_QUANT_TABLE,   /* so too; each element is a function of the first input's */
-	MEA_QUANT_GATE,	   /* so too; a product x * f(x), where f(x) is not quantised */
+	MEA_QUANT_GATE,	   /* so too; a product; of x * f(x), f(x) is not quantised */
 	MEA_QUANT_WEIGHTS, /* so too, of one operand, constant weights and maybe a bias */
 	MEA_QUANT_CLAMP,   /* so too; the operation before it does it on its way out */
 	MEA_QUANT_SELECT,  /* with its operands' parameters */
@@ -153,6 +153,7 @@ int mea_read_pads(struct mea_attrs *a, const int64_t *list, size_t count);
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_mul(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_table(struct mea_lower *l, const struct mea_closing *c);
 

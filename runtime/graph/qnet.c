@@ -237,6 +237,19 @@ static int check_concat(const struct mea_qnet *net, const struct mea_qlayer *l)
 	return 0;
 }
 
+static int check_mul(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *in2 = &net->tensors[l->in2];
+	bool one_pixel = in2->c == in->c && in2->h == 1 && in2->w == 1;
+	int rc;
+
+	if (!same_shape(in, &net->tensors[l->out]) || (!same_shape(in2, in) && !one_pixel))
+		return mea_fail(MEA_EINVAL, "factors of %dx%dx%d and %dx%dx%d do not fit", in->c,
+				in->h, in->w, in2->c, in2->h, in2->w);
+	rc = check_requant(l, 1);
+	return rc || !l->bias[0] ? rc : mea_fail(MEA_EINVAL, "a product has a bias");
+}
+
 static int check_table(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
 	if (!same_shape(&net->tensors[l->in], &net->tensors[l->out]))
@@ -260,6 +273,7 @@ static const struct row {
 	[MEA_Q_MAXPOOL] = {"max pool", {1, 1}, false, 0, check_pool},
 	[MEA_Q_ADD] = {"add", {2, 2}, false, 0, check_sum},
 	[MEA_Q_CONCAT] = {"concat", {2, 2}, false, 0, check_concat},
+	[MEA_Q_MUL] = {"mul", {2, 2}, false, 0, check_mul},
 	[MEA_Q_TABLE] = {"table", {1, 1}, false, 256, check_table},
 };
 

@@ -42,6 +42,10 @@ enum mea_qop {
 	/* out = channels of in, then channels of in2; all three share scale and
 	 * zero point. */
 	MEA_Q_CONCAT,
+	/* The mid line of CONV with acc = (x - zx) * (r - zr), |acc| < 2^16, bias[0] = 0 and
+	 * mult[0], shift[0] holding sx * sr / so. r = in2 has the shape of x, or one pixel that
+	 * multiplies every pixel of x. */
+	MEA_Q_MUL,
 	/* out = weights[(uint8_t)x]: a function of one element, as a table. */
 	MEA_Q_TABLE,
 	MEA_Q_COUNT,

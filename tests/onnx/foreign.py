@@ -109,10 +109,33 @@ def channels(count):
     return n.model(n.head(n.body(n.conv("x", count, 3))), (1, count, SIDE, SIDE))
 
 
+def gate(n, x, channels, inner, outer):
+    """Squeeze and excitation: x times a function of its channels' means."""
+    y = n.add("GlobalAveragePool", x)
+    y = n.add(inner, n.add("Conv", y, n.random(4, channels, 1, 1, top=0.5), n.random(4, top=0.3)))
+    y = n.add(outer, n.add("Conv", y, n.random(channels, 4, 1, 1), n.random(channels, top=0.3)))
+    return n.add("Mul", x, y)
+
+
+def gated(act, inner, outer):
+    """A block of MobileNetV3 (HardSwish) or EfficientNet (x * Sigmoid), and a product of two maps."""
+    n = Net(2)
+
+    def activate(x):
+        return n.add("Mul", x, n.add("Sigmoid", x)) if act == "Swish" else n.add(act, x)
+
+    x = activate(n.conv("x", 3, 8, strides=[2, 2]))
+    y = activate(n.add("Conv", x, n.random(8, 1, 5, 5, top=0.4), n.random(8, top=0.3), group=8, pads=[2] * 4))
+    y = n.add("Add", n.conv(gate(n, y, 8, inner, outer), 8, 8), x)
+    y = n.add("Mul", y, n.conv(y, 8, 8))
+    return n.model(n.head(y))
+
+
 FLOAT = {"softmax": lambda: ends("Softmax"), "logsoftmax": lambda: ends("LogSoftmax"),
          "sigmoid": lambda: ends("Sigmoid"), "keras": keras, "computed shape": computed_shape,
          "computed pads": computed_pads, "normalised": normalised, "uint8": pixels,
-         "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
+         "MobileNetV3 block": lambda: gated("HardSwish", "Relu", "HardSigmoid"),
+         "EfficientNet block": lambda: gated("Swish", "Relu", "Sigmoid"), "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
 
 
 def write_float(folder):
@@ -134,6 +157,21 @@ class Images(CalibrationDataReader):
 
     def get_next(self):
         return self.left.pop() if self.left else None
+
+
+QDQ = {name: FLOAT[name] for name in ("MobileNetV3 block", "EfficientNet block")}
+
+
+def write_qdq(folder):
+    """(name, path) of networks that ONNX Runtime's quantiser writes with QDQ pairs."""
+    source = os.path.join(folder, "float.onnx")
+    for name, make in QDQ.items():
+        save(make(), source)
+        for kind, by_channel in ((QuantType.QUInt8, False), (QuantType.QInt8, True)):
+            path = os.path.join(folder, f"{name.replace(' ', '_')}_{kind.name}.onnx")
+            quantize_static(source, path, Images(), quant_format=QuantFormat.QDQ, activation_type=kind,
+                            weight_type=QuantType.QInt8, per_channel=by_channel)
+            yield f"{name}, QDQ, {kind.name}", path
 
 
 def write_int8(folder):

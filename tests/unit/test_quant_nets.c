@@ -57,7 +57,7 @@ static int step(struct mea_graph *g, int i, int x)
 
 	h = w < h ? w : h;
 	snprintf(name, sizeof(name), "s%d", i);
-	switch (rand() % 10) {
+	switch (rand() % 11) {
 	case 0:
 	case 1:
 		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
@@ -86,6 +86,21 @@ static int step(struct mea_graph *g, int i, int x)
 			return unary(g, activations[rand() % 8], name, x);
 		snprintf(gate, sizeof(gate), "%s_g", name);
 		return binary(g, MEA_OP_Mul, name, x, unary(g, activations[rand() % 2], gate, x));
+	}
+	case 9: {
+		char other[40];
+		bool pixel = rand() % 2;
+		int y;
+
+		/* A squeeze-and-excitation gate, or a map of the same shape. */
+		snprintf(other, sizeof(other), "%s_p", name);
+		y = pixel ? unary(g, MEA_OP_GlobalAveragePool, other, x) : x;
+		snprintf(other, sizeof(other), "%s_f", name);
+		y = conv(g, other, y, c, 1, 1, 0, 1, true);
+		snprintf(other, sizeof(other), "%s_s", name);
+		y = unary(g, MEA_OP_Sigmoid, other, y);
+		return rand() % 2 ? binary(g, MEA_OP_Mul, name, y, x)
+				  : binary(g, MEA_OP_Mul, name, x, y);
 	}
 	default: {
 		char other[40];

@@ -60,6 +60,25 @@ static int check_params(const struct mea_graph *g, const struct mea_node *n)
 	return 0;
 }
 
+/* Factors of one shape, or a map and a pixel that multiplies each of its pixels. */
+static int check_product(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_shape *y = &g->values[n->out].shape;
+	struct mea_shape pixel = *y;
+
+	if (y->rank == 4)
+		pixel.dim[2] = pixel.dim[3] = 1;
+	for (int i = 0; i < 2; i++) {
+		const struct mea_shape *x = &mea_node_in(g, n, i)->shape;
+
+		if (mea_shape_equal(&mea_node_in(g, n, !i)->shape, y) &&
+		    (mea_shape_equal(x, y) || mea_shape_equal(x, &pixel)))
+			return 0;
+	}
+	return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+			     "a product that broadcasts other than pixels has no int8 form");
+}
+
 static int check_node(const struct mea_graph *g, const struct mea_node *n)
 {
 	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
@@ -75,10 +94,8 @@ static int check_node(const struct mea_graph *g, const struct mea_node *n)
 	if (kind == MEA_QUANT_CLAMP && n->n_in > 1)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 				     "bounds that are not constant have no int8 form");
-	if (kind == MEA_QUANT_GATE && gate_of(g, n) < 0)
-		return mea_node_fail(
-			g, n, MEA_EUNSUPPORTED,
-			"a product other than of x and an activation of x has no int8 form");
+	if (kind == MEA_QUANT_GATE && check_product(g, n))
+		return MEA_EUNSUPPORTED;
 	for (int i = 0; i < n->n_in; i++)
 		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data &&
 		    !(kind == MEA_QUANT_TABLE && i &&

@@ -24,6 +24,7 @@ enum {
 	MEA_CL_MAXPOOL,
 	MEA_CL_ADD,
 	MEA_CL_CONCAT,
+	MEA_CL_MUL,   /* in2: row and pix are 0 where it is one pixel */
 	MEA_CL_TABLE, /* weights: 256 bytes, of the byte 0 first */
 };
 

@@ -233,6 +233,21 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
 }
 
+/* Each element, or each channel, of `in` times a new input. */
+static void random_mul(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor t = n->tensors[l->in];
+	bool map = random_range(0, 1);
+
+	l->op = MEA_Q_MUL;
+	l->in2 = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+	n->inputs[n->n_inputs++] = l->in2;
+	l->out = add_tensor(n, t.c, t.h, t.w);
+	requant_one(l, 0, random_range(1, 100) / 6400.0);
+	l->mid_zero = n->tensors[l->out].zero_point;
+	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
+}
+
 static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	const struct mea_qtensor t = n->tensors[l->in];
@@ -263,6 +278,11 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	}
 	if (all && kind == 9 && n->n_inputs < RANDOM_NET_INPUTS) {
 		concat(n, l);
+		n->n_layers++;
+		return;
+	}
+	if (all && kind == 7 && n->n_inputs < RANDOM_NET_INPUTS) {
+		random_mul(n, l);
 		n->n_layers++;
 		return;
 	}
