@@ -55,6 +55,7 @@
 	X(Mish)                                                                                    \
 	X(LogSoftmax)                                                                              \
 	X(Slice)                                                                                   \
+	X(Split)                                                                                   \
 	X(ConstantOfShape)                                                                         \
 	X(Range)
 
@@ -86,10 +87,10 @@ struct mea_attrs {
 	int n_axes;		    /* ReduceMean, Squeeze, Unsqueeze; -1: not given */
 	int64_t axes[MEA_RANK_MAX]; /* Transpose: the permutation */
 	bool keepdims, allow_zero, noop_empty_axes;
-	int64_t start, end; /* Shape; start: an integer ConstantOfShape */
+	int64_t start, end; /* Shape; start: an integer ConstantOfShape; Split: part start of end */
 	enum mea_dtype to;  /* Cast, ConstantOfShape */
 	float fill;	    /* Pad, ConstantOfShape */
-	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, set by shape inference */
+	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, Split, set by shape inference */
 	int mode; /* Pad, Gelu; the number of its text in the row */
 };
 

@@ -68,15 +68,19 @@ static double scale_at(const struct param *p, int channel)
 	return (double)p->scale[p->n_scales > 1 ? channel : 0];
 }
 
-/* [oc][ic][kh][kw] of Conv to [oc][kh][kw][ic]. */
-static void conv_weights(const struct param *p, const struct mea_qlayer *q, int oc, int icg)
+/* [oc][ic][kh][kw] of Conv to [oc][kh][kw][in_c], zeroed, where channel c goes to pick[c] or,
+ * without pick, stays. */
+static void conv_weights(const struct param *p, const struct mea_qlayer *q, int oc, int in_c,
+			 const struct mea_pick *pick)
 {
-	size_t taps = (size_t)q->kh * (size_t)q->kw, at = 0;
+	size_t taps = (size_t)q->kh * (size_t)q->kw;
+	int icg = pick ? pick->n : in_c;
 
 	for (int o = 0; o < oc; o++)
 		for (size_t t = 0; t < taps; t++)
 			for (int c = 0; c < icg; c++)
-				q->weights[at++] = weight(p, ((size_t)o * icg + c) * taps + t);
+				q->weights[(o * taps + t) * in_c + (pick ? pick->channel[c] : c)] =
+					weight(p, ((size_t)o * icg + c) * taps + t);
 }
 
 /* Rows of Gemm over C, H, W to [oc][h][w][c]. */
@@ -170,6 +174,26 @@ static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct
 	return mea_lower_window(l, n, q);
 }
 
+/* Whether n can read picked channels where they are: each is picked once, and those that it would
+ * multiply by zero are no more than the others. */
+static bool reads_in_place(const struct mea_lower *l, const struct mea_node *n,
+			   const struct mea_mapping *x)
+{
+	const struct mea_pick *p = x->pick;
+	int channels = l->net->tensors[x->tensor].c;
+	bool *seen, once = true;
+
+	if (!p || p->tensor >= 0 || n->op != MEA_OP_Conv || n->a.group != 1 || channels > 2 * p->n)
+		return false;
+	seen = calloc((size_t)channels, sizeof(*seen));
+	for (int i = 0; seen && i < p->n; i++) {
+		once &= !seen[p->channel[i]];
+		seen[p->channel[i]] = true;
+	}
+	free(seen);
+	return seen && once;
+}
+
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
@@ -179,6 +203,9 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 	struct param w;
 	int rc = mea_lower_input(l, n, 0, &x), channels = l->net->tensors[c->out].c, in_c;
 
+	if (!rc && !reads_in_place(l, n, &x))
+		rc = mea_lower_whole(l, &x);
+	rc = rc < 0 ? rc : 0;
 	if (!rc)
 		rc = find_param(l, n, 1, gemm && !n->a.trans_b, &w);
 	if (!rc && w.q.type == MEA_I32)
@@ -193,14 +220,15 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 		rc = mea_lower_requants(q, channels);
 	if (rc)
 		return rc;
-	q->weights = malloc(mea_shape_count(&w.q.shape));
+	in_c = l->net->tensors[x.tensor].c;
+	q->weights = calloc((size_t)channels * (size_t)q->kh * (size_t)q->kw,
+			    (size_t)(in_c / q->groups));
 	if (!q->weights)
 		return mea_nomem();
-	in_c = l->net->tensors[x.tensor].c;
 	if (gemm)
 		gemm_weights(&w, q, channels, in_c, n->a.trans_b);
 	else
-		conv_weights(&w, q, channels, in_c / q->groups);
+		conv_weights(&w, q, channels, in_c / q->groups, x.pick);
 	q->mid_lo = c->lo;
 	q->mid_hi = c->hi;
 	return set_channels(l, n, q, &w);

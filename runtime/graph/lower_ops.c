@@ -8,7 +8,7 @@
 #include "base/error.h"
 
 /* View of input i of n that must keep its pixels apart. */
-static int spatial_input(const struct mea_lower *l, const struct mea_node *n, int i)
+static int spatial_input(struct mea_lower *l, const struct mea_node *n, int i)
 {
 	struct mea_mapping mapping;
 	int rc = mea_lower_input(l, n, i, &mapping);
@@ -18,7 +18,7 @@ static int spatial_input(const struct mea_lower *l, const struct mea_node *n, in
 	if (mapping.flat)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its input %s is flattened",
 				     mea_node_in(l->g, n, i)->name);
-	return mapping.tensor;
+	return mea_lower_whole(l, &mapping);
 }
 
 /* --- pools ----------------------------------------------------------------- */

@@ -40,18 +40,28 @@ static const struct mea_node *pointwise_source(const struct mea_graph *g, int va
 	return p >= 0 && is_pointwise(&g->nodes[p]) ? &g->nodes[p] : NULL;
 }
 
+/* What value stands for, where picked channels have been copied the copy. */
+static struct mea_mapping resolved(const struct mea_lower *l, int value)
+{
+	struct mea_mapping m = l->mapping[value];
+
+	if (m.pick && m.pick->tensor >= 0)
+		m = (struct mea_mapping){m.pick->tensor, m.flat, NULL};
+	return m;
+}
+
 /* The value for each byte of the root into y; false when more than the root decides it. */
 static bool evaluate(struct table *t, int value, float y[CODES])
 {
 	const struct mea_value *v = &t->l->g->values[value];
-	struct mea_mapping mapping = t->l->mapping[value];
+	struct mea_mapping mapping = resolved(t->l, value);
 	const struct mea_node *n = pointwise_source(t->l->g, value);
 	struct mea_tensor in[3], out = {v->type, {1, {CODES}}, y};
 	const struct mea_tensor *args[3] = {NULL};
 	const struct mea_qtensor *x = &t->l->net->tensors[t->root];
 	float room[3][CODES];
 
-	if (mapping.tensor == t->root && !mapping.flat && v->type == MEA_F32) {
+	if (mapping.tensor == t->root && !mapping.flat && !mapping.pick && v->type == MEA_F32) {
 		for (int k = 0; k < CODES; k++)
 			y[k] = (float)((int8_t)k - x->zero_point) * x->scale;
 		return true;
@@ -75,10 +85,11 @@ static bool evaluate(struct table *t, int value, float y[CODES])
 
 /* Finds the root: of the quantised values that the first inputs lead back to, the first that
  * decides all. -1: there is none. */
-static int find_root(const struct mea_lower *l, const struct mea_node *core, float y[CODES])
+static int find_root(struct mea_lower *l, const struct mea_node *core, float y[CODES])
 {
 	for (const struct mea_node *n = core; n; n = pointwise_source(l->g, n->in[0])) {
-		struct table t = {l, l->mapping[n->in[0]].tensor, 0};
+		struct mea_mapping m = l->mapping[n->in[0]];
+		struct table t = {l, m.tensor < 0 ? -1 : mea_lower_whole(l, &m), 0};
 
 		if (t.root >= 0 && evaluate(&t, core->out, y))
 			return t.root;
@@ -86,7 +97,7 @@ static int find_root(const struct mea_lower *l, const struct mea_node *core, flo
 	return -1;
 }
 
-bool mea_lower_is_table(const struct mea_lower *l, const struct mea_node *core)
+bool mea_lower_is_table(struct mea_lower *l, const struct mea_node *core)
 {
 	float y[CODES];
 

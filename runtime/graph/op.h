@@ -105,6 +105,9 @@ struct mea_op_row {
 	int rank[2];	/* least and greatest */
 	unsigned empty; /* a bit for each input that may have no elements */
 	struct mea_attr attrs[9];
+	/* Each output is a node of its own, whose attributes start and end are its number and their
+	 * count. */
+	bool parts;
 	/* After the attributes were read: moves constant inputs to where attributes are. */
 	int (*read)(const struct mea_onnx_reader *r, struct mea_node *n);
 	/* NULL: the result looks like the first input. Fails without naming the node. */

@@ -319,8 +319,8 @@ static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int n
 int mea_graph_simplify(struct mea_graph *g)
 {
 	static int (*const before[])(struct mea_graph *, int) = {
-		clip_bounds, drop_identity,  reshape_to_flatten,
-		fold_pad,    matmul_to_gemm, mean_to_pool,
+		clip_bounds,	    drop_identity, mea_pass_requantise, mea_pass_channels,
+		reshape_to_flatten, fold_pad,	   matmul_to_gemm,	mean_to_pool,
 	};
 	int rc = 0;
 

@@ -24,10 +24,11 @@ class Net:
     def random(self, *shape, top=1.0):
         return self.constant(self.rng.uniform(-top, top, shape).astype(np.float32))
 
-    def add(self, op, *inputs, **attributes):
+    def add(self, op, *inputs, outputs=1, **attributes):
         name = f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [name], name=f"{name}_{op}", **attributes))
-        return name
+        names = [name if i == 0 else f"{name}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(op, list(inputs), names, name=f"{name}_{op}", **attributes))
+        return name if outputs == 1 else names
 
     def conv(self, x, ic, oc, **more):
         return self.add("Conv", x, self.random(oc, ic, 3, 3, top=1.5 / (3 * ic**0.5)), self.random(oc, top=0.3),
@@ -131,11 +132,31 @@ def gated(act, inner, outer):
     return n.model(n.head(y))
 
 
+def shuffled(by_slice):
+    """Two units of ShuffleNetV2: halves by Split or Slice, joined and shuffled."""
+    n = Net(3)
+    x = n.add("Relu", n.conv("x", 3, 8))
+    for _ in range(2):
+        if by_slice:
+            a, b = (n.add("Slice", x, *(n.constant(np.array([v], np.int64)) for v in (i, i + 4, 1))) for i in (0, 4))
+        else:
+            a, b = n.add("Split", x, n.constant(np.array([4, 4], np.int64)), outputs=2, axis=1)
+        b = n.add("Relu", n.add("Conv", b, n.random(4, 4, 1, 1), n.random(4, top=0.3)))
+        b = n.add("Conv", b, n.random(4, 1, 3, 3, top=0.5), n.random(4, top=0.3), group=4, pads=[1] * 4)
+        b = n.add("Relu", n.add("Conv", b, n.random(4, 4, 1, 1), n.random(4, top=0.3)))
+        x = n.add("Reshape", n.add("Concat", a, b, axis=1), n.constant(np.array([1, 2, 4, SIDE, SIDE], np.int64)))
+        x = n.add("Transpose", x, perm=[0, 2, 1, 3, 4])
+        x = n.add("Reshape", x, n.constant(np.array([1, 8, SIDE, SIDE], np.int64)))
+    return n.model(n.head(n.add("Relu", n.conv(x, 8, 8))))
+
+
 FLOAT = {"softmax": lambda: ends("Softmax"), "logsoftmax": lambda: ends("LogSoftmax"),
          "sigmoid": lambda: ends("Sigmoid"), "keras": keras, "computed shape": computed_shape,
          "computed pads": computed_pads, "normalised": normalised, "uint8": pixels,
          "MobileNetV3 block": lambda: gated("HardSwish", "Relu", "HardSigmoid"),
-         "EfficientNet block": lambda: gated("Swish", "Relu", "Sigmoid"), "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
+         "EfficientNet block": lambda: gated("Swish", "Relu", "Sigmoid"),
+         "ShuffleNet, Split": lambda: shuffled(False), "ShuffleNet, Slice": lambda: shuffled(True),
+         "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
 
 
 def write_float(folder):
@@ -159,7 +180,7 @@ class Images(CalibrationDataReader):
         return self.left.pop() if self.left else None
 
 
-QDQ = {name: FLOAT[name] for name in ("MobileNetV3 block", "EfficientNet block")}
+QDQ = {name: FLOAT[name] for name in FLOAT if "Net" in name}
 
 
 def write_qdq(folder):
@@ -168,7 +189,7 @@ def write_qdq(folder):
     for name, make in QDQ.items():
         save(make(), source)
         for kind, by_channel in ((QuantType.QUInt8, False), (QuantType.QInt8, True)):
-            path = os.path.join(folder, f"{name.replace(' ', '_')}_{kind.name}.onnx")
+            path = os.path.join(folder, f"{name}_{kind.name}.onnx")
             quantize_static(source, path, Images(), quant_format=QuantFormat.QDQ, activation_type=kind,
                             weight_type=QuantType.QInt8, per_channel=by_channel)
             yield f"{name}, QDQ, {kind.name}", path

@@ -45,6 +45,64 @@ static int residual(struct mea_graph *g, const char *name, int x)
 	return rand() % 2 ? binary(g, MEA_OP_Add, name, y, z) : binary(g, MEA_OP_Add, name, z, y);
 }
 
+static int part(struct mea_graph *g, const char *name, const char *what, int x, int i)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Split);
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s_%s", name, what);
+	a.axis = 1;
+	a.start = i;
+	a.end = 2;
+	return node(g, MEA_OP_Split, text, &x, 1, &a);
+}
+
+static int reshaped(struct mea_graph *g, const char *name, const char *what, int x, int rank,
+		    const int64_t *dim)
+{
+	struct mea_shape s = shape_of(1, rank);
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s_%s_to", name, what);
+	rank = mea_graph_add_const(g, text, MEA_I64, &s, dim);
+	snprintf(text, sizeof(text), "%s_%s", name, what);
+	return binary(g, MEA_OP_Reshape, text, x, rank);
+}
+
+/* Channels of two groups, interleaved. */
+static int shuffle(struct mea_graph *g, const char *name, int x)
+{
+	const struct mea_shape s = g->values[x].shape;
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Transpose);
+	char text[40];
+
+	x = reshaped(g, name, "a", x, 5, (const int64_t[]){1, 2, s.dim[1] / 2, s.dim[2], s.dim[3]});
+	a.n_axes = 5;
+	for (int i = 0; i < 5; i++)
+		a.axes[i] = (int[]){0, 2, 1, 3, 4}[i];
+	snprintf(text, sizeof(text), "%s_t", name);
+	x = node(g, MEA_OP_Transpose, text, &x, 1, &a);
+	return reshaped(g, name, "b", x, 4, s.dim);
+}
+
+/* The unit of ShuffleNetV2, or parts alone in another order. */
+static int split_and_shuffle(struct mea_graph *g, const char *name, int x)
+{
+	int a = part(g, name, "p0", x, 0), b = part(g, name, "p1", x, 1), y;
+	int c = (int)g->values[a].shape.dim[1], k = 1 + 2 * (rand() % 2);
+	char text[40];
+
+	if (rand() % 3 == 0)
+		return concat(g, name, b, a, -1);
+	snprintf(text, sizeof(text), "%s_c", name);
+	b = conv(g, text, b, c, k, 1, k / 2, 1, true);
+	snprintf(text, sizeof(text), "%s_r", name);
+	b = unary(g, MEA_OP_Relu, text, b);
+	snprintf(text, sizeof(text), "%s_j", name);
+	y = concat(g, text, rand() % 2 ? a : b, b, -1);
+	return shuffle(g, name, y);
+}
+
 static const enum mea_op activations[] = {MEA_OP_Sigmoid, MEA_OP_HardSigmoid, MEA_OP_HardSwish,
 					  MEA_OP_Tanh,	  MEA_OP_LeakyRelu,   MEA_OP_Elu,
 					  MEA_OP_Gelu,	  MEA_OP_Mish};
@@ -57,7 +115,7 @@ static int step(struct mea_graph *g, int i, int x)
 
 	h = w < h ? w : h;
 	snprintf(name, sizeof(name), "s%d", i);
-	switch (rand() % 11) {
+	switch (rand() % 12) {
 	case 0:
 	case 1:
 		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
@@ -87,6 +145,8 @@ static int step(struct mea_graph *g, int i, int x)
 		snprintf(gate, sizeof(gate), "%s_g", name);
 		return binary(g, MEA_OP_Mul, name, x, unary(g, activations[rand() % 2], gate, x));
 	}
+	case 10:
+		return c > 1 ? split_and_shuffle(g, name, x) : x;
 	case 9: {
 		char other[40];
 		bool pixel = rand() % 2;

@@ -96,7 +96,7 @@ static int check_node(const struct mea_graph *g, const struct mea_node *n)
 				     "bounds that are not constant have no int8 form");
 	if (kind == MEA_QUANT_GATE && check_product(g, n))
 		return MEA_EUNSUPPORTED;
-	for (int i = 0; i < n->n_in; i++)
+	for (int i = n->op == MEA_OP_Gather ? 2 : 0; i < n->n_in; i++)
 		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data &&
 		    !(kind == MEA_QUANT_TABLE && i &&
 		      mea_shape_count(&mea_node_in(g, n, i)->shape) == 1))
@@ -126,7 +126,8 @@ static void share_node(struct mea_quant_spec *p, const struct mea_node *n)
 	if (kind != MEA_QUANT_SELECT && kind != MEA_QUANT_MOVE)
 		return;
 	for (int i = 0; i < n->n_in && p->v[n->out].quantised; i++)
-		share(p, n->in[i], n->out);
+		if (!p->g->values[n->in[i]].data)
+			share(p, n->in[i], n->out);
 }
 
 /* The clamps that follow value on its only way, as bounds; false: none. */
