@@ -46,7 +46,7 @@ int mea_lower_tensor(struct mea_lower *l, const char *name, int c, int h, int w,
 /* Adds a layer (one window tap, stride 1, one group) that computes tensor out from
  * in; its index, or a negative error. */
 int mea_lower_layer(struct mea_lower *l, enum mea_qop op, const char *name, int in, int out);
-/* Sets a layer's window as n has it; dilations are refused. */
+/* Sets a layer's window as n has it; a dilated kernel covers what lies between its taps. */
 int mea_lower_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q);
 /* Allocates bias, mult and shift of a layer for n channels. */
 int mea_lower_requants(struct mea_qlayer *layer, int n);

@@ -32,14 +32,24 @@ static int trailing_pad(int in, int out, int k, int stride, int pad)
 	return need > 0 ? need : 0;
 }
 
+#define DILATED_MAX 32767 /* the largest kernel of a layer */
+
 int mea_lower_window(const struct mea_lower *l, const struct mea_node *n, struct mea_qlayer *q)
 {
 	const struct mea_attrs *a = &n->a;
 
-	if (a->dilation[0] != 1 || a->dilation[1] != 1)
-		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "dilations have no integer form");
-	q->kh = (int)a->kernel[0];
-	q->kw = (int)a->kernel[1];
+	int64_t h = (a->kernel[0] - 1) * a->dilation[0] + 1;
+	int64_t w = (a->kernel[1] - 1) * a->dilation[1] + 1;
+
+	if (n->op != MEA_OP_Conv && (a->dilation[0] != 1 || a->dilation[1] != 1))
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+				     "dilations of a pool have no integer form");
+	if (h > DILATED_MAX || w > DILATED_MAX)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
+				     "its kernel, dilated, reaches over %lld x %lld", (long long)h,
+				     (long long)w);
+	q->kh = (int)h;
+	q->kw = (int)w;
 	q->stride_h = (int)a->stride[0];
 	q->stride_w = (int)a->stride[1];
 	q->pad_t = (int)a->pad[0];

@@ -45,6 +45,23 @@ static int residual(struct mea_graph *g, const char *name, int x)
 	return rand() % 2 ? binary(g, MEA_OP_Add, name, y, z) : binary(g, MEA_OP_Add, name, z, y);
 }
 
+/* Of 2 x 3 taps, dilated by 1 to 3 each way. */
+static int dilated(struct mea_graph *g, const char *name, int x)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	int c = (int)g->values[x].shape.dim[1], in[2] = {x};
+	char text[40];
+
+	for (int i = 0; i < 2; i++) {
+		a.dilation[i] = 1 + rand() % 3;
+		a.pad[i] = a.pad[i + 2] = a.dilation[i];
+	}
+	a.group = rand() % 2 ? c : 1;
+	snprintf(text, sizeof(text), "%s_w", name);
+	in[1] = constant(g, text, shape_of(4, c, c / (int)a.group, 2, 3), -0.3f, 0.3f);
+	return node(g, MEA_OP_Conv, name, in, 2, &a);
+}
+
 static int part(struct mea_graph *g, const char *name, const char *what, int x, int i)
 {
 	struct mea_attrs a = mea_attrs_default(MEA_OP_Split);
@@ -115,11 +132,13 @@ static int step(struct mea_graph *g, int i, int x)
 
 	h = w < h ? w : h;
 	snprintf(name, sizeof(name), "s%d", i);
-	switch (rand() % 12) {
+	switch (rand() % 13) {
 	case 0:
 	case 1:
 		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
 			    rand() % 2);
+	case 11:
+		return dilated(g, name, x);
 	case 2:
 		return conv(g, name, x, c * (1 + rand() % 2), 3, 1, h > 2 ? rand() % 3 : 1, c,
 			    true);
@@ -457,10 +476,12 @@ Test(quant_nets, what_has_no_integer_form_is_refused_before_calibration)
 	int x = input(g, "image", shape_of(4, 1, 3, 8, 8)), in[2];
 
 	srand(1);
-	a.dilation[0] = a.dilation[1] = 2;
+	a.dilation[0] = a.dilation[1] = 32767;
+	a.pad[0] = a.pad[1] = a.pad[2] = a.pad[3] = 32767;
 	in[0] = x;
 	in[1] = constant(g, "w", shape_of(4, 4, 3, 3, 3), -0.2f, 0.2f);
-	has_no_form(node(g, MEA_OP_Conv, "c", in, 2, &a), g, "node c (Conv)", "dilations");
+	has_no_form(node(g, MEA_OP_Conv, "c", in, 2, &a), g, "node c (Conv)",
+		    "dilated, reaches over 65535 x 65535");
 
 	g = new_graph();
 	x = input(g, "image", shape_of(4, 1, 3, 8, 8));
