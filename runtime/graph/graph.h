@@ -187,6 +187,8 @@ bool mea_graph_is_output(const struct mea_graph *g, int value);
 /* The only node that uses value, or -1 when it has none, several, or is an
  * output of the graph. */
 int mea_graph_only_user(const struct mea_graph *g, int value);
+/* Whether v is a constant, or a quantised constant behind its DequantizeLinear. */
+bool mea_is_parameter(const struct mea_graph *g, const struct mea_value *v);
 /* The node's input number i, or NULL when it is left out. */
 struct mea_value *mea_node_in(const struct mea_graph *g, const struct mea_node *n, int i);
 /* Bounds of a Relu, or of a Clip that has them as attributes; -INFINITY, INFINITY: none. */

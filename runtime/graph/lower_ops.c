@@ -135,11 +135,17 @@ static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
-	int a = spatial_input(l, n, 0), b = a < 0 ? a : spatial_input(l, n, 1), i;
-	const struct mea_qtensor *t = l->net->tensors;
+	const struct mea_qtensor *t;
+	int a, b, i;
 
+	/* A constant, or x + f(x). */
+	if (l->mapping[n->in[0]].tensor < 0 || l->mapping[n->in[1]].tensor < 0)
+		return mea_lower_table(l, c);
+	a = spatial_input(l, n, 0);
+	b = a < 0 ? a : spatial_input(l, n, 1);
 	if (b < 0)
 		return b;
+	t = l->net->tensors;
 	if (t[a].c != t[b].c || t[a].h != t[b].h || t[a].w != t[b].w)
 		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED,
 				     "an Add that broadcasts has no integer form");

@@ -254,6 +254,9 @@ static int check_table(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
 	if (!same_shape(&net->tensors[l->in], &net->tensors[l->out]))
 		return mea_fail(MEA_EINVAL, "a table changes the shape");
+	if (l->groups != 1 && l->groups != net->tensors[l->in].c)
+		return mea_fail(MEA_EINVAL, "%d tables for %d channels", l->groups,
+				net->tensors[l->in].c);
 	return l->weights ? 0 : mea_fail(MEA_EINVAL, "the table is missing");
 }
 
@@ -264,7 +267,7 @@ static const struct row {
 	const char *name;
 	int in[2]; /* fewest and most inputs */
 	bool multiplies;
-	int bytes; /* of its constants, where it does not multiply */
+	int bytes; /* of a group's constants, where it does not multiply */
 	/* Shapes and ranges; the tensors exist. */
 	int (*check)(const struct mea_qnet *net, const struct mea_qlayer *l);
 } rows[MEA_Q_COUNT] = {
@@ -298,7 +301,7 @@ uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l
 	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
 
 	if (!rows[l->op].multiplies)
-		return (uint64_t)rows[l->op].bytes;
+		return (uint64_t)rows[l->op].bytes * (uint64_t)l->groups;
 	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
 }
 

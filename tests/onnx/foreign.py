@@ -150,13 +150,36 @@ def shuffled(by_slice):
     return n.model(n.head(n.add("Relu", n.conv(x, 8, 8))))
 
 
+def kernels():
+    """Dilated, grouped and large depthwise kernels, and slopes for each channel."""
+    n = Net(4)
+    x = n.add("PRelu", n.conv("x", 3, 8), n.random(8, 1, 1))
+    x = n.add("Relu", n.conv(x, 8, 8, dilations=[2, 3], pads=[2, 3, 2, 3]))
+    x = n.add("Conv", x, n.random(8, 1, 7, 7, top=0.3), n.random(8, top=0.3), group=8, pads=[3] * 4)
+    x = n.add("Conv", n.add("Relu", x), n.random(8, 2, 3, 3, top=0.5), n.random(8, top=0.3), group=4, pads=[1] * 4)
+    x = n.add("Conv", n.add("Relu", x), n.random(8, 1, 5, 5, top=0.4), n.random(8, top=0.3), group=8, pads=[4] * 4,
+              dilations=[2, 2])
+    return n.model(n.head(n.add("PRelu", x, n.random(8, 1, 1))))
+
+
+def by_parts():
+    """HardSwish as Add, Clip, Mul and Div, and products and sums with constants behind a sum."""
+    n = Net(5)
+    x = n.conv("x", 3, 8)
+    zero, three, six = (n.constant(np.float32(v)) for v in (0, 3, 6))
+    y = n.add("Div", n.add("Mul", x, n.add("Clip", n.add("Add", x, three), zero, six)), six)
+    y = n.add("Add", n.conv(y, 8, 8), x)
+    y = n.add("Sub", n.constant(np.float32(0.5)), n.add("Mul", y, n.random(8, 1, 1)))
+    return n.model(n.head(n.add("Relu", y)))
+
+
 FLOAT = {"softmax": lambda: ends("Softmax"), "logsoftmax": lambda: ends("LogSoftmax"),
          "sigmoid": lambda: ends("Sigmoid"), "keras": keras, "computed shape": computed_shape,
          "computed pads": computed_pads, "normalised": normalised, "uint8": pixels,
          "MobileNetV3 block": lambda: gated("HardSwish", "Relu", "HardSigmoid"),
          "EfficientNet block": lambda: gated("Swish", "Relu", "Sigmoid"),
          "ShuffleNet, Split": lambda: shuffled(False), "ShuffleNet, Slice": lambda: shuffled(True),
-         "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
+         "kernels": kernels, "HardSwish by parts": by_parts, "one channel": lambda: channels(1), "four channels": lambda: channels(4)}
 
 
 def write_float(folder):
@@ -180,7 +203,7 @@ class Images(CalibrationDataReader):
         return self.left.pop() if self.left else None
 
 
-QDQ = {name: FLOAT[name] for name in FLOAT if "Net" in name}
+QDQ = {name: make for name, make in FLOAT.items() if "Net" in name or make in (kernels, by_parts)}
 
 
 def write_qdq(folder):

@@ -5,6 +5,7 @@
 #include "backend/ref/ref.h"
 #include "graph/lower.h"
 #include "quantize/quantize.h"
+#include "quantize/quantize.h"
 
 /* Scale and zero point as constants behind x; type of the zero point: MEA_I8 or
  * MEA_U8. */
@@ -163,6 +164,61 @@ Test(quant_lower, a_dilated_kernel_has_zeros_between_its_taps)
 	}
 	cr_expect(l->weights[0] && l->weights[9] && l->weights[24] && l->weights[33]);
 	mea_qnet_free(net);
+}
+
+/* op with a constant of one element or of one for each channel, plain or quantised, first or
+ * second: a table, or one for each channel, that is the float result of each byte. */
+static void check_coefficient(enum mea_op op, bool each, bool quantised, bool first)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape s = each ? shape_of(4, 1, 3, 1, 1) : shape_of(0);
+	int x = image(g), k, in[2];
+	struct mea_qnet *net;
+	const struct mea_qlayer *l;
+	float value[3];
+
+	k = quantised ? weight(g, "k", s, MEA_I8, 0, 1, 0) : constant(g, "k", s, 0.5f, 2);
+	for (int c = 0; c < 3; c++)
+		value[c] = quantised ? 0.01f * ((int8_t *)g->values[g->nodes[g->n_nodes - 1].in[0]]
+							.data)[each ? c : 0]
+				     : ((float *)g->values[k].data)[each ? c : 0];
+	in[first] = x;
+	in[!first] = k;
+	net = lowered(g, qdq(g, "yq", node(g, op, "y", in, 2, NULL), 0.03f, -7, MEA_I8));
+	l = net->layers;
+	cr_assert(net->n_layers == 1 && l->op == MEA_Q_TABLE);
+	cr_assert_eq(l->groups, each ? 3 : 1);
+	for (int i = 0; i < 256 * l->groups; i++) {
+		float v = 0.02f * (float)((int8_t)i - 5), p = value[i / 256], y;
+
+		y = op == MEA_OP_PRelu ? (v < 0 ? v * p : v)
+		    : op == MEA_OP_Add ? v + p
+		    : op == MEA_OP_Mul ? v * p
+		    : op == MEA_OP_Sub ? (first ? p - v : v - p)
+				       : v / p;
+		cr_assert_eq(l->weights[i], mea_quantize_f32(y, 0.03f, -7), "%s, byte %d: %d",
+			     mea_op_name(op), i, l->weights[i]);
+	}
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_constant_operand_is_a_table)
+{
+	srand(1);
+	for (int i = 0; i < 8; i++) {
+		bool each = i & 1, quantised = i & 2, first = i & 4;
+
+		/* Plain constants of Add, Sub, Mul, Div are folded into a convolution. */
+		if (quantised) {
+			check_coefficient(MEA_OP_Add, each, true, first);
+			check_coefficient(MEA_OP_Mul, each, true, first);
+			check_coefficient(MEA_OP_Sub, each, true, first);
+		}
+		if (!first)
+			check_coefficient(MEA_OP_PRelu, each, quantised, false);
+		if (!first && quantised)
+			check_coefficient(MEA_OP_Div, each, true, false);
+	}
 }
 
 Test(quant_lower, bias_is_taken_over_or_rescaled)

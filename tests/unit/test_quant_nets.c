@@ -132,13 +132,21 @@ static int step(struct mea_graph *g, int i, int x)
 
 	h = w < h ? w : h;
 	snprintf(name, sizeof(name), "s%d", i);
-	switch (rand() % 13) {
+	switch (rand() % 14) {
 	case 0:
 	case 1:
 		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
 			    rand() % 2);
 	case 11:
 		return dilated(g, name, x);
+	case 12: {
+		char slope[40];
+
+		snprintf(slope, sizeof(slope), "%s_k", name);
+		return binary(g, MEA_OP_PRelu, name, x,
+			      constant(g, slope, rand() % 2 ? shape_of(3, c, 1, 1) : shape_of(0),
+				       -0.5f, 1.5f));
+	}
 	case 2:
 		return conv(g, name, x, c * (1 + rand() % 2), 3, 1, h > 2 ? rand() % 3 : 1, c,
 			    true);

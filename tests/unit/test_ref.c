@@ -67,7 +67,7 @@ static int naive_element(const struct mea_qnet *net, const struct mea_qlayer *l,
 	if (l->op == MEA_Q_TABLE) {
 		int x = at(in, a, oy, ox, oc, 0);
 
-		return l->weights[x < 0 ? x + 256 : x];
+		return l->weights[(l->groups > 1 ? 256 * oc : 0) + (x < 0 ? x + 256 : x)];
 	}
 	if (l->op == MEA_Q_ADD) {
 		mid = at(in, a, oy, ox, oc, 0);
@@ -283,7 +283,8 @@ static struct mea_qnet *random_net(enum mea_qop op)
 		t[2].c = t[0].c;
 		t[2].h = t[0].h;
 		t[2].w = t[0].w;
-		l->weights = random_bytes(256);
+		l->groups = rnd(2) ? t[0].c : 1;
+		l->weights = random_bytes(256 * (size_t)l->groups);
 		break;
 	case MEA_Q_COUNT:
 		break;

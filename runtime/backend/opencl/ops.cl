@@ -153,8 +153,9 @@ static void table(const global struct mea_cl_layer *l, const struct spaces *s, b
 		bytes_in x = at(s, &l->in) + (long)u * l->in.row;
 		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
 
-		for (int i = 0; i < l->out_w * l->blocks * 16; i++)
-			y[i] = t[x[i]];
+		for (int i = 0; i < l->out_w * l->blocks * 16; i += l->blocks * 16)
+			for (int c = 0; c < l->blocks * 16; c++)
+				y[i + c] = t[c * l->table_step + x[i + c]];
 	}
 }
 

@@ -99,9 +99,12 @@ static int pack_mul(struct mea_cl_packer *k, const struct mea_qlayer *l, struct 
 /* Bytes on the device are 128 more. */
 static int pack_table(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
-	int rc = mea_cl_reserve(k, 256, &o->weights);
+	bool each = l->groups > 1;
+	/* Channels that fill up a block look bytes up as well. */
+	int rc = mea_cl_reserve(k, each ? 256 * MEA_CL_BLOCK * o->blocks : 256, &o->weights);
 
-	for (int i = 0; !rc && i < 256; i++)
+	o->table_step = each ? 256 : 0;
+	for (int i = 0; !rc && i < 256 * l->groups; i++)
 		k->p->constants[o->weights + i] = (unsigned char)(l->weights[i ^ 128] + 128);
 	return rc;
 }

@@ -332,8 +332,9 @@ static int table(const struct mea_qnet *net, const struct mea_qlayer *l, const i
 	const struct mea_qtensor *out = &net->tensors[l->out];
 
 	(void)none;
-	for (size_t i = 0; i < (size_t)out->c * out->h * out->w; i++)
-		y[i] = l->weights[(uint8_t)x[i]];
+	for (int p = 0; p < out->h * out->w; p++)
+		for (int c = 0; c < out->c; c++)
+			*y++ = l->weights[(l->groups > 1 ? c * 256 : 0) + (uint8_t)*x++];
 	return 0;
 }
 

@@ -254,8 +254,9 @@ static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 
 	l->op = MEA_Q_TABLE;
 	l->out = add_tensor(n, t.c, t.h, t.w);
-	l->weights = random_alloc(256);
-	for (int i = 0; i < 256; i++)
+	l->groups = random_range(0, 2) ? 1 : t.c;
+	l->weights = random_alloc(256 * (size_t)l->groups);
+	for (int i = 0; i < 256 * l->groups; i++)
 		l->weights[i] = (int8_t)random_range(-128, 127);
 }
 
