@@ -39,6 +39,8 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 	};
 	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
+	if (l->op == MEA_Q_TABLE && l->groups != 1)
+		return "table of each channel";
 	if (!has[l->op])
 		return "operation that the accelerator lacks";
 	if (l->op == MEA_Q_CONCAT)

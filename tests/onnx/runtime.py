@@ -134,7 +134,7 @@ def main():
         activations(t)
         same_classes("models/glyphs", t)
     with tempfile.TemporaryDirectory() as t:
-        for name, path in (*foreign.write_float(t), *foreign.write_int8(t)):
+        for name, path in (*foreign.write_float(t), *foreign.write_int8(t), *foreign.write_qdq(t)):
             same_answers(name, path)
     print(f"1..{count}")
     return failed != 0

@@ -5,6 +5,7 @@
 #include "backend/ref/ref.h"
 #include "graph/lower.h"
 #include "quantize/quantize.h"
+#include "quantize/quantize.h"
 
 /* Scale and zero point as constants behind x; type of the zero point: MEA_I8 or
  * MEA_U8. */
@@ -139,6 +140,85 @@ Test(quant_lower, weights_are_in_nhwc_order)
 				cr_assert_eq(net->layers[0].weights[(o * 4 + px) * 3 + c],
 					     c * 4 + px + 50 * o);
 	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_dilated_kernel_has_zeros_between_its_taps)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	struct mea_graph *g = new_graph();
+	int x = image(g), w = weight(g, "w", shape_of(4, 1, 3, 2, 2), MEA_I8, 0, 1, 0), y;
+	struct mea_qnet *net;
+	const struct mea_qlayer *l;
+
+	a.dilation[0] = 2;
+	a.dilation[1] = 3;
+	y = node(g, MEA_OP_Conv, "c", (int[]){x, w}, 2, &a);
+	net = lowered(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8));
+	l = net->layers;
+	cr_assert(l->kh == 3 && l->kw == 4);
+	for (int i = 0; i < 3 * 4 * 3; i++) {
+		int ky = i / 12, kx = i / 3 % 4;
+
+		if (ky == 1 || kx % 3)
+			cr_expect_eq(l->weights[i], 0);
+	}
+	cr_expect(l->weights[0] && l->weights[9] && l->weights[24] && l->weights[33]);
+	mea_qnet_free(net);
+}
+
+/* op with a constant of one element or of one for each channel, plain or quantised, first or
+ * second: a table, or one for each channel, that is the float result of each byte. */
+static void check_coefficient(enum mea_op op, bool each, bool quantised, bool first)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape s = each ? shape_of(4, 1, 3, 1, 1) : shape_of(0);
+	int x = image(g), k, in[2];
+	struct mea_qnet *net;
+	const struct mea_qlayer *l;
+	float value[3];
+
+	k = quantised ? weight(g, "k", s, MEA_I8, 0, 1, 0) : constant(g, "k", s, 0.5f, 2);
+	for (int c = 0; c < 3; c++)
+		value[c] = quantised ? 0.01f * ((int8_t *)g->values[g->nodes[g->n_nodes - 1].in[0]]
+							.data)[each ? c : 0]
+				     : ((float *)g->values[k].data)[each ? c : 0];
+	in[first] = x;
+	in[!first] = k;
+	net = lowered(g, qdq(g, "yq", node(g, op, "y", in, 2, NULL), 0.03f, -7, MEA_I8));
+	l = net->layers;
+	cr_assert(net->n_layers == 1 && l->op == MEA_Q_TABLE);
+	cr_assert_eq(l->groups, each ? 3 : 1);
+	for (int i = 0; i < 256 * l->groups; i++) {
+		float v = 0.02f * (float)((int8_t)i - 5), p = value[i / 256], y;
+
+		y = op == MEA_OP_PRelu ? (v < 0 ? v * p : v)
+		    : op == MEA_OP_Add ? v + p
+		    : op == MEA_OP_Mul ? v * p
+		    : op == MEA_OP_Sub ? (first ? p - v : v - p)
+				       : v / p;
+		cr_assert_eq(l->weights[i], mea_quantize_f32(y, 0.03f, -7), "%s, byte %d: %d",
+			     mea_op_name(op), i, l->weights[i]);
+	}
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_constant_operand_is_a_table)
+{
+	srand(1);
+	for (int i = 0; i < 8; i++) {
+		bool each = i & 1, quantised = i & 2, first = i & 4;
+
+		/* Plain constants of Add, Sub, Mul, Div are folded into a convolution. */
+		if (quantised) {
+			check_coefficient(MEA_OP_Add, each, true, first);
+			check_coefficient(MEA_OP_Mul, each, true, first);
+			check_coefficient(MEA_OP_Sub, each, true, first);
+		}
+		if (!first)
+			check_coefficient(MEA_OP_PRelu, each, quantised, false);
+		if (!first && quantised)
+			check_coefficient(MEA_OP_Div, each, true, false);
+	}
 }
 
 Test(quant_lower, bias_is_taken_over_or_rescaled)
@@ -355,7 +435,6 @@ Test(quant_lower, integer_inputs_and_outputs)
 Test(quant_lower, what_is_not_quantised_is_named)
 {
 	struct mea_graph *g = new_graph();
-	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
 	int x, y;
 
 	srand(1);
@@ -373,12 +452,6 @@ Test(quant_lower, what_is_not_quantised_is_named)
 	g = new_graph();
 	y = unary(g, MEA_OP_Softmax, "s", image(g));
 	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node s (Softmax)", "integer form");
-	g = new_graph();
-	x = image(g);
-	a.dilation[0] = 2;
-	y = node(g, MEA_OP_Conv, "c",
-		 (int[]){x, weight(g, "w", shape_of(4, 2, 3, 2, 1), MEA_I8, 0, 1, 0)}, 2, &a);
-	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "dilations");
 	g = new_graph();
 	x = image(g);
 	y = binary(g, MEA_OP_Conv, "c", x,

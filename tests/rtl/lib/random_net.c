@@ -237,9 +237,24 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 static void table_of_bytes(struct mea_qlayer *l)
 {
 	l->op = MEA_Q_TABLE;
-	l->weights = random_alloc(256);
-	for (int i = 0; i < 256; i++)
+	l->weights = random_alloc(256 * (size_t)l->groups);
+	for (int i = 0; i < 256 * l->groups; i++)
 		l->weights[i] = (int8_t)random_range(-128, 127);
+}
+
+/* Each element, or each channel, of `in` times a new input. */
+static void random_mul(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor t = n->tensors[l->in];
+	bool map = random_range(0, 1);
+
+	l->op = MEA_Q_MUL;
+	l->in2 = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+	n->inputs[n->n_inputs++] = l->in2;
+	l->out = add_tensor(n, t.c, t.h, t.w);
+	requant_one(l, 0, random_range(1, 100) / 6400.0);
+	l->mid_zero = n->tensors[l->out].zero_point;
+	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
 }
 
 static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
@@ -247,6 +262,7 @@ static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 	const struct mea_qtensor t = n->tensors[l->in];
 
 	l->out = add_tensor(n, t.c, t.h, t.w);
+	l->groups = random_range(0, 2) ? 1 : t.c;
 	table_of_bytes(l);
 }
 
@@ -306,6 +322,11 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	}
 	if (all && kind == 9 && n->n_inputs < RANDOM_NET_INPUTS) {
 		concat(n, l);
+		n->n_layers++;
+		return;
+	}
+	if (all && kind == 7 && n->n_inputs < RANDOM_NET_INPUTS) {
+		random_mul(n, l);
 		n->n_layers++;
 		return;
 	}
