@@ -36,6 +36,8 @@ module mea_accel #(
 	parameter integer DW_LINE = 512,
 	// tables of 256 bytes for activations: 0, 2, 4 or 8; one copy per column
 	parameter integer TABLES = 8,
+	// 1: products of two maps, in LUTs
+	parameter integer PRODUCTS = 1,
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
 	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
 	parameter integer PACK = 0,
@@ -116,7 +118,7 @@ module mea_accel #(
 		.ROWS(ROWS), .COLS(COLS), .AXI_DW(AXI_DW), .AXI_AW(AXI_AW), .MAX_BURST(MAX_BURST),
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
 		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .PSUM_W(PSUM_W),
-		.DW_TAPS(DW_TAPS), .DW_LINE(DW_LINE), .TABLES(TABLES), .PACK(PACK), .DW_LUTS(DW_LUTS),
+		.DW_TAPS(DW_TAPS), .DW_LINE(DW_LINE), .TABLES(TABLES), .PRODUCTS(PRODUCTS), .PACK(PACK), .DW_LUTS(DW_LUTS),
 		.JOIN_LUTS(JOIN_LUTS), .CLOCK_KHZ(CLOCK_KHZ)
 	) legal ();
 
@@ -143,7 +145,7 @@ module mea_accel #(
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
 		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 17),
 		.DW_TAPS(DW_TAPS), .DW_LINE(DW_TAPS == 0 ? 0 : DW_LINE),
-		.TABLES(TABLES), .CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
+		.TABLES(TABLES), .PRODUCTS(PRODUCTS), .CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
 	) regs (
 		.clk(clk), .rst(rst),
 		.s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid),
@@ -317,7 +319,8 @@ module mea_accel #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
 		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK),
-		.LUTS(PACK == 0 ? JOIN_LUTS : 0), .TABLES(TABLES), .TABLE_AW(TABLE_AW)
+		.LUTS(PACK == 0 ? JOIN_LUTS : 0), .TABLES(TABLES), .TABLE_AW(TABLE_AW),
+		.PRODUCTS(PRODUCTS)
 	) compute (
 		.clk(clk), .rst(erst), .head_valid(first[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),

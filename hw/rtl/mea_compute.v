@@ -31,6 +31,8 @@ module mea_compute #(
 	// as in mea_requant
 	parameter integer TABLES = 8,
 	parameter integer TABLE_AW = 9,
+	// as in mea_pool
+	parameter integer PRODUCTS = 1,
 	parameter integer ACC_AW = $clog2(ACC_DEPTH),
 	parameter integer OSUBS = LANES / COLS
 ) (
@@ -121,7 +123,8 @@ module mea_compute #(
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
 	wire refused = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
 		       head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
-		       head[`MEA_F_CONV_OUT_H] == 0 || (TABLES == 0 && head[`MEA_F_CONV_TABLE]);
+		       head[`MEA_F_CONV_OUT_H] == 0 || (TABLES == 0 && head[`MEA_F_CONV_TABLE]) ||
+		       (PRODUCTS == 0 && head[`MEA_F_CONV_PRODUCT]);
 	wire seen, ready;
 	reg  wrong;
 	always @(posedge clk)
@@ -265,21 +268,25 @@ module mea_compute #(
 		.swap(a_swap), .next_en(next_conv), .en(b_conv), .act(b_act), .psum(psum)
 	);
 
-	// Pooling takes as long as the array, so that results keep their order.
-	reg [COLS*8-1:0] pool_line [0:ROWS-1];
-	reg [COLS*8-1:0] pool_out, pool_act;
-	reg [$clog2(ROWS)-1:0] pool_at;
-	reg [ROWS-1:0] pool_in;
-	wire [$clog2(ROWS)-1:0] pool_from = pool_at + 1'b1;
+	// The other factor of a product is read in the cycle of the first or, from the same bank,
+	// in the one before, and stays until the next one.
+	localparam integer POOL_W = PRODUCTS != 0 ? 18 : 8;
+	wire [COLS*POOL_W-1:0] pool_act;
+	wire [COLS*8-1:0] res_cols;
+	reg  [COLS*8-1:0] b_factor;
+	reg  [7:0] b_zero, b_factor_zero;
+	reg  b_product;
 	always @(posedge clk) begin
-		pool_at <= rst ? {$clog2(ROWS){1'b0}} : pool_from;
-		pool_in <= rst ? {ROWS{1'b0}} : {pool_in[ROWS-2:0], b_pool};
-		if (b_pool)
-			pool_line[pool_at] <= b_pool_act;
-		if (pool_in[ROWS-2])
-			pool_out <= pool_line[pool_from];
-		pool_act <= pool_out;
+		if (a_res)
+			b_factor <= res_cols;
+		b_product     <= a_set ? cmd1[`MEA_F_CONV_PRODUCT] : cmd0[`MEA_F_CONV_PRODUCT];
+		b_zero        <= a_pad_value;
+		b_factor_zero <= a_set ? cmd1[`MEA_F_CONV_RES_ZERO] : cmd0[`MEA_F_CONV_RES_ZERO];
 	end
+	mea_pool #(.ROWS(ROWS), .COLS(COLS), .PRODUCTS(PRODUCTS)) pool (
+		.clk(clk), .rst(rst), .valid(b_pool), .act(b_pool_act), .product(b_product),
+		.factor(b_factor), .zero(b_zero), .factor_zero(b_factor_zero), .operand(pool_act)
+	);
 
 	// --- what each later stage knows of its pixel ---------------------------------
 	localparam integer IW = ACC_AW + 7;
@@ -296,7 +303,7 @@ module mea_compute #(
 	wire [IW-1:0] at_rq   = info[(ROWS+4)*IW +: IW];
 	wire [COLS*32-1:0] acc;
 
-	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(ACC_DEPTH)) accumulators (
+	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .POOL_W(POOL_W), .DEPTH(ACC_DEPTH)) accumulators (
 		.clk(clk),
 		.rd_valid(at_read[0]), .rd_addr(at_read[IW-1 -: ACC_AW]),
 		.next_first(at_next[2]), .next_max(at_next[6]),
@@ -309,14 +316,15 @@ module mea_compute #(
 
 	// --- requantisation -----------------------------------------------------------
 	wire [3:0] res_sub = a_set ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
-	wire [COLS*8-1:0] res_cols, res_word;
+	wire a_residual = a_set ? cmd1[`MEA_F_CONV_RESIDUAL] : cmd0[`MEA_F_CONV_RESIDUAL];
+	wire [COLS*8-1:0] res_word;
 	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
 		.word(res_data), .sub(res_sub), .part(res_cols));
 	wire res_pop;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
 		.clk(clk), .rst(rst),
-		.push(a_res), .din(res_cols),
+		.push(a_res && a_residual), .din(res_cols),
 		.pop(res_pop), .dout(res_word), .empty(), .full(), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */

@@ -25,6 +25,7 @@ module mea_params #(
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 512,
 	parameter integer TABLES = 8,
+	parameter integer PRODUCTS = 1,
 	parameter integer PACK = 0,
 	parameter integer DW_LUTS = 0,
 	parameter integer JOIN_LUTS = 0,
@@ -77,6 +78,9 @@ module mea_params #(
 		end
 		if (TABLES != 0 && !power(TABLES, 2, 8)) begin : g_tables
 			TABLES_must_be_0_2_4_or_8 refused ();
+		end
+		if (PRODUCTS != 0 && PRODUCTS != 1) begin : g_products
+			PRODUCTS_must_be_0_or_1 refused ();
 		end
 		if (PACK != 0 && PACK != 16 && PACK != 18) begin : g_pack
 			PACK_must_be_0_16_or_18 refused ();

@@ -134,6 +134,12 @@ MAKE(pool_table)
 {
 	use_table(j, MEA_OP_POOL);
 }
+MAKE(pool_product)
+{
+	use_table(j, MEA_OP_POOL);
+	bench_put(j->cmd[0], MEA_F_CONV_TABLE, 0);
+	bench_put(j->cmd[0], MEA_F_CONV_PRODUCT, 1);
+}
 MAKE(depthwise_table)
 {
 	use_table(j, MEA_OP_DEPTHWISE);
@@ -234,10 +240,11 @@ static const struct hostile with_tables[] = {
 	{"LOAD of a table past the end", F(BOUNDS), 1, SIZE, 0, Q_LOAD, 0, table_past_end},
 };
 
-static const struct hostile without_tables[] = {
+static const struct hostile without[] = {
 	{"LOAD of a table where there are none", F(ILLEGAL), -1, -1, 0, Q_LOAD, 0, load_table},
 	{"POOL with a table where there are none", F(ILLEGAL), -1, -1, 0, Q_COMPUTE, 0, pool_table},
 	{"DEPTHWISE with one", F(ILLEGAL), -1, -1, 0, Q_DEPTHWISE, 0, depthwise_table},
+	{"a product where there are none", F(ILLEGAL), -1, -1, 0, Q_COMPUTE, 0, pool_product},
 };
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -344,12 +351,13 @@ static void bus_error(struct bench *b, bool write, uint32_t word_bytes)
 
 static void all(struct bench *b, int bank, uint32_t word_bytes)
 {
-	bool tables = mea_sim_read(b->sim, MEA_REG_CONFIG5) & MEA_CONFIG5_TABLES_MASK;
-	const struct hostile *more = tables ? with_tables : without_tables;
+	/* A configuration of the tests has tables and products, or neither. */
+	bool has = mea_sim_read(b->sim, MEA_REG_CONFIG5) != 0;
+	const struct hostile *more = has ? with_tables : without;
 
 	for (size_t i = 0; i < COUNT(cases); i++)
 		one(b, &cases[i], bank, word_bytes);
-	for (size_t i = 0; i < (tables ? COUNT(with_tables) : COUNT(without_tables)); i++)
+	for (size_t i = 0; i < (has ? COUNT(with_tables) : COUNT(without)); i++)
 		one(b, &more[i], bank, word_bytes);
 }
 

@@ -31,6 +31,10 @@ table: that of the other command|mea_requant.v|b[5] ? table_at[5:3] : table_at[2
 table: the byte before is looked up|mea_requant.v|.sub({2'd0, mid7[1:0]})|.sub({2'd0, mid8[1:0]})
 table: looked up for the result behind|mea_requant.v|on7 <= on6;|on7 <= TABLES != 0 \&\& (d[5] ? table_on[2] : b[5] ? table_on[1] : table_on[0]);
 table: loaded to where the one before is|mea_load.v|assign table_addr = to[TABLE_AW-1:0];|assign table_addr = {1'b0, to[TABLE_AW-2:0]};
+product: the zero point of the map|mea_compute.v|b_zero        <= a_pad_value;|b_zero        <= 8'd0;
+product: the sign of a factor|mea_pool.v|taken[n*18+17] ? taken[n*18 +: 9] : 9'd0|9'd0
+product: the other factor a pixel early|mea_compute.v|.factor(b_factor)|.factor(res_cols)
+product: a pixel's factor for all of them steps|mea_stream.v|!res_still|1'b1
 scrub: the tables left out|mea_accel.v|.table_wen(table_wen \|\| scrub),|.table_wen(table_wen),
 maximum: minimum|mea_acc.v|act > $signed(stored_q[c*32 +: 8])|act < $signed(stored_q[c*32 +: 8])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];

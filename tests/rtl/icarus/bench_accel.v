@@ -182,7 +182,7 @@ module bench_accel;
 			reads(`MEA_REG_CONFIG2, WGT_WORDS);
 			reads(`MEA_REG_CONFIG3, STEM_WORDS << 16 | ACC_DEPTH);
 			reads(`MEA_REG_CONFIG4, LINE << 20 | TAPS << 16 | BANKS << 8 | 4 + 17);
-			reads(`MEA_REG_CONFIG5, 2);
+			reads(`MEA_REG_CONFIG5, 1 << 8 | 2);
 			reads(`MEA_REG_CLOCK_KHZ, 1000);
 		end
 	endtask
