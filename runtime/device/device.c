@@ -40,6 +40,7 @@ void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[6])
 	hw->dw_taps = (int)((c[4] & MEA_CONFIG4_DW_TAPS_MASK) >> MEA_CONFIG4_DW_TAPS_SHIFT);
 	hw->dw_line = (int)((c[4] & MEA_CONFIG4_DW_LINE_MASK) >> MEA_CONFIG4_DW_LINE_SHIFT);
 	hw->tables = (int)((c[5] & MEA_CONFIG5_TABLES_MASK) >> MEA_CONFIG5_TABLES_SHIFT);
+	hw->products = c[5] & MEA_CONFIG5_PRODUCTS_MASK;
 	hw->act_banks = (int)((c[4] & MEA_CONFIG4_ACT_BANKS_MASK) >> MEA_CONFIG4_ACT_BANKS_SHIFT);
 }
 

@@ -123,11 +123,16 @@ static void put_requant(const struct emit *e, const struct mea_qlayer *l, uint32
 	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(pass ? 127 : l->mid_hi));
 	if (l->in2 < 0)
 		return;
+	mea_put(cmd, MEA_F_CONV_RES_ZERO, (uint32_t)t[l->in2].zero_point);
+	mea_put(cmd, MEA_F_CONV_RES_STILL, mea_still(e->net, l));
+	if (l->op == MEA_Q_MUL) {
+		mea_put(cmd, MEA_F_CONV_PRODUCT, 1);
+		return;
+	}
 	mea_put(cmd, MEA_F_CONV_RESIDUAL, 1);
 	mea_put(cmd, MEA_F_CONV_ADD_MA, l->add_ma);
 	mea_put(cmd, MEA_F_CONV_ADD_MB, l->add_mb);
 	mea_put(cmd, MEA_F_CONV_ADD_SHIFT, (uint32_t)l->add_shift);
-	mea_put(cmd, MEA_F_CONV_RES_ZERO, (uint32_t)t[l->in2].zero_point);
 	mea_put(cmd, MEA_F_CONV_OUT_ZERO, (uint32_t)t[l->out].zero_point);
 	mea_put(cmd, MEA_F_CONV_LO, (uint32_t)l->lo);
 	mea_put(cmd, MEA_F_CONV_HI, (uint32_t)l->hi);
@@ -248,9 +253,9 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 	rc = mea_emit_use(e, MEM_WGT, queue, k, c->addr, c->words, false);
 	if (rc == 0)
 		rc = use_inputs(e, l, cmd, queue, k);
-	if (rc == 0 && mea_get(cmd, MEA_F_CONV_RESIDUAL))
-		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE), pixels,
-				  false);
+	if (rc == 0)
+		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE),
+				  mea_res_words(cmd), false);
 	if (rc == 0 && mea_get(cmd, MEA_F_CONV_TABLE))
 		rc = mea_emit_use(e, MEM_TABLE, queue, k, mea_get(cmd, MEA_F_CONV_TABLE_AT), 1,
 				  false);

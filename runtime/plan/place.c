@@ -87,8 +87,8 @@ static bool may(const struct emit *e, const struct unit *u, enum how how)
 		return !out->banned && !(whole && whole->banned);
 	case SHARE:
 		return !out->banned && res && res->resident && res->whole < 0 && res->part[0] < 0 &&
-		       !whole && l->in != l->in2 && !mea_is_output(e->net, l->in2) &&
-		       res->last_use == u->first + u->n - 1;
+		       !whole && l->in != l->in2 && !mea_still(e->net, l) &&
+		       !mea_is_output(e->net, l->in2) && res->last_use == u->first + u->n - 1;
 	default:
 		/* The parts of a whole all stay, or none does. */
 		return !whole || !whole->resident;

@@ -36,6 +36,7 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 	static const bool has[MEA_Q_COUNT] = {
 		[MEA_Q_CONV] = true, [MEA_Q_AVGPOOL] = true, [MEA_Q_MAXPOOL] = true,
 		[MEA_Q_ADD] = true,  [MEA_Q_CONCAT] = true,  [MEA_Q_TABLE] = true,
+		[MEA_Q_MUL] = true,
 	};
 	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
@@ -45,6 +46,8 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 		return "operation that the accelerator lacks";
 	if (l->op == MEA_Q_CONCAT)
 		return refuses_concat(hw, net, l);
+	if (l->op == MEA_Q_MUL && !hw->products)
+		return "product of two maps (the device has no multipliers for it)";
 	if (l->op == MEA_Q_TABLE && !hw->tables)
 		return "table of an activation (the device has no memory for it)";
 	if (l->op == MEA_Q_CONV && l->groups != 1 && !mea_is_depthwise(net, l))

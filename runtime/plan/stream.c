@@ -119,8 +119,12 @@ static int one_strip(struct emit *e, const struct unit *u, const struct mea_qlay
 	int from, to, y = oy * l->stride_h - l->pad_t, rc = 0;
 
 	mea_strip_output(e, l, &u->out, half, &s);
-	if (l->in2 >= 0)
-		rc = mea_operand(e, l->in2, oy, rows, &u->res, half, &s.res);
+	if (l->in2 >= 0) {
+		bool still = mea_still(e->net, l);
+
+		rc = mea_operand(e, l->in2, still ? 0 : oy, still ? 1 : rows, &u->res, half,
+				 &s.res);
+	}
 	if (rc == 0 && e->place[l->in].stem) {
 		rc = mea_emit_stem_strip(e, l, &s);
 	} else if (rc == 0) {

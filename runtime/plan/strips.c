@@ -97,11 +97,12 @@ static bool layer_buffers(struct emit *e, struct unit *u, int rows)
 {
 	const struct mea_qlayer *l = &e->net->layers[u->first];
 	int halves = rows < e->net->tensors[l->out].h ? 2 : 1;
+	int res_rows = l->in2 >= 0 && mea_still(e->net, l) ? 1 : rows;
 	struct buffer none = {0}, res;
 	bool ok;
 
 	u->rows = rows;
-	ok = buffer(e, half_of(e, l->in2, rows), halves, &none, &u->res);
+	ok = buffer(e, half_of(e, l->in2, res_rows), halves, &none, &u->res);
 	res = where(e, l->in2, &u->res);
 	ok = ok && buffer(e, half_of(e, l->in, max_input_rows(e, l, rows)), halves, &res, &u->in);
 	ok = ok && buffer(e, half_of(e, l->out, rows), halves, &none, &u->out);

@@ -26,7 +26,9 @@ static int source_of(const struct mea_qnet *net, int k)
 		const struct mea_qlayer *l = &net->layers[i];
 
 		if (l->out == t)
-			return l->in2 < 0 && l->op != MEA_Q_TABLE ? i : NO_LAYER;
+			return (l->in2 < 0 || l->op == MEA_Q_MUL) && l->op != MEA_Q_TABLE
+				       ? i
+				       : NO_LAYER;
 	}
 	return NO_LAYER;
 }

@@ -221,7 +221,7 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 	int64_t last = (int64_t)mea_get(cmd, MEA_F_CONV_K_BLOCKS) - 1;
 	int64_t in;
 
-	if (!mea_get(cmd, MEA_F_CONV_RESIDUAL) || mea_get(cmd, MEA_F_CONV_STEM))
+	if (!mea_res_words(cmd) || mea_get(cmd, MEA_F_CONV_STEM))
 		return 0;
 	if (mea_get(cmd, MEA_F_CMD_OPCODE) != MEA_OP_CONV)
 		last = 0;
@@ -229,7 +229,7 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 	     last / (hw->lanes / hw->rows) * mea_get(cmd, MEA_F_CONV_IN_PLANE);
 	return (int64_t)((double)pixels(cmd) * mea_same_bank(hw, in, map_words(cmd),
 							     mea_get(cmd, MEA_F_CONV_RES_BASE),
-							     pixels(cmd)));
+							     mea_res_words(cmd)));
 }
 
 /* Results of the depthwise unit that go before those of the final pass [from, to). */

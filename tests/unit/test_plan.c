@@ -24,6 +24,7 @@ static const struct mea_hw device = {
 	.dw_taps = 3,
 	.dw_line = 64,
 	.tables = 2,
+	.products = true,
 };
 
 enum { CHANNELS = 8, SIDE = 4, MOST = 12 };
@@ -40,12 +41,12 @@ struct chain {
 };
 
 /* kinds: c convolution, d depthwise, r convolution with the chain's input as residual, p average,
- * a add of that input, t table. */
+ * a add of that input, m product with it, s product with its first pixel, t table. */
 static void make_chain(struct chain *c, const char *kinds)
 {
-	static const char ops[] = "cdrpat";
-	static const enum mea_qop op[] = {MEA_Q_CONV,	 MEA_Q_CONV, MEA_Q_CONV,
-					  MEA_Q_AVGPOOL, MEA_Q_ADD,  MEA_Q_TABLE};
+	static const char ops[] = "cdrpamst";
+	static const enum mea_qop op[] = {MEA_Q_CONV, MEA_Q_CONV, MEA_Q_CONV, MEA_Q_AVGPOOL,
+					  MEA_Q_ADD,  MEA_Q_MUL,  MEA_Q_MUL,  MEA_Q_TABLE};
 	static char name[] = "x";
 	int n = (int)strlen(kinds);
 
@@ -57,7 +58,7 @@ static void make_chain(struct chain *c, const char *kinds)
 			.op = op[strchr(ops, kinds[i]) - ops],
 			.name = name,
 			.in = i,
-			.in2 = kinds[i] == 'r' || kinds[i] == 'a' ? 0 : -1,
+			.in2 = strchr("rams", kinds[i]) ? 0 : -1,
 			.out = i + 1,
 			.kh = 1,
 			.kw = 1,
@@ -155,6 +156,52 @@ Test(plan, a_table_whose_input_has_another_reader_is_a_pass)
 	make_chain(&c, "ctr");
 	c.layer[2].in2 = 1;
 	check_commands(&c, "CpC", 1);
+}
+
+/* A product's own fields, and those of a sum, which it has not. */
+Test(plan, products)
+{
+	struct chain c;
+	struct mea_plan *p;
+
+	for (int still = 0; still < 2; still++) {
+		make_chain(&c, still ? "csc" : "cmc");
+		c.tensor[0].zero_point = 5;
+		c.tensor[1].zero_point = -7;
+		if (still)
+			c.tensor[0].h = c.tensor[0].w = 1;
+		c.layer[0].in = 3;
+		c.net.inputs[c.net.n_inputs++] = 3;
+		c.tensor[4] = c.tensor[1];
+		c.layer[2].out = 4;
+		c.net.n_tensors = 5;
+		c.net.outputs[0] = 4;
+		p = plan(&c, false);
+		for (int i = 0; i < p->n_cmd; i++) {
+			if (mea_get(p->cmd[i], MEA_F_CMD_OPCODE) != MEA_OP_POOL)
+				continue;
+			cr_expect(mea_get(p->cmd[i], MEA_F_CONV_PRODUCT));
+			cr_expect(!mea_get(p->cmd[i], MEA_F_CONV_RESIDUAL));
+			cr_expect_eq((int)mea_get(p->cmd[i], MEA_F_CONV_RES_STILL), still);
+			cr_expect_eq(mea_get(p->cmd[i], MEA_F_CONV_PAD_VALUE), (uint8_t)-7);
+			cr_expect_eq(mea_get(p->cmd[i], MEA_F_CONV_RES_ZERO), 5);
+		}
+		mea_plan_free(p);
+		check_commands(&c, "CPC", 0);
+	}
+	make_chain(&c, "cmt");
+	check_commands(&c, "Cp", 1);
+}
+
+Test(plan, a_device_without_products_refuses_them)
+{
+	struct mea_hw without = device;
+	struct chain c;
+
+	make_chain(&c, "cm");
+	without.products = false;
+	cr_expect_null(mea_plan_refuses(&device, &c.net, &c.layer[1]));
+	cr_expect_not_null(strstr(mea_plan_refuses(&without, &c.net, &c.layer[1]), "product"));
 }
 
 /* Two tables stay; the third takes the place of the first. */

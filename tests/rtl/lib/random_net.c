@@ -9,6 +9,7 @@
 #include "base/error.h"
 
 #define MAX_LAYERS  3
+#define OF_PRODUCT  3 /* layers that a product at the end adds, at most */
 #define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
@@ -363,6 +364,8 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	n->n_layers++;
 }
 
+static void multiply_end(struct mea_qnet *n);
+
 struct mea_qnet *random_net(bool all_ops)
 {
 	struct mea_qnet *n = random_alloc(sizeof(*n));
@@ -370,7 +373,7 @@ struct mea_qnet *random_net(bool all_ops)
 
 	all = all_ops;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 16 * WITH_TABLES);
-	n->layers = random_alloc(sizeof(*n->layers) * MAX_LAYERS * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * (MAX_LAYERS + OF_PRODUCT) * WITH_TABLES);
 	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
 			random_range(1, 16), random_range(1, 16));
 	n->inputs[n->n_inputs++] = in;
@@ -382,8 +385,10 @@ struct mea_qnet *random_net(bool all_ops)
 	n->outputs[n->n_outputs++] = in;
 	if (layers > 1)
 		n->outputs[n->n_outputs++] = n->layers[random_range(0, layers - 2)].out;
-	if (!all)
+	if (!all) {
+		multiply_end(n);
 		insert_tables(n);
+	}
 	return n;
 }
 
@@ -504,6 +509,7 @@ struct mea_qnet *random_large_net(void)
 	    random_range(0, 2) == 0)
 		x = joined(n, x);
 	n->outputs[n->n_outputs++] = x;
+	multiply_end(n);
 	insert_tables(n);
 	return n;
 }
@@ -529,8 +535,8 @@ static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, in
 	return l->out;
 }
 
-/* Average over all pixels, then a fully connected layer. */
-static int exit_layers(struct mea_qnet *n, int in, int classes)
+/* Average over all pixels. */
+static int global_pool(struct mea_qnet *n, int in)
 {
 	const struct mea_qtensor t = n->tensors[in];
 	struct mea_qlayer *l = new_layer(n, in);
@@ -541,7 +547,42 @@ static int exit_layers(struct mea_qnet *n, int in, int classes)
 	l->out = add_tensor(n, t.c, 1, 1);
 	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
 	finish_layer(n, l);
-	return square_conv(n, l->out, classes, 1, 1, 1);
+	return l->out;
+}
+
+/* Then a fully connected layer. */
+static int exit_layers(struct mea_qnet *n, int in, int classes)
+{
+	return square_conv(n, global_pool(n, in), classes, 1, 1, 1);
+}
+
+/* The first output becomes a product in some networks: with a pixel that comes of it (squeeze and
+ * excitation), with a new input, or with itself. Drawn from a stream of its own. */
+static void multiply_end(struct mea_qnet *n)
+{
+	uint64_t later = state;
+	int x = n->outputs[0], other = x, kind = random_range(0, 5);
+	const struct mea_qtensor t = n->tensors[x];
+	struct mea_qlayer *l;
+
+	if (kind == 0)
+		other = pointwise(n, global_pool(n, x), t.c, -1);
+	if (kind == 1 && n->n_inputs < RANDOM_NET_INPUTS) {
+		bool map = random_range(0, 1);
+
+		other = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+		n->inputs[n->n_inputs++] = other;
+	}
+	if (kind <= 2) {
+		l = new_layer(n, x);
+		l->op = MEA_Q_MUL;
+		l->in2 = other;
+		l->out = add_tensor(n, t.c, t.h, t.w);
+		requant_one(l, 0, random_range(1, 100) / 6400.0);
+		finish_layer(n, l);
+		n->outputs[0] = l->out;
+	}
+	state = later;
 }
 
 static int max_pool(struct mea_qnet *n, int in)
