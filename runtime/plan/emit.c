@@ -276,9 +276,11 @@ static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct s
 	if (!c)
 		return MEA_ENOMEM;
 	mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_POOL);
-	mea_put(cmd, MEA_F_CONV_FIRST, 1);
-	mea_put(cmd, MEA_F_CONV_FINAL, 1);
+	mea_put(cmd, MEA_F_CONV_FIRST, !s->rest);
+	mea_put(cmd, MEA_F_CONV_FINAL, !s->more);
 	put_window(e, l, s, cmd);
+	if (s->kh)
+		mea_put(cmd, MEA_F_CONV_KH, (uint32_t)s->kh);
 	mea_emit_block(e, l, s, ob, cmd);
 	mea_put(cmd, MEA_F_CONV_K_BLOCKS, 1);
 	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));

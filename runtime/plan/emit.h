@@ -38,6 +38,7 @@ struct unit {
 	int first, n;		/* layers */
 	int front, depth, back; /* of a fused unit; front may be -1; depth -1: not fused */
 	int rows;		/* output rows of a strip */
+	int piece;		/* input rows of a pool's window that come at a time; 0: all */
 	struct buffer in, res, out, mid;
 	int ring, ring_rows; /* first word, rows */
 	bool yields;	     /* the depthwise unit is the narrow part */
@@ -110,10 +111,12 @@ int mea_users(const struct mea_qnet *net, int t);
 
 /* --- emit.c --- */
 struct strip {
-	int oy, rows;  /* output rows */
-	int in_h;      /* input rows in the buffer */
-	int pad_t;     /* rows above them that are padding */
-	int wrap_rows; /* depthwise: input rows up to the ring's end, 0: it is not reached */
+	int oy, rows;	 /* output rows */
+	int in_h;	 /* input rows in the buffer */
+	int pad_t;	 /* rows above them that are padding */
+	int wrap_rows;	 /* depthwise: input rows up to the ring's end, 0: it is not reached */
+	int kh;		 /* of a piece of a pool's window: its rows, padding included; else 0 */
+	bool rest, more; /* of such a piece: there is one before it, behind it */
 	bool yields;
 	struct operand in, res;
 	int out_base, out_plane;

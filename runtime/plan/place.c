@@ -195,7 +195,7 @@ static int place_all(struct emit *e)
 
 		e->unit[i].in = e->unit[i].res = e->unit[i].out = e->unit[i].mid =
 			(struct buffer){0};
-		e->unit[i].ring_rows = 0;
+		e->unit[i].ring_rows = e->unit[i].piece = 0;
 
 		if (!place_unit(e, &e->unit[i]))
 			return i;

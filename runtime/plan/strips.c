@@ -111,6 +111,27 @@ static bool layer_buffers(struct emit *e, struct unit *u, int rows)
 	return ok;
 }
 
+/* For a pool whose window takes more than half of the scratchpad: pieces of the window, of one
+ * block of channels at a time. (For smaller ones other tensors make room.) */
+static bool place_pieces(struct emit *e, struct unit *u)
+{
+	const struct mea_qlayer *l = &e->net->layers[u->first];
+	int halves = e->net->tensors[l->out].h > 1 ? 2 : 1;
+	struct buffer none = {0};
+
+	if ((l->op != MEA_Q_AVGPOOL && l->op != MEA_Q_MAXPOOL) ||
+	    half_of(e, l->in, max_input_rows(e, l, 1)) <= e->hw->act_words / 2)
+		return false;
+	u->rows = 1;
+	for (u->piece = l->kh; u->piece > 0; u->piece--) {
+		if (buffer(e, u->piece * e->net->tensors[l->in].w, 2, &none, &u->in) &&
+		    buffer(e, half_of(e, l->out, 1), halves, &none, &u->out))
+			return true;
+		mea_free_buffers(e, u);
+	}
+	return false;
+}
+
 /* As few strips as there is room for, and all of about the same height. */
 static bool place_layer(struct emit *e, struct unit *u)
 {
@@ -120,7 +141,7 @@ static bool place_layer(struct emit *e, struct unit *u)
 	for (int rows = rows_limit(e, l); rows > 0; rows--)
 		if (layer_buffers(e, u, mea_div_up(out_h, mea_div_up(out_h, rows))))
 			return true;
-	return false;
+	return place_pieces(e, u);
 }
 
 /* --- a fused unit ---------------------------------------------------------------- */

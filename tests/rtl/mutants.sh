@@ -21,7 +21,7 @@ swap tag: a cycle late|mea_compute.v|.swap(a_swap),|.swap(b_swap),
 accumulators: the first pass adds|mea_compute.v|.next_first(at_next[2])|.next_first(1'b0)
 accumulators: nothing from the pixel before|mea_acc.v|forward  <= valid && addr == early_addr && !next_first;|forward  <= 1'b0;
 accumulators: nothing from the one before that|mea_acc.v|early    <= valid && addr == rd_addr;|early    <= 1'b0;
-product: a part without its sign|mea_mul.v|{{14{lh[32]}}, lh, 17'd0}|{14'd0, lh, 17'd0}
+multiplication: a part without its sign|mea_mul.v|{{(64-17-15-CUT){hl[CUT+14]}}, hl, 17'd0}|{{(64-17-15-CUT){1'b0}}, hl, 17'd0}
 guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size|wire outside = {2'd0, last[31:0]} > {1'b0, size
 guard: direction not checked|mea_guard.v|wrong   <= !slot_right;|wrong   <= 1'b0;
 residual: the upper part of a factor a place short|mea_join.v|{{3{up[13]}}, up, 17'd0}|{{4{up[13]}}, up, 16'd0}

@@ -158,6 +158,36 @@ Test(plan, a_table_whose_input_has_another_reader_is_a_pass)
 	check_commands(&c, "CpC", 1);
 }
 
+/* A pool over a map that is larger than the scratchpad: pieces of the window add up, and only the
+ * last one leaves. */
+Test(plan, a_window_that_does_not_fit_comes_in_pieces)
+{
+	struct mea_hw small = device;
+	struct chain c;
+	struct mea_plan *p = NULL;
+	uint32_t rows = 0, first = 0, final = 0, n = 0;
+
+	make_chain(&c, "p");
+	c.tensor[0].h = c.layer[0].kh = 60;
+	c.tensor[0].w = c.layer[0].kw = 50;
+	c.tensor[1].h = c.tensor[1].w = 1;
+	c.net.outputs[0] = 1;
+	small.act_words = 2048;
+	cr_assert_eq(mea_plan_make(&small, &c.net, false, &p), 0, "%s", mea_errmsg());
+	for (int i = 0; i < p->n_cmd; i++) {
+		if (mea_get(p->cmd[i], MEA_F_CMD_OPCODE) != MEA_OP_POOL)
+			continue;
+		cr_expect_eq(mea_get(p->cmd[i], MEA_F_CONV_FIRST), n == 0);
+		first += mea_get(p->cmd[i], MEA_F_CONV_FIRST);
+		final = mea_get(p->cmd[i], MEA_F_CONV_FINAL);
+		rows += mea_get(p->cmd[i], MEA_F_CONV_KH);
+		n++;
+	}
+	cr_expect_eq(rows, 60);
+	cr_expect(n > 1 && first == 1 && final == 1);
+	mea_plan_free(p);
+}
+
 /* A product's own fields, and those of a sum, which it has not. */
 Test(plan, products)
 {
