@@ -30,13 +30,13 @@ struct buffer {
 
 /*
  * What is planned as one: a layer, or a depthwise layer with the 1x1 layer (or stem)
- * before it and the 1x1 layer behind it, whose maps in between never are whole: `front`
- * writes rows into a ring, the depthwise unit makes the halves of `mid` of them, which
- * `back` reads.
+ * before it and the 1x1 layer behind it, or one of them, whose maps in between never are whole:
+ * `front` writes rows into a ring, the depthwise unit makes the halves of `mid` of them, which
+ * `back` reads. Without `back` it makes the output.
  */
 struct unit {
 	int first, n;		/* layers */
-	int front, depth, back; /* of a fused unit; front may be -1; depth -1: not fused */
+	int front, depth, back; /* of a fused unit; front or back may be -1; depth -1: not fused */
 	int rows;		/* output rows of a strip */
 	int piece;		/* input rows of a pool's window that come at a time; 0: all */
 	struct buffer in, res, out, mid;

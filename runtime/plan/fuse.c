@@ -61,8 +61,12 @@ static int emit_strip(struct emit *e, const struct unit *u, int strip, int oy, i
 
 	mea_input_rows(e->net, l, oy, rows, &from, &to);
 	s.in_h = to - from;
-	s.out_base = u->mid.base + half * u->mid.half;
-	s.out_plane = rows * out->w;
+	if (u->back < 0) {
+		mea_strip_output(e, l, &u->out, half, &s);
+	} else {
+		s.out_base = u->mid.base + half * u->mid.half;
+		s.out_plane = rows * out->w;
+	}
 	if (f) {
 		int first = from % u->ring_rows;
 
@@ -83,7 +87,7 @@ static int emit_strip(struct emit *e, const struct unit *u, int strip, int oy, i
 		if (rc == 0)
 			rc = mea_emit_out_block(e, l, &s, ob);
 	}
-	return rc;
+	return rc < 0 || u->back >= 0 ? rc : mea_strip_store(e, l, &s);
 }
 
 static int emit_back(struct emit *e, const struct unit *u, int oy, int rows, int half)
@@ -105,16 +109,16 @@ static int emit_back(struct emit *e, const struct unit *u, int oy, int rows, int
 
 int mea_emit_fused(struct emit *e, const struct unit *u)
 {
-	int out_h = e->net->tensors[e->net->layers[u->back].out].h;
+	int out_h = e->net->tensors[e->net->layers[u->depth].out].h;
 	int strips = mea_div_up(out_h, u->rows), rc = 0;
 
-	for (int s = 0; s <= strips && rc == 0; s++) {
+	for (int s = 0; s < strips + (u->back >= 0) && rc == 0; s++) {
 		int oy = s * u->rows, rows = out_h - oy < u->rows ? out_h - oy : u->rows;
 
 		if (s < strips)
 			rc = emit_strip(e, u, s, oy, rows);
 		rows = out_h - oy < 0 ? out_h - oy + u->rows : u->rows;
-		if (s > 0 && rc == 0)
+		if (s > 0 && rc == 0 && u->back >= 0)
 			rc = emit_back(e, u, oy - u->rows, rows, (s - 1) % 2);
 	}
 	return rc;

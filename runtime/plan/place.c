@@ -314,13 +314,14 @@ int mea_place(struct emit *e)
 	while ((stuck = place_all(e)) < e->n_units) {
 		int t = largest(e, &e->unit[stuck]);
 
-		if (t < 0 || e->place[t].banned)
+		if (t >= 0 && !e->place[t].banned)
+			e->place[t].banned = true;
+		else if (!mea_split_unit(e, stuck))
 			return mea_fail(MEA_EUNSUPPORTED,
 					"layer %s: not even single rows of its maps fit in the "
 					"scratchpad of %d words",
 					e->net->layers[e->unit[stuck].first].name,
 					e->hw->act_words);
-		e->place[t].banned = true;
 	}
 	place_dram(e);
 	return 0;

@@ -34,7 +34,7 @@ struct chain {
 	struct mea_qtensor tensor[MOST + 1];
 	struct mea_qlayer layer[MOST];
 	struct mea_qnet net;
-	int8_t weights[CHANNELS * CHANNELS], table[256];
+	int8_t weights[CHANNELS * CHANNELS * 9], table[256];
 	int32_t bias[CHANNELS];
 	uint32_t mult[CHANNELS];
 	uint8_t shift[CHANNELS];
@@ -186,6 +186,40 @@ Test(plan, a_window_that_does_not_fit_comes_in_pieces)
 	cr_expect_eq(rows, 60);
 	cr_expect(n > 1 && first == 1 && final == 1);
 	mea_plan_free(p);
+}
+
+/* Three rows of the front's map are more than a command of it can make: no fused unit. */
+Test(plan, a_unit_that_does_not_fit_is_planned_layer_by_layer)
+{
+	struct mea_hw small = device;
+	struct mea_plan *p = NULL;
+	uint32_t last = 0;
+	struct chain c;
+
+	make_chain(&c, "cdc");
+	c.layer[1].kh = c.layer[1].kw = 3;
+	c.layer[1].pad_t = c.layer[1].pad_b = c.layer[1].pad_l = c.layer[1].pad_r = 1;
+	small.acc_depth = SIDE;
+	cr_assert_eq(mea_plan_make(&small, &c.net, false, &p), 0, "%s", mea_errmsg());
+	for (int i = 0; i < p->n_cmd; i++) {
+		uint32_t layer = mea_get(p->cmd[i], MEA_F_CMD_LAYER);
+
+		if (mea_get(p->cmd[i], MEA_F_CMD_OPCODE) == MEA_OP_LOAD)
+			continue;
+		cr_expect_geq(layer, last);
+		last = layer;
+	}
+	cr_expect_eq(last, 2);
+	mea_plan_free(p);
+}
+
+/* A depthwise layer follows its front strip by strip, whatever reads its map. */
+Test(plan, a_depthwise_layer_is_fused_with_the_layer_before_alone)
+{
+	struct chain c;
+
+	make_chain(&c, "cdm");
+	check_commands(&c, "CDCDP", 0);
 }
 
 /* A product's own fields, and those of a sum, which it has not. */

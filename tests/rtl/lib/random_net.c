@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 #define MAX_LAYERS  3
-#define OF_PRODUCT  3 /* layers that a product at the end adds, at most */
+#define MORE_AT_END 5 /* layers that end_otherwise() adds, at most */
 #define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
@@ -364,7 +364,7 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	n->n_layers++;
 }
 
-static void multiply_end(struct mea_qnet *n);
+static void end_otherwise(struct mea_qnet *n);
 
 struct mea_qnet *random_net(bool all_ops)
 {
@@ -373,7 +373,7 @@ struct mea_qnet *random_net(bool all_ops)
 
 	all = all_ops;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 16 * WITH_TABLES);
-	n->layers = random_alloc(sizeof(*n->layers) * (MAX_LAYERS + OF_PRODUCT) * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * (MAX_LAYERS + MORE_AT_END) * WITH_TABLES);
 	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
 			random_range(1, 16), random_range(1, 16));
 	n->inputs[n->n_inputs++] = in;
@@ -386,7 +386,7 @@ struct mea_qnet *random_net(bool all_ops)
 	if (layers > 1)
 		n->outputs[n->n_outputs++] = n->layers[random_range(0, layers - 2)].out;
 	if (!all) {
-		multiply_end(n);
+		end_otherwise(n);
 		insert_tables(n);
 	}
 	return n;
@@ -509,7 +509,7 @@ struct mea_qnet *random_large_net(void)
 	    random_range(0, 2) == 0)
 		x = joined(n, x);
 	n->outputs[n->n_outputs++] = x;
-	multiply_end(n);
+	end_otherwise(n);
 	insert_tables(n);
 	return n;
 }
@@ -556,15 +556,20 @@ static int exit_layers(struct mea_qnet *n, int in, int classes)
 	return square_conv(n, global_pool(n, in), classes, 1, 1, 1);
 }
 
-/* The first output becomes a product in some networks: with a pixel that comes of it (squeeze and
- * excitation), with a new input, or with itself. Drawn from a stream of its own. */
-static void multiply_end(struct mea_qnet *n)
+/* In some networks a depthwise layer without a projection comes behind the first output, or that is
+ * multiplied: with a pixel that comes of it (squeeze and excitation), with a new input, or with
+ * itself. Drawn from a stream of its own. */
+static void end_otherwise(struct mea_qnet *n)
 {
 	uint64_t later = state;
-	int x = n->outputs[0], other = x, kind = random_range(0, 5);
-	const struct mea_qtensor t = n->tensors[x];
+	int x = n->outputs[0], other, kind = random_range(0, 5);
 	struct mea_qlayer *l;
+	struct mea_qtensor t;
 
+	if (random_range(0, 3) == 0)
+		x = depthwise(n, pointwise(n, x, random_range(2, 40), -1));
+	other = n->outputs[0] = x;
+	t = n->tensors[x];
 	if (kind == 0)
 		other = pointwise(n, global_pool(n, x), t.c, -1);
 	if (kind == 1 && n->n_inputs < RANDOM_NET_INPUTS) {
