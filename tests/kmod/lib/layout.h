@@ -45,7 +45,7 @@ AT(drm_mea_submit, record_offset, 48);
 AT(drm_mea_submit, tag, 52);
 SIZE(drm_mea_submit, 56);
 
-_Static_assert(DRM_IOCTL_MEA_INFO == 0x80286440, "INFO");
+_Static_assert(DRM_IOCTL_MEA_INFO == 0x80306440, "INFO");
 _Static_assert(DRM_IOCTL_MEA_BO_CREATE == 0xc0186441, "BO_CREATE");
 _Static_assert(DRM_IOCTL_MEA_SUBMIT == 0x40386442, "SUBMIT");
 
