@@ -4,6 +4,7 @@
 #include "backend/split/split.h"
 #include "base/error.h"
 #include "base/note.h"
+#include "graph/tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct mea_prepared {
 	struct buffer_set *sets;
 	int n_sets;
 	int8_t *bytes; /* as large as the largest tensor at an end of a network */
-	float *logits;
+	struct mea_tail *tail[2];
 };
 
 static const struct mea_qnet *net_of(const struct mea_prepared *e, int net)
@@ -49,7 +50,10 @@ static int alloc_scratch(struct mea_prepared *e)
 
 	for (int n = 0; n < 2; n++) {
 		const struct mea_qnet *net = net_of(e, n);
+		int rc = net ? mea_tail_new(net, &e->tail[n]) : 0;
 
+		if (rc)
+			return rc;
 		for (int i = 0; net && i < net->n_inputs; i++)
 			if (tensor_size(net, net->inputs[i]) > most)
 				most = tensor_size(net, net->inputs[i]);
@@ -58,10 +62,7 @@ static int alloc_scratch(struct mea_prepared *e)
 				most = tensor_size(net, net->outputs[i]);
 	}
 	e->bytes = malloc(most);
-	e->logits = calloc((size_t)e->model->bundle->n_classes, sizeof(*e->logits));
-	if (!e->bytes || !e->logits)
-		return mea_nomem();
-	return 0;
+	return e->bytes ? 0 : mea_nomem();
 }
 
 static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
@@ -207,7 +208,8 @@ void mea_prepared_close(struct mea_prepared *e)
 		e->ops->close(e->backend);
 	free(e->sets);
 	free(e->bytes);
-	free(e->logits);
+	mea_tail_free(e->tail[0]);
+	mea_tail_free(e->tail[1]);
 	free(e);
 }
 
@@ -306,16 +308,9 @@ int mea_prepared_wait(struct mea_prepared *e, int set, int timeout_ms, struct me
 
 int mea_prepared_logits(struct mea_prepared *e, int set, enum mea_net net, const float **logits)
 {
-	const struct mea_qnet *qnet = net_of(e, net);
-	const struct mea_qtensor *t = &qnet->tensors[qnet->outputs[MEA_OUT_LOGITS]];
 	int rc = e->ops->buf_read(e->sets[set].logits[net], e->bytes);
 
-	if (rc)
-		return rc;
-	for (int i = 0; i < t->c; i++)
-		e->logits[i] = t->scale * (float)(e->bytes[i] - t->zero_point);
-	*logits = e->logits;
-	return 0;
+	return rc ? rc : mea_tail_run(e->tail[net], e->bytes, logits);
 }
 
 int mea_prepared_features(struct mea_prepared *e, int set, int8_t *out)

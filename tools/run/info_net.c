@@ -88,6 +88,15 @@ static json_t *shape_json(const struct mea_qtensor *t)
 	return json_pack("[i, i, i]", t->c, t->h, t->w);
 }
 
+static json_t *dims_json(const struct mea_shape *s)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < s->rank; i++)
+		json_array_append_new(a, json_integer(s->dim[i]));
+	return a;
+}
+
 static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
 {
 	json_t *a = json_array();
@@ -125,6 +134,24 @@ static json_t *refusals(const struct backends *bs, const struct mea_qnet *net,
 	return o;
 }
 
+/* What the file leaves in float behind the last quantised tensor runs on the CPU, after the
+ * backend. */
+static void append_tail(json_t *layers, const struct mea_graph *g, uint64_t *macs)
+{
+	for (int i = 0; g && i < g->n_nodes; i++) {
+		const struct mea_node *n = &g->nodes[i];
+		uint64_t m = mea_node_macs(g, n);
+
+		if (n->op == MEA_OP_DequantizeLinear)
+			continue;
+		*macs += m;
+		json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:I, s:s}", "name",
+							n->name, "op", mea_op_name(n->op), "output",
+							dims_json(&g->values[n->out].shape), "macs",
+							(json_int_t)m, "backend", "float"));
+	}
+}
+
 json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct answering who)
 {
 	const char *name = who.backend ? mea_backend_name(who.backend, who.help) : NULL;
@@ -148,6 +175,7 @@ json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct 
 				  backend ? backend->ops->name : NULL, "refused_by",
 				  refusals(bs, net, l, backend)));
 	}
+	append_tail(layers, net->tail, &macs);
 	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o}", "inputs",
 			 ends_json(net, net->inputs, net->n_inputs), "outputs",
 			 ends_json(net, net->outputs, net->n_outputs), "macs", (json_int_t)macs,
@@ -155,15 +183,6 @@ json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct 
 }
 
 /* --- a float graph ---------------------------------------------------------------- */
-
-static json_t *dims_json(const struct mea_shape *s)
-{
-	json_t *a = json_array();
-
-	for (int i = 0; i < s->rank; i++)
-		json_array_append_new(a, json_integer(s->dim[i]));
-	return a;
-}
 
 static json_t *values_json(const struct mea_graph *g, const int *list, int n)
 {
