@@ -101,14 +101,13 @@ static const char *refusal(const struct mea_prepared *e, struct mea_backend *hel
 	return NULL;
 }
 
-/* Finds a second backend among the n choices for what the first refuses. */
-static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
+/* Finds a second backend among the n choices for what the first refuses; why says what that is. */
+static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n,
+		    const char *why)
 {
 	struct mea_backend *help;
-	char why[320], unused[320];
+	char unused[320];
 
-	if (!refusal(e, NULL, why, sizeof(why)))
-		return 0;
 	for (int i = 0; i < n; i++) {
 		int rc;
 
@@ -137,6 +136,35 @@ static int prepare(struct mea_prepared *e, enum mea_net net)
 	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
 }
 
+static int prepare_all(struct mea_prepared *e)
+{
+	int rc = prepare(e, MEA_NET_MAIN);
+
+	return rc || !e->model->extension ? rc : prepare(e, MEA_NET_EXTENSION);
+}
+
+/* Prepares the model, with the help of one of the n choices where the backend refuses a layer or
+ * finds no plan for what it takes. */
+static int prepare_with_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
+{
+	char why[320];
+	int rc = 0;
+
+	if (!refusal(e, NULL, why, sizeof(why))) {
+		rc = prepare_all(e);
+		if (rc != MEA_EUNSUPPORTED)
+			return rc;
+		snprintf(why, sizeof(why), "%s", mea_errmsg());
+		for (int k = 0; k < 2; k++) {
+			if (e->exec[k])
+				e->ops->release(e->exec[k]);
+			e->exec[k] = NULL;
+		}
+	}
+	rc = get_help(e, choices, n, why);
+	return rc ? rc : prepare_all(e);
+}
+
 int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_model *m,
 		      int n_sets, struct mea_prepared **out)
 {
@@ -154,11 +182,7 @@ int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_
 	if (!rc)
 		rc = ops->open(choices[0].device, &e->backend);
 	if (!rc)
-		rc = get_help(e, choices + 1, n - 1);
-	if (!rc)
-		rc = prepare(e, MEA_NET_MAIN);
-	if (!rc && m->extension)
-		rc = prepare(e, MEA_NET_EXTENSION);
+		rc = prepare_with_help(e, choices + 1, n - 1);
 	if (!rc) {
 		e->sets = calloc((size_t)n_sets, sizeof(*e->sets));
 		e->n_sets = e->sets ? n_sets : 0;
@@ -216,6 +240,11 @@ void mea_prepared_close(struct mea_prepared *e)
 const char *mea_prepared_name(const struct mea_prepared *e)
 {
 	return e->name;
+}
+
+const char *mea_prepared_where(const struct mea_prepared *e, enum mea_net net, int layer)
+{
+	return mea_split_where(e->exec[net], layer);
 }
 
 /* --- use ---------------------------------------------------------------------- */
