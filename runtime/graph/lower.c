@@ -345,7 +345,10 @@ static int lower_ends(struct mea_lower *l)
 	for (int i = 0; i < g->n_outputs; i++) {
 		struct mea_mapping mapping = l->mapping[g->outputs[i]];
 		const struct mea_value *v = &g->values[g->outputs[i]];
+		int rc = !i && mapping.tensor < 0 ? mea_lower_tail(l, g->outputs[0], &mapping) : 0;
 
+		if (rc)
+			return rc;
 		if (mapping.tensor < 0 && v->producer >= 0)
 			return mea_node_fail(g, &g->nodes[v->producer], MEA_EUNSUPPORTED,
 					     "its result, output %s, is not quantised", v->name);

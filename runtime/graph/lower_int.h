@@ -60,6 +60,10 @@ int mea_lower_gather(struct mea_lower *l, const struct mea_node *n);
 int mea_lower_whole(struct mea_lower *l, struct mea_mapping *m);
 void mea_lower_free_picks(struct mea_lower *l);
 
+/* Where output, the network's first and not quantised, is computed from one quantised value: lets
+ * *mapping be that value's and gives the net the tail. */
+int mea_lower_tail(struct mea_lower *l, int output, struct mea_mapping *mapping);
+
 /* Makes a convolution that only an addition reads, and that addition, one residual
  * convolution, in the addition's place. */
 void mea_lower_fuse_adds(struct mea_qnet *net);

@@ -3,6 +3,7 @@
 #include "graph/lower_int.h"
 #include "graph/op.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -132,12 +133,66 @@ static int set_residual(const struct mea_lower *l, struct mea_qlayer *q, int mid
 	return 0;
 }
 
+/* The real bounds lo .. hi of a tensor's codes from .. to. */
+static void real_range(const struct mea_qtensor *t, int from, int to, double *lo, double *hi)
+{
+	*lo = (double)t->scale * (from - t->zero_point);
+	*hi = (double)t->scale * (to - t->zero_point);
+}
+
+/*
+ * Operand k of the Add c->core, a convolution whose result nobody quantised, as a tensor: PyTorch
+ * and TensorRT quantise the sum alone. The sum is clamped, so of the convolution only what the
+ * other operand r leaves of the sum's range matters. With a scale of that range over 255, at most
+ * about the sum's scale plus r's, the sum is wrong by half of these two before it is rounded.
+ */
+static int lower_addend(struct mea_lower *l, const struct mea_closing *c, int k, int r)
+{
+	const struct mea_value *v = mea_node_in(l->g, c->core, k);
+	struct mea_closing part = {.q = c->q, .lo = -128, .hi = 127};
+	const struct mea_qtensor *sum = &l->net->tensors[c->out];
+	double lo, hi, r_lo, r_hi, scale;
+	int rc;
+
+	part.core = &l->g->nodes[v->producer];
+	real_range(sum, c->lo, c->hi, &lo, &hi);
+	real_range(&l->net->tensors[r], -128, 127, &r_lo, &r_hi);
+	lo = fmin(lo - r_hi, 0);
+	hi = fmax(hi - r_lo, 0);
+	scale = (hi - lo) / 255;
+	part.out = mea_lower_tensor(l, v->name, sum->c, sum->h, sum->w, (float)scale,
+				    (int)nearbyint(-128 - lo / scale));
+	rc = part.out < 0 ? part.out : mea_lower_conv(l, &part);
+	return rc < 0 ? rc : part.out;
+}
+
+/* Lets a convolution that c->core alone adds to a quantised value stand for a tensor. */
+static int take_addend(struct mea_lower *l, const struct mea_closing *c)
+{
+	for (int k = 0; k < 2; k++) {
+		int v = c->core->in[k], p = l->g->values[v].producer, t;
+		struct mea_mapping r = l->mapping[c->core->in[!k]];
+
+		if (l->mapping[v].tensor >= 0 || r.tensor < 0 || p < 0 ||
+		    mea_op_row(l->g->nodes[p].op)->lower != mea_lower_conv ||
+		    mea_graph_only_user(l->g, v) < 0)
+			continue;
+		t = lower_addend(l, c, k, r.tensor);
+		if (t < 0)
+			return t;
+		l->mapping[v].tensor = t;
+	}
+	return 0;
+}
+
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
 	const struct mea_qtensor *t;
-	int a, b, i;
+	int a, b, i = take_addend(l, c);
 
+	if (i < 0)
+		return i;
 	/* A constant, or x + f(x). */
 	if (l->mapping[n->in[0]].tensor < 0 || l->mapping[n->in[1]].tensor < 0)
 		return mea_lower_table(l, c);

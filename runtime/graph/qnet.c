@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/graph.h"
 
 /* A side, a channel count or a kernel beyond this is a damaged file. */
 #define DIM_MAX	   65536
@@ -29,6 +30,7 @@ void mea_qnet_free(struct mea_qnet *net)
 		free(l->mult);
 		free(l->shift);
 	}
+	mea_graph_free(net->tail);
 	free(net->tensors);
 	free(net->layers);
 	free(net);

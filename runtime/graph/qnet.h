@@ -78,6 +78,8 @@ struct mea_qlayer {
 	int lo, hi;
 };
 
+struct mea_graph;
+
 struct mea_qnet {
 	struct mea_qtensor *tensors;
 	int n_tensors;
@@ -85,6 +87,9 @@ struct mea_qnet {
 	int n_layers;
 	int inputs[4], n_inputs; /* tensor indices, in the ONNX graph's order */
 	int outputs[4], n_outputs;
+	/* What the file leaves in float behind the last quantised tensor, outputs[0]: from the
+	 * floats of that to the file's first output. NULL: nothing. Owned. tail.h runs it. */
+	struct mea_graph *tail;
 };
 
 /* Frees net and all it owns; NULL is fine. */

@@ -4,6 +4,7 @@
 #include "backend/split/split.h"
 #include "base/error.h"
 #include "base/note.h"
+#include "graph/tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct mea_prepared {
 	struct buffer_set *sets;
 	int n_sets;
 	int8_t *bytes; /* as large as the largest tensor at an end of a network */
-	float *logits;
+	struct mea_tail *tail[2];
 };
 
 static const struct mea_qnet *net_of(const struct mea_prepared *e, int net)
@@ -49,7 +50,10 @@ static int alloc_scratch(struct mea_prepared *e)
 
 	for (int n = 0; n < 2; n++) {
 		const struct mea_qnet *net = net_of(e, n);
+		int rc = net ? mea_tail_new(net, &e->tail[n]) : 0;
 
+		if (rc)
+			return rc;
 		for (int i = 0; net && i < net->n_inputs; i++)
 			if (tensor_size(net, net->inputs[i]) > most)
 				most = tensor_size(net, net->inputs[i]);
@@ -58,10 +62,7 @@ static int alloc_scratch(struct mea_prepared *e)
 				most = tensor_size(net, net->outputs[i]);
 	}
 	e->bytes = malloc(most);
-	e->logits = calloc((size_t)e->model->bundle->n_classes, sizeof(*e->logits));
-	if (!e->bytes || !e->logits)
-		return mea_nomem();
-	return 0;
+	return e->bytes ? 0 : mea_nomem();
 }
 
 static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
@@ -100,14 +101,13 @@ static const char *refusal(const struct mea_prepared *e, struct mea_backend *hel
 	return NULL;
 }
 
-/* Finds a second backend among the n choices for what the first refuses. */
-static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
+/* Finds a second backend among the n choices for what the first refuses; why says what that is. */
+static int get_help(struct mea_prepared *e, const struct mea_choice *choices, int n,
+		    const char *why)
 {
 	struct mea_backend *help;
-	char why[320], unused[320];
+	char unused[320];
 
-	if (!refusal(e, NULL, why, sizeof(why)))
-		return 0;
 	for (int i = 0; i < n; i++) {
 		int rc;
 
@@ -136,6 +136,35 @@ static int prepare(struct mea_prepared *e, enum mea_net net)
 	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
 }
 
+static int prepare_all(struct mea_prepared *e)
+{
+	int rc = prepare(e, MEA_NET_MAIN);
+
+	return rc || !e->model->extension ? rc : prepare(e, MEA_NET_EXTENSION);
+}
+
+/* Prepares the model, with the help of one of the n choices where the backend refuses a layer or
+ * finds no plan for what it takes. */
+static int prepare_with_help(struct mea_prepared *e, const struct mea_choice *choices, int n)
+{
+	char why[320];
+	int rc = 0;
+
+	if (!refusal(e, NULL, why, sizeof(why))) {
+		rc = prepare_all(e);
+		if (rc != MEA_EUNSUPPORTED)
+			return rc;
+		snprintf(why, sizeof(why), "%s", mea_errmsg());
+		for (int k = 0; k < 2; k++) {
+			if (e->exec[k])
+				e->ops->release(e->exec[k]);
+			e->exec[k] = NULL;
+		}
+	}
+	rc = get_help(e, choices, n, why);
+	return rc ? rc : prepare_all(e);
+}
+
 int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_model *m,
 		      int n_sets, struct mea_prepared **out)
 {
@@ -153,11 +182,7 @@ int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_
 	if (!rc)
 		rc = ops->open(choices[0].device, &e->backend);
 	if (!rc)
-		rc = get_help(e, choices + 1, n - 1);
-	if (!rc)
-		rc = prepare(e, MEA_NET_MAIN);
-	if (!rc && m->extension)
-		rc = prepare(e, MEA_NET_EXTENSION);
+		rc = prepare_with_help(e, choices + 1, n - 1);
 	if (!rc) {
 		e->sets = calloc((size_t)n_sets, sizeof(*e->sets));
 		e->n_sets = e->sets ? n_sets : 0;
@@ -207,13 +232,19 @@ void mea_prepared_close(struct mea_prepared *e)
 		e->ops->close(e->backend);
 	free(e->sets);
 	free(e->bytes);
-	free(e->logits);
+	mea_tail_free(e->tail[0]);
+	mea_tail_free(e->tail[1]);
 	free(e);
 }
 
 const char *mea_prepared_name(const struct mea_prepared *e)
 {
 	return e->name;
+}
+
+const char *mea_prepared_where(const struct mea_prepared *e, enum mea_net net, int layer)
+{
+	return mea_split_where(e->exec[net], layer);
 }
 
 /* --- use ---------------------------------------------------------------------- */
@@ -306,16 +337,9 @@ int mea_prepared_wait(struct mea_prepared *e, int set, int timeout_ms, struct me
 
 int mea_prepared_logits(struct mea_prepared *e, int set, enum mea_net net, const float **logits)
 {
-	const struct mea_qnet *qnet = net_of(e, net);
-	const struct mea_qtensor *t = &qnet->tensors[qnet->outputs[MEA_OUT_LOGITS]];
 	int rc = e->ops->buf_read(e->sets[set].logits[net], e->bytes);
 
-	if (rc)
-		return rc;
-	for (int i = 0; i < t->c; i++)
-		e->logits[i] = t->scale * (float)(e->bytes[i] - t->zero_point);
-	*logits = e->logits;
-	return 0;
+	return rc ? rc : mea_tail_run(e->tail[net], e->bytes, logits);
 }
 
 int mea_prepared_features(struct mea_prepared *e, int set, int8_t *out)

@@ -3,7 +3,7 @@
 import os
 
 import numpy as np
-from onnx import TensorProto, helper, numpy_helper, save
+from onnx import TensorProto, helper, load, numpy_helper, save
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 SIDE = 12
@@ -204,6 +204,57 @@ class Images(CalibrationDataReader):
 
 
 QDQ = {name: make for name, make in FLOAT.items() if "Net" in name or make in (kernels, by_parts)}
+
+
+def unquantised(m, wanted):
+    """The QDQ model m, in which the results of operation wanted, added or as the output, stay in float."""
+    by_output = {n.output[0]: n for n in m.graph.node}
+    for name in [i for n in m.graph.node if n.op_type == "Add" for i in n.input] + [m.graph.output[0].name]:
+        pair = [by_output.get(name)]
+        pair += [by_output.get(pair[0].input[0])] if pair[0] else []
+        source = by_output.get(pair[-1].input[0]) if pair[-1] else None
+        if not source or source.op_type != wanted or pair[0].op_type != "DequantizeLinear":
+            continue
+        for n in pair:
+            m.graph.node.remove(n)
+        source.output[0] = name
+        if wanted == "Conv":
+            break  # one of the two that are added
+    return m
+
+
+def residual():
+    """A convolution added to a map; the sum is the output."""
+    n = Net(6)
+    x = n.add("Relu", n.conv("x", 3, 8))
+    return n.model(n.add("Relu", n.add("Add", n.conv(n.add("Relu", n.conv(x, 8, 8)), 8, 8), x)))
+
+
+def float_end(head):
+    """The last result, of Gemm, Conv or a pool."""
+    n = Net(7)
+    x = n.body("x")
+    if head == "Gemm":
+        return n.model(n.head(x))
+    x = n.add("Conv", x, n.random(10, 8, 1, 1), n.random(10))
+    return n.model(n.add("GlobalAveragePool", x))
+
+
+def write_unquantised(folder):
+    """(name, path) of QDQ models whose sums of convolutions, or whose last results, stay in float."""
+    source, path = (os.path.join(folder, f) for f in ("float.onnx", "part.onnx"))
+    for name, model, wanted in (("Conv before Add", residual(), "Conv"), ("last Gemm", float_end("Gemm"), "Gemm"),
+                                ("last pool", float_end("pool"), "GlobalAveragePool")):
+        save(model, source)
+        for kind in (QuantType.QUInt8, QuantType.QInt8):
+            quantize_static(source, path, Images(), quant_format=QuantFormat.QDQ, activation_type=kind,
+                            weight_type=QuantType.QInt8, per_channel=True)
+            before = load(path)
+            pairs = len(before.graph.node)
+            after = unquantised(before, wanted)
+            assert len(after.graph.node) == pairs - 2
+            save(after, path)
+            yield f"{name} in float, {kind.name}", path
 
 
 def write_qdq(folder):

@@ -58,13 +58,13 @@ M
 caught_by() {
 	local dir=$1
 	export MEA_SIM_DIR=$dir
-	timeout 120 "$b/tests/rtl/random_layers" 4x4 1500 1 >/dev/null 2>&1 || { echo "random layers"; return; }
+	timeout 120 "$b/tests/rtl/random_layers" 4x4 2000 1 >/dev/null 2>&1 || { echo "random layers"; return; }
 	timeout 120 "$b/tests/rtl/random_layers" 4x4 300 1 large >/dev/null 2>&1 ||
 		{ echo "random large layers"; return; }
 	timeout 60 "$b/tests/rtl/guard" 4x4 >/dev/null 2>&1 || { echo "guard"; return; }
 	timeout 60 "$b/tests/rtl/jobs" 4x4 >/dev/null 2>&1 || { echo "jobs"; return; }
 	local bench
-	for bench in guard fifo tokens dw; do
+	for bench in guard fifo tokens acc pool dw; do
 		RTL=$work/rtl tests/rtl/icarus/run.sh $bench >/dev/null 2>&1 ||
 			{ echo "the bench of mea_$bench"; return; }
 	done

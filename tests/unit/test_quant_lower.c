@@ -3,7 +3,10 @@
 #include "graph_build.h"
 
 #include "backend/ref/ref.h"
+#include <math.h>
+
 #include "graph/lower.h"
+#include "graph/tail.h"
 #include "quantize/quantize.h"
 #include "quantize/quantize.h"
 
@@ -432,13 +435,78 @@ Test(quant_lower, integer_inputs_and_outputs)
 	mea_qnet_free(net);
 }
 
+/* y, in floats, of the net's first output for a ramp of bytes. */
+static void run_tail(const struct mea_qnet *net, int8_t *x, float *y)
+{
+	struct mea_tail *t;
+	const float *from;
+
+	cr_assert_eq(mea_tail_new(net, &t), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tail_run(t, x, &from), 0, "%s", mea_errmsg());
+	memcpy(y, from, sizeof(*y) * mea_tail_count(net));
+	mea_tail_free(t);
+}
+
+Test(quant_lower, a_result_left_in_float_is_computed_behind_the_net)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int8_t x[48];
+	float y[3];
+	int p;
+
+	p = unary(g, MEA_OP_GlobalAveragePool, "p", image(g));
+	net = lowered(g, unary(g, MEA_OP_Flatten, "f", p));
+	/* An input as an output is a copy. */
+	cr_assert(net->tail && net->n_layers == 1);
+	cr_assert_eq(mea_tail_count(net), 3);
+	for (int i = 0; i < 48; i++)
+		x[i] = (int8_t)(i % 3 * 20 + i / 3);
+	run_tail(net, x, y);
+	for (int c = 0; c < 3; c++)
+		cr_expect_float_eq(y[c], 0.02 * (20 * c + 7.5 - 5), 1e-5);
+	mea_qnet_free(net);
+
+	g = new_graph();
+	net = lowered(g, image(g));
+	cr_assert(!net->tail && mea_tail_count(net) == 48);
+	mea_qnet_free(net);
+}
+
+/* PyTorch for x86 and TensorRT quantise the sum alone. */
+Test(quant_lower, a_convolution_before_an_add_needs_no_quantiser)
+{
+	for (int swapped = 0; swapped < 2; swapped++) {
+		struct mea_graph *g = new_graph();
+		int x = image(g), c, in[2];
+		const struct mea_qlayer *l;
+		struct mea_qnet *net;
+
+		srand(1);
+		c = qconv(g, "c", x, 3);
+		in[swapped] = c;
+		in[!swapped] = x;
+		c = unary(g, MEA_OP_Relu, "r", node(g, MEA_OP_Add, "sum", in, 2, NULL));
+		net = lowered(g, qdq(g, "yq", c, 0.03f, -128, MEA_I8));
+		l = net->layers;
+		cr_assert(net->n_layers == 1 && l->op == MEA_Q_CONV && l->in2 == net->inputs[0]);
+		/* The convolution matters from -x to the sum's end: 255 * 0.03 + 255 * 0.02. */
+		cr_expect_float_eq(ldexp(l->add_ma, -l->add_shift), 0.05 / 0.03, 1e-4);
+		cr_expect_float_eq(ldexp(l->add_mb, -l->add_shift), 0.02 / 0.03, 1e-4);
+		mea_qnet_free(net);
+	}
+}
+
 Test(quant_lower, what_is_not_quantised_is_named)
 {
 	struct mea_graph *g = new_graph();
 	int x, y;
 
 	srand(1);
-	refused(g, qconv(g, "c", image(g), 4), "node c (Conv)", "output c, is not quantised");
+	x = image(g);
+	y = qdq(g, "yq", x, 0.1f, 0, MEA_I8);
+	mea_graph_add_output(g, y);
+	refused(g, qconv(g, "c", x, 4), "node c (Conv)", "output c, is not quantised");
 	g = new_graph();
 	y = qconv(g, "c", input(g, "x", shape_of(4, 1, 3, 4, 4)), 4);
 	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "input x is not quantised");

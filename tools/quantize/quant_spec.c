@@ -100,6 +100,8 @@ static int check_node(const struct mea_graph *g, const struct mea_node *n)
 	const struct mea_value *x = mea_node_in(g, n, 0);
 	bool two = n->n_in == 2 && !x->data && !mea_node_in(g, n, 1)->data;
 
+	if (n->op == MEA_OP_QuantizeLinear)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "the file is quantised already");
 	if (kind == MEA_QUANT_NONE)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this operation has no int8 form");
 	if (kind == MEA_QUANT_WEIGHTS)
