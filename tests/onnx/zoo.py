@@ -31,8 +31,7 @@ EXPORTERS = ("script", "dynamo")
 # What the refusal of a network says, by both exporters or by one.
 REFUSED = {"convnext_tiny": "LayerNormalization", "efficientvit_b0": "LayerNormalization",
            "edgenext_xx_small": "LayerNormalization", "hrnet_w18_small": "Resize", "resnest14d": "ReduceSum",
-           "skresnet18": "ReduceSum", "eca_resnet33ts": "only 2-D is supported", "fastvit_t8": "(Sub)",
-           "tf_efficientnet_lite0, script": "operation Ceil"}
+           "skresnet18": "ReduceSum", "eca_resnet33ts": "only 2-D is supported"}
 PICTURES = 4
 
 
