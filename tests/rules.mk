@@ -138,6 +138,12 @@ $(ONNX_PYTHON):
 check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
 
+# Needs a Python with torch, torchvision, timm, onnx, onnxscript and onnxruntime; skipped without.
+ZOO_PYTHON ?= python3
+.PHONY: check-zoo
+check-zoo: $(B)/mea $(B)/tests/e2e/answer build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
+	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea"
+
 # --- bench -----------------------------------------------------------------------
 # cpu_*.c are parts of cpu.c.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))

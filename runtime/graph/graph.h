@@ -53,6 +53,8 @@
 	X(Gelu)                                                                                    \
 	X(Softplus)                                                                                \
 	X(Mish)                                                                                    \
+	X(Ceil)                                                                                    \
+	X(Floor)                                                                                   \
 	X(LogSoftmax)                                                                              \
 	X(Slice)                                                                                   \
 	X(Split)                                                                                   \

@@ -141,3 +141,37 @@ int mea_pass_hard_sigmoid(struct mea_graph *g, int node)
 	mea_node_bypass(g, user, beside_constant(g, &g->nodes[user], &k));
 	return 0;
 }
+
+/* --- differences of maps ------------------------------------------------------------ */
+
+int mea_pass_difference(struct mea_graph *g, int node)
+{
+	const struct mea_node *n = &g->nodes[node];
+	const struct mea_value *x = mea_node_in(g, n, 0), *y = mea_node_in(g, n, 1);
+	static const float minus_one = -1;
+	struct mea_shape scalar = {0}, shape;
+	int in[2], v, rc, x_value = n->in[0];
+	char name[1200];
+
+	if (n->op != MEA_OP_Sub || mea_is_parameter(g, x) || mea_is_parameter(g, y) ||
+	    x->type != MEA_F32 || !mea_shape_equal(&x->shape, &y->shape))
+		return 0;
+	for (int i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i].op == MEA_OP_QuantizeLinear)
+			return 0;
+	in[0] = n->in[1];
+	shape = y->shape;
+	snprintf(name, sizeof(name), "%.1100s_negated", g->values[n->out].name);
+	in[1] = rc = mea_graph_add_const(g, "minus_one", MEA_F32, &scalar, &minus_one);
+	if (rc >= 0)
+		rc = mea_graph_add_value(g, name, MEA_F32, &shape);
+	v = rc;
+	if (rc >= 0)
+		rc = mea_graph_add_node(g, MEA_OP_Mul, name, in, 2, v, NULL);
+	if (rc < 0)
+		return rc;
+	g->nodes[node].op = MEA_OP_Add;
+	in[0] = x_value;
+	in[1] = v;
+	return mea_node_set_inputs(g, node, in, 2);
+}

@@ -311,15 +311,9 @@ static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int n
 int mea_graph_simplify(struct mea_graph *g)
 {
 	static int (*const before[])(struct mea_graph *, int) = {
-		clip_bounds,
-		drop_identity,
-		mea_pass_hard_sigmoid,
-		mea_pass_requantise,
-		mea_pass_channels,
-		reshape_to_flatten,
-		fold_pad,
-		matmul_to_gemm,
-		mean_to_pool,
+		mea_pass_difference, clip_bounds,	drop_identity,	    mea_pass_hard_sigmoid,
+		mea_pass_requantise, mea_pass_channels, reshape_to_flatten, fold_pad,
+		matmul_to_gemm,	     mean_to_pool,
 	};
 	int rc = 0;
 

@@ -21,6 +21,9 @@ void mea_node_bypass(struct mea_graph *g, int node, int x);
 /* MaxPool of integers: between DequantizeLinear and QuantizeLinear, as lowering knows it. */
 int mea_pass_integer_pool(struct mea_graph *g, int node);
 
+/* x - y of two maps is x + (-1) y, where the factor is folded; not in a quantised graph. */
+int mea_pass_difference(struct mea_graph *g, int node);
+
 /* clip(x + 3, 0, 6) / 6, also where a product with x lies between, is HardSigmoid. */
 int mea_pass_hard_sigmoid(struct mea_graph *g, int node);
 

@@ -39,6 +39,13 @@ for op in HardSwish Mish 'x*Sigmoid' none; do
 done
 case $lists in
 accel*)
+	# The manual's list of operations and limits is that of the code.
+	if "$MEA" info --backend opencl --json | jq -e '.backends[0].available' >/dev/null; then
+		ok "operations" run 0 info --operations --device sim:16x16
+		ok "docs/operations.md is what mea info --operations prints" cmp docs/operations.md "$T/out"
+	else
+		skip "operations" "no OpenCL"
+	fi
 	# A device that is away: told, and the next backend answers.
 	ok "no device: info" run 0 info "$T/b" --backend accel,opencl,ref --device drm --json
 	ok "no device: why" jq -e '.main.refused_by.accel | length > 0' "$T/out"

@@ -171,6 +171,22 @@ Test(onnx_passes, hard_swish_from_its_parts)
 	}
 }
 
+Test(onnx_passes, a_difference_is_a_sum_with_the_sign_in_the_weights)
+{
+	struct mea_graph *g = new_graph(), *s;
+	int x;
+
+	srand(6);
+	x = conv(g, "c", input(g, "x", shape_of(4, 1, 3, 6, 6)), 3, 3, 1, 1, 1, true);
+	finish(g, binary(g, MEA_OP_Sub, "y", x, conv(g, "d", x, 3, 1, 1, 0, 1, true)));
+	s = simplified(g);
+	cr_expect_eq(s->n_nodes, 3, "%d", s->n_nodes);
+	for (int i = 0; i < s->n_nodes; i++)
+		cr_expect(s->nodes[i].op == MEA_OP_Conv || s->nodes[i].op == MEA_OP_Add);
+	mea_graph_free(g);
+	mea_graph_free(s);
+}
+
 Test(onnx_passes, what_varies_along_pixels_is_not_folded)
 {
 	struct mea_graph *g = new_graph(), *s;

@@ -19,13 +19,15 @@
 struct args {
 	const char *what;
 	struct mea_options open; /* backends and device */
-	bool json, wide;
+	bool json, wide, operations;
 };
 
 static const struct row options[] = {
 	{NULL, "BUNDLE|MODEL.onnx", FIELD(struct args, what), "model"},
 	{.at = offsetof(struct args, open), .rows = place_options},
 	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
+	{"operations", NULL, FIELD(struct args, operations),
+	 "print which operations, attributes and limits each backend has, as Markdown"},
 	{"wide", NULL, FIELD(struct args, wide), "print all columns, however wide the terminal is"},
 	{0},
 };
@@ -293,7 +295,9 @@ static int info(int argc, char **argv)
 
 	option_parse(&tool_info, argc, argv, &a);
 	rc = backends_open(&bs, a.open.backends, a.open.device);
-	if (!rc)
+	if (!rc && a.operations)
+		info_operations(&bs);
+	else if (!rc)
 		rc = inform(&a, &bs);
 	backends_close(&bs);
 	return rc ? tool_fail() : TOOL_OK;

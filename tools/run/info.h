@@ -45,6 +45,9 @@ json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, enum me
 /* The same for a float graph; its operations do not run on a backend. */
 json_t *info_graph(const struct mea_graph *g);
 
+/* Prints, as Markdown, the operations that are read and the layers that each backend takes. */
+void info_operations(const struct backends *bs);
+
 /* Prints what info_qnet() or info_graph() gave, to a width. Returns 0 or MEA_ENOMEM. */
 int info_print_net(const char *title, json_t *net, int width);
 
