@@ -24,11 +24,10 @@ struct mea_device {
 	struct drm_device drm;
 	void __iomem *regs;
 	int irq;
-	/* Stops the device from reaching memory when it ignores a reset. */
-	void (*isolate)(struct device *dev);
+	void (*isolate)(struct device *dev);	/* cuts it off when it ignores a reset */
 	struct reset_control *reset;
 
-	u32 version, config[5], clock_khz;
+	u32 version, config[5], config5, clock_khz;
 	unsigned int timeout_ms;
 	u32 max_budget;		/* cycles; the device ends a job that takes longer */
 

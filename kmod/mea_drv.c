@@ -80,6 +80,7 @@ static int mea_ioctl_info(struct drm_device *drm, void *data, struct drm_file *f
 	info->clock_khz = mdev->clock_khz;
 	info->timeout_ms = mdev->timeout_ms;
 	info->max_slot_size = (u64)MEA_SLOT_MAX_UNITS * 64;
+	info->config5 = mdev->config5;
 	return 0;
 }
 
@@ -141,6 +142,7 @@ static int mea_identify(struct mea_device *mdev)
 				     id, mdev->version);
 	for (i = 0; i < ARRAY_SIZE(mdev->config); i++)
 		mdev->config[i] = readl(mdev->regs + MEA_REG_CONFIG0 + 4 * i);
+	mdev->config5 = readl(mdev->regs + MEA_REG_CONFIG5);
 	mdev->clock_khz = readl(mdev->regs + MEA_REG_CLOCK_KHZ);
 	return 0;
 }

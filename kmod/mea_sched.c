@@ -67,8 +67,7 @@ struct dma_fence *mea_fence_create(void)
 #define MEA_SCHED_STAT_DONE	DRM_GPU_SCHED_STAT_NOMINAL
 #endif
 
-/*
- * The scheduler takes the file whose first job was pushed first. The next job of this file
+/* The scheduler takes the file whose first job was pushed first. The next job of this file
  * counts as pushed when this one starts, so that files take turns. Only this thread reads it.
  */
 static struct dma_fence *mea_prepare_job(struct drm_sched_job *job,

@@ -58,7 +58,7 @@ RANDOM_LARGE ?= 60
 RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)" \
 	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large")
 # Seed 118: more stores before the loads that wait for them than a token counter holds.
-OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") \
+OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") "$(B)/tests/rtl/guard 8x8p" \
 	$(foreach c,16x16 32x32 8x16,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes") \
 	"$(B)/tests/rtl/random_layers 4x4 9 118 large" \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
@@ -137,6 +137,12 @@ $(ONNX_PYTHON):
 .PHONY: check-onnx
 check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
+
+# Needs a Python with torch, torchvision, timm, onnx, onnxscript and onnxruntime; skipped without.
+ZOO_PYTHON ?= python3
+.PHONY: check-zoo
+check-zoo: $(B)/mea $(B)/tests/e2e/answer build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
+	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea"
 
 # --- bench -----------------------------------------------------------------------
 # cpu_*.c are parts of cpu.c.

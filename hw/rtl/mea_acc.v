@@ -16,6 +16,8 @@
 module mea_acc #(
 	parameter integer COLS = 16,
 	parameter integer PSUM_W = 32,
+	// bits of an operand of POOL, 8 or more
+	parameter integer POOL_W = 8,
 	// pixels, a power of two
 	parameter integer DEPTH = 1024,
 	parameter integer AW = $clog2(DEPTH)
@@ -36,7 +38,7 @@ module mea_acc #(
 	input  wire                   final_pass,
 	input  wire                   pool,
 	input  wire [COLS*PSUM_W-1:0] psum,
-	input  wire [COLS*8-1:0]      pool_act,
+	input  wire [COLS*POOL_W-1:0] pool_act,
 
 	// one cycle later
 	output reg  [COLS*32-1:0]     result,
@@ -75,13 +77,14 @@ module mea_acc #(
 		act = 8'sd0;
 		above = 1'b0;
 		for (c = 0; c < COLS; c = c + 1) begin
-			operand = pool ? {{24{pool_act[c*8+7]}}, pool_act[c*8 +: 8]}
+			operand = pool ? {{(32-POOL_W){pool_act[c*POOL_W+POOL_W-1]}},
+					  pool_act[c*POOL_W +: POOL_W]}
 				       : {{(33-PSUM_W){psum[c*PSUM_W+PSUM_W-1]}},
 					  psum[c*PSUM_W +: PSUM_W-1]};
 			old = forward ? result[c*32 +: 32] : stored_q[c*32 +: 32];
 			added = old + operand;
 			// (Compared with what `old` is chosen from, so as not to wait for it.)
-			act = pool_act[c*8 +: 8];
+			act = pool_act[c*POOL_W +: 8];
 			above = forward ? act > $signed(result[c*32 +: 8])
 					: act > $signed(stored_q[c*32 +: 8]);
 			sum[c*32 +: 8]   = !greatest ? added[7:0] : above ? act : old[7:0];

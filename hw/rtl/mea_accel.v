@@ -34,6 +34,10 @@ module mea_accel #(
 	// widest padded map it takes: 4, 8 .. 2048
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 512,
+	// tables of 256 bytes for activations: 0, 2, 4 or 8; one copy per column
+	parameter integer TABLES = 8,
+	// 1: products of two maps, in LUTs
+	parameter integer PRODUCTS = 1,
 	// 0: a multiplier of at most 18 x 18 bits per product. 16, 18: for multipliers of
 	// 25 x 18 (DSP48E1), 27 x 18 bits (DSP48E2): two products of the array in each
 	parameter integer PACK = 0,
@@ -102,16 +106,19 @@ module mea_accel #(
 	localparam integer ACC_AW = $clog2(ACC_DEPTH);
 	localparam integer STEM_AW = $clog2(STEM_WORDS);
 	localparam integer STEM_BAW = STEM_AW + 3;
+	localparam integer TABLE_ALL = TABLES * `MEA_TABLE_WORDS;
+	localparam integer TABLE_AW = TABLES != 0 ? $clog2(TABLE_ALL) : 1;
 	localparam integer BANK_WORDS = ACT_WORDS >> ACT_BANK_AW;
 	localparam integer SCRUB_A = BANK_WORDS > WGT_WORDS ? BANK_WORDS : WGT_WORDS;
 	localparam integer SCRUB_B = ACC_DEPTH > STEM_WORDS ? ACC_DEPTH : STEM_WORDS;
-	localparam integer SCRUB_CYCLES = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
+	localparam integer SCRUB_C = SCRUB_A > SCRUB_B ? SCRUB_A : SCRUB_B;
+	localparam integer SCRUB_CYCLES = SCRUB_C > TABLE_ALL ? SCRUB_C : TABLE_ALL;
 
 	mea_params #(
 		.ROWS(ROWS), .COLS(COLS), .AXI_DW(AXI_DW), .AXI_AW(AXI_AW), .MAX_BURST(MAX_BURST),
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
 		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .PSUM_W(PSUM_W),
-		.DW_TAPS(DW_TAPS), .DW_LINE(DW_LINE), .PACK(PACK), .DW_LUTS(DW_LUTS),
+		.DW_TAPS(DW_TAPS), .DW_LINE(DW_LINE), .TABLES(TABLES), .PRODUCTS(PRODUCTS), .PACK(PACK), .DW_LUTS(DW_LUTS),
 		.JOIN_LUTS(JOIN_LUTS), .CLOCK_KHZ(CLOCK_KHZ)
 	) legal ();
 
@@ -138,7 +145,7 @@ module mea_accel #(
 		.ACT_WORDS(ACT_WORDS), .ACT_BANKS(ACT_BANKS), .WGT_WORDS(WGT_WORDS),
 		.ACC_DEPTH(ACC_DEPTH), .STEM_WORDS(STEM_WORDS), .LATENCY(ROWS + 17),
 		.DW_TAPS(DW_TAPS), .DW_LINE(DW_TAPS == 0 ? 0 : DW_LINE),
-		.CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
+		.TABLES(TABLES), .PRODUCTS(PRODUCTS), .CLOCK_KHZ(CLOCK_KHZ), .SLOTS(SLOTS)
 	) regs (
 		.clk(clk), .rst(rst),
 		.s_axil_awaddr(s_axil_awaddr), .s_axil_awvalid(s_axil_awvalid),
@@ -259,10 +266,13 @@ module mea_accel #(
 	wire [2*COLS*8-1:0] wgt_wdata;
 	wire [STEM_AW-1:0] stem_waddr;
 	wire [63:0] stem_wdata;
+	wire table_wen;
+	wire [TABLE_AW-1:0] table_waddr;
+	wire [31:0] table_wdata;
 
 	mea_load #(
 		.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .COLS(COLS), .ACT_AW(ACT_AW),
-		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW)
+		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW), .TABLES(TABLES), .TABLE_AW(TABLE_AW)
 	) load (
 		.clk(clk), .rst(erst), .head_valid(first[0]), .head(ld_cmd), .head_index(ld_index),
 		.head_pop(ld_pop), .token_there(ld_there), .token_take(ld_take),
@@ -273,7 +283,8 @@ module mea_accel #(
 		.act_wen(act_ld_wen), .act_addr(act_ld_addr), .act_data(act_ld_data),
 		.act_ready(act_ld_ready), .wgt_wen(wgt_wen), .wgt_addr(wgt_waddr),
 		.wgt_data(wgt_wdata), .stem_wen(stem_wen), .stem_addr(stem_waddr),
-		.stem_data(stem_wdata)
+		.stem_data(stem_wdata), .table_wen(table_wen), .table_addr(table_waddr),
+		.table_data(table_wdata)
 	);
 
 	wire c_illegal, compute_idle, wgt_ren, in_ren, res_ren, out_wen, stem_ren;
@@ -296,6 +307,8 @@ module mea_accel #(
 	wire [4:0] dw_level;
 	wire [2:0] dw_par_index;
 	wire [7:0] dw_mid_zero, dw_mid_lo, dw_mid_hi;
+	wire dw_table_on;
+	wire [2:0] dw_table_at;
 	wire [ACT_AW-1:0] dw_addr, dw_out_addr;
 	wire [LANES/COLS-1:0] dw_out_sub;
 	wire [WGT_AW-1:0] dw_wgt_addr;
@@ -306,7 +319,8 @@ module mea_accel #(
 		.ROWS(ROWS), .COLS(COLS), .LANES(LANES), .PSUM_W(PSUM_W), .ACT_AW(ACT_AW),
 		.ACT_BANK_AW(ACT_BANK_AW), .WGT_AW(WGT_AW), .ACC_DEPTH(ACC_DEPTH),
 		.STEM_BAW(STEM_BAW), .DW(DW), .PACK(PACK),
-		.LUTS(PACK == 0 ? JOIN_LUTS : 0)
+		.LUTS(PACK == 0 ? JOIN_LUTS : 0), .TABLES(TABLES), .TABLE_AW(TABLE_AW),
+		.PRODUCTS(PRODUCTS)
 	) compute (
 		.clk(clk), .rst(erst), .head_valid(first[1]), .head(co_cmd),
 		.head_index(co_index), .head_pop(co_pop), .token_there(co_there),
@@ -319,7 +333,11 @@ module mea_accel #(
 		.stem_data(stem_rdata), .dw_valid(dw_valid), .dw_sum(dw_sum), .dw_level(dw_level),
 		.dw_ready(dw_ready), .dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
 		.dw_mid_zero(dw_mid_zero), .dw_mid_lo(dw_mid_lo), .dw_mid_hi(dw_mid_hi),
+		.dw_table_on(dw_table_on), .dw_table_at(dw_table_at),
 		.dw_out(dw_out), .dw_out_addr(dw_out_addr), .dw_out_sub(dw_out_sub),
+		.table_wen(table_wen || scrub),
+		.table_waddr(scrub ? scrub_addr[TABLE_AW-1:0] : table_waddr),
+		.table_wdata(scrub ? 32'd0 : table_wdata),
 		.scrub(scrub), .scrub_addr(scrub_addr[ACC_AW-1:0]),
 		.issue_mac(issue_mac), .issue_pool(issue_pool), .wait_weights(wait_weights),
 		.wait_gap(wait_gap), .wait_bank(wait_bank), .wait_dw(wait_dw), .wait_slot(wait_slot),
@@ -340,7 +358,7 @@ module mea_accel #(
 			mea_dw #(
 				.COLS(COLS), .LANES(LANES), .TAPS(DW_TAPS), .LINE(DW_LINE),
 				.LUTS(DW_LUTS),
-				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW)
+				.ACT_AW(ACT_AW), .WGT_AW(WGT_AW), .TABLES(TABLES)
 			) depthwise (
 				.clk(clk), .rst(erst), .head_valid(first[3]), .head(dw_cmd),
 				.head_index(dw_index), .head_pop(dw_pop), .token_there(dw_there),
@@ -353,6 +371,7 @@ module mea_accel #(
 				.sum_ready(dw_ready),
 				.par_wen(dw_par_wen), .par_index(dw_par_index),
 				.mid_zero(dw_mid_zero), .mid_lo(dw_mid_lo), .mid_hi(dw_mid_hi),
+				.table_on(dw_table_on), .table_at(dw_table_at),
 				.out_next(dw_out), .out_addr(dw_out_addr), .out_sub(dw_out_sub),
 				.busy_mac(dw_mac)
 			);
@@ -361,7 +380,7 @@ module mea_accel #(
 			assign full[3] = 1'b0;
 			assign {first[3], empty[3]} = 2'b01;
 			assign {dw_valid, dw_sum, dw_level, dw_par_wen, dw_par_index, dw_mid_zero, dw_mid_lo,
-				dw_mid_hi, dw_ren, dw_addr, dw_wgt_ren, dw_wgt_addr, dw_out_addr,
+				dw_mid_hi, dw_table_on, dw_table_at, dw_ren, dw_addr, dw_wgt_ren, dw_wgt_addr, dw_out_addr,
 				dw_out_sub, dw_illegal, dw_mac, dw_index, dw_give_index, dw_take,
 				dw_give} = 0;
 			assign dw_idle = 1'b1;

@@ -28,6 +28,11 @@ module mea_compute #(
 	parameter integer PACK = 0,
 	// as in mea_join
 	parameter integer LUTS = 0,
+	// as in mea_requant
+	parameter integer TABLES = 8,
+	parameter integer TABLE_AW = 9,
+	// as in mea_pool
+	parameter integer PRODUCTS = 1,
 	parameter integer ACC_AW = $clog2(ACC_DEPTH),
 	parameter integer OSUBS = LANES / COLS
 ) (
@@ -81,9 +86,16 @@ module mea_compute #(
 	input  wire                dw_par_wen,
 	input  wire [2:0]          dw_par_index,
 	input  wire [7:0]          dw_mid_zero, dw_mid_lo, dw_mid_hi,
+	input  wire                dw_table_on,
+	input  wire [2:0]          dw_table_at,
 	output wire                dw_out,
 	input  wire [ACT_AW-1:0]   dw_out_addr,
 	input  wire [OSUBS-1:0]    dw_out_sub,
+
+	// table memory
+	input  wire                table_wen,
+	input  wire [TABLE_AW-1:0] table_waddr,
+	input  wire [31:0]         table_wdata,
 
 	input  wire                scrub,
 	input  wire [ACC_AW-1:0]   scrub_addr,
@@ -109,21 +121,22 @@ module mea_compute #(
 	reg         dec_at, load_at, stream_at, retire_at;
 
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
-	wire no_count = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
-			head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
-			head[`MEA_F_CONV_OUT_H] == 0;
+	wire refused = head[`MEA_F_CONV_KW] == 0 || head[`MEA_F_CONV_KH] == 0 ||
+		       head[`MEA_F_CONV_K_BLOCKS] == 0 || head[`MEA_F_CONV_OUT_W] == 0 ||
+		       head[`MEA_F_CONV_OUT_H] == 0 || (TABLES == 0 && head[`MEA_F_CONV_TABLE]) ||
+		       (PRODUCTS == 0 && head[`MEA_F_CONV_PRODUCT]);
 	wire seen, ready;
-	reg  zero_count;
+	reg  wrong;
 	always @(posedge clk)
-		zero_count <= no_count;
+		wrong <= refused;
 	mea_head decode (
-		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(refused),
 		.need(need), .there(token_there), .seen(seen), .ready(ready)
 	);
 	wire slot_free = !busy[dec_at];
 	wire accept = ready && slot_free;
 
-	assign illegal    = seen && zero_count;
+	assign illegal    = seen && wrong;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
 	assign wait_token = seen && slot_free ? need & ~token_there : 3'b000;
@@ -255,21 +268,25 @@ module mea_compute #(
 		.swap(a_swap), .next_en(next_conv), .en(b_conv), .act(b_act), .psum(psum)
 	);
 
-	// Pooling takes as long as the array, so that results keep their order.
-	reg [COLS*8-1:0] pool_line [0:ROWS-1];
-	reg [COLS*8-1:0] pool_out, pool_act;
-	reg [$clog2(ROWS)-1:0] pool_at;
-	reg [ROWS-1:0] pool_in;
-	wire [$clog2(ROWS)-1:0] pool_from = pool_at + 1'b1;
+	// The other factor of a product is read in the cycle of the first or, from the same bank,
+	// in the one before, and stays until the next one.
+	localparam integer POOL_W = PRODUCTS != 0 ? 18 : 8;
+	wire [COLS*POOL_W-1:0] pool_act;
+	wire [COLS*8-1:0] res_cols;
+	reg  [COLS*8-1:0] b_factor;
+	reg  [7:0] b_zero, b_factor_zero;
+	reg  b_product;
 	always @(posedge clk) begin
-		pool_at <= rst ? {$clog2(ROWS){1'b0}} : pool_from;
-		pool_in <= rst ? {ROWS{1'b0}} : {pool_in[ROWS-2:0], b_pool};
-		if (b_pool)
-			pool_line[pool_at] <= b_pool_act;
-		if (pool_in[ROWS-2])
-			pool_out <= pool_line[pool_from];
-		pool_act <= pool_out;
+		if (a_res)
+			b_factor <= res_cols;
+		b_product     <= a_set ? cmd1[`MEA_F_CONV_PRODUCT] : cmd0[`MEA_F_CONV_PRODUCT];
+		b_zero        <= a_pad_value;
+		b_factor_zero <= a_set ? cmd1[`MEA_F_CONV_RES_ZERO] : cmd0[`MEA_F_CONV_RES_ZERO];
 	end
+	mea_pool #(.ROWS(ROWS), .COLS(COLS), .PRODUCTS(PRODUCTS)) pool (
+		.clk(clk), .rst(rst), .valid(b_pool), .act(b_pool_act), .product(b_product),
+		.factor(b_factor), .zero(b_zero), .factor_zero(b_factor_zero), .operand(pool_act)
+	);
 
 	// --- what each later stage knows of its pixel ---------------------------------
 	localparam integer IW = ACC_AW + 7;
@@ -286,7 +303,7 @@ module mea_compute #(
 	wire [IW-1:0] at_rq   = info[(ROWS+4)*IW +: IW];
 	wire [COLS*32-1:0] acc;
 
-	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .DEPTH(ACC_DEPTH)) accumulators (
+	mea_acc #(.COLS(COLS), .PSUM_W(PSUM_W), .POOL_W(POOL_W), .DEPTH(ACC_DEPTH)) accumulators (
 		.clk(clk),
 		.rd_valid(at_read[0]), .rd_addr(at_read[IW-1 -: ACC_AW]),
 		.next_first(at_next[2]), .next_max(at_next[6]),
@@ -299,14 +316,15 @@ module mea_compute #(
 
 	// --- requantisation -----------------------------------------------------------
 	wire [3:0] res_sub = a_set ? cmd1[`MEA_F_CONV_RES_SUB] : cmd0[`MEA_F_CONV_RES_SUB];
-	wire [COLS*8-1:0] res_cols, res_word;
+	wire a_residual = a_set ? cmd1[`MEA_F_CONV_RESIDUAL] : cmd0[`MEA_F_CONV_RESIDUAL];
+	wire [COLS*8-1:0] res_word;
 	mea_part #(.WORD(LANES), .PART(COLS)) res_part (
 		.word(res_data), .sub(res_sub), .part(res_cols));
 	wire res_pop;
 	/* verilator lint_off PINCONNECTEMPTY */
 	mea_fifo #(.WIDTH(COLS*8), .DEPTH(ROWS > 16 ? 64 : 32)) residuals (
 		.clk(clk), .rst(rst),
-		.push(a_res), .din(res_cols),
+		.push(a_res && a_residual), .din(res_cols),
 		.pop(res_pop), .dout(res_word), .empty(), .full(), .level()
 	);
 	/* verilator lint_on PINCONNECTEMPTY */
@@ -333,7 +351,7 @@ module mea_compute #(
 	assign dw_ready = dw_valid && !final_px;
 	assign requant  = final_px || dw_ready;
 	mea_requant #(.COLS(COLS), .DW(DW), .WIDE(PACK != 0 ? 1 : 0),
-		.LUTS(LUTS)) requantise (
+		.LUTS(LUTS), .TABLES(TABLES), .TABLE_AW(TABLE_AW)) requantise (
 		.clk(clk),
 		.dw_par_wen(dw_par_wen), .dw_par_index(dw_par_index),
 		.next_dw(!final_next), .next_set(at_acc[5]), .dw(!final_px),
@@ -349,6 +367,9 @@ module mea_compute #(
 		.mb({cmd1[`MEA_F_CONV_ADD_MB], cmd0[`MEA_F_CONV_ADD_MB]}),
 		.add_shift({cmd1[`MEA_F_CONV_ADD_SHIFT], cmd0[`MEA_F_CONV_ADD_SHIFT]}),
 		.residual({cmd1[`MEA_F_CONV_RESIDUAL], cmd0[`MEA_F_CONV_RESIDUAL]}),
+		.table_wen(table_wen), .table_waddr(table_waddr), .table_wdata(table_wdata),
+		.table_on({dw_table_on, cmd1[`MEA_F_CONV_TABLE], cmd0[`MEA_F_CONV_TABLE]}),
+		.table_at({dw_table_at, cmd1[`MEA_F_CONV_TABLE_AT], cmd0[`MEA_F_CONV_TABLE_AT]}),
 		.valid(requant), .cmd_set(at_rq[5]), .acc(acc), .dw_sum(dw_sum),
 		.res_pop(res_pop), .res_word(res_word),
 		.rst(rst), .out_next(out_next), .out_next_dw(out_next_dw),

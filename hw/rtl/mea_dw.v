@@ -26,6 +26,8 @@ module mea_dw #(
 	parameter integer LINE = 128,
 	parameter integer ACT_AW = 14,
 	parameter integer WGT_AW = 12,
+	// 0: there is no table memory
+	parameter integer TABLES = 8,
 	parameter integer OSUBS = LANES / COLS
 ) (
 	input  wire                clk,
@@ -67,6 +69,8 @@ module mea_dw #(
 	output reg                 par_wen,
 	output reg  [2:0]          par_index,
 	output reg  [7:0]          mid_zero, mid_lo, mid_hi,
+	output reg                 table_on,
+	output reg  [2:0]          table_at,
 
 	// a word of it leaves the requantiser in the next cycle, and where it goes then
 	input  wire                out_next,
@@ -92,20 +96,21 @@ module mea_dw #(
 	reg        s1, loading, retiring;
 	wire [2:0] need = head[`MEA_F_CMD_WAIT];
 	wire [7:0] gap = head[`MEA_F_CONV_GAP];
-	wire no_count = head[`MEA_F_CONV_OUT_W] == 0 || head[`MEA_F_CONV_OUT_H] == 0;
+	wire refused = head[`MEA_F_CONV_OUT_W] == 0 || head[`MEA_F_CONV_OUT_H] == 0 ||
+		       (TABLES == 0 && head[`MEA_F_CONV_TABLE]);
 	wire seen, ready;
-	reg  zero_count, alone;
+	reg  wrong, alone;
 	always @(posedge clk) begin
-		zero_count <= no_count;
+		wrong <= refused;
 		alone      <= gap != 8'd0;
 	end
 	mea_head decode (
-		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(no_count),
+		.clk(clk), .rst(rst), .valid(head_valid), .taken(head_pop), .wrong(refused),
 		.need(need), .there(token_there), .seen(seen), .ready(ready)
 	);
 	wire accept = ready && !walking && !s1 && !loading && !(alone && retiring);
 
-	assign illegal    = seen && zero_count;
+	assign illegal    = seen && wrong;
 	assign head_pop   = accept;
 	assign token_take = accept ? need : 3'b000;
 
@@ -263,6 +268,8 @@ module mea_dw #(
 
 	// What the requantiser needs of the command whose sums it takes.
 	reg [7:0]  n_zero, n_lo, n_hi;
+	reg        n_table;
+	reg [2:0]  n_table_at;
 	reg [2:0]  n_signal, signal;
 	reg [31:0] n_index, index;
 	reg [ACT_AW-1:0] n_out, out_at;
@@ -294,6 +301,7 @@ module mea_dw #(
 				retiring <= 1'b1;
 				active   <= 1'b1;
 				{mid_zero, mid_lo, mid_hi} <= {n_zero, n_lo, n_hi};
+				{table_on, table_at} <= {n_table, n_table_at};
 				{signal, index, sub} <= {n_signal, n_index, n_sub};
 				out_at <= n_out;
 			end
@@ -308,6 +316,8 @@ module mea_dw #(
 			n_zero  <= head[`MEA_F_CONV_MID_ZERO];
 			n_lo    <= head[`MEA_F_CONV_MID_LO];
 			n_hi    <= head[`MEA_F_CONV_MID_HI];
+			n_table <= head[`MEA_F_CONV_TABLE];
+			n_table_at <= head[`MEA_F_CONV_TABLE_AT];
 			n_signal <= head[`MEA_F_CMD_SIGNAL];
 			n_index <= head_index;
 			n_out   <= head_out[ACT_AW-1:0];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Purpose: the load queue's engine: DRAM rows into the activation scratchpad, the
-// weight memory or the stem memory. The request side runs up to a few commands
+// weight memory, the stem memory or the table memory. The request side runs up to a few commands
 // ahead of the data side, so the bus stays busy across commands whatever its
 // latency. A row starts at a beat; what is left of its last beat is dropped.
 `resetall
@@ -15,7 +15,10 @@ module mea_load #(
 	parameter integer COLS = 16,
 	parameter integer ACT_AW = 14,
 	parameter integer WGT_AW = 12,
-	parameter integer STEM_AW = 9
+	parameter integer STEM_AW = 9,
+	// 0: there is no table memory
+	parameter integer TABLES = 8,
+	parameter integer TABLE_AW = 9
 ) (
 	input  wire                clk,
 	input  wire                rst,
@@ -55,13 +58,17 @@ module mea_load #(
 	output wire [2*COLS*8-1:0] wgt_data,
 	output wire                stem_wen,
 	output wire [STEM_AW-1:0]  stem_addr,
-	output wire [63:0]         stem_data
+	output wire [63:0]         stem_data,
+	output wire                table_wen,
+	output wire [TABLE_AW-1:0]  table_addr,
+	output wire [31:0]         table_data
 );
 	localparam integer BEAT_LOG = $clog2(BEAT);
 	localparam integer BEAT_UP = BEAT - 1;
 	localparam integer ACT_LOG = $clog2(LANES);
 	localparam integer WGT_LOG = $clog2(2*COLS);
-	localparam [31:0] ACT = `MEA_DEST_ACT, WGT = `MEA_DEST_WGT, STEM = `MEA_DEST_STEM;
+	localparam [31:0] ACT = `MEA_DEST_ACT, WGT = `MEA_DEST_WGT, STEM = `MEA_DEST_STEM,
+			  TABLE = `MEA_DEST_TABLE;
 
 	// --- request side -----------------------------------------------------
 	wire [2:0]  need   = head[`MEA_F_CMD_WAIT];
@@ -71,10 +78,11 @@ module mea_load #(
 	wire [15:0] rows   = head[`MEA_F_LOAD_ROWS];
 	wire [31:0] offset = head[`MEA_F_LOAD_OFFSET];
 	wire [31:0] pitch  = head[`MEA_F_LOAD_DRAM_PITCH];
-	wire [26:0] bytes  = {7'd0, words} << (dest == ACT ? ACT_LOG : dest == WGT ? WGT_LOG : 3);
+	wire [26:0] bytes  = {7'd0, words} << (dest == ACT ? ACT_LOG : dest == WGT ? WGT_LOG :
+						    dest == STEM ? 3 : 2);
 	wire [26:0] beats  = (bytes + BEAT_UP[26:0]) >> BEAT_LOG;
 
-	wire no_count = dest_f == 2'd3 || words == 0 || rows == 0;
+	wire no_count = (TABLES == 0 && dest == TABLE) || words == 0 || rows == 0;
 	wire no_align = offset[3:0] != 0 || (rows != 16'd1 && pitch[3:0] != 0);
 	wire seen, ready;
 	reg  bad_count, bad_align;
@@ -149,12 +157,14 @@ module mea_load #(
 	wire wide_act  = LANES >= BEAT;
 	wire wide_wgt  = 2*COLS >= BEAT;
 	wire wide_stem = BEAT <= 8;
-	wire wide = load_dest == ACT ? wide_act : load_dest == WGT ? wide_wgt : wide_stem;
+	wire wide = load_dest == ACT ? wide_act : load_dest == WGT ? wide_wgt :
+		    load_dest == STEM && wide_stem;
 	localparam integer ACT_LAST  = LANES >= BEAT ? LANES / BEAT - 1 : BEAT / LANES - 1;
 	localparam integer WGT_LAST  = 2*COLS >= BEAT ? 2*COLS / BEAT - 1 : BEAT / (2*COLS) - 1;
 	localparam integer STEM_LAST = BEAT / 8 - 1;
-	wire [5:0] part_last = load_dest == ACT ? ACT_LAST[5:0] : load_dest == WGT ? WGT_LAST[5:0]
-									   : STEM_LAST[5:0];
+	localparam integer TABLE_LAST = BEAT / 4 - 1;
+	wire [5:0] part_last = load_dest == ACT ? ACT_LAST[5:0] : load_dest == WGT ? WGT_LAST[5:0] :
+			       load_dest == STEM ? STEM_LAST[5:0] : TABLE_LAST[5:0];
 
 	wire last_part = part == part_last;
 	wire have_word = r_valid && load_valid && (last_part || !wide);
@@ -171,6 +181,8 @@ module mea_load #(
 	assign wgt_addr  = to[WGT_AW-1:0];
 	assign stem_wen  = put_word && load_dest == STEM;
 	assign stem_addr = to[STEM_AW-1:0];
+	assign table_wen  = put_word && load_dest == TABLE;
+	assign table_addr = to[TABLE_AW-1:0];
 
 	mea_word #(.BEAT(BEAT), .WORD(LANES)) act_word (
 		.beat(r_data), .part(part), .held(held), .word(act_data));
@@ -178,6 +190,8 @@ module mea_load #(
 		.beat(r_data), .part(part), .held(held), .word(wgt_data));
 	mea_word #(.BEAT(BEAT), .WORD(8)) stem_word (
 		.beat(r_data), .part(part), .held(held), .word(stem_data));
+	mea_word #(.BEAT(BEAT), .WORD(4)) table_word (
+		.beat(r_data), .part(part), .held(held), .word(table_data));
 
 	integer p;
 	always @(posedge clk) begin

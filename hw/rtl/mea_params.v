@@ -24,6 +24,8 @@ module mea_params #(
 	parameter integer PSUM_W = 32,
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 512,
+	parameter integer TABLES = 8,
+	parameter integer PRODUCTS = 1,
 	parameter integer PACK = 0,
 	parameter integer DW_LUTS = 0,
 	parameter integer JOIN_LUTS = 0,
@@ -73,6 +75,12 @@ module mea_params #(
 		end
 		if (!power(DW_LINE, 4, 2048)) begin : g_dw_line
 			DW_LINE_must_be_a_power_of_two_from_4_to_2048 refused ();
+		end
+		if (TABLES != 0 && !power(TABLES, 2, 8)) begin : g_tables
+			TABLES_must_be_0_2_4_or_8 refused ();
+		end
+		if (PRODUCTS != 0 && PRODUCTS != 1) begin : g_products
+			PRODUCTS_must_be_0_or_1 refused ();
 		end
 		if (PACK != 0 && PACK != 16 && PACK != 18) begin : g_pack
 			PACK_must_be_0_16_or_18 refused ();

@@ -21,6 +21,8 @@ module mea_regs #(
 	parameter integer LATENCY = 29,
 	parameter integer DW_TAPS = 3,
 	parameter integer DW_LINE = 128,
+	parameter integer TABLES = 8,
+	parameter integer PRODUCTS = 1,
 	parameter integer CLOCK_KHZ = 0,
 	parameter integer SLOTS = `MEA_SLOTS
 ) (
@@ -88,6 +90,7 @@ module mea_regs #(
 	// (mea_params lets no value pass that its field could not hold.)
 	localparam [31:0] CONFIG0 = MAX_BURST << 24 | BEAT << 16 | COLS << 8 | ROWS;
 	localparam [31:0] CONFIG3 = STEM_WORDS << 16 | ACC_DEPTH;
+	localparam [31:0] CONFIG5 = PRODUCTS << 8 | TABLES;
 	localparam [31:0] CONFIG4 = DW_LINE << 20 | DW_TAPS << 16 | ACT_BANKS << 8 | LATENCY;
 
 	// --- AXI4-Lite: one transfer of each kind at a time -----------------------
@@ -254,6 +257,7 @@ module mea_regs #(
 		`MEA_REG_CONFIG2:    value = WGT_WORDS;
 		`MEA_REG_CONFIG3:    value = CONFIG3;
 		`MEA_REG_CONFIG4:    value = CONFIG4;
+		`MEA_REG_CONFIG5:    value = CONFIG5;
 		`MEA_REG_CLOCK_KHZ:  value = CLOCK_KHZ;
 		`MEA_REG_STATUS:     value = {20'd0, state1, state0, 5'd0, reset_request, bus_idle,
 					      state_run == `MEA_STATE_RUNNING};

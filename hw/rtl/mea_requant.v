@@ -5,7 +5,7 @@
 //   mid = clamp(RNE((acc + bias) * mult >> shift) + mid_zero, mid_lo, mid_hi)
 //   out = clamp(RNE(((mid - mid_zero) * ma + (r - res_zero) * mb) >> add_shift)
 //               + out_zero, lo, hi)                       with a residual word r
-//   out = mid                                             without
+//   out = mid, or mid's entry in a table of 256           without
 //
 // with the exact 64-bit product and round half to even: qnet.h has the same
 // formulas and runtime/backend/ref is their definition. Eleven stages, no stall.
@@ -23,7 +23,11 @@ module mea_requant #(
 	// as in mea_mul
 	parameter integer WIDE = 0,
 	// as in mea_join
-	parameter integer LUTS = 0
+	parameter integer LUTS = 0,
+	// tables that the table memory holds, a power of two; 0: there is none
+	parameter integer TABLES = 8,
+	// address bits of its words
+	parameter integer TABLE_AW = 9
 ) (
 	input  wire               clk,
 	input  wire               rst,
@@ -44,6 +48,14 @@ module mea_requant #(
 	input  wire [2*24-1:0]    ma, mb,
 	input  wire [2*6-1:0]     add_shift,
 	input  wire [1:0]         residual,
+	// whether mid is looked up, and in which table
+	input  wire [2:0]         table_on,
+	input  wire [3*3-1:0]     table_at,
+
+	// table memory: word i of a table holds what becomes of the bytes 4 i to 4 i + 3
+	input  wire               table_wen,
+	input  wire [TABLE_AW-1:0] table_waddr,
+	input  wire [31:0]        table_wdata,
 
 	// a cycle before stage 0: whose word that will be, if it has one
 	input  wire               next_dw,
@@ -157,6 +169,16 @@ module mea_requant #(
 		shifts3 <= shifts[set3];
 	end
 
+	// A table's entry takes the place of mid on the way past the residual's stages. on6: mid6
+	// is looked up, in table at6.
+	reg on6, on7;
+	reg [2:0] at6;
+	always @(posedge clk) begin
+		on6 <= TABLES != 0 && (d[5] ? table_on[2] : b[5] ? table_on[1] : table_on[0]);
+		at6 <= d[5] ? table_at[8:6] : b[5] ? table_at[5:3] : table_at[2:0];
+		on7 <= on6;
+	end
+
 	genvar g;
 	generate
 		for (g = 0; g < COLS; g = g + 1) begin : g_lane
@@ -174,6 +196,21 @@ module mea_requant #(
 			reg [7:0] mid6, mid7, mid8, mid9, mid10;
 			reg signed [8:0] dm6, dr6;
 			wire signed [33:0] s8;
+
+			// Each lane has a memory of its own, as all look up at the same time.
+			wire [7:0] entry7;
+			if (TABLES != 0) begin : g_table
+				wire [31:0] word7;
+				wire [8:0] word6 = {at6, mid6[7:2]};
+				mea_ram #(.WIDTH(32), .DEPTH(1 << TABLE_AW)) entries (
+					.clk(clk), .wen(table_wen), .waddr(table_waddr),
+					.wdata(table_wdata), .ren(v[6] && on6),
+					.raddr(word6[TABLE_AW-1:0]), .rdata(word7));
+				mea_part #(.WORD(4), .PART(1)) pick (
+					.word(word7), .sub({2'd0, mid7[1:0]}), .part(entry7));
+			end else begin : g_no_table
+				assign entry7 = mid7;
+			end
 
 			mea_mul #(.WIDE(WIDE)) multiply (
 				.clk(clk), .valid(v[1]), .parts_valid(v[2]), .a(s1), .b(mult1[30:0]),
@@ -205,7 +242,8 @@ module mea_requant #(
 					dm6 <= delta5[8:0];
 					dr6 <= $signed({rw5[7], rw5}) - $signed({zr5[7], zr5});
 				end
-				{mid7, mid8, mid9, mid10} <= {mid6, mid7, mid8, mid9};
+				{mid7, mid9, mid10} <= {mid6, mid8, mid9};
+				mid8 <= on7 ? entry7 : mid7;
 				if (v[10])
 					out_word[g*8 +: 8] <= both10 ? out10 : mid10;
 			end

@@ -77,7 +77,7 @@ module mea_stream #(
 	localparam [1:0] IDLE = 2'd0, SETUP = 2'd1, RUN = 2'd2;
 	reg [1:0] state;
 
-	reg        is_pool, is_stem, is_max, has_res, is_first, is_final, set_q, yields;
+	reg        is_pool, is_stem, is_max, has_res, res_still, is_first, is_final, set_q, yields;
 	reg [7:0]  pad_value, gap, kw1, kh1;
 	reg [11:0] kb1, ow1, oh1, in_w, in_h, x_step;
 	reg [3:0]  sx, sy, in_sub;
@@ -161,7 +161,8 @@ module mea_stream #(
 			is_pool   <= cmd[`MEA_F_CMD_OPCODE] == `MEA_OP_POOL;
 			is_stem   <= cmd[`MEA_F_CONV_STEM];
 			is_max    <= cmd[`MEA_F_CONV_MAX];
-			has_res   <= cmd[`MEA_F_CONV_RESIDUAL];
+			has_res   <= cmd[`MEA_F_CONV_RESIDUAL] || cmd[`MEA_F_CONV_PRODUCT];
+			res_still <= cmd[`MEA_F_CONV_RES_STILL];
 			is_first  <= cmd[`MEA_F_CONV_FIRST];
 			is_final  <= cmd[`MEA_F_CONV_FINAL];
 			set_q    <= cmd_set;
@@ -220,7 +221,7 @@ module mea_stream #(
 			res_done <= 1'b0;
 			tile_start <= last_px;
 			px <= last_px ? {ACC_AW{1'b0}} : px + 1'b1;
-			res_addr <= last_px ? res_base : res_addr + 1'b1;
+			res_addr <= last_px ? res_base : res_addr + {{(ACT_AW-1){1'b0}}, !res_still};
 			ix   <= ix_next;
 			iy   <= iy_next;
 			in_x <= $unsigned(ix_next) < {1'b0, in_w};

@@ -58,6 +58,10 @@ struct drm_mea_info {
 	__u32 timeout_ms;
 	/** @max_slot_size: Largest size of a slot in bytes. */
 	__u64 max_slot_size;
+	/** @config5: CONFIG5 register. */
+	__u32 config5;
+	/** @pad: Zero. */
+	__u32 pad;
 };
 
 /**

@@ -44,6 +44,7 @@ struct mea_run_stats {
 
 struct mea_backend_ops {
 	const char *name;
+	int ends; /* inputs, and outputs, that a net may have here; 0: as many as a qnet */
 
 	/* device: what follows "name:" in a backend list, "" if nothing. */
 	int (*open)(const char *device, struct mea_backend **out);

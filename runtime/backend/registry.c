@@ -158,14 +158,12 @@ static const char *refusal_of(const struct wish *w, struct mea_backend *b, struc
 	return NULL;
 }
 
-/* Finds a second backend among the n choices for what *b refuses. */
-static int get_help(const struct mea_choice *choices, int n, const struct wish *w,
+/* Finds a second backend among the n choices for what *b does not take; why says what that is. */
+static int get_help(const struct mea_choice *choices, int n, const struct wish *w, const char *why,
 		    struct mea_backend **b, const char **name)
 {
-	char why[320], unused[320];
+	char unused[320];
 
-	if (!refusal_of(w, *b, NULL, why, sizeof(why)))
-		return 0;
 	for (int i = 0; i < n; i++) {
 		struct mea_backend *help;
 		int rc;
@@ -187,9 +185,45 @@ static int get_help(const struct mea_choice *choices, int n, const struct wish *
 	return mea_fail(MEA_EUNSUPPORTED, "%s", why);
 }
 
-int mea_choices_open(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
-		     const char *const *names, int n_nets, struct mea_backend **out,
-		     const char **name)
+static int prepare_all(const struct wish *w, struct mea_backend *b, struct mea_exec **exec)
+{
+	int rc = 0, n = 0;
+
+	while (n < w->n && !rc) {
+		rc = b->ops->prepare(b, w->nets[n], &exec[n]);
+		n += !rc;
+	}
+	if (!rc)
+		return 0;
+	if (w->names)
+		mea_fail_in(rc, "%s", w->names[n]);
+	while (n--) {
+		b->ops->release(exec[n]);
+		exec[n] = NULL;
+	}
+	return rc;
+}
+
+/* Prepares the networks on *b, or on *b with help. */
+static int prepare_with_help(const struct mea_choice *choices, int n, const struct wish *w,
+			     struct mea_backend **b, struct mea_exec **exec, const char **name)
+{
+	char why[320];
+	int rc;
+
+	if (!refusal_of(w, *b, NULL, why, sizeof(why))) {
+		rc = prepare_all(w, *b, exec);
+		if (rc != MEA_EUNSUPPORTED)
+			return rc;
+		snprintf(why, sizeof(why), "%s", mea_errmsg());
+	}
+	rc = get_help(choices, n, w, why, b, name);
+	return rc ? rc : prepare_all(w, *b, exec);
+}
+
+int mea_choices_prepare(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
+			const char *const *names, int n_nets, struct mea_backend **out,
+			struct mea_exec **exec, const char **name)
 {
 	const struct wish w = {nets, names, n_nets};
 	struct mea_backend *b = NULL;
@@ -198,7 +232,7 @@ int mea_choices_open(const struct mea_choice *choices, int n, const struct mea_q
 	*out = NULL;
 	*name = choices[0].ops->name;
 	if (!rc)
-		rc = get_help(choices + 1, n - 1, &w, &b, name);
+		rc = prepare_with_help(choices + 1, n - 1, &w, &b, exec, name);
 	if (rc && b)
 		b->ops->close(b);
 	if (!rc)

@@ -30,13 +30,14 @@ const char *mea_backend_refusal(struct mea_backend *b, struct mea_backend *help,
 				const struct mea_qnet *net, char *text, size_t size);
 
 /*
- * Opens the first of n choices for n_nets networks, with the first later one that takes what it
- * refuses as its help, which a note tells. names (NULL: none) tell the networks apart in messages.
- * *name is as mea_backend_name(); the caller closes *out.
+ * Opens the first of n choices and prepares n_nets networks on it; with the help of the first later
+ * one that takes the rest, which a note tells, where it refuses a layer or has no plan for what it
+ * takes. names (NULL: none) tell the networks apart in messages. The caller releases exec[] and
+ * closes *out. *name is as mea_backend_name().
  */
-int mea_choices_open(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
-		     const char *const *names, int n_nets, struct mea_backend **out,
-		     const char **name);
+int mea_choices_prepare(const struct mea_choice *choices, int n, const struct mea_qnet *const *nets,
+			const char *const *names, int n_nets, struct mea_backend **out,
+			struct mea_exec **exec, const char **name);
 
 /* "accel+opencl" for a backend with help, b's name without. The text is constant. */
 const char *mea_backend_name(const struct mea_backend *b, const struct mea_backend *help);

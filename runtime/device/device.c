@@ -25,7 +25,7 @@ int mea_device_open(const char *spec, struct mea_device **out)
 			"device %s: unknown; known are auto, drm[:NODE] and sim[:CONFIG]", spec);
 }
 
-void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[5])
+void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[6])
 {
 	hw->rows = (int)((c[0] & MEA_CONFIG0_ROWS_MASK) >> MEA_CONFIG0_ROWS_SHIFT);
 	hw->cols = (int)((c[0] & MEA_CONFIG0_COLS_MASK) >> MEA_CONFIG0_COLS_SHIFT);
@@ -39,6 +39,8 @@ void mea_hw_from_config(struct mea_hw *hw, const uint32_t c[5])
 	hw->latency = (int)((c[4] & MEA_CONFIG4_LATENCY_MASK) >> MEA_CONFIG4_LATENCY_SHIFT);
 	hw->dw_taps = (int)((c[4] & MEA_CONFIG4_DW_TAPS_MASK) >> MEA_CONFIG4_DW_TAPS_SHIFT);
 	hw->dw_line = (int)((c[4] & MEA_CONFIG4_DW_LINE_MASK) >> MEA_CONFIG4_DW_LINE_SHIFT);
+	hw->tables = (int)((c[5] & MEA_CONFIG5_TABLES_MASK) >> MEA_CONFIG5_TABLES_SHIFT);
+	hw->products = c[5] & MEA_CONFIG5_PRODUCTS_MASK;
 	hw->act_banks = (int)((c[4] & MEA_CONFIG4_ACT_BANKS_MASK) >> MEA_CONFIG4_ACT_BANKS_SHIFT);
 }
 

@@ -76,8 +76,8 @@ extern const struct mea_device_ops mea_device_drm, mea_device_sim;
 /* Opens "drm", "sim", "sim:8x8", ... or "auto": drm where there is one, else sim. */
 int mea_device_open(const char *spec, struct mea_device **out);
 
-/* Fills hw from the five CONFIG registers. */
-void mea_hw_from_config(struct mea_hw *hw, const uint32_t config[5]);
+/* Fills hw from the six CONFIG registers. */
+void mea_hw_from_config(struct mea_hw *hw, const uint32_t config[6]);
 
 /* Name of a fault cause ("BOUNDS"); never NULL. */
 const char *mea_fault_name(uint32_t cause);

@@ -228,6 +228,7 @@ static int find_node(const char *spec, char *path, size_t size)
 static int drm_open(const char *spec, struct mea_device **out)
 {
 	struct drm_mea_info info = {0};
+	uint32_t config[6];
 	struct drm_device *d;
 	char path[64];
 	int fd = find_node(spec, path, sizeof(path));
@@ -252,7 +253,9 @@ static int drm_open(const char *spec, struct mea_device **out)
 	d->fd = fd;
 	d->timeout_ms = info.timeout_ms;
 	snprintf(d->dev.name, sizeof(d->dev.name), "drm:%.26s", path);
-	mea_hw_from_config(&d->dev.hw, info.config);
+	memcpy(config, info.config, sizeof(info.config));
+	config[5] = info.config5;
+	mea_hw_from_config(&d->dev.hw, config);
 	d->dev.hw.clock_khz = info.clock_khz;
 	pthread_mutex_init(&d->lock, NULL);
 	*out = &d->dev;

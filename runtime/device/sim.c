@@ -186,10 +186,11 @@ static void *device_thread(void *arg)
 
 static void read_hw(struct sim_device *d)
 {
-	uint32_t config[5];
+	uint32_t config[6];
 
 	for (uint32_t i = 0; i < 5; i++)
 		config[i] = mea_sim_read(d->sim, MEA_REG_CONFIG0 + 4 * i);
+	config[5] = mea_sim_read(d->sim, MEA_REG_CONFIG5);
 	mea_hw_from_config(&d->dev.hw, config);
 	d->dev.hw.clock_khz = mea_sim_read(d->sim, MEA_REG_CLOCK_KHZ);
 }

@@ -53,8 +53,11 @@
 	X(Gelu)                                                                                    \
 	X(Softplus)                                                                                \
 	X(Mish)                                                                                    \
+	X(Ceil)                                                                                    \
+	X(Floor)                                                                                   \
 	X(LogSoftmax)                                                                              \
 	X(Slice)                                                                                   \
+	X(Split)                                                                                   \
 	X(ConstantOfShape)                                                                         \
 	X(Range)
 
@@ -86,10 +89,10 @@ struct mea_attrs {
 	int n_axes;		    /* ReduceMean, Squeeze, Unsqueeze; -1: not given */
 	int64_t axes[MEA_RANK_MAX]; /* Transpose: the permutation */
 	bool keepdims, allow_zero, noop_empty_axes;
-	int64_t start, end; /* Shape; start: an integer ConstantOfShape */
+	int64_t start, end; /* Shape; start: an integer ConstantOfShape; Split: part start of end */
 	enum mea_dtype to;  /* Cast, ConstantOfShape */
 	float fill;	    /* Pad, ConstantOfShape */
-	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, set by shape inference */
+	int64_t begin[MEA_RANK_MAX], step[MEA_RANK_MAX]; /* Slice, Split, set by shape inference */
 	int mode; /* Pad, Gelu; the number of its text in the row */
 };
 
@@ -186,6 +189,8 @@ bool mea_graph_is_output(const struct mea_graph *g, int value);
 /* The only node that uses value, or -1 when it has none, several, or is an
  * output of the graph. */
 int mea_graph_only_user(const struct mea_graph *g, int value);
+/* Whether v is a constant, or a quantised constant behind its DequantizeLinear. */
+bool mea_is_parameter(const struct mea_graph *g, const struct mea_value *v);
 /* The node's input number i, or NULL when it is left out. */
 struct mea_value *mea_node_in(const struct mea_graph *g, const struct mea_node *n, int i);
 /* Bounds of a Relu, or of a Clip that has them as attributes; -INFINITY, INFINITY: none. */

@@ -47,15 +47,17 @@ static int dims_of(const struct mea_value *v, int chw[3])
 	return 0;
 }
 
-/* The mapping of what Flatten or Identity n makes of a mapping. */
-static struct mea_mapping pass_on(const struct mea_lower *l, const struct mea_node *n,
-				  struct mea_mapping x)
+/* Lets value out stand for what Flatten or Identity n makes of x. */
+static int pass_on(struct mea_lower *l, const struct mea_node *n, struct mea_mapping x, int out)
 {
-	const struct mea_qtensor *t = &l->net->tensors[x.tensor];
+	int rc = n->op == MEA_OP_Flatten ? mea_lower_whole(l, &x) : 0;
 
+	if (rc < 0)
+		return rc;
 	if (n->op == MEA_OP_Flatten)
-		x.flat = t->h * t->w > 1;
-	return x;
+		x.flat = l->net->tensors[x.tensor].h * l->net->tensors[x.tensor].w > 1;
+	l->mapping[out] = x;
+	return 0;
 }
 
 static bool is_passing(const struct mea_graph *g, const struct mea_node *n)
@@ -177,7 +179,7 @@ static struct mea_mapping quantised_before(const struct mea_lower *l, const stru
 		if (t->scale == scale && t->zero_point == zero)
 			return l->mapping[n->out];
 	}
-	return (struct mea_mapping){-1, false};
+	return (struct mea_mapping){.tensor = -1};
 }
 
 /* From c->q back over clamps, which narrow r, and flattenings, of which the first is *flatten, to
@@ -211,7 +213,7 @@ static int find_core(const struct mea_lower *l, struct mea_closing *c, struct ra
 static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 {
 	const struct mea_graph *g = l->g;
-	struct mea_closing c = {.q = q, .x = {-1, false}};
+	struct mea_closing c = {.q = q, .x = {.tensor = -1}};
 	struct range r = {-INFINITY, INFINITY};
 	const struct mea_node *flatten = NULL;
 	int v, chw[3], zero, rc;
@@ -242,13 +244,16 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 		const struct mea_qtensor *t = &l->net->tensors[l->mapping[v].tensor];
 
 		c.x = l->mapping[v];
+		l->mapping[q->out] = c.x;
+		if (t->scale == scale && t->zero_point == zero && c.lo == -128 && c.hi == 127)
+			return flatten ? pass_on(l, flatten, c.x, q->out) : 0;
+		rc = mea_lower_whole(l, &c.x);
+		if (rc < 0)
+			return rc;
+		t = &l->net->tensors[c.x.tensor];
 		chw[0] = t->c;
 		chw[1] = t->h;
 		chw[2] = t->w;
-		if (t->scale == scale && t->zero_point == zero && c.lo == -128 && c.hi == 127) {
-			l->mapping[q->out] = flatten ? pass_on(l, flatten, c.x) : c.x;
-			return 0;
-		}
 	}
 	c.out = mea_lower_tensor(l, tensor_name(g, q), chw[0], chw[1], chw[2], scale, zero);
 	if (c.out < 0)
@@ -256,10 +261,8 @@ static int lower_quantize(struct mea_lower *l, const struct mea_node *q)
 	rc = lower_core(l, &c);
 	if (rc < 0)
 		return rc;
-	l->mapping[q->out] = (struct mea_mapping){c.out, c.x.flat};
-	if (flatten)
-		l->mapping[q->out] = pass_on(l, flatten, l->mapping[q->out]);
-	return 0;
+	l->mapping[q->out] = (struct mea_mapping){c.out, c.x.flat, NULL};
+	return flatten ? pass_on(l, flatten, l->mapping[q->out], q->out) : 0;
 }
 
 static int lower_node(struct mea_lower *l, const struct mea_node *n)
@@ -268,9 +271,11 @@ static int lower_node(struct mea_lower *l, const struct mea_node *n)
 		return lower_quantize(l, n);
 	if (n->op == MEA_OP_DequantizeLinear)
 		return lower_dequantize(l, n);
-	if (is_passing(l->g, n) && l->mapping[n->in[0]].tensor >= 0)
-		l->mapping[n->out] = pass_on(l, n, l->mapping[n->in[0]]);
-	return 0;
+	if (l->mapping[n->in[0]].tensor < 0)
+		return 0;
+	if (n->op == MEA_OP_Gather)
+		return mea_lower_gather(l, n);
+	return is_passing(l->g, n) ? pass_on(l, n, l->mapping[n->in[0]], n->out) : 0;
 }
 
 /* --- the ends -------------------------------------------------------------- */
@@ -340,7 +345,10 @@ static int lower_ends(struct mea_lower *l)
 	for (int i = 0; i < g->n_outputs; i++) {
 		struct mea_mapping mapping = l->mapping[g->outputs[i]];
 		const struct mea_value *v = &g->values[g->outputs[i]];
+		int rc = !i && mapping.tensor < 0 ? mea_lower_tail(l, g->outputs[0], &mapping) : 0;
 
+		if (rc)
+			return rc;
 		if (mapping.tensor < 0 && v->producer >= 0)
 			return mea_node_fail(g, &g->nodes[v->producer], MEA_EUNSUPPORTED,
 					     "its result, output %s, is not quantised", v->name);
@@ -348,7 +356,9 @@ static int lower_ends(struct mea_lower *l)
 			return mea_fail(MEA_EUNSUPPORTED,
 					"%s: output %s is not quantised, or flattened", g->source,
 					v->name);
-		t = output_tensor(l, mapping.tensor, v->name);
+		t = mea_lower_whole(l, &mapping);
+		if (t >= 0)
+			t = output_tensor(l, t, v->name);
 		if (t < 0)
 			return t;
 		l->net->outputs[l->net->n_outputs++] = t;
@@ -405,6 +415,7 @@ int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out)
 out:
 	mea_qnet_free(l.net);
 	free(l.mapping);
+	mea_lower_free_picks(&l);
 	mea_graph_free(l.g);
 	return rc;
 }

@@ -12,9 +12,9 @@
  * becomes a residual convolution. The float ends of the graph (QuantizeLinear of
  * an input, DequantizeLinear of an output) are left to the caller, who finds
  * scale and zero point in the net's tensors. A Softmax, LogSoftmax or Sigmoid left in float behind
- * the first output is left out. uint8 tensors are shifted to int8.
- * MEA_EUNSUPPORTED, naming the node, when a part of the graph is not quantised or
- * has no integer form; *out passes mea_qnet_check().
+ * the first output is left out. Other operations left in float there become the net's tail. uint8
+ * tensors are shifted to int8. MEA_EUNSUPPORTED, naming the node, when a part of the graph is not
+ * quantised or has no integer form; *out passes mea_qnet_check().
  */
 int mea_qnet_from_graph(const struct mea_graph *g, struct mea_qnet **out);
 

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 
+#define WEIGHTS_MAX (UINT64_C(1) << 30) /* bytes */
+
 /* A quantised parameter of the graph, channel by channel. */
 struct param {
 	struct mea_tensor q;
@@ -68,15 +70,25 @@ static double scale_at(const struct param *p, int channel)
 	return (double)p->scale[p->n_scales > 1 ? channel : 0];
 }
 
-/* [oc][ic][kh][kw] of Conv to [oc][kh][kw][ic]. */
-static void conv_weights(const struct param *p, const struct mea_qlayer *q, int oc, int icg)
+/* [oc][ic][kh][kw] of Conv n to [oc][kh][kw][in_c], zeroed, where channel c goes to pick[c] or,
+ * without pick, stays. Between the taps of a dilated kernel are zeros. */
+static void conv_weights(const struct param *p, const struct mea_node *n,
+			 const struct mea_qlayer *q, int oc, int in_c, const struct mea_pick *pick)
 {
-	size_t taps = (size_t)q->kh * (size_t)q->kw, at = 0;
+	int kw = (int)n->a.kernel[1], taps = (int)n->a.kernel[0] * kw, icg = pick ? pick->n : in_c;
+	size_t all = (size_t)q->kh * (size_t)q->kw;
 
-	for (int o = 0; o < oc; o++)
-		for (size_t t = 0; t < taps; t++)
+	for (int o = 0; o < oc; o++) {
+		for (int t = 0; t < taps; t++) {
+			size_t at = (size_t)(t / kw * n->a.dilation[0]) * (size_t)q->kw +
+				    (size_t)(t % kw * n->a.dilation[1]);
+			int8_t *to = q->weights + ((size_t)o * all + at) * (size_t)in_c;
+
 			for (int c = 0; c < icg; c++)
-				q->weights[at++] = weight(p, ((size_t)o * icg + c) * taps + t);
+				to[pick ? pick->channel[c] : c] =
+					weight(p, ((size_t)o * icg + c) * taps + t);
+		}
+	}
 }
 
 /* Rows of Gemm over C, H, W to [oc][h][w][c]. */
@@ -170,6 +182,26 @@ static int set_shape(const struct mea_lower *l, const struct mea_node *n, struct
 	return mea_lower_window(l, n, q);
 }
 
+/* Whether n can read picked channels where they are: each is picked once, and those that it would
+ * multiply by zero are no more than the others. */
+static bool reads_in_place(const struct mea_lower *l, const struct mea_node *n,
+			   const struct mea_mapping *x)
+{
+	const struct mea_pick *p = x->pick;
+	int channels = l->net->tensors[x->tensor].c;
+	bool *seen, once = true;
+
+	if (!p || p->tensor >= 0 || n->op != MEA_OP_Conv || n->a.group != 1 || channels > 2 * p->n)
+		return false;
+	seen = calloc((size_t)channels, sizeof(*seen));
+	for (int i = 0; seen && i < p->n; i++) {
+		once &= !seen[p->channel[i]];
+		seen[p->channel[i]] = true;
+	}
+	free(seen);
+	return seen && once;
+}
+
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 {
 	const struct mea_node *n = c->core;
@@ -179,6 +211,9 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 	struct param w;
 	int rc = mea_lower_input(l, n, 0, &x), channels = l->net->tensors[c->out].c, in_c;
 
+	if (!rc && !reads_in_place(l, n, &x))
+		rc = mea_lower_whole(l, &x);
+	rc = rc < 0 ? rc : 0;
 	if (!rc)
 		rc = find_param(l, n, 1, gemm && !n->a.trans_b, &w);
 	if (!rc && w.q.type == MEA_I32)
@@ -193,14 +228,18 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 		rc = mea_lower_requants(q, channels);
 	if (rc)
 		return rc;
-	q->weights = malloc(mea_shape_count(&w.q.shape));
+	in_c = l->net->tensors[x.tensor].c;
+	if ((uint64_t)channels * (uint64_t)(in_c / q->groups) * (uint64_t)q->kh >
+	    WEIGHTS_MAX / q->kw)
+		return mea_node_fail(l->g, n, MEA_EUNSUPPORTED, "its weights take over 1 GiB");
+	q->weights = calloc((size_t)channels * (size_t)q->kh * (size_t)q->kw,
+			    (size_t)(in_c / q->groups));
 	if (!q->weights)
 		return mea_nomem();
-	in_c = l->net->tensors[x.tensor].c;
 	if (gemm)
 		gemm_weights(&w, q, channels, in_c, n->a.trans_b);
 	else
-		conv_weights(&w, q, channels, in_c / q->groups);
+		conv_weights(&w, n, q, channels, in_c / q->groups, x.pick);
 	q->mid_lo = c->lo;
 	q->mid_hi = c->hi;
 	return set_channels(l, n, q, &w);

@@ -49,6 +49,8 @@ static int read_constant_node(struct mea_onnx_reader *r, const Onnx__NodeProto *
 int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 {
 	struct mea_shape none = {.rank = 0};
+	enum mea_op op = mea_op_find(p->op_type ? p->op_type : "");
+	bool parts = op != MEA_OP_COUNT && mea_op_row(op)->parts;
 	int rc = 0;
 
 	if (!p->op_type || !*p->op_type)
@@ -65,7 +67,7 @@ int mea_onnx_declare(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 		if (!rc)
 			rc = mea_graph_add_value(r->g, p->output[i], MEA_F32, &none);
 		if (rc >= 0)
-			r->g->values[rc].missing = i > 0;
+			r->g->values[rc].missing = i > 0 && !parts;
 	}
 	return rc < 0 ? rc : 0;
 }
@@ -83,34 +85,11 @@ static bool known_domain(const Onnx__NodeProto *p)
 		!strcmp(p->op_type, "DequantizeLinear"));
 }
 
-int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
+static int read_inputs(const struct mea_graph *g, struct mea_node *n, const Onnx__NodeProto *p)
 {
-	const struct mea_integer_op *integer = mea_onnx_integer_op(p->op_type);
-	struct mea_graph *g = r->g;
-	enum mea_op op = mea_op_find(p->op_type);
-	const char *name = p->name && *p->name ? p->name : p->output[0];
-	const struct mea_op_row *row;
-	struct mea_node *n;
-	int rc = mea_onnx_name(r, name), last = 0;
+	const struct mea_op_row *row = mea_op_row(n->op);
+	int last = 0;
 
-	if (rc || !strcmp(p->op_type, "Constant"))
-		return rc;
-	if (integer && known_domain(p))
-		return mea_onnx_integer_node(r, p, integer);
-	if (op == MEA_OP_COUNT || !known_domain(p))
-		return mea_fail(MEA_EUNSUPPORTED,
-				"%s: node %.100s: operation %.60s%s%.60s is not supported",
-				g->source, name, p->op_type,
-				p->domain && *p->domain ? " of domain " : "",
-				p->domain ? p->domain : "");
-	rc = mea_graph_add_node(g, op, name, NULL, 0, mea_graph_find(g, p->output[0]), NULL);
-	if (rc < 0)
-		return rc;
-	n = &g->nodes[rc];
-	row = mea_op_row(op);
-	if (r->opset < row->since)
-		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "opset %lld is older than %d",
-				     (long long)r->opset, row->since);
 	if (p->n_input < (size_t)row->in[0] || p->n_input > (size_t)row->in[1])
 		return mea_node_fail(g, n, MEA_EINVAL, "%zu inputs, not %d to %d", p->n_input,
 				     row->in[0], row->in[1]);
@@ -130,6 +109,53 @@ int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
 			last = n->n_in + 1;
 	}
 	n->n_in = last;
-	rc = mea_onnx_attrs(g, n, p);
+	return 0;
+}
+
+/* The node that computes output i of p, an operation that mea has. */
+static int read_output(struct mea_onnx_reader *r, const Onnx__NodeProto *p, enum mea_op op, int i)
+{
+	const char *name = p->name && *p->name ? p->name : p->output[0];
+	const struct mea_op_row *row = mea_op_row(op);
+	struct mea_graph *g = r->g;
+	struct mea_node *n;
+	int rc = mea_graph_add_node(g, op, name, NULL, 0, mea_graph_find(g, p->output[i]), NULL);
+
+	if (rc < 0)
+		return rc;
+	n = &g->nodes[rc];
+	if (r->opset < row->since)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "opset %lld is older than %d",
+				     (long long)r->opset, row->since);
+	rc = read_inputs(g, n, p);
+	if (!rc)
+		rc = mea_onnx_attrs(g, n, p);
+	if (!rc && row->parts) {
+		n->a.start = i;
+		n->a.end = (int64_t)p->n_output;
+	}
 	return rc || !row->read ? rc : row->read(r, n);
+}
+
+int mea_onnx_node(struct mea_onnx_reader *r, const Onnx__NodeProto *p)
+{
+	const struct mea_integer_op *integer = mea_onnx_integer_op(p->op_type);
+	enum mea_op op = mea_op_find(p->op_type);
+	const char *name = p->name && *p->name ? p->name : p->output[0];
+	int rc = mea_onnx_name(r, name);
+
+	if (rc || !strcmp(p->op_type, "Constant"))
+		return rc;
+	if (integer && known_domain(p))
+		return mea_onnx_integer_node(r, p, integer);
+	if (op == MEA_OP_COUNT || !known_domain(p))
+		return mea_fail(MEA_EUNSUPPORTED,
+				"%s: node %.100s: operation %.60s%s%.60s is not supported",
+				r->g->source, name, p->op_type,
+				p->domain && *p->domain ? " of domain " : "",
+				p->domain ? p->domain : "");
+	for (size_t i = 0; !rc && i < (mea_op_row(op)->parts ? p->n_output : 1); i++)
+		if (*p->output[i])
+			rc = read_output(r, p, op, (int)i);
+	return rc;
 }

@@ -16,16 +16,22 @@
 #define NAME_BYTES 1024
 #define GIB	   (UINT64_C(1) << 30)
 
-int mea_onnx_name(const struct mea_onnx_reader *r, const char *name)
+/* What is wrong with a name, or NULL. */
+static const char *bad_name(const char *name)
 {
 	if (strlen(name) > NAME_BYTES)
-		return mea_fail(MEA_EINVAL, "%s: a name has more than %d bytes", r->g->source,
-				NAME_BYTES);
+		return "has more than 1024 bytes";
 	for (const char *c = name; *c; c++)
 		if ((unsigned char)*c < 32 || *c == 127)
-			return mea_fail(MEA_EINVAL, "%s: a name has a control character",
-					r->g->source);
-	return 0;
+			return "has a control character";
+	return NULL;
+}
+
+int mea_onnx_name(const struct mea_onnx_reader *r, const char *name)
+{
+	const char *why = bad_name(name);
+
+	return why ? mea_fail(MEA_EINVAL, "%s: a name %s", r->g->source, why) : 0;
 }
 
 static int read_opset(struct mea_onnx_reader *r)
@@ -47,6 +53,24 @@ static int read_opset(struct mea_onnx_reader *r)
 	return 0;
 }
 
+/* Puts the first node that reads tensor name in front of the message, if there is one. */
+static void name_reader(const struct mea_onnx_reader *r, int rc, const char *name)
+{
+	const Onnx__GraphProto *p = r->model->graph;
+
+	for (size_t i = 0; i < p->n_node; i++) {
+		const Onnx__NodeProto *n = p->node[i];
+		const char *own = n->name && *n->name ? n->name : n->n_output ? n->output[0] : "";
+
+		for (size_t k = 0; k < n->n_input; k++) {
+			if (strcmp(n->input[k], name) || bad_name(own))
+				continue;
+			mea_fail_in(rc, "node %.100s", own);
+			return;
+		}
+	}
+}
+
 int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__TensorProto *p)
 {
 	struct mea_graph *g = r->g;
@@ -58,6 +82,9 @@ int mea_onnx_constant(struct mea_onnx_reader *r, const char *name, const Onnx__T
 	rc = mea_onnx_tensor(p, r->path, r->tensor_budget, &t);
 	if (rc) {
 		mea_fail_in(rc, "tensor %.100s", name);
+		/* A type that mea lacks is the node's fault, a broken tensor its own. */
+		if (rc == MEA_EUNSUPPORTED)
+			name_reader(r, rc, name);
 		return mea_fail_in(rc, "%s", g->source);
 	}
 	v = mea_graph_add_value(g, name, t.type, &t.shape);

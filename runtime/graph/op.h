@@ -80,7 +80,7 @@ enum mea_quant_rule {
 	MEA_QUANT_OWN,	   /* with parameters of its own */
 	MEA_QUANT_SUM,	   /* so too, of operands of one shape */
 	MEA_QUANT_TABLE,   /* so too; each element is a function of the first input's */
-	MEA_QUANT_GATE,	   /* so too; a product x * f(x), where f(x) is not quantised */
+	MEA_QUANT_GATE,	   /* so too; a product; of x * f(x), f(x) is not quantised */
 	MEA_QUANT_WEIGHTS, /* so too, of one operand, constant weights and maybe a bias */
 	MEA_QUANT_CLAMP,   /* so too; the operation before it does it on its way out */
 	MEA_QUANT_SELECT,  /* with its operands' parameters */
@@ -105,6 +105,9 @@ struct mea_op_row {
 	int rank[2];	/* least and greatest */
 	unsigned empty; /* a bit for each input that may have no elements */
 	struct mea_attr attrs[9];
+	/* Each output is a node of its own, whose attributes start and end are its number and their
+	 * count. */
+	bool parts;
 	/* After the attributes were read: moves constant inputs to where attributes are. */
 	int (*read)(const struct mea_onnx_reader *r, struct mea_node *n);
 	/* NULL: the result looks like the first input. Fails without naming the node. */
@@ -153,6 +156,7 @@ int mea_read_pads(struct mea_attrs *a, const int64_t *list, size_t count);
 int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_pool(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_add(struct mea_lower *l, const struct mea_closing *c);
+int mea_lower_mul(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_concat(struct mea_lower *l, const struct mea_closing *c);
 int mea_lower_table(struct mea_lower *l, const struct mea_closing *c);
 

@@ -54,4 +54,6 @@ ACTIVATION(Elu, 6, x < 0 ? (double)a->alpha * expm1(x) : x, ALPHA(1));
 ACTIVATION(Gelu, 20, gelu(a->mode, x),
 	   MEA_ATTR("approximate", CHOICE, mode, .choices = {"none", "tanh"}));
 ACTIVATION(Softplus, 1, softplus(x), {0});
+ACTIVATION(Ceil, 6, ceil(x), {0});
+ACTIVATION(Floor, 6, floor(x), {0});
 ACTIVATION(Mish, 18, tanh(softplus(x)) * x, {0});

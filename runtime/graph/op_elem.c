@@ -146,9 +146,9 @@ static int prelu_shape(struct mea_shaping *s)
 	.in = {2, 2}, .since = 7, .types = MEA_NUMBERS, .shape = binary_shape, .eval = binary_eval
 
 MEA_OP(Add, BINARY, .quant = MEA_QUANT_SUM, .lower = mea_lower_add);
-MEA_OP(Sub, BINARY);
-MEA_OP(Mul, BINARY, .quant = MEA_QUANT_GATE, .lower = mea_lower_table);
-MEA_OP(Div, BINARY);
+MEA_OP(Sub, BINARY, .quant = MEA_QUANT_TABLE, .lower = mea_lower_table);
+MEA_OP(Mul, BINARY, .quant = MEA_QUANT_GATE, .lower = mea_lower_mul);
+MEA_OP(Div, BINARY, .quant = MEA_QUANT_TABLE, .lower = mea_lower_table);
 MEA_OP(PRelu, .in = {2, 2}, .since = 7, .types = MEA_FLOAT, .shape = prelu_shape,
        .eval = binary_eval, .quant = MEA_QUANT_TABLE, .lower = mea_lower_table);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What exporters compute shapes and paddings with: Slice, ConstantOfShape, Range. Their parameters
- * are constants, or become so when what they depend on is evaluated. */
+/* Slice and Split, and what exporters compute shapes and paddings with: ConstantOfShape, Range.
+ * Their parameters are constants, or become so when what they depend on is evaluated. */
 #include <math.h>
 #include <string.h>
 
@@ -97,6 +97,74 @@ static int slice_eval(const struct mea_call *c)
 /* Before opset 10 the lists were attributes, which no exporter of today writes. */
 MEA_OP(Slice, .in = {3, 5}, .since = 10, .empty = MEA_ANY_INPUT, .shape = slice_shape,
        .eval = slice_eval);
+
+/* --- Split: a node for each part --------------------------------------------- */
+
+#define PARTS_MAX 1024
+
+/* Sizes of the parts: the constant list v, or the attribute, or all alike, the last the rest. */
+static int part_size(const struct mea_shaping *s, int64_t dim, int64_t part, int64_t *size)
+{
+	const struct mea_value *v = mea_node_in(s->g, s->n, 1);
+	const struct mea_attrs *a = &s->n->a;
+	struct mea_tensor t = v ? mea_value_tensor(v) : (struct mea_tensor){.data = NULL};
+	int64_t count = v ? (int64_t)mea_shape_count(&v->shape) : a->n_axes, even;
+
+	if (v && (!t.data || (t.type != MEA_I32 && t.type != MEA_I64)))
+		return mea_fail(MEA_EUNSUPPORTED, "input %s is not a constant list", v->name);
+	if (count >= 0 && count != a->end)
+		return mea_fail(MEA_EINVAL, "%lld sizes for %lld parts", (long long)count,
+				(long long)a->end);
+	even = (dim + a->end - 1) / a->end;
+	*size = v ? mea_tensor_int(&t, (size_t)part) : count >= 0 ? a->axes[part] : even;
+	if (count < 0 && part == a->end - 1)
+		*size = dim - even * part;
+	if (*size < 0 || *size > dim)
+		return mea_fail(MEA_EINVAL, "part %lld has %lld of %lld elements", (long long)part,
+				(long long)*size, (long long)dim);
+	return 0;
+}
+
+static int split_shape(struct mea_shaping *s)
+{
+	struct mea_attrs *a = &s->n->a;
+	int axis = mea_axis(a->axis, s->out.rank), rc = axis < 0 ? axis : 0;
+	int64_t dim = rc ? 0 : s->out.dim[axis], size = 0, sum = 0;
+
+	if (!rc && (a->end < 1 || a->end > PARTS_MAX))
+		rc = mea_fail(MEA_EUNSUPPORTED, "%lld parts are not 1 to %d", (long long)a->end,
+			      PARTS_MAX);
+	for (int d = 0; d < s->out.rank; d++) {
+		a->begin[d] = 0;
+		a->step[d] = 1;
+	}
+	for (int64_t i = 0; !rc && i < a->end; i++) {
+		rc = part_size(s, dim, i, &size);
+		if (rc)
+			break;
+		if (i == a->start) {
+			a->begin[axis] = sum;
+			s->out.dim[axis] = size;
+		}
+		sum += size;
+	}
+	if (!rc && sum != dim)
+		rc = mea_fail(MEA_EINVAL, "the parts have %lld of %lld elements", (long long)sum,
+			      (long long)dim);
+	return rc;
+}
+
+static const char *split_unwritable(const struct mea_node *n)
+{
+	(void)n;
+	return "a Split of other than channels";
+}
+
+MEA_OP(Split, .in = {1, 2}, .since = 2,
+       .attrs = {MEA_ATTR_WITH_AXIS(0),
+		 MEA_ATTR("split", AXES, axes, 0, INT64_MAX, .unwritten = true),
+		 {"num_outputs", MEA_ATTR_IGNORE}},
+       .parts = true, .shape = split_shape, .eval = slice_eval, .unwritable = split_unwritable);
 
 /* --- ConstantOfShape --------------------------------------------------------- */
 

@@ -386,7 +386,7 @@ MEA_OP(Concat, .in = {1, 4096}, .since = 4, .empty = MEA_ANY_INPUT,
        .quant = MEA_QUANT_MOVE, .lower = mea_lower_concat);
 
 MEA_OP(Gather, .in = {2, 2}, .since = 1, .empty = MEA_ANY_INPUT, .attrs = {MEA_ATTR_WITH_AXIS(0)},
-       .shape = gather_shape, .eval = gather_eval);
+       .shape = gather_shape, .eval = gather_eval, .quant = MEA_QUANT_MOVE);
 
 MEA_OP(Shape, .in = {1, 1}, .since = 1, .empty = MEA_ANY_INPUT,
        .attrs = {MEA_ATTR("start", INT, start, INT64_MIN, INT64_MAX, .unwritten = true),

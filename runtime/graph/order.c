@@ -86,6 +86,13 @@ bool mea_graph_is_output(const struct mea_graph *g, int value)
 	return is_in(g->outputs, g->n_outputs, value);
 }
 
+bool mea_is_parameter(const struct mea_graph *g, const struct mea_value *v)
+{
+	const struct mea_node *p = v->producer < 0 ? NULL : &g->nodes[v->producer];
+
+	return v->data || (p && p->op == MEA_OP_DequantizeLinear && mea_node_in(g, p, 0)->data);
+}
+
 /* A value that a node uses and nothing provides. */
 static int check_provided(const struct mea_graph *g, const struct mea_node *n)
 {

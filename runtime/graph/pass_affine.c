@@ -254,8 +254,19 @@ static bool finite_params(const struct affine *f)
 	return true;
 }
 
+/* Whether g is quantised: then a new Conv, which is not, has no integer form, and the operation
+ * that it would replace may be a table. */
+static bool is_quantised(const struct mea_graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++)
+		if (g->nodes[i].op == MEA_OP_QuantizeLinear)
+			return true;
+	return false;
+}
+
 int mea_pass_affine(struct mea_graph *g)
 {
+	bool quantised = is_quantised(g);
 	int rc = 0;
 
 	for (int i = 0; rc >= 0 && i < g->n_nodes; i++) {
@@ -276,7 +287,7 @@ int mea_pass_affine(struct mea_graph *g)
 				mea_node_bypass(g, i, f.x);
 		} else if (user >= 0) {
 			rc = scale_inputs(g, user, &f);
-		} else if (g->values[f.x].shape.rank == 4) {
+		} else if (g->values[f.x].shape.rank == 4 && !quantised) {
 			rc = make_depthwise(g, i, &f);
 		}
 		free(f.scale);

@@ -58,20 +58,12 @@ static int drop_identity(struct mea_graph *g, int node)
 	return 0;
 }
 
-/* A constant, or a quantised constant behind its DequantizeLinear. */
-static bool is_parameter(const struct mea_graph *g, const struct mea_value *v)
-{
-	const struct mea_node *p = v->producer < 0 ? NULL : &g->nodes[v->producer];
-
-	return v->data || (p && p->op == MEA_OP_DequantizeLinear && mea_node_in(g, p, 0)->data);
-}
-
 static int matmul_to_gemm(struct mea_graph *g, int node)
 {
 	struct mea_node *n = &g->nodes[node];
 
 	if (n->op == MEA_OP_MatMul && mea_node_in(g, n, 0)->shape.rank == 2 &&
-	    mea_node_in(g, n, 1)->shape.rank == 2 && is_parameter(g, mea_node_in(g, n, 1))) {
+	    mea_node_in(g, n, 1)->shape.rank == 2 && mea_is_parameter(g, mea_node_in(g, n, 1))) {
 		n->op = MEA_OP_Gemm;
 		n->a = mea_attrs_default(MEA_OP_Gemm);
 	}
@@ -88,7 +80,7 @@ static int add_to_gemm(struct mea_graph *g, int node)
 		const struct mea_value *bias = mea_node_in(g, n, !j);
 		int x = n->in[j], p = g->values[x].producer, rc;
 
-		if (p < 0 || bias->data || !is_parameter(g, bias) ||
+		if (p < 0 || bias->data || !mea_is_parameter(g, bias) ||
 		    g->nodes[p].op != MEA_OP_Gemm || g->nodes[p].n_in != 2 ||
 		    mea_graph_only_user(g, x) < 0 || bias->shape.rank != 1 ||
 		    bias->shape.dim[0] != g->values[x].shape.dim[1])
@@ -319,8 +311,9 @@ static int each_node(struct mea_graph *g, int (*pass)(struct mea_graph *g, int n
 int mea_graph_simplify(struct mea_graph *g)
 {
 	static int (*const before[])(struct mea_graph *, int) = {
-		clip_bounds, drop_identity,  reshape_to_flatten,
-		fold_pad,    matmul_to_gemm, mean_to_pool,
+		mea_pass_difference, clip_bounds,	drop_identity,	    mea_pass_hard_sigmoid,
+		mea_pass_requantise, mea_pass_channels, reshape_to_flatten, fold_pad,
+		matmul_to_gemm,	     mean_to_pool,
 	};
 	int rc = 0;
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/graph.h"
 
 /* A side, a channel count or a kernel beyond this is a damaged file. */
 #define DIM_MAX	   65536
@@ -29,6 +30,7 @@ void mea_qnet_free(struct mea_qnet *net)
 		free(l->mult);
 		free(l->shift);
 	}
+	mea_graph_free(net->tail);
 	free(net->tensors);
 	free(net->layers);
 	free(net);
@@ -237,10 +239,26 @@ static int check_concat(const struct mea_qnet *net, const struct mea_qlayer *l)
 	return 0;
 }
 
+static int check_mul(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *in2 = &net->tensors[l->in2];
+	bool one_pixel = in2->c == in->c && in2->h == 1 && in2->w == 1;
+	int rc;
+
+	if (!same_shape(in, &net->tensors[l->out]) || (!same_shape(in2, in) && !one_pixel))
+		return mea_fail(MEA_EINVAL, "factors of %dx%dx%d and %dx%dx%d do not fit", in->c,
+				in->h, in->w, in2->c, in2->h, in2->w);
+	rc = check_requant(l, 1);
+	return rc || !l->bias[0] ? rc : mea_fail(MEA_EINVAL, "a product has a bias");
+}
+
 static int check_table(const struct mea_qnet *net, const struct mea_qlayer *l)
 {
 	if (!same_shape(&net->tensors[l->in], &net->tensors[l->out]))
 		return mea_fail(MEA_EINVAL, "a table changes the shape");
+	if (l->groups != 1 && l->groups != net->tensors[l->in].c)
+		return mea_fail(MEA_EINVAL, "%d tables for %d channels", l->groups,
+				net->tensors[l->in].c);
 	return l->weights ? 0 : mea_fail(MEA_EINVAL, "the table is missing");
 }
 
@@ -251,7 +269,7 @@ static const struct row {
 	const char *name;
 	int in[2]; /* fewest and most inputs */
 	bool multiplies;
-	int bytes; /* of its constants, where it does not multiply */
+	int bytes; /* of a group's constants, where it does not multiply */
 	/* Shapes and ranges; the tensors exist. */
 	int (*check)(const struct mea_qnet *net, const struct mea_qlayer *l);
 } rows[MEA_Q_COUNT] = {
@@ -260,6 +278,7 @@ static const struct row {
 	[MEA_Q_MAXPOOL] = {"max pool", {1, 1}, false, 0, check_pool},
 	[MEA_Q_ADD] = {"add", {2, 2}, false, 0, check_sum},
 	[MEA_Q_CONCAT] = {"concat", {2, 2}, false, 0, check_concat},
+	[MEA_Q_MUL] = {"mul", {2, 2}, false, 0, check_mul},
 	[MEA_Q_TABLE] = {"table", {1, 1}, false, 256, check_table},
 };
 
@@ -284,7 +303,7 @@ uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l
 	uint64_t in = (uint64_t)net->tensors[l->in].c, out = (uint64_t)net->tensors[l->out].c;
 
 	if (!rows[l->op].multiplies)
-		return (uint64_t)rows[l->op].bytes;
+		return (uint64_t)rows[l->op].bytes * (uint64_t)l->groups;
 	return out * (uint64_t)(l->kh * l->kw) * in / (uint64_t)l->groups + 4 * out;
 }
 

@@ -42,7 +42,12 @@ enum mea_qop {
 	/* out = channels of in, then channels of in2; all three share scale and
 	 * zero point. */
 	MEA_Q_CONCAT,
-	/* out = weights[(uint8_t)x]: a function of one element, as a table. */
+	/* The mid line of CONV with acc = (x - zx) * (r - zr), |acc| < 2^16, bias[0] = 0 and
+	 * mult[0], shift[0] holding sx * sr / so. r = in2 has the shape of x, or one pixel that
+	 * multiplies every pixel of x. */
+	MEA_Q_MUL,
+	/* out = weights[c][(uint8_t)x]: a function of one element, as a table. groups 1: one table
+	 * for all channels c; else in.c: each has its own. */
 	MEA_Q_TABLE,
 	MEA_Q_COUNT,
 };
@@ -61,9 +66,9 @@ struct mea_qlayer {
 	int out;
 	int kh, kw, stride_h, stride_w;
 	int pad_t, pad_l, pad_b, pad_r;
-	int groups;	  /* CONV: 1, or in.c for depthwise, or any divisor */
+	int groups;	  /* CONV: 1, or in.c for depthwise, or any divisor; TABLE: 1 or in.c */
 	bool exclude_pad; /* AVGPOOL */
-	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [256]; owned */
+	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [groups][256]; owned */
 	int32_t *bias;	  /* CONV: [out.c]; pools: [1]; owned */
 	uint32_t *mult;	  /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
 	uint8_t *shift;	  /* same length as bias; 0 .. 62; owned */
@@ -73,6 +78,8 @@ struct mea_qlayer {
 	int lo, hi;
 };
 
+struct mea_graph;
+
 struct mea_qnet {
 	struct mea_qtensor *tensors;
 	int n_tensors;
@@ -80,6 +87,9 @@ struct mea_qnet {
 	int n_layers;
 	int inputs[4], n_inputs; /* tensor indices, in the ONNX graph's order */
 	int outputs[4], n_outputs;
+	/* What the file leaves in float behind the last quantised tensor, outputs[0]: from the
+	 * floats of that to the file's first output. NULL: nothing. Owned. tail.h runs it. */
+	struct mea_graph *tail;
 };
 
 /* Frees net and all it owns; NULL is fine. */

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "graph/lower.h"
+#include "graph/tail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,10 +29,15 @@ static int check_image(const struct mea_bundle *b, const char *who, const struct
 			who, t->name, t->c, t->h, t->w, b->height, b->width);
 }
 
-static int check_logits(const char *who, const struct mea_qtensor *t, int n, const char *what)
+static int check_logits(const char *who, const struct mea_qnet *net, int n, const char *what)
 {
-	if (t->c == n && t->h == 1 && t->w == 1)
+	const struct mea_qtensor *t = output(net, MEA_OUT_LOGITS);
+
+	if (mea_tail_count(net) == (size_t)n && (net->tail || (t->h == 1 && t->w == 1)))
 		return 0;
+	if (net->tail)
+		return mea_fail(MEA_EINVAL, "%s: output 0 has %zu elements, but there are %d %s",
+				who, mea_tail_count(net), n, what);
 	return mea_fail(MEA_EINVAL, "%s: output 0 (%s) is %d x %d x %d, but there are %d %s", who,
 			t->name, t->c, t->h, t->w, n, what);
 }
@@ -52,8 +58,7 @@ static int check_main(const struct mea_model *m)
 	if (!rc)
 		rc = check_image(m->bundle, "main", input(m->main, MEA_IN_IMAGE));
 	if (!rc)
-		rc = check_logits("main", output(m->main, MEA_OUT_LOGITS), m->bundle->n_classes,
-				  "classes");
+		rc = check_logits("main", m->main, m->bundle->n_classes, "classes");
 	return rc;
 }
 
@@ -67,8 +72,7 @@ static int check_extension(const struct mea_model *m)
 	if (!rc)
 		rc = check_image(m->bundle, "extension", input(m->extension, MEA_IN_IMAGE));
 	if (!rc)
-		rc = check_logits("extension", output(m->extension, MEA_OUT_LOGITS),
-				  m->bundle->n_hard, "hard classes");
+		rc = check_logits("extension", m->extension, m->bundle->n_hard, "hard classes");
 	if (rc)
 		return rc;
 	from = output(m->main, MEA_OUT_FEATURES);

@@ -29,6 +29,8 @@ static int load(const char *path, struct mea_qnet **out)
 
 	if (!rc)
 		rc = mea_qnet_from_graph(g, out);
+	if (!rc && (*out)->tail)
+		rc = mea_fail(MEA_EUNSUPPORTED, "%s: its result is left in float, not int8", path);
 	mea_graph_free(g);
 	return rc;
 }
@@ -37,10 +39,9 @@ static int load(const char *path, struct mea_qnet **out)
 static int prepare(struct mea_network *n, const struct mea_choice *choices, int n_choices)
 {
 	const struct mea_qnet *nets[] = {n->net};
-	int rc = mea_choices_open(choices, n_choices, nets, NULL, 1, &n->backend, &n->name);
+	int rc = mea_choices_prepare(choices, n_choices, nets, NULL, 1, &n->backend, &n->exec,
+				     &n->name);
 
-	if (!rc)
-		rc = n->backend->ops->prepare(n->backend, n->net, &n->exec);
 	for (int i = 0; i < n->net->n_inputs && !rc; i++)
 		rc = n->backend->ops->buf_alloc(n->exec, true, i, &n->in[i]);
 	for (int i = 0; i < n->net->n_outputs && !rc; i++)

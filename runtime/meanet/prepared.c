@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "prepared.h"
 
+#include "backend/split/split.h"
 #include "base/error.h"
+#include "graph/tail.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ struct mea_prepared {
 	struct buffer_set *sets;
 	int n_sets;
 	int8_t *bytes; /* as large as the largest tensor at an end of a network */
-	float *logits;
+	struct mea_tail *tail[2];
 };
 
 static const struct mea_qnet *net_of(const struct mea_prepared *e, int net)
@@ -47,7 +49,10 @@ static int alloc_scratch(struct mea_prepared *e)
 
 	for (int n = 0; n < 2; n++) {
 		const struct mea_qnet *net = net_of(e, n);
+		int rc = net ? mea_tail_new(net, &e->tail[n]) : 0;
 
+		if (rc)
+			return rc;
 		for (int i = 0; net && i < net->n_inputs; i++)
 			if (tensor_size(net, net->inputs[i]) > most)
 				most = tensor_size(net, net->inputs[i]);
@@ -56,10 +61,7 @@ static int alloc_scratch(struct mea_prepared *e)
 				most = tensor_size(net, net->outputs[i]);
 	}
 	e->bytes = malloc(most);
-	e->logits = calloc((size_t)e->model->bundle->n_classes, sizeof(*e->logits));
-	if (!e->bytes || !e->logits)
-		return mea_nomem();
-	return 0;
+	return e->bytes ? 0 : mea_nomem();
 }
 
 static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
@@ -82,22 +84,17 @@ static int alloc_set(struct mea_prepared *e, struct buffer_set *l)
 	return rc;
 }
 
-static int open_backend(struct mea_prepared *e, const struct mea_choice *choices, int n)
+/* Opens a backend and prepares the networks on it. */
+static int prepare(struct mea_prepared *e, const struct mea_choice *choices, int n)
 {
 	const struct mea_qnet *nets[] = {e->model->main, e->model->extension};
 	const char *names[] = {mea_net_name(MEA_NET_MAIN), mea_net_name(MEA_NET_EXTENSION)};
-	int rc = mea_choices_open(choices, n, nets, names, e->model->extension ? 2 : 1, &e->backend,
-				  &e->name);
+	int rc = mea_choices_prepare(choices, n, nets, names, e->model->extension ? 2 : 1,
+				     &e->backend, e->exec, &e->name);
 
-	e->ops = rc ? e->ops : e->backend->ops;
+	if (!rc)
+		e->ops = e->backend->ops;
 	return rc;
-}
-
-static int prepare(struct mea_prepared *e, enum mea_net net)
-{
-	int rc = e->ops->prepare(e->backend, net_of(e, net), &e->exec[net]);
-
-	return rc ? mea_fail_in(rc, "%s", mea_net_name(net)) : 0;
 }
 
 int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_model *m,
@@ -115,11 +112,7 @@ int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_
 	e->model = m;
 	rc = alloc_scratch(e);
 	if (!rc)
-		rc = open_backend(e, choices, n);
-	if (!rc)
-		rc = prepare(e, MEA_NET_MAIN);
-	if (!rc && m->extension)
-		rc = prepare(e, MEA_NET_EXTENSION);
+		rc = prepare(e, choices, n);
 	if (!rc) {
 		e->sets = calloc((size_t)n_sets, sizeof(*e->sets));
 		e->n_sets = e->sets ? n_sets : 0;
@@ -169,13 +162,19 @@ void mea_prepared_close(struct mea_prepared *e)
 		e->ops->close(e->backend);
 	free(e->sets);
 	free(e->bytes);
-	free(e->logits);
+	mea_tail_free(e->tail[0]);
+	mea_tail_free(e->tail[1]);
 	free(e);
 }
 
 const char *mea_prepared_name(const struct mea_prepared *e)
 {
 	return e->name;
+}
+
+const char *mea_prepared_where(const struct mea_prepared *e, enum mea_net net, int layer)
+{
+	return mea_split_where(e->exec[net], layer);
 }
 
 /* --- use ---------------------------------------------------------------------- */
@@ -268,16 +267,9 @@ int mea_prepared_wait(struct mea_prepared *e, int set, int timeout_ms, struct me
 
 int mea_prepared_logits(struct mea_prepared *e, int set, enum mea_net net, const float **logits)
 {
-	const struct mea_qnet *qnet = net_of(e, net);
-	const struct mea_qtensor *t = &qnet->tensors[qnet->outputs[MEA_OUT_LOGITS]];
 	int rc = e->ops->buf_read(e->sets[set].logits[net], e->bytes);
 
-	if (rc)
-		return rc;
-	for (int i = 0; i < t->c; i++)
-		e->logits[i] = t->scale * (float)(e->bytes[i] - t->zero_point);
-	*logits = e->logits;
-	return 0;
+	return rc ? rc : mea_tail_run(e->tail[net], e->bytes, logits);
 }
 
 int mea_prepared_features(struct mea_prepared *e, int set, int8_t *out)

@@ -9,6 +9,9 @@
 #include "backend/registry.h"
 #include "meanet/model.h"
 
+/* Buffer sets that a session has where nobody asks for another number. */
+#define MEA_JOBS_DEFAULT 2
+
 struct mea_prepared;
 
 /*
@@ -20,6 +23,9 @@ int mea_prepared_open(const struct mea_choice *choices, int n, const struct mea_
 
 /* As mea_backend_name(). */
 const char *mea_prepared_name(const struct mea_prepared *e);
+
+/* The name of the backend that computes a layer of a network of the model. */
+const char *mea_prepared_where(const struct mea_prepared *e, enum mea_net net, int layer);
 
 /*
  * Closes e; NULL is fine. Jobs that never ended keep their memory, and with it

@@ -15,7 +15,6 @@
 
 #define QUEUE_DEFAULT 64
 #define QUEUE_MAX     65536
-#define JOBS_DEFAULT  2
 #define JOBS_MAX      64
 #define DEADLINE_MS   500
 #define DEADLINE_MAX  3600000
@@ -73,7 +72,7 @@ struct task *mea_fifo_pop(struct fifo *f)
 static int check_options(const struct mea_options *o, int *queue, int *jobs)
 {
 	*queue = o->queue ? o->queue : QUEUE_DEFAULT;
-	*jobs = o->jobs ? o->jobs : JOBS_DEFAULT;
+	*jobs = o->jobs ? o->jobs : MEA_JOBS_DEFAULT;
 	if (*queue < 1 || *queue > QUEUE_MAX)
 		return mea_fail(MEA_EINVAL, "options.queue: %d is not in 1..%d", *queue, QUEUE_MAX);
 	if (*jobs < 1 || *jobs > JOBS_MAX)

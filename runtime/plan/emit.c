@@ -10,7 +10,7 @@
 
 /* --- weight memory: a ring of chunks ----------------------------------- */
 
-static int reserve_bytes(struct emit *e, size_t bytes, size_t *offset)
+int mea_emit_reserve(struct emit *e, size_t bytes, size_t *offset)
 {
 	size_t need = (e->p->weight_bytes + 63) / 64 * 64 + bytes;
 
@@ -66,7 +66,7 @@ static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *
 	int word = 2 * e->hw->cols, load, rc;
 	struct item *it;
 
-	rc = reserve_bytes(e, (size_t)c->words * word, &c->offset);
+	rc = mea_emit_reserve(e, (size_t)c->words * word, &c->offset);
 	if (rc < 0)
 		return rc;
 	mea_weights_pack(e->hw, e->net, l, c->ob, c->kb, n_kb, stem, e->p->weights + c->offset);
@@ -116,19 +116,23 @@ struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int o
 static void put_requant(const struct emit *e, const struct mea_qlayer *l, uint32_t *cmd)
 {
 	const struct mea_qtensor *t = e->net->tensors;
+	bool pass = mea_passes(l);
 
-	bool add = l->op == MEA_Q_ADD;
-
-	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)(add ? t[l->in].zero_point : l->mid_zero));
-	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)(add ? -128 : l->mid_lo));
-	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(add ? 127 : l->mid_hi));
+	mea_put(cmd, MEA_F_CONV_MID_ZERO, (uint32_t)(pass ? t[l->in].zero_point : l->mid_zero));
+	mea_put(cmd, MEA_F_CONV_MID_LO, (uint32_t)(pass ? -128 : l->mid_lo));
+	mea_put(cmd, MEA_F_CONV_MID_HI, (uint32_t)(pass ? 127 : l->mid_hi));
 	if (l->in2 < 0)
 		return;
+	mea_put(cmd, MEA_F_CONV_RES_ZERO, (uint32_t)t[l->in2].zero_point);
+	mea_put(cmd, MEA_F_CONV_RES_STILL, mea_still(e->net, l));
+	if (l->op == MEA_Q_MUL) {
+		mea_put(cmd, MEA_F_CONV_PRODUCT, 1);
+		return;
+	}
 	mea_put(cmd, MEA_F_CONV_RESIDUAL, 1);
 	mea_put(cmd, MEA_F_CONV_ADD_MA, l->add_ma);
 	mea_put(cmd, MEA_F_CONV_ADD_MB, l->add_mb);
 	mea_put(cmd, MEA_F_CONV_ADD_SHIFT, (uint32_t)l->add_shift);
-	mea_put(cmd, MEA_F_CONV_RES_ZERO, (uint32_t)t[l->in2].zero_point);
 	mea_put(cmd, MEA_F_CONV_OUT_ZERO, (uint32_t)t[l->out].zero_point);
 	mea_put(cmd, MEA_F_CONV_LO, (uint32_t)l->lo);
 	mea_put(cmd, MEA_F_CONV_HI, (uint32_t)l->hi);
@@ -232,8 +236,12 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 	uint32_t op = mea_get(cmd, MEA_F_CMD_OPCODE);
 	int queue = op == MEA_OP_DEPTHWISE ? Q_DEPTHWISE : Q_COMPUTE;
 	int64_t pixels = (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
-	int k = mea_queue_add(&e->qs, queue, op, e->layer), rc;
+	bool results = queue == Q_DEPTHWISE || mea_get(cmd, MEA_F_CONV_FINAL);
+	int rc = results ? mea_emit_table(e, l, cmd) : 0, k;
 
+	if (rc < 0)
+		return rc;
+	k = mea_queue_add(&e->qs, queue, op, e->layer);
 	if (k < 0)
 		return k;
 	mea_put(cmd, MEA_F_CMD_LAYER, (uint32_t)e->layer);
@@ -245,10 +253,13 @@ int mea_emit_command(struct emit *e, const struct mea_qlayer *l, const struct ch
 	rc = mea_emit_use(e, MEM_WGT, queue, k, c->addr, c->words, false);
 	if (rc == 0)
 		rc = use_inputs(e, l, cmd, queue, k);
-	if (rc == 0 && mea_get(cmd, MEA_F_CONV_RESIDUAL))
-		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE), pixels,
+	if (rc == 0)
+		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_RES_BASE),
+				  mea_res_words(cmd), false);
+	if (rc == 0 && mea_get(cmd, MEA_F_CONV_TABLE))
+		rc = mea_emit_use(e, MEM_TABLE, queue, k, mea_get(cmd, MEA_F_CONV_TABLE_AT), 1,
 				  false);
-	if (rc == 0 && (queue == Q_DEPTHWISE || mea_get(cmd, MEA_F_CONV_FINAL)))
+	if (rc == 0 && results)
 		rc = mea_emit_use(e, MEM_ACT, queue, k, mea_get(cmd, MEA_F_CONV_OUT_BASE), pixels,
 				  true);
 	return rc;
@@ -265,9 +276,11 @@ static int pool_block(struct emit *e, const struct mea_qlayer *l, const struct s
 	if (!c)
 		return MEA_ENOMEM;
 	mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_POOL);
-	mea_put(cmd, MEA_F_CONV_FIRST, 1);
-	mea_put(cmd, MEA_F_CONV_FINAL, 1);
+	mea_put(cmd, MEA_F_CONV_FIRST, !s->rest);
+	mea_put(cmd, MEA_F_CONV_FINAL, !s->more);
 	put_window(e, l, s, cmd);
+	if (s->kh)
+		mea_put(cmd, MEA_F_CONV_KH, (uint32_t)s->kh);
 	mea_emit_block(e, l, s, ob, cmd);
 	mea_put(cmd, MEA_F_CONV_K_BLOCKS, 1);
 	mea_put(cmd, MEA_F_CONV_IN_BASE, (uint32_t)(s->in.base + ob / per_word * s->in.plane));

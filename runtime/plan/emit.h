@@ -30,14 +30,15 @@ struct buffer {
 
 /*
  * What is planned as one: a layer, or a depthwise layer with the 1x1 layer (or stem)
- * before it and the 1x1 layer behind it, whose maps in between never are whole: `front`
- * writes rows into a ring, the depthwise unit makes the halves of `mid` of them, which
- * `back` reads.
+ * before it and the 1x1 layer behind it, or one of them, whose maps in between never are whole:
+ * `front` writes rows into a ring, the depthwise unit makes the halves of `mid` of them, which
+ * `back` reads. Without `back` it makes the output.
  */
 struct unit {
 	int first, n;		/* layers */
-	int front, depth, back; /* of a fused unit; front may be -1; depth -1: not fused */
+	int front, depth, back; /* of a fused unit; front or back may be -1; depth -1: not fused */
 	int rows;		/* output rows of a strip */
+	int piece;		/* input rows of a pool's window that come at a time; 0: all */
 	struct buffer in, res, out, mid;
 	int ring, ring_rows; /* first word, rows */
 	bool yields;	     /* the depthwise unit is the narrow part */
@@ -56,13 +57,13 @@ struct operand {
 };
 
 /* The memories that items share. DRAM is all slots, one behind the other. */
-enum { MEM_ACT, MEM_WGT, MEM_STEM, MEM_DRAM, N_MEMS };
+enum { MEM_ACT, MEM_WGT, MEM_STEM, MEM_TABLE, MEM_DRAM, N_MEMS };
 
 struct strip;
 
 struct emit {
 	const struct mea_hw *hw;
-	const struct mea_qnet *net;
+	const struct mea_qnet *net; /* own */
 	struct mea_plan *p;
 	bool profile;
 	struct place *place; /* per tensor */
@@ -76,9 +77,27 @@ struct emit {
 	struct chunk *chunk; /* all ever loaded */
 	int n_chunks, first_live, wgt_head, wgt_segment;
 
-	int layer;
+	/* What is planned: the caller's network with tables fused (tables.c); for each of its
+	 * layers the number of the caller's layer that it ends with, and the table that its
+	 * results pass through, or NULL. */
+	struct mea_qnet own;
+	int *number;
+	const int8_t **table;
+	int held[MEA_TABLES_MAX], next_table; /* whose table lies where; who goes next */
+
+	int layer;     /* that is worked on, by the caller's numbers */
 	int stem_next; /* next piece of the image for the stem's ring */
 };
+
+/* --- tables.c --- */
+/* Sets what is planned from the caller's network, whose tensors and arrays it shares.
+ * mea_fused_free() frees the rest, after an error too. Returns 0 or MEA_ENOMEM. */
+int mea_fuse_tables(struct emit *e, const struct mea_qnet *net);
+void mea_fused_free(struct emit *e);
+
+/* Loads the table of layer l, if it has one and the table memory does not hold it, and sets the
+ * fields of cmd that name it. Returns 0 or a negative error. */
+int mea_emit_table(struct emit *e, const struct mea_qlayer *l, uint32_t cmd[16]);
 
 /* --- place.c --- */
 /* Divides the net into units and gives all of them and every tensor their place. */
@@ -87,12 +106,17 @@ int mea_place(struct emit *e);
 /* --- units.c --- */
 bool mea_is_output(const struct mea_qnet *net, int t);
 
+/* The readers of tensor t, the world outside among them. */
+int mea_users(const struct mea_qnet *net, int t);
+
 /* --- emit.c --- */
 struct strip {
-	int oy, rows;  /* output rows */
-	int in_h;      /* input rows in the buffer */
-	int pad_t;     /* rows above them that are padding */
-	int wrap_rows; /* depthwise: input rows up to the ring's end, 0: it is not reached */
+	int oy, rows;	 /* output rows */
+	int in_h;	 /* input rows in the buffer */
+	int pad_t;	 /* rows above them that are padding */
+	int wrap_rows;	 /* depthwise: input rows up to the ring's end, 0: it is not reached */
+	int kh;		 /* of a piece of a pool's window: its rows, padding included; else 0 */
+	bool rest, more; /* of such a piece: there is one before it, behind it */
 	bool yields;
 	struct operand in, res;
 	int out_base, out_plane;
@@ -101,6 +125,10 @@ struct strip {
 /* The item reads or writes a memory; see mea_depend(). Defined in stream.c. */
 int mea_emit_use(struct emit *e, int mem, int queue, int item, int64_t base, int64_t size,
 		 bool write);
+
+/* Room for so many bytes at the end of the plan's weights, zeroed; *offset: where, a multiple of
+ * 64. Returns 0 or MEA_ENOMEM. */
+int mea_emit_reserve(struct emit *e, size_t bytes, size_t *offset);
 
 /* The chunk of k blocks kb .. kb + n_kb of output block ob of the current layer l, loaded
  * unless it is still there. NULL after an error. */

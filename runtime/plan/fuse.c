@@ -30,7 +30,7 @@ static int emit_front(struct emit *e, const struct unit *u, int from, int to,
 	const struct mea_qlayer *l = &e->net->layers[u->front];
 	int w = e->net->tensors[l->out].w, rc = 0, n;
 
-	e->layer = u->front;
+	e->layer = e->number[u->front];
 	for (int y = from; rc == 0 && y < to; y += n) {
 		struct strip s = {.oy = y, .in = *in, .yields = u->yields};
 
@@ -61,29 +61,33 @@ static int emit_strip(struct emit *e, const struct unit *u, int strip, int oy, i
 
 	mea_input_rows(e->net, l, oy, rows, &from, &to);
 	s.in_h = to - from;
-	s.out_base = u->mid.base + half * u->mid.half;
-	s.out_plane = rows * out->w;
+	if (u->back < 0) {
+		mea_strip_output(e, l, &u->out, half, &s);
+	} else {
+		s.out_base = u->mid.base + half * u->mid.half;
+		s.out_plane = rows * out->w;
+	}
 	if (f) {
 		int first = from % u->ring_rows;
 
 		s.in.base = u->ring + first * in->w;
 		s.in.plane = u->ring_rows * in->w;
 		s.wrap_rows = first + s.in_h > u->ring_rows ? u->ring_rows - first : 0;
-		e->layer = u->front;
+		e->layer = e->number[u->front];
 		if (!e->place[f->in].stem && to > new)
 			rc = mea_operand(e, f->in, new, to - new, &u->in, half, &x);
 	} else {
-		e->layer = u->depth;
+		e->layer = e->number[u->depth];
 		rc = mea_operand(e, l->in, from, s.in_h, &u->in, half, &s.in);
 	}
 	for (int ob = 0; rc == 0 && ob < mea_div_up(out->c, e->hw->cols); ob++) {
 		if (f && (ob == 0 || !e->place[f->in].stem))
 			rc = emit_front(e, u, new, to, &x, ob);
-		e->layer = u->depth;
+		e->layer = e->number[u->depth];
 		if (rc == 0)
 			rc = mea_emit_out_block(e, l, &s, ob);
 	}
-	return rc;
+	return rc < 0 || u->back >= 0 ? rc : mea_strip_store(e, l, &s);
 }
 
 static int emit_back(struct emit *e, const struct unit *u, int oy, int rows, int half)
@@ -92,7 +96,7 @@ static int emit_back(struct emit *e, const struct unit *u, int oy, int rows, int
 	struct strip s = {.oy = oy, .rows = rows, .in_h = rows, .yields = u->yields};
 	int rc = 0;
 
-	e->layer = u->back;
+	e->layer = e->number[u->back];
 	s.in.base = u->mid.base + half * u->mid.half;
 	s.in.plane = rows * e->net->tensors[l->in].w;
 	mea_strip_output(e, l, &u->out, half, &s);
@@ -105,16 +109,16 @@ static int emit_back(struct emit *e, const struct unit *u, int oy, int rows, int
 
 int mea_emit_fused(struct emit *e, const struct unit *u)
 {
-	int out_h = e->net->tensors[e->net->layers[u->back].out].h;
+	int out_h = e->net->tensors[e->net->layers[u->depth].out].h;
 	int strips = mea_div_up(out_h, u->rows), rc = 0;
 
-	for (int s = 0; s <= strips && rc == 0; s++) {
+	for (int s = 0; s < strips + (u->back >= 0) && rc == 0; s++) {
 		int oy = s * u->rows, rows = out_h - oy < u->rows ? out_h - oy : u->rows;
 
 		if (s < strips)
 			rc = emit_strip(e, u, s, oy, rows);
 		rows = out_h - oy < 0 ? out_h - oy + u->rows : u->rows;
-		if (s > 0 && rc == 0)
+		if (s > 0 && rc == 0 && u->back >= 0)
 			rc = emit_back(e, u, oy - u->rows, rows, (s - 1) % 2);
 	}
 	return rc;

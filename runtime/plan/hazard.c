@@ -51,12 +51,14 @@ static int input_gap(const struct hazard *h, int latency, const struct walk *w)
 	return gap;
 }
 
-static int residual_gap(const struct hazard *h, int latency, long base, int pixels, long passes)
+static int residual_gap(const struct hazard *h, int latency, const uint32_t cmd[16], int pixels,
+			long passes)
 {
+	long base = mea_get(cmd, MEA_F_CONV_RES_BASE), step = !mea_get(cmd, MEA_F_CONV_RES_STILL);
 	int gap = 0;
 
 	for (int p = 0; p < pixels && passes * pixels + p < latency; p++) {
-		int g = read_gap(h, latency, base + p, passes * pixels + p);
+		int g = read_gap(h, latency, base + p * step, passes * pixels + p);
 
 		if (g > gap)
 			gap = g;
@@ -89,9 +91,8 @@ int mea_hazard_gap(struct hazard *h, const struct mea_hw *hw, const uint32_t cmd
 
 	if (!stem)
 		gap = input_gap(h, hw->latency, &w);
-	if (mea_get(cmd, MEA_F_CONV_RESIDUAL)) {
-		int g = residual_gap(h, hw->latency, mea_get(cmd, MEA_F_CONV_RES_BASE), pixels,
-				     passes - 1);
+	if (mea_res_words(cmd)) {
+		int g = residual_gap(h, hw->latency, cmd, pixels, passes - 1);
 
 		if (g > gap)
 			gap = g;

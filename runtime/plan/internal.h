@@ -37,6 +37,33 @@ static inline bool mea_is_depthwise(const struct mea_qnet *net, const struct mea
 	return l->op == MEA_Q_CONV && l->groups == c && c > 1 && net->tensors[l->out].c == c;
 }
 
+/* The most tables that a table memory holds: what MEA_F_CONV_TABLE_AT can name. */
+#define MEA_TABLES_MAX 8
+
+/* True for what goes through requantisation unchanged: (x - zx) * 1 + zx. */
+static inline bool mea_passes(const struct mea_qlayer *l)
+{
+	return l->op == MEA_Q_ADD || l->op == MEA_Q_TABLE;
+}
+
+/* True if in2 is one pixel that belongs to every pixel of the output. */
+static inline bool mea_still(const struct mea_qnet *net, const struct mea_qlayer *l)
+{
+	const struct mea_qtensor *t = &net->tensors[l->in2], *out = &net->tensors[l->out];
+
+	return t->h * t->w < out->h * out->w;
+}
+
+/* Words at RES_BASE that a command reads: a residual, or the factors of a product. */
+static inline int64_t mea_res_words(const uint32_t cmd[16])
+{
+	if (!mea_get(cmd, MEA_F_CONV_RESIDUAL) && !mea_get(cmd, MEA_F_CONV_PRODUCT))
+		return 0;
+	if (mea_get(cmd, MEA_F_CONV_RES_STILL))
+		return 1;
+	return (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
+}
+
 /* --- queues.c: four queues, their tokens, and one program order --- */
 
 enum { Q_LOAD, Q_COMPUTE, Q_STORE, Q_DEPTHWISE, N_QUEUES };

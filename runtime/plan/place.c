@@ -87,8 +87,8 @@ static bool may(const struct emit *e, const struct unit *u, enum how how)
 		return !out->banned && !(whole && whole->banned);
 	case SHARE:
 		return !out->banned && res && res->resident && res->whole < 0 && res->part[0] < 0 &&
-		       !whole && l->in != l->in2 && !mea_is_output(e->net, l->in2) &&
-		       res->last_use == u->first + u->n - 1;
+		       !whole && l->in != l->in2 && !mea_still(e->net, l) &&
+		       !mea_is_output(e->net, l->in2) && res->last_use == u->first + u->n - 1;
 	default:
 		/* The parts of a whole all stay, or none does. */
 		return !whole || !whole->resident;
@@ -195,7 +195,7 @@ static int place_all(struct emit *e)
 
 		e->unit[i].in = e->unit[i].res = e->unit[i].out = e->unit[i].mid =
 			(struct buffer){0};
-		e->unit[i].ring_rows = 0;
+		e->unit[i].ring_rows = e->unit[i].piece = 0;
 
 		if (!place_unit(e, &e->unit[i]))
 			return i;
@@ -294,6 +294,8 @@ static void find_uses(struct emit *e)
 
 		if (w >= 0 && e->place[w].last_use < e->place[t].last_use)
 			e->place[w].last_use = e->place[t].last_use;
+		/* What a table takes on the way out is nowhere. */
+		e->place[t].inside = e->place[t].last_use < 0;
 	}
 }
 
@@ -312,13 +314,14 @@ int mea_place(struct emit *e)
 	while ((stuck = place_all(e)) < e->n_units) {
 		int t = largest(e, &e->unit[stuck]);
 
-		if (t < 0 || e->place[t].banned)
+		if (t >= 0 && !e->place[t].banned)
+			e->place[t].banned = true;
+		else if (!mea_split_unit(e, stuck))
 			return mea_fail(MEA_EUNSUPPORTED,
 					"layer %s: not even single rows of its maps fit in the "
 					"scratchpad of %d words",
 					e->net->layers[e->unit[stuck].first].name,
 					e->hw->act_words);
-		e->place[t].banned = true;
 	}
 	place_dram(e);
 	return 0;

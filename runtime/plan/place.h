@@ -9,8 +9,8 @@
 /* Divides the net into e->unit, whose insides are marked in e->place. 0 or MEA_ENOMEM. */
 int mea_find_units(struct emit *e);
 
-/* The readers of tensor t, the world outside among them. */
-int mea_users(const struct mea_qnet *net, int t);
+/* Makes unit i, if it is fused, units of one layer each; false if it is not. */
+bool mea_split_unit(struct emit *e, int i);
 
 /* --- strips.c --- */
 /* Gives u the height of its strips and its buffers, in what e->spad has free: the height with

@@ -35,14 +35,21 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 {
 	static const bool has[MEA_Q_COUNT] = {
 		[MEA_Q_CONV] = true, [MEA_Q_AVGPOOL] = true, [MEA_Q_MAXPOOL] = true,
-		[MEA_Q_ADD] = true,  [MEA_Q_CONCAT] = true,
+		[MEA_Q_ADD] = true,  [MEA_Q_CONCAT] = true,  [MEA_Q_TABLE] = true,
+		[MEA_Q_MUL] = true,
 	};
 	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
+	if (l->op == MEA_Q_TABLE && l->groups != 1)
+		return "table of each channel";
 	if (!has[l->op])
 		return "operation that the accelerator lacks";
 	if (l->op == MEA_Q_CONCAT)
 		return refuses_concat(hw, net, l);
+	if (l->op == MEA_Q_MUL && !hw->products)
+		return "product of two maps (the device has no multipliers for it)";
+	if (l->op == MEA_Q_TABLE && !hw->tables)
+		return "table of an activation (the device has no memory for it)";
 	if (l->op == MEA_Q_CONV && l->groups != 1 && !mea_is_depthwise(net, l))
 		return "grouped convolution";
 	if (mea_is_depthwise(net, l) && !hw->dw_taps)
@@ -124,7 +131,7 @@ static int emit_all(struct emit *e)
 	for (int i = 0; i < e->n_units; i++) {
 		const struct unit *u = &e->unit[i];
 
-		e->layer = u->first;
+		e->layer = e->number[u->first];
 		for (int k = u->first; k < u->first + u->n; k++) {
 			rc = load_inputs(e, &net->layers[k]);
 			if (rc < 0)
@@ -132,7 +139,7 @@ static int emit_all(struct emit *e)
 		}
 		rc = u->depth >= 0 ? mea_emit_fused(e, u) : mea_emit_layer(e, u);
 		for (int k = u->first; rc == 0 && k < u->first + u->n; k++) {
-			e->layer = k;
+			e->layer = e->number[k];
 			rc = finish_layer(e, &net->layers[k], k == u->first + u->n - 1);
 		}
 		if (rc < 0)
@@ -180,7 +187,7 @@ static void sum_up(struct emit *e)
 int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
 		  struct mea_plan **out)
 {
-	struct emit e = {.hw = hw, .net = net, .profile = profile};
+	struct emit e = {.hw = hw, .profile = profile};
 	int rc = check_net(hw, net);
 
 	if (rc < 0)
@@ -192,7 +199,9 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 		e.p->n_records = net->n_layers;
 		e.p->layer_end = calloc((size_t)net->n_layers, sizeof(*e.p->layer_end));
 	}
-	rc = profile && !e.p->layer_end ? mea_nomem() : mea_place(&e);
+	rc = profile && !e.p->layer_end ? mea_nomem() : mea_fuse_tables(&e, net);
+	if (rc == 0)
+		rc = mea_place(&e);
 	if (rc == 0)
 		rc = emit_all(&e);
 	if (rc == 0) {
@@ -206,6 +215,7 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	for (int i = 0; i < N_MEMS; i++)
 		mea_depend_free(&e.mem[i]);
 	mea_queues_free(&e.qs);
+	mea_fused_free(&e);
 	free(e.place);
 	free(e.unit);
 	free(e.chunk);

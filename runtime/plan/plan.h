@@ -20,6 +20,8 @@ struct mea_hw {
 	int act_words, act_banks, wgt_words, acc_depth, stem_words;
 	int latency;	      /* cycles from issue to readable output */
 	int dw_taps, dw_line; /* depthwise unit; 0: there is none */
+	int tables;	      /* that the table memory holds; 0: there is none */
+	bool products;	      /* POOL multiplies two maps */
 	uint32_t clock_khz;
 };
 

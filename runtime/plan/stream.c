@@ -67,6 +67,18 @@ int mea_emit_rows(struct emit *e, int queue, int tensor, int y, int n, int base,
 	return rc;
 }
 
+/* One of a tensor's blocks. */
+static int emit_block_rows(struct emit *e, int queue, int tensor, int block, int y, int n, int base)
+{
+	const struct place *pl = &e->place[tensor];
+	int first = pl->part[0] < 0 ? 0 : blocks_of(e, pl->part[0]);
+
+	if (pl->part[0] < 0)
+		return move_block(e, queue, pl, block, y, n, base);
+	return block < first ? emit_block_rows(e, queue, pl->part[0], block, y, n, base)
+			     : emit_block_rows(e, queue, pl->part[1], block - first, y, n, base);
+}
+
 int mea_operand(struct emit *e, int tensor, int y, int n, const struct buffer *b, int half,
 		struct operand *o)
 {
@@ -119,8 +131,12 @@ static int one_strip(struct emit *e, const struct unit *u, const struct mea_qlay
 	int from, to, y = oy * l->stride_h - l->pad_t, rc = 0;
 
 	mea_strip_output(e, l, &u->out, half, &s);
-	if (l->in2 >= 0)
-		rc = mea_operand(e, l->in2, oy, rows, &u->res, half, &s.res);
+	if (l->in2 >= 0) {
+		bool still = mea_still(e->net, l);
+
+		rc = mea_operand(e, l->in2, still ? 0 : oy, still ? 1 : rows, &u->res, half,
+				 &s.res);
+	}
 	if (rc == 0 && e->place[l->in].stem) {
 		rc = mea_emit_stem_strip(e, l, &s);
 	} else if (rc == 0) {
@@ -134,6 +150,34 @@ static int one_strip(struct emit *e, const struct unit *u, const struct mea_qlay
 	return rc < 0 ? rc : mea_strip_store(e, l, &s);
 }
 
+/* The output row oy of a pool, its window in pieces that go through the halves of u->in. A block's
+ * pieces follow each other, as they share the accumulators. */
+static int one_window(struct emit *e, const struct unit *u, const struct mea_qlayer *l, int oy,
+		      int half)
+{
+	int n_ob = mea_div_up(e->net->tensors[l->out].c, e->hw->cols), from, to, rc = 0, k = 0;
+	int top = oy * l->stride_h - l->pad_t;
+	struct strip s = {.oy = oy, .rows = 1};
+
+	mea_strip_output(e, l, &u->out, half, &s);
+	mea_input_rows(e->net, l, oy, 1, &from, &to);
+	for (int ob = 0; ob < n_ob; ob++)
+		for (int y = from; y < to && rc == 0; y += s.in_h, k++) {
+			int block = ob * e->hw->cols / e->hw->lanes;
+
+			s.in_h = to - y < u->piece ? to - y : u->piece;
+			s.rest = y > from;
+			s.more = y + s.in_h < to;
+			s.pad_t = s.rest ? 0 : from - top;
+			s.kh = s.pad_t + s.in_h + (s.more ? 0 : top + l->kh - to);
+			s.in.base = u->in.base + k % 2 * u->in.half;
+			rc = emit_block_rows(e, Q_LOAD, l->in, block, y, s.in_h, s.in.base);
+			if (rc == 0)
+				rc = mea_emit_out_block(e, l, &s, ob);
+		}
+	return rc < 0 ? rc : mea_strip_store(e, l, &s);
+}
+
 int mea_emit_layer(struct emit *e, const struct unit *u)
 {
 	const struct mea_qlayer *l = &e->net->layers[u->first];
@@ -143,7 +187,8 @@ int mea_emit_layer(struct emit *e, const struct unit *u)
 		return 0; /* its parts lie where they belong */
 	for (int oy = 0, i = 0; oy < out_h; oy += u->rows, i++) {
 		int rows = out_h - oy < u->rows ? out_h - oy : u->rows;
-		int rc = one_strip(e, u, l, oy, rows, i % 2);
+		int rc = u->piece ? one_window(e, u, l, oy, i % 2)
+				  : one_strip(e, u, l, oy, rows, i % 2);
 
 		if (rc < 0)
 			return rc;

@@ -97,17 +97,39 @@ static bool layer_buffers(struct emit *e, struct unit *u, int rows)
 {
 	const struct mea_qlayer *l = &e->net->layers[u->first];
 	int halves = rows < e->net->tensors[l->out].h ? 2 : 1;
+	int res_rows = l->in2 >= 0 && mea_still(e->net, l) ? 1 : rows;
 	struct buffer none = {0}, res;
 	bool ok;
 
 	u->rows = rows;
-	ok = buffer(e, half_of(e, l->in2, rows), halves, &none, &u->res);
+	ok = buffer(e, half_of(e, l->in2, res_rows), halves, &none, &u->res);
 	res = where(e, l->in2, &u->res);
 	ok = ok && buffer(e, half_of(e, l->in, max_input_rows(e, l, rows)), halves, &res, &u->in);
 	ok = ok && buffer(e, half_of(e, l->out, rows), halves, &none, &u->out);
 	if (!ok)
 		mea_free_buffers(e, u);
 	return ok;
+}
+
+/* For a pool whose window takes more than half of the scratchpad: pieces of the window, of one
+ * block of channels at a time. (For smaller ones other tensors make room.) */
+static bool place_pieces(struct emit *e, struct unit *u)
+{
+	const struct mea_qlayer *l = &e->net->layers[u->first];
+	int halves = e->net->tensors[l->out].h > 1 ? 2 : 1;
+	struct buffer none = {0};
+
+	if ((l->op != MEA_Q_AVGPOOL && l->op != MEA_Q_MAXPOOL) ||
+	    half_of(e, l->in, max_input_rows(e, l, 1)) <= e->hw->act_words / 2)
+		return false;
+	u->rows = 1;
+	for (u->piece = l->kh; u->piece > 0; u->piece--) {
+		if (buffer(e, u->piece * e->net->tensors[l->in].w, 2, &none, &u->in) &&
+		    buffer(e, half_of(e, l->out, 1), halves, &none, &u->out))
+			return true;
+		mea_free_buffers(e, u);
+	}
+	return false;
 }
 
 /* As few strips as there is room for, and all of about the same height. */
@@ -119,7 +141,7 @@ static bool place_layer(struct emit *e, struct unit *u)
 	for (int rows = rows_limit(e, l); rows > 0; rows--)
 		if (layer_buffers(e, u, mea_div_up(out_h, mea_div_up(out_h, rows))))
 			return true;
-	return false;
+	return place_pieces(e, u);
 }
 
 /* --- a fused unit ---------------------------------------------------------------- */
@@ -136,7 +158,8 @@ static int fresh_rows(const struct emit *e, const struct unit *u, int rows)
 
 static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 {
-	const struct mea_qlayer *d = &e->net->layers[u->depth], *b = &e->net->layers[u->back];
+	const struct mea_qlayer *d = &e->net->layers[u->depth];
+	const struct mea_qlayer *b = u->back < 0 ? NULL : &e->net->layers[u->back];
 	const struct mea_qlayer *f = u->front < 0 ? NULL : &e->net->layers[u->front];
 	int in_h = e->net->tensors[d->in].h, out_h = e->net->tensors[d->out].h;
 	int window = max_input_rows(e, d, rows), fresh = fresh_rows(e, u, rows);
@@ -144,7 +167,7 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 	struct buffer none = {0}, mid = none, in;
 	bool ok;
 
-	if (rows * e->net->tensors[d->out].w > e->hw->acc_depth ||
+	if ((b && rows * e->net->tensors[d->out].w > e->hw->acc_depth) ||
 	    (f && !e->place[f->in].stem && fresh * e->net->tensors[d->in].w > e->hw->acc_depth))
 		return false;
 	/* An output in the place of what the depthwise layer reads follows one strip behind the
@@ -156,7 +179,7 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 	 * ring, or what stands for it. */
 	ok = buffer(e, f ? half_of(e, f->in, fresh) : half_of(e, d->in, window), halves, &none,
 		    &u->in) &&
-	     buffer(e, half_of(e, b->in2, rows), halves, &u->in, &u->res);
+	     buffer(e, half_of(e, b ? b->in2 : -1, rows), halves, &u->in, &u->res);
 	in = where(e, f ? f->in : d->in, &u->in);
 	if (ok && f) {
 		u->ring_rows = ring < in_h ? ring : in_h;
@@ -166,8 +189,9 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 		ok = u->ring_rows > 0;
 		mid = (struct buffer){u->ring, u->ring_rows * row_words(e, d->in) / 2};
 	}
-	ok = ok && buffer(e, rows * row_words(e, d->out), halves, f ? &mid : &in, &u->mid) &&
-	     buffer(e, half_of(e, b->out, rows), halves, &none, &u->out);
+	ok = ok &&
+	     buffer(e, b ? rows * row_words(e, d->out) : 0, halves, f ? &mid : &in, &u->mid) &&
+	     buffer(e, half_of(e, b ? b->out : d->out, rows), halves, &none, &u->out);
 	if (!ok)
 		mea_free_buffers(e, u);
 	return ok;
@@ -188,7 +212,7 @@ static long weight_words(const struct emit *e, const struct mea_qlayer *l)
 static long load_cycles(const struct emit *e, const struct unit *u, long strips)
 {
 	const struct mea_qlayer *first = &e->net->layers[u->first];
-	const struct mea_qlayer *b = &e->net->layers[u->back];
+	int res = u->back < 0 ? -1 : e->net->layers[u->back].in2;
 	long words = 0, bytes;
 
 	for (int k = u->first; k < u->first + u->n; k++)
@@ -197,8 +221,8 @@ static long load_cycles(const struct emit *e, const struct unit *u, long strips)
 		strips = 1;
 	bytes = strips * words * 2 * e->hw->cols;
 	bytes += (long)e->hw->lanes * half_of(e, first->in, e->net->tensors[first->in].h);
-	if (b->in2 >= 0)
-		bytes += (long)e->hw->lanes * half_of(e, b->in2, e->net->tensors[b->in2].h);
+	if (res >= 0)
+		bytes += (long)e->hw->lanes * half_of(e, res, e->net->tensors[res].h);
 	return bytes / e->hw->axi_bytes;
 }
 
@@ -228,23 +252,35 @@ struct work {
 	long before;	/* of the array, before it needs the depthwise unit */
 };
 
+/* What the back layer takes; dw: where the depthwise unit reads. */
+static struct work back_work(const struct emit *e, const struct unit *u, const struct buffer *dw)
+{
+	const struct mea_qlayer *b = &e->net->layers[u->back];
+	const struct mea_qtensor *in = &e->net->tensors[b->in];
+	long out_blocks = mea_div_up(e->net->tensors[b->out].c, e->hw->cols);
+	long last = pass_cycles(e, (long)u->rows * in->w) * out_blocks;
+	long back = last * mea_div_up(in->c, e->hw->rows);
+
+	return (struct work){.array = back + 3 * out_blocks,
+			     .results = last,
+			     .blocked = (double)back * in_the_way(e, -1, &u->mid, dw) +
+					(double)last * in_the_way(e, b->in2, &u->res, dw)};
+}
+
 static struct work strip_work(const struct emit *e, const struct unit *u)
 {
-	const struct mea_qlayer *d = &e->net->layers[u->depth], *b = &e->net->layers[u->back];
+	const struct mea_qlayer *d = &e->net->layers[u->depth];
 	const struct mea_qtensor *in = &e->net->tensors[d->in], *out = &e->net->tensors[d->out];
 	long cols = (out->w - 1L) * d->stride_w + 3, taps = 9 / e->hw->dw_taps;
 	long busy = out->w * taps > cols ? out->w * taps : cols;
 	long dw_blocks = mea_div_up(out->c, e->hw->cols);
-	long out_blocks = mea_div_up(e->net->tensors[b->out].c, e->hw->cols);
-	long last = pass_cycles(e, (long)u->rows * out->w) * out_blocks;
-	long back = last * mea_div_up(out->c, e->hw->rows);
 	struct buffer ring = {u->ring, u->ring_rows * row_words(e, d->in) / 2};
 	struct buffer dw = u->front < 0 ? where(e, d->in, &u->in) : ring;
-	struct work w = {.array = back + 3 * out_blocks, .results = last};
+	struct work w = {0};
 
+	if (u->back >= 0)
+		w = back_work(e, u, &dw);
 	w.dw = dw_blocks * (u->rows * busy + ((u->rows - 1L) * (d->stride_h - 1) + 2) * cols);
-	w.blocked = (double)back * in_the_way(e, -1, &u->mid, &dw) +
-		    (double)last * in_the_way(e, b->in2, &u->res, &dw);
 	if (u->front >= 0) {
 		const struct mea_qlayer *f = &e->net->layers[u->front];
 		const struct mea_qtensor *x = &e->net->tensors[f->in];

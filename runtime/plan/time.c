@@ -68,22 +68,34 @@ static int64_t fetch(struct timing *t, int queue, int i)
 	return there;
 }
 
-static int64_t row_beats(const struct mea_hw *hw, const uint32_t *cmd, bool load)
+/* Bytes of the words that a LOAD writes. */
+static int load_word(const struct mea_hw *hw, const uint32_t *cmd)
 {
-	uint32_t dest = load ? mea_get(cmd, MEA_F_LOAD_DEST) : MEA_DEST_ACT;
-	int word = dest == MEA_DEST_ACT ? hw->lanes : dest == MEA_DEST_WGT ? 2 * hw->cols : 8;
+	switch (mea_get(cmd, MEA_F_LOAD_DEST)) {
+	case MEA_DEST_ACT:
+		return hw->lanes;
+	case MEA_DEST_WGT:
+		return 2 * hw->cols;
+	case MEA_DEST_STEM:
+		return 8;
+	default:
+		return 4;
+	}
+}
 
+/* Of a row of words of so many bytes; LOAD and STORE have the field at the same place. */
+static int64_t row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word)
+{
 	return mea_div_up((int)mea_get(cmd, MEA_F_LOAD_ROW_WORDS) * word, hw->axi_bytes);
 }
 
 static void time_load(struct timing *t, int i, int64_t ready)
 {
 	struct item *it = item_of(t, Q_LOAD, i);
-	int64_t row = row_beats(t->hw, it->cmd, true), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
+	int word = load_word(t->hw, it->cmd);
+	int64_t row = row_beats(t->hw, it->cmd, word), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
 	int64_t burst = row < BURSTS ? row : BURSTS, beats = row * rows;
 	int64_t rate = MEA_PLAN_LATENCY + 2 * BURSTS; /* cycles in which BURSTS bursts come */
-	uint32_t dest = mea_get(it->cmd, MEA_F_LOAD_DEST);
-	int word = dest == MEA_DEST_ACT ? t->hw->lanes : dest == MEA_DEST_WGT ? 2 * t->hw->cols : 8;
 
 	/* A word is written a cycle, however many are in a beat. */
 	if (word < t->hw->axi_bytes)
@@ -100,7 +112,7 @@ static void time_store(struct timing *t, int i, int64_t ready)
 	struct item *it = item_of(t, Q_STORE, i);
 	bool snap = mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP;
 	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
-			   : row_beats(t->hw, it->cmd, false);
+			   : row_beats(t->hw, it->cmd, t->hw->lanes);
 	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
 
 	it->start = later(ready, end_of(t, Q_STORE, i - 1) + 1);
@@ -209,7 +221,7 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 	int64_t last = (int64_t)mea_get(cmd, MEA_F_CONV_K_BLOCKS) - 1;
 	int64_t in;
 
-	if (!mea_get(cmd, MEA_F_CONV_RESIDUAL) || mea_get(cmd, MEA_F_CONV_STEM))
+	if (!mea_res_words(cmd) || mea_get(cmd, MEA_F_CONV_STEM))
 		return 0;
 	if (mea_get(cmd, MEA_F_CMD_OPCODE) != MEA_OP_CONV)
 		last = 0;
@@ -217,7 +229,7 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 	     last / (hw->lanes / hw->rows) * mea_get(cmd, MEA_F_CONV_IN_PLANE);
 	return (int64_t)((double)pixels(cmd) * mea_same_bank(hw, in, map_words(cmd),
 							     mea_get(cmd, MEA_F_CONV_RES_BASE),
-							     pixels(cmd)));
+							     mea_res_words(cmd)));
 }
 
 /* Results of the depthwise unit that go before those of the final pass [from, to). */

@@ -3,6 +3,7 @@
 #include "plan/place.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 
@@ -47,14 +48,33 @@ static struct unit unit_at(const struct emit *e, int i)
 	if (!mea_is_depthwise(net, l) && leads_to(net, i) && l->in2 < 0 &&
 	    (is_pointwise(l) || e->place[l->in].stem))
 		d = i + 1;
-	if (!mea_is_depthwise(net, &net->layers[d]) || !leads_to(net, d) ||
-	    !is_pointwise(&net->layers[d + 1]))
+	if (!mea_is_depthwise(net, &net->layers[d]))
 		return u;
-	u.n = d + 2 - i;
+	if (leads_to(net, d) && is_pointwise(&net->layers[d + 1]))
+		u.back = d + 1;
+	else if (d == i)
+		return u;
+	u.n = d + 1 - i + (u.back >= 0);
 	u.front = d == i ? -1 : i;
 	u.depth = d;
-	u.back = d + 1;
 	return u;
+}
+
+bool mea_split_unit(struct emit *e, int i)
+{
+	const struct unit u = e->unit[i];
+
+	if (u.depth < 0)
+		return false;
+	memmove(&e->unit[i + u.n], &e->unit[i + 1],
+		sizeof(*e->unit) * (size_t)(e->n_units - i - 1));
+	e->n_units += u.n - 1;
+	for (int k = 0; k < u.n; k++) {
+		e->unit[i + k] = (struct unit){
+			.first = u.first + k, .n = 1, .front = -1, .depth = -1, .back = -1};
+		e->place[e->net->layers[u.first + k].out].inside = false;
+	}
+	return true;
 }
 
 int mea_find_units(struct emit *e)

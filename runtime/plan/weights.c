@@ -24,12 +24,11 @@ static void put_le32(uint8_t *dst, uint32_t v)
 		dst[b] = (uint8_t)(v >> (8 * b));
 }
 
-/* An add passes its input through requantisation unchanged: (x - zx) * 1 + zx. */
 static void pack_params(const struct mea_hw *hw, const struct mea_qnet *net,
 			const struct mea_qlayer *l, int ob, uint8_t *dst)
 {
 	int out_c = net->tensors[l->out].c;
-	bool add = l->op == MEA_Q_ADD;
+	bool pass = mea_passes(l);
 
 	for (int c = 0; c < hw->cols; c++) {
 		int oc = ob * hw->cols + c;
@@ -37,10 +36,10 @@ static void pack_params(const struct mea_hw *hw, const struct mea_qnet *net,
 
 		if (oc >= out_c)
 			continue;
-		put_le32(dst + c * 4, add ? 0u - (uint32_t)net->tensors[l->in].zero_point
-					  : (uint32_t)l->bias[i]);
-		put_le32(dst + (hw->cols + c) * 4, add ? 1u << 30 : l->mult[i]);
-		dst[hw->cols * 8 + c] = add ? 30 : l->shift[i];
+		put_le32(dst + c * 4, pass ? 0u - (uint32_t)net->tensors[l->in].zero_point
+					   : (uint32_t)l->bias[i]);
+		put_le32(dst + (hw->cols + c) * 4, pass ? 1u << 30 : l->mult[i]);
+		dst[hw->cols * 8 + c] = pass ? 30 : l->shift[i];
 	}
 }
 

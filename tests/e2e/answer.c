@@ -10,6 +10,7 @@
 #include "backend/ref/ref.h"
 #include "graph/eval.h"
 #include "graph/lower.h"
+#include "graph/tail.h"
 #include "mea.h"
 #include "quantize/quantize.h"
 
@@ -41,6 +42,8 @@ static int answer_int8(const struct mea_graph *g, const float *x)
 	struct mea_qnet *net;
 	int rc = mea_qnet_from_graph(g, &net);
 	const struct mea_qtensor *t;
+	struct mea_tail *tail = NULL;
+	const float *y = NULL;
 	int8_t **data;
 
 	if (rc)
@@ -59,11 +62,14 @@ static int answer_int8(const struct mea_graph *g, const float *x)
 		rc = mea_ref_layer(net, l, data[l->in], l->in2 < 0 ? NULL : data[l->in2],
 				   data[l->out]);
 	}
-	t = &net->tensors[net->outputs[0]];
-	printf("%.9g\n", (double)t->scale);
-	for (int k = 0; !rc && k < t->c * t->h * t->w; k++)
-		printf("%.9g\n",
-		       (double)t->scale * (data[net->outputs[0]][at(t, k)] - t->zero_point));
+	printf("%.9g\n", net->tail ? 0 : (double)net->tensors[net->outputs[0]].scale);
+	if (!rc)
+		rc = mea_tail_new(net, &tail);
+	if (!rc)
+		rc = mea_tail_run(tail, data[net->outputs[0]], &y);
+	for (size_t k = 0; !rc && k < mea_tail_count(net); k++)
+		printf("%.9g\n", (double)y[k]);
+	mea_tail_free(tail);
 	for (int i = 0; i < net->n_tensors; i++)
 		free(data[i]);
 	free(data);

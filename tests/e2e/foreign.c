@@ -7,6 +7,7 @@
  *   uint8      the image as uint8, and a Cast behind it
  *   free       height and width of the image open
  *   map        the logits as 1xNx1x1
+ *   float      the first output before its QuantizeLinear
  *   gray       the image of one channel, and a Concat of three behind it
  *   Softmax, LogSoftmax, Sigmoid, ...    that operation behind the first output
  */
@@ -188,6 +189,25 @@ static int open_sides(Onnx__GraphProto *g)
 	return 0;
 }
 
+static const Onnx__NodeProto *producer(const Onnx__GraphProto *g, const char *value)
+{
+	for (size_t i = 0; i < g->n_node; i++)
+		if (!strcmp(g->node[i]->output[0], value))
+			return g->node[i];
+	return NULL;
+}
+
+static int float_end(Onnx__GraphProto *g)
+{
+	const Onnx__NodeProto *dq = producer(g, g->output[0]->name);
+	const Onnx__NodeProto *q = dq ? producer(g, dq->input[0]) : NULL;
+
+	if (!q || strcmp(q->op_type, "QuantizeLinear"))
+		return 1;
+	g->output[0]->name = strdup(q->input[0]);
+	return 0;
+}
+
 static int edit(Onnx__GraphProto *g, const char *kind, const char *out)
 {
 	if (!strcmp(kind, "external"))
@@ -200,6 +220,8 @@ static int edit(Onnx__GraphProto *g, const char *kind, const char *out)
 		return open_sides(g);
 	if (!strcmp(kind, "map"))
 		return map(g);
+	if (!strcmp(kind, "float"))
+		return float_end(g);
 	if (!strcmp(kind, "gray"))
 		return gray(g);
 	append(g, kind, g->output[0]->name, "answer");

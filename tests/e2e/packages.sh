@@ -42,7 +42,8 @@ if [ "$SUITE" = bookworm ] && [ ! -e "$root/etc/apt/sources.list.d/backports.lis
 fi
 ok "lists of packages" there apt-get update
 ok "tools" there apt-get install -y --no-install-recommends build-essential devscripts lintian
-in_shell 'rm -f ../*.deb'
+# What an earlier run left.
+there sh -c 'rm -f /srv/*.deb; apt-get purge -y $(dpkg-query -W -f "\${Package}\n" | grep mea)' >"$root.out" 2>&1 || true
 files >"$root.before"
 ok "what the build needs" in_shell 'apt-get build-dep -y --no-install-recommends ./'
 ok "the packages are built" in_shell 'dpkg-buildpackage -us -uc -b -j2'

@@ -81,6 +81,26 @@ ok "uint8: its mean and deviation" sh -c "jq -e '.input | .mean == [0,0,0] and (
 ok "uint8: quantised" run 0 quantize "$T/uint8" $data
 ok "uint8: runs" run 0 run "$T/uint8" $data --backend ref --limit 4
 
+# A file that is quantised already is its own int8 network.
+ok "int8: a bundle" run 0 bundle "$T/int8" --main "$T/own/main.int8.onnx" $common
+ok "int8: told" says "main.int8.onnx: is quantised already; \`mea run\` takes it as it is"
+ok "int8: answers" answers "$T/int8"
+ok "int8: the same" cmp "$T/answers" "$T/want"
+ok "int8: not quantised twice" fails 1 "the file is quantised already" quantize "$T/int8" $data
+ok "float end" "$FOREIGN" float "$T/own/main.int8.onnx" "$T/f.onnx"
+ok "float end: a bundle" run 0 bundle "$T/end" --main "$T/f.onnx" $common
+ok "float end: answers" answers "$T/end"
+# agree FILE: 38 of 40 classes are those of the file whose logits are quantised.
+agree() {
+	[ "$(paste -d' ' "$T/answers" "$1" | tr -d '[]' | tr , ' ' | awk '$1 == $3 { n++ } END { print n + 0 }')" -ge 38 ]
+}
+ok "float end: the classes" agree "$T/want"
+ok "float end: other confidences" sh -c "! cmp -s $T/answers $T/want"
+mv "$T/answers" "$T/ends"
+ok "float end: on opencl" run 0 run "$T/end" $data --backend opencl,ref --limit 40 --each --json
+ok "float end: the same there" sh -c "jq -c '.each[] | [.class, .confidence]' $T/out | cmp - $T/ends"
+ok "float end: told by info" sh -c "$MEA info $T/end --json | jq -e '.main.layers[-1].backend == \"float\"'"
+
 ok "gray" "$FOREIGN" gray $G/main.onnx "$T/f.onnx"
 ok "gray: not in a bundle" fails 1 "f.onnx: its image has 1 channels; those of a bundle are RGB" \
 	bundle "$T/x" --main "$T/f.onnx" $common

@@ -38,6 +38,7 @@ TEST(info)
 	expect_eq(info.version, MEA_VERSION_VALUE);
 	expect_eq(info.config[0] & 0xffff, 8 | 8 << 8, "the guest has an 8x8 array");
 	expect(info.config[1] > 0);
+	expect_eq(info.config5 & MEA_CONFIG5_TABLES_MASK, 2, "with two tables");
 	expect_eq(info.clock_khz, 0, "a simulation has no clock");
 	expect_eq(info.max_slot_size, 1ull << 32);
 	expect(info.timeout_ms > 0);

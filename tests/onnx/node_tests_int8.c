@@ -23,7 +23,7 @@ static const char *const wanted[] = {
 	"test_clip",	      "test_batchnorm_",   "test_reduce_mean_",	  "test_concat_",
 	"test_add",	      "test_flatten_",	   "test_sigmoid",	  "test_hardsigmoid",
 	"test_hardswish",     "test_tanh",	   "test_leakyrelu",	  "test_elu",
-	"test_softplus",      "test_gelu",	   "test_mish",
+	"test_softplus",      "test_gelu",	   "test_mish",		  "test_mul",
 };
 
 static int is_wanted(const struct dirent *e)
@@ -42,7 +42,7 @@ static int take_apart(struct mea_graph *g)
 {
 	const struct mea_op_row *row = mea_op_row(g->nodes[0].op);
 	bool elementwise = row->quant == MEA_QUANT_SUM || row->quant == MEA_QUANT_CLAMP ||
-			   row->lower == mea_lower_table;
+			   row->quant == MEA_QUANT_GATE || row->lower == mea_lower_table;
 	int batch = 1;
 
 	for (int i = 0; i < g->n_inputs; i++) {

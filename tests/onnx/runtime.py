@@ -45,6 +45,7 @@ def session(path):
     """A session without optimisation: what the file says, operation by operation."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
@@ -134,7 +135,8 @@ def main():
         activations(t)
         same_classes("models/glyphs", t)
     with tempfile.TemporaryDirectory() as t:
-        for name, path in (*foreign.write_float(t), *foreign.write_int8(t)):
+        for name, path in (*foreign.write_float(t), *foreign.write_int8(t), *foreign.write_qdq(t),
+                           *foreign.write_unquantised(t)):
             same_answers(name, path)
     print(f"1..{count}")
     return failed != 0

@@ -18,7 +18,7 @@
 #define GOOD_DATA 0x3000u
 #define WORDS	  16u
 
-enum { Q_FETCH, Q_LOAD, Q_COMPUTE, Q_STORE };
+enum { Q_FETCH, Q_LOAD, Q_COMPUTE, Q_STORE, Q_DEPTHWISE };
 
 /* A LOAD of slot 1 and a STORE to slot 2 that waits for it: LOAD's second partner is
  * the store queue, STORE's first the load queue. */
@@ -109,10 +109,40 @@ MAKE(zero_rows)
 	bench_move(j->cmd[0], MEA_OP_STORE, 2, 0, 4, 0, 0, 0);
 	bench_put(j->cmd[0], MEA_F_STORE_ROWS, 0);
 }
-MAKE(destination)
+MAKE(load_table)
 {
 	bench_move(j->cmd[0], MEA_OP_LOAD, 1, 0, 4, 0, 0, 0);
-	bench_put(j->cmd[0], MEA_F_LOAD_DEST, 3);
+	bench_put(j->cmd[0], MEA_F_LOAD_DEST, MEA_DEST_TABLE);
+}
+MAKE(table_past_end)
+{
+	bench_move(j->cmd[0], MEA_OP_LOAD, 1, SIZE - 128, MEA_TABLE_WORDS, 0, 0, 0);
+	bench_put(j->cmd[0], MEA_F_LOAD_DEST, MEA_DEST_TABLE);
+}
+static void use_table(struct bench_job *j, uint32_t op)
+{
+	memset(j->cmd[0], 0, 64);
+	bench_put(j->cmd[0], MEA_F_CMD_OPCODE, op);
+	bench_put(j->cmd[0], MEA_F_CONV_OUT_W, 1);
+	bench_put(j->cmd[0], MEA_F_CONV_OUT_H, 1);
+	bench_put(j->cmd[0], MEA_F_CONV_KW, 1);
+	bench_put(j->cmd[0], MEA_F_CONV_KH, 1);
+	bench_put(j->cmd[0], MEA_F_CONV_K_BLOCKS, 1);
+	bench_put(j->cmd[0], MEA_F_CONV_TABLE, 1);
+}
+MAKE(pool_table)
+{
+	use_table(j, MEA_OP_POOL);
+}
+MAKE(pool_product)
+{
+	use_table(j, MEA_OP_POOL);
+	bench_put(j->cmd[0], MEA_F_CONV_TABLE, 0);
+	bench_put(j->cmd[0], MEA_F_CONV_PRODUCT, 1);
+}
+MAKE(depthwise_table)
+{
+	use_table(j, MEA_OP_DEPTHWISE);
 }
 MAKE(zero_kernel)
 {
@@ -194,7 +224,6 @@ static const struct hostile cases[] = {
 	{"unknown opcode", F(ILLEGAL), -1, -1, 0, Q_FETCH, 0, opcode},
 	{"no words", F(ILLEGAL), -1, -1, 0, Q_LOAD, 0, zero_words},
 	{"no rows", F(ILLEGAL), -1, -1, 0, Q_STORE, 0, zero_rows},
-	{"unknown LOAD destination", F(ILLEGAL), -1, -1, 0, Q_LOAD, 0, destination},
 	{"kernel of no taps", F(ILLEGAL), -1, -1, 0, Q_COMPUTE, 0, zero_kernel},
 	{"misaligned offset", F(ALIGN), -1, -1, 0, Q_LOAD, 0, misaligned},
 	{"misaligned pitch", F(ALIGN), -1, -1, 0, Q_STORE, 0, pitch},
@@ -206,6 +235,18 @@ static const struct hostile cases[] = {
 	{"record in a read-only slot", F(DIRECTION), 1, 0x100, 1, Q_STORE, ~0u, record_read_only},
 	{"record past the end", F(BOUNDS), 7, SIZE, 1, Q_STORE, ~0u, record_past_end},
 };
+
+static const struct hostile with_tables[] = {
+	{"LOAD of a table past the end", F(BOUNDS), 1, SIZE, 0, Q_LOAD, 0, table_past_end},
+};
+
+static const struct hostile without[] = {
+	{"LOAD of a table where there are none", F(ILLEGAL), -1, -1, 0, Q_LOAD, 0, load_table},
+	{"POOL with a table where there are none", F(ILLEGAL), -1, -1, 0, Q_COMPUTE, 0, pool_table},
+	{"DEPTHWISE with one", F(ILLEGAL), -1, -1, 0, Q_DEPTHWISE, 0, depthwise_table},
+	{"a product where there are none", F(ILLEGAL), -1, -1, 0, Q_COMPUTE, 0, pool_product},
+};
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static bool as_told(struct bench *b, int bank, const struct hostile *h)
 {
@@ -308,6 +349,18 @@ static void bus_error(struct bench *b, bool write, uint32_t word_bytes)
 	mea_sim_bus_fault(b->sim, 0, 0, false);
 }
 
+static void all(struct bench *b, int bank, uint32_t word_bytes)
+{
+	/* A configuration of the tests has tables and products, or neither. */
+	bool has = mea_sim_read(b->sim, MEA_REG_CONFIG5) != 0;
+	const struct hostile *more = has ? with_tables : without;
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		one(b, &cases[i], bank, word_bytes);
+	for (size_t i = 0; i < (has ? COUNT(with_tables) : COUNT(without)); i++)
+		one(b, &more[i], bank, word_bytes);
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench b;
@@ -319,12 +372,10 @@ int main(int argc, char **argv)
 	rows = c0 & 0xff;
 	cols = c0 >> 8 & 0xff;
 	word = rows > cols ? rows : cols;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		one(&b, &cases[i], 0, word);
+	all(&b, 0, word);
 	token_overflow(&b);
 	/* The bank that runs first alternates, so this tries the other one too. */
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		one(&b, &cases[i], 1, word);
+	all(&b, 1, word);
 	bus_error(&b, false, word);
 	bus_error(&b, true, word);
 	bench_check(&b, bench_bus_clean(&b), "no burst outside, none over a page, none withdrawn");

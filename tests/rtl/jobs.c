@@ -216,6 +216,66 @@ static void scrub(struct bench *b, uint32_t word)
 	bench_check(b, zero, "with SCRUB it is zero");
 }
 
+/* A job that looks byte `value` up in table `at`, for the first channels of a pixel. Parameters of
+ * zeros make every result `value`. */
+static void look_up(struct bench_job *j, uint32_t at, uint32_t value)
+{
+	uint32_t *pool = j->cmd[1];
+
+	memset(j, 0, sizeof(*j));
+	bench_move(j->cmd[0], MEA_OP_LOAD, 6, 0, 5, 0, 0, 1);
+	bench_put(j->cmd[0], MEA_F_LOAD_DEST, MEA_DEST_WGT);
+	bench_put(pool, MEA_F_CMD_OPCODE, MEA_OP_POOL);
+	bench_put(pool, MEA_F_CMD_WAIT, 1);
+	bench_put(pool, MEA_F_CMD_SIGNAL, 2);
+	for (size_t i = 0; i < 7; i++)
+		bench_put(pool,
+			  (const uint32_t[]){MEA_F_CONV_FIRST, MEA_F_CONV_FINAL, MEA_F_CONV_TABLE,
+					     MEA_F_CONV_KW, MEA_F_CONV_KH, MEA_F_CONV_OUT_W,
+					     MEA_F_CONV_OUT_H}[i],
+			  1);
+	bench_put(pool, MEA_F_CONV_K_BLOCKS, 1);
+	bench_put(pool, MEA_F_CONV_TABLE_AT, at);
+	bench_put(pool, MEA_F_CONV_MID_ZERO, value);
+	bench_put(pool, MEA_F_CONV_MID_LO, 0x80);
+	bench_put(pool, MEA_F_CONV_MID_HI, 0x7f);
+	bench_move(j->cmd[2], MEA_OP_STORE, 2, 0, 1, 0, 2, 0);
+	j->n_cmd = 3;
+	j->cmd_offset = 0x1000;
+}
+
+/* The same for the tables of activations, at the first entry and at the last. */
+static void scrub_tables(struct bench *b)
+{
+	uint32_t tables = mea_sim_read(b->sim, MEA_REG_CONFIG5) & MEA_CONFIG5_TABLES_MASK;
+	static struct bench_job a, r;
+	bool kept = true, zero = true;
+
+	memset(&a, 0, sizeof(a));
+	memset(b->mem[1], 0x77, BENCH_SLOT_BYTES);
+	memset(b->mem[6], 0, BENCH_SLOT_BYTES);
+	bench_move(a.cmd[0], MEA_OP_LOAD, 1, 0, tables * MEA_TABLE_WORDS, 0, 0, 0);
+	bench_put(a.cmd[0], MEA_F_LOAD_DEST, MEA_DEST_TABLE);
+	a.n_cmd = 1;
+	for (int k = 0; k < 4 && tables; k++) {
+		bool with = k & 1, last = k & 2;
+
+		bench_prepare(b, 0, &a);
+		bench_start(b, 0, false);
+		bench_finish(b, 0, 20000);
+		ack(b, 0);
+		look_up(&r, last ? tables - 1 : 0, last ? 0xff : 0);
+		bench_prepare(b, 0, &r);
+		bench_start(b, 0, with);
+		bench_finish(b, 0, 200000);
+		ack(b, 0);
+		kept &= with || b->mem[2][0] == 0x77;
+		zero &= !with || b->mem[2][0] == 0;
+	}
+	bench_check(b, kept, "without SCRUB the %u tables keep what they held", tables);
+	bench_check(b, zero, "with SCRUB they are zero");
+}
+
 static void reset(struct bench *b)
 {
 	static struct bench_job slow, next;
@@ -296,6 +356,7 @@ int main(int argc, char **argv)
 	order(&b, 1);
 	empty_job(&b);
 	scrub(&b, rows > cols ? rows : cols);
+	scrub_tables(&b);
 	reset(&b);
 	hung_bus(&b);
 	bench_check(&b, bench_bus_clean(&b), "no burst outside a slot, over a page, or withdrawn");

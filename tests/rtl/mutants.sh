@@ -21,11 +21,21 @@ swap tag: a cycle late|mea_compute.v|.swap(a_swap),|.swap(b_swap),
 accumulators: the first pass adds|mea_compute.v|.next_first(at_next[2])|.next_first(1'b0)
 accumulators: nothing from the pixel before|mea_acc.v|forward  <= valid && addr == early_addr && !next_first;|forward  <= 1'b0;
 accumulators: nothing from the one before that|mea_acc.v|early    <= valid && addr == rd_addr;|early    <= 1'b0;
-product: a part without its sign|mea_mul.v|{{14{lh[32]}}, lh, 17'd0}|{14'd0, lh, 17'd0}
+multiplication: a part without its sign|mea_mul.v|{{(64-17-15-CUT){hl[CUT+14]}}, hl, 17'd0}|{{(64-17-15-CUT){1'b0}}, hl, 17'd0}
 guard: the carry of offset plus length lost|mea_guard.v|wire outside = last > {1'b0, size|wire outside = {2'd0, last[31:0]} > {1'b0, size
 guard: direction not checked|mea_guard.v|wrong   <= !slot_right;|wrong   <= 1'b0;
 residual: the upper part of a factor a place short|mea_join.v|{{3{up[13]}}, up, 17'd0}|{{4{up[13]}}, up, 16'd0}
 residual: wrong zero point|mea_requant.v|zr5    <= b[4] ? res_zero[15:8] : res_zero[7:0];|zr5    <= b[4] ? mid_zero[15:8] : mid_zero[7:0];
+table: the depthwise unit's is not looked up|mea_requant.v|(d[5] ? table_on[2] :|(d[5] ? 1'b0 :
+table: that of the other command|mea_requant.v|b[5] ? table_at[5:3] : table_at[2:0];|b[5] ? table_at[2:0] : table_at[5:3];
+table: the byte before is looked up|mea_requant.v|.sub({2'd0, mid7[1:0]})|.sub({2'd0, mid8[1:0]})
+table: looked up for the result behind|mea_requant.v|on7 <= on6;|on7 <= TABLES != 0 \&\& (d[5] ? table_on[2] : b[5] ? table_on[1] : table_on[0]);
+table: loaded to where the one before is|mea_load.v|assign table_addr = to[TABLE_AW-1:0];|assign table_addr = {1'b0, to[TABLE_AW-2:0]};
+product: the zero point of the map|mea_compute.v|b_zero        <= a_pad_value;|b_zero        <= 8'd0;
+product: the sign of a factor|mea_pool.v|taken[n*18+17] ? taken[n*18 +: 9] : 9'd0|9'd0
+product: the other factor a pixel early|mea_compute.v|.factor(b_factor)|.factor(res_cols)
+product: a pixel's factor for all of them steps|mea_stream.v|!res_still|1'b1
+scrub: the tables left out|mea_accel.v|.table_wen(table_wen \|\| scrub),|.table_wen(table_wen),
 maximum: minimum|mea_acc.v|act > $signed(stored_q[c*32 +: 8])|act < $signed(stored_q[c*32 +: 8])
 stem: row skip one short|mea_wload.v|- kc_wide[STEM_BAW-1:0] + 1'b1;|- kc_wide[STEM_BAW-1:0];
 load: row pitch ignored|mea_load.v|row_to + load_pitch|row_to
@@ -48,13 +58,13 @@ M
 caught_by() {
 	local dir=$1
 	export MEA_SIM_DIR=$dir
-	timeout 120 "$b/tests/rtl/random_layers" 4x4 1500 1 >/dev/null 2>&1 || { echo "random layers"; return; }
+	timeout 120 "$b/tests/rtl/random_layers" 4x4 2000 1 >/dev/null 2>&1 || { echo "random layers"; return; }
 	timeout 120 "$b/tests/rtl/random_layers" 4x4 300 1 large >/dev/null 2>&1 ||
 		{ echo "random large layers"; return; }
 	timeout 60 "$b/tests/rtl/guard" 4x4 >/dev/null 2>&1 || { echo "guard"; return; }
 	timeout 60 "$b/tests/rtl/jobs" 4x4 >/dev/null 2>&1 || { echo "jobs"; return; }
 	local bench
-	for bench in guard fifo tokens dw; do
+	for bench in guard fifo tokens acc pool dw; do
 		RTL=$work/rtl tests/rtl/icarus/run.sh $bench >/dev/null 2>&1 ||
 			{ echo "the bench of mea_$bench"; return; }
 	done

@@ -26,6 +26,8 @@ STEM_WORDS|must_be_a_power_of_two_from_2_to_32768|100 0 1 65536 -2|2 512 32768
 PSUM_W|must_be_18_plus_log2_of_ROWS_to_32|16 0 21 33 40 -32|22 32
 DW_TAPS|must_be_0_1_3_or_9|2 4 8 10 -1|0 1 3 9
 DW_LINE|must_be_a_power_of_two_from_4_to_2048|100 0 1 2 4096 -4|4 512 2048
+TABLES|must_be_0_2_4_or_8|3 1 6 16 -2|0 2 4 8
+PRODUCTS|must_be_0_or_1|2 -1|0 1
 PACK|must_be_0_16_or_18|17 1 15 19 32 -16|0 16 18
 DW_LUTS|must_be_0_or_1|2 -1|0 1
 JOIN_LUTS|must_be_0_or_1|2 -1|0 1
@@ -110,7 +112,8 @@ ok "every parameter and what is computed of one has a type" typed
 ok "every parameter of mea_accel has a rule" all_ruled
 
 least=".ROWS(4), .COLS(4), .AXI_AW(32), .MAX_BURST(8), .ACT_BANKS(2), .ACT_WORDS(4), .WGT_WORDS(32),
-	.ACC_DEPTH(2), .STEM_WORDS(2), .PSUM_W(20), .DW_TAPS(0), .DW_LINE(4)"
+	.ACC_DEPTH(2), .STEM_WORDS(2), .PSUM_W(20), .DW_TAPS(0), .DW_LINE(4), .TABLES(0),
+	.PRODUCTS(0)"
 most=".ROWS(8), .COLS(32), .AXI_DW(128), .AXI_AW(64), .MAX_BURST(128), .ACT_BANKS(128),
 	.ACT_WORDS(1048576), .WGT_WORDS(1048576), .ACC_DEPTH(32768), .STEM_WORDS(32768), .DW_TAPS(9),
 	.DW_LINE(2048), .PACK(18)"

@@ -4,6 +4,7 @@
 #include "images/data.h"
 #include "images/glyphs.h"
 #include "images/image.h"
+#include "images/names.h"
 #include "base/error.h"
 
 #include <ftw.h>
@@ -181,6 +182,7 @@ Test(data, file_that_shrinks)
 Test(data, bad_name_files)
 {
 	char many[3000];
+	struct mea_names names;
 
 	put_samples("test.bin", 1, 2, 1);
 	put("fine_label_names.txt", "\n \n", 3);
@@ -192,6 +194,10 @@ Test(data, bad_name_files)
 		many[i] = '\n';
 	put("fine_label_names.txt", many, sizeof(many));
 	fails(dir, MEA_EINVAL, "more than 256");
+	/* A bundle's classes need not fit a byte. */
+	cr_assert_eq(mea_names_read(in_dir("fine_label_names.txt"), &names), 0, "%s", mea_errmsg());
+	cr_expect_eq(names.n, 1500);
+	mea_names_free(&names);
 }
 
 Test(data, several_paths_must_agree)

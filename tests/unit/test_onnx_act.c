@@ -28,6 +28,10 @@ static long double formula(enum mea_op op, const struct mea_attrs *a, long doubl
 			return x / 2 *
 			       (1 + tanhl(sqrtl(2 / acosl(-1)) * (x + 0.044715L * x * x * x)));
 		return x / 2 * erfcl(-x / sqrtl(2));
+	case MEA_OP_Ceil:
+		return ceill(x);
+	case MEA_OP_Floor:
+		return floorl(x);
 	case MEA_OP_Softplus:
 		return x < -20 ? log1pl(e) : s;
 	default:
@@ -84,7 +88,8 @@ Test(onnx_act, each_equals_its_formula)
 {
 	static const enum mea_op ops[] = {MEA_OP_Sigmoid, MEA_OP_HardSigmoid, MEA_OP_HardSwish,
 					  MEA_OP_Tanh,	  MEA_OP_LeakyRelu,   MEA_OP_Elu,
-					  MEA_OP_Gelu,	  MEA_OP_Softplus,    MEA_OP_Mish};
+					  MEA_OP_Gelu,	  MEA_OP_Softplus,    MEA_OP_Mish,
+					  MEA_OP_Ceil,	  MEA_OP_Floor};
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		struct mea_attrs a = mea_attrs_default(ops[i]);

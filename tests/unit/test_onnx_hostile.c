@@ -275,6 +275,16 @@ Test(onnx_hostile, unsupported)
 	rejected(&w, MEA_EUNSUPPORTED, "node f", "com.example");
 	w = begin(30);
 	rejected(&w, MEA_EUNSUPPORTED, "opset 30", "28");
+	w = begin(21);
+	info(&w, "input", "x", DIMS(1));
+	weights(&w, "zero", INT16, 2, DIMS(1));
+	simple_node(&w, "QuantizeLinear", "q", "x x zero", "y");
+	rejected(&w, MEA_EUNSUPPORTED, "node q: tensor zero", "INT16");
+	w = begin(21);
+	info(&w, "input", "x", DIMS(1));
+	weights(&w, "w4", INT4, 1, DIMS(2));
+	simple_node(&w, "DequantizeLinear", "d", "w4 x", "y");
+	rejected(&w, MEA_EUNSUPPORTED, "node d: tensor w4", "INT4");
 	w = begin(13);
 	info(&w, "input", "x", DIMS(1, 3, 0, 0));
 	rejected(&w, MEA_EUNSUPPORTED, "input x", "dimension 2 (n) has no value");

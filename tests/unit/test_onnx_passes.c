@@ -134,6 +134,59 @@ Test(onnx_passes, constants_on_the_way_are_folded)
 	mea_graph_free(s);
 }
 
+/* x * clip(x + 3, 0, 6) / 6, the sixth a factor or a divisor, behind the clamp or the product. */
+static int hard_swish(struct mea_graph *g, int x, bool product_last, bool factor, float three)
+{
+	struct mea_shape one = {0};
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Clip);
+	float six = factor ? 1.0f / 6 : 6;
+	int k = mea_graph_add_const(g, "six", MEA_F32, &one, &six);
+	int y = binary(g, MEA_OP_Add, "plus", x,
+		       mea_graph_add_const(g, "three", MEA_F32, &one, &three));
+	enum mea_op op = factor ? MEA_OP_Mul : MEA_OP_Div;
+
+	a.lo = 0;
+	a.hi = 6;
+	y = node(g, MEA_OP_Clip, "clip", &y, 1, &a);
+	if (product_last)
+		return binary(g, MEA_OP_Mul, "y", binary(g, op, "part", y, k), x);
+	return binary(g, op, "y", binary(g, MEA_OP_Mul, "product", x, y), k);
+}
+
+Test(onnx_passes, hard_swish_from_its_parts)
+{
+	srand(5);
+	for (int i = 0; i < 5; i++) {
+		struct mea_graph *g = new_graph(), *s;
+		int x = conv(g, "c", input(g, "x", shape_of(4, 1, 3, 6, 6)), 4, 3, 1, 1, 1, true);
+
+		finish(g, hard_swish(g, x, i & 1, i & 2, i == 4 ? 2.5f : 3));
+		s = simplified(g);
+		if (i < 4)
+			cr_expect_eq(s->n_nodes, 3, "%d: %d", i, s->n_nodes);
+		else
+			cr_expect_gt(s->n_nodes, 3);
+		mea_graph_free(g);
+		mea_graph_free(s);
+	}
+}
+
+Test(onnx_passes, a_difference_is_a_sum_with_the_sign_in_the_weights)
+{
+	struct mea_graph *g = new_graph(), *s;
+	int x;
+
+	srand(6);
+	x = conv(g, "c", input(g, "x", shape_of(4, 1, 3, 6, 6)), 3, 3, 1, 1, 1, true);
+	finish(g, binary(g, MEA_OP_Sub, "y", x, conv(g, "d", x, 3, 1, 1, 0, 1, true)));
+	s = simplified(g);
+	cr_expect_eq(s->n_nodes, 3, "%d", s->n_nodes);
+	for (int i = 0; i < s->n_nodes; i++)
+		cr_expect(s->nodes[i].op == MEA_OP_Conv || s->nodes[i].op == MEA_OP_Add);
+	mea_graph_free(g);
+	mea_graph_free(s);
+}
+
 Test(onnx_passes, what_varies_along_pixels_is_not_folded)
 {
 	struct mea_graph *g = new_graph(), *s;

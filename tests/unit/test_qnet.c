@@ -186,6 +186,9 @@ Test(qnet, check_rejects)
 	REJECTS("clamp", (l->in2 = 0, l->lo = -129));
 	REJECTS("concat", (l->op = MEA_Q_CONCAT, l->in2 = 0));
 	REJECTS("concat", (l->op = MEA_Q_CONCAT, l->in2 = 0, t[1].c = 4, t[1].scale = 1));
+	REJECTS("do not fit", (l->op = MEA_Q_MUL, l->in2 = 0, t[1].h = 3));
+	REJECTS("has a bias", (l->op = MEA_Q_MUL, l->in2 = 0, t[1].c = 2, l->bias[0] = 1));
+	REJECTS("3 tables for 2", (l->op = MEA_Q_TABLE, l->groups = 3));
 	REJECTS("wholly in the padding", (l->op = MEA_Q_MAXPOOL, l->pad_t = 1, t[1].h = 5));
 	REJECTS("channels", (l->op = MEA_Q_AVGPOOL, t[1].c = 3));
 }

@@ -3,7 +3,11 @@
 #include "graph_build.h"
 
 #include "backend/ref/ref.h"
+#include <math.h>
+
 #include "graph/lower.h"
+#include "graph/tail.h"
+#include "quantize/quantize.h"
 #include "quantize/quantize.h"
 
 /* Scale and zero point as constants behind x; type of the zero point: MEA_I8 or
@@ -139,6 +143,85 @@ Test(quant_lower, weights_are_in_nhwc_order)
 				cr_assert_eq(net->layers[0].weights[(o * 4 + px) * 3 + c],
 					     c * 4 + px + 50 * o);
 	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_dilated_kernel_has_zeros_between_its_taps)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	struct mea_graph *g = new_graph();
+	int x = image(g), w = weight(g, "w", shape_of(4, 1, 3, 2, 2), MEA_I8, 0, 1, 0), y;
+	struct mea_qnet *net;
+	const struct mea_qlayer *l;
+
+	a.dilation[0] = 2;
+	a.dilation[1] = 3;
+	y = node(g, MEA_OP_Conv, "c", (int[]){x, w}, 2, &a);
+	net = lowered(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8));
+	l = net->layers;
+	cr_assert(l->kh == 3 && l->kw == 4);
+	for (int i = 0; i < 3 * 4 * 3; i++) {
+		int ky = i / 12, kx = i / 3 % 4;
+
+		if (ky == 1 || kx % 3)
+			cr_expect_eq(l->weights[i], 0);
+	}
+	cr_expect(l->weights[0] && l->weights[9] && l->weights[24] && l->weights[33]);
+	mea_qnet_free(net);
+}
+
+/* op with a constant of one element or of one for each channel, plain or quantised, first or
+ * second: a table, or one for each channel, that is the float result of each byte. */
+static void check_coefficient(enum mea_op op, bool each, bool quantised, bool first)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_shape s = each ? shape_of(4, 1, 3, 1, 1) : shape_of(0);
+	int x = image(g), k, in[2];
+	struct mea_qnet *net;
+	const struct mea_qlayer *l;
+	float value[3];
+
+	k = quantised ? weight(g, "k", s, MEA_I8, 0, 1, 0) : constant(g, "k", s, 0.5f, 2);
+	for (int c = 0; c < 3; c++)
+		value[c] = quantised ? 0.01f * ((int8_t *)g->values[g->nodes[g->n_nodes - 1].in[0]]
+							.data)[each ? c : 0]
+				     : ((float *)g->values[k].data)[each ? c : 0];
+	in[first] = x;
+	in[!first] = k;
+	net = lowered(g, qdq(g, "yq", node(g, op, "y", in, 2, NULL), 0.03f, -7, MEA_I8));
+	l = net->layers;
+	cr_assert(net->n_layers == 1 && l->op == MEA_Q_TABLE);
+	cr_assert_eq(l->groups, each ? 3 : 1);
+	for (int i = 0; i < 256 * l->groups; i++) {
+		float v = 0.02f * (float)((int8_t)i - 5), p = value[i / 256], y;
+
+		y = op == MEA_OP_PRelu ? (v < 0 ? v * p : v)
+		    : op == MEA_OP_Add ? v + p
+		    : op == MEA_OP_Mul ? v * p
+		    : op == MEA_OP_Sub ? (first ? p - v : v - p)
+				       : v / p;
+		cr_assert_eq(l->weights[i], mea_quantize_f32(y, 0.03f, -7), "%s, byte %d: %d",
+			     mea_op_name(op), i, l->weights[i]);
+	}
+	mea_qnet_free(net);
+}
+
+Test(quant_lower, a_constant_operand_is_a_table)
+{
+	srand(1);
+	for (int i = 0; i < 8; i++) {
+		bool each = i & 1, quantised = i & 2, first = i & 4;
+
+		/* Plain constants of Add, Sub, Mul, Div are folded into a convolution. */
+		if (quantised) {
+			check_coefficient(MEA_OP_Add, each, true, first);
+			check_coefficient(MEA_OP_Mul, each, true, first);
+			check_coefficient(MEA_OP_Sub, each, true, first);
+		}
+		if (!first)
+			check_coefficient(MEA_OP_PRelu, each, quantised, false);
+		if (!first && quantised)
+			check_coefficient(MEA_OP_Div, each, true, false);
+	}
 }
 
 Test(quant_lower, bias_is_taken_over_or_rescaled)
@@ -352,14 +435,78 @@ Test(quant_lower, integer_inputs_and_outputs)
 	mea_qnet_free(net);
 }
 
+/* y, in floats, of the net's first output for a ramp of bytes. */
+static void run_tail(const struct mea_qnet *net, int8_t *x, float *y)
+{
+	struct mea_tail *t;
+	const float *from;
+
+	cr_assert_eq(mea_tail_new(net, &t), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_tail_run(t, x, &from), 0, "%s", mea_errmsg());
+	memcpy(y, from, sizeof(*y) * mea_tail_count(net));
+	mea_tail_free(t);
+}
+
+Test(quant_lower, a_result_left_in_float_is_computed_behind_the_net)
+{
+	struct mea_graph *g = new_graph();
+	struct mea_qnet *net;
+	int8_t x[48];
+	float y[3];
+	int p;
+
+	p = unary(g, MEA_OP_GlobalAveragePool, "p", image(g));
+	net = lowered(g, unary(g, MEA_OP_Flatten, "f", p));
+	/* An input as an output is a copy. */
+	cr_assert(net->tail && net->n_layers == 1);
+	cr_assert_eq(mea_tail_count(net), 3);
+	for (int i = 0; i < 48; i++)
+		x[i] = (int8_t)(i % 3 * 20 + i / 3);
+	run_tail(net, x, y);
+	for (int c = 0; c < 3; c++)
+		cr_expect_float_eq(y[c], 0.02 * (20 * c + 7.5 - 5), 1e-5);
+	mea_qnet_free(net);
+
+	g = new_graph();
+	net = lowered(g, image(g));
+	cr_assert(!net->tail && mea_tail_count(net) == 48);
+	mea_qnet_free(net);
+}
+
+/* PyTorch for x86 and TensorRT quantise the sum alone. */
+Test(quant_lower, a_convolution_before_an_add_needs_no_quantiser)
+{
+	for (int swapped = 0; swapped < 2; swapped++) {
+		struct mea_graph *g = new_graph();
+		int x = image(g), c, in[2];
+		const struct mea_qlayer *l;
+		struct mea_qnet *net;
+
+		srand(1);
+		c = qconv(g, "c", x, 3);
+		in[swapped] = c;
+		in[!swapped] = x;
+		c = unary(g, MEA_OP_Relu, "r", node(g, MEA_OP_Add, "sum", in, 2, NULL));
+		net = lowered(g, qdq(g, "yq", c, 0.03f, -128, MEA_I8));
+		l = net->layers;
+		cr_assert(net->n_layers == 1 && l->op == MEA_Q_CONV && l->in2 == net->inputs[0]);
+		/* The convolution matters from -x to the sum's end: 255 * 0.03 + 255 * 0.02. */
+		cr_expect_float_eq(ldexp(l->add_ma, -l->add_shift), 0.05 / 0.03, 1e-4);
+		cr_expect_float_eq(ldexp(l->add_mb, -l->add_shift), 0.02 / 0.03, 1e-4);
+		mea_qnet_free(net);
+	}
+}
+
 Test(quant_lower, what_is_not_quantised_is_named)
 {
 	struct mea_graph *g = new_graph();
-	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
 	int x, y;
 
 	srand(1);
-	refused(g, qconv(g, "c", image(g), 4), "node c (Conv)", "output c, is not quantised");
+	x = image(g);
+	y = qdq(g, "yq", x, 0.1f, 0, MEA_I8);
+	mea_graph_add_output(g, y);
+	refused(g, qconv(g, "c", x, 4), "node c (Conv)", "output c, is not quantised");
 	g = new_graph();
 	y = qconv(g, "c", input(g, "x", shape_of(4, 1, 3, 4, 4)), 4);
 	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "input x is not quantised");
@@ -373,12 +520,6 @@ Test(quant_lower, what_is_not_quantised_is_named)
 	g = new_graph();
 	y = unary(g, MEA_OP_Softmax, "s", image(g));
 	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node s (Softmax)", "integer form");
-	g = new_graph();
-	x = image(g);
-	a.dilation[0] = 2;
-	y = node(g, MEA_OP_Conv, "c",
-		 (int[]){x, weight(g, "w", shape_of(4, 2, 3, 2, 1), MEA_I8, 0, 1, 0)}, 2, &a);
-	refused(g, qdq(g, "yq", y, 0.1f, 0, MEA_I8), "node c (Conv)", "dilations");
 	g = new_graph();
 	x = image(g);
 	y = binary(g, MEA_OP_Conv, "c", x,

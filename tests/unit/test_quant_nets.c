@@ -45,6 +45,81 @@ static int residual(struct mea_graph *g, const char *name, int x)
 	return rand() % 2 ? binary(g, MEA_OP_Add, name, y, z) : binary(g, MEA_OP_Add, name, z, y);
 }
 
+/* Of 2 x 3 taps, dilated by 1 to 3 each way. */
+static int dilated(struct mea_graph *g, const char *name, int x)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Conv);
+	int c = (int)g->values[x].shape.dim[1], in[2] = {x};
+	char text[40];
+
+	for (int i = 0; i < 2; i++) {
+		a.dilation[i] = 1 + rand() % 3;
+		a.pad[i] = a.pad[i + 2] = a.dilation[i];
+	}
+	a.group = rand() % 2 ? c : 1;
+	snprintf(text, sizeof(text), "%s_w", name);
+	in[1] = constant(g, text, shape_of(4, c, c / (int)a.group, 2, 3), -0.3f, 0.3f);
+	return node(g, MEA_OP_Conv, name, in, 2, &a);
+}
+
+static int part(struct mea_graph *g, const char *name, const char *what, int x, int i)
+{
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Split);
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s_%s", name, what);
+	a.axis = 1;
+	a.start = i;
+	a.end = 2;
+	return node(g, MEA_OP_Split, text, &x, 1, &a);
+}
+
+static int reshaped(struct mea_graph *g, const char *name, const char *what, int x, int rank,
+		    const int64_t *dim)
+{
+	struct mea_shape s = shape_of(1, rank);
+	char text[40];
+
+	snprintf(text, sizeof(text), "%s_%s_to", name, what);
+	rank = mea_graph_add_const(g, text, MEA_I64, &s, dim);
+	snprintf(text, sizeof(text), "%s_%s", name, what);
+	return binary(g, MEA_OP_Reshape, text, x, rank);
+}
+
+/* Channels of two groups, interleaved. */
+static int shuffle(struct mea_graph *g, const char *name, int x)
+{
+	const struct mea_shape s = g->values[x].shape;
+	struct mea_attrs a = mea_attrs_default(MEA_OP_Transpose);
+	char text[40];
+
+	x = reshaped(g, name, "a", x, 5, (const int64_t[]){1, 2, s.dim[1] / 2, s.dim[2], s.dim[3]});
+	a.n_axes = 5;
+	for (int i = 0; i < 5; i++)
+		a.axes[i] = (int[]){0, 2, 1, 3, 4}[i];
+	snprintf(text, sizeof(text), "%s_t", name);
+	x = node(g, MEA_OP_Transpose, text, &x, 1, &a);
+	return reshaped(g, name, "b", x, 4, s.dim);
+}
+
+/* The unit of ShuffleNetV2, or parts alone in another order. */
+static int split_and_shuffle(struct mea_graph *g, const char *name, int x)
+{
+	int a = part(g, name, "p0", x, 0), b = part(g, name, "p1", x, 1), y;
+	int c = (int)g->values[a].shape.dim[1], k = 1 + 2 * (rand() % 2);
+	char text[40];
+
+	if (rand() % 3 == 0)
+		return concat(g, name, b, a, -1);
+	snprintf(text, sizeof(text), "%s_c", name);
+	b = conv(g, text, b, c, k, 1, k / 2, 1, true);
+	snprintf(text, sizeof(text), "%s_r", name);
+	b = unary(g, MEA_OP_Relu, text, b);
+	snprintf(text, sizeof(text), "%s_j", name);
+	y = concat(g, text, rand() % 2 ? a : b, b, -1);
+	return shuffle(g, name, y);
+}
+
 static const enum mea_op activations[] = {MEA_OP_Sigmoid, MEA_OP_HardSigmoid, MEA_OP_HardSwish,
 					  MEA_OP_Tanh,	  MEA_OP_LeakyRelu,   MEA_OP_Elu,
 					  MEA_OP_Gelu,	  MEA_OP_Mish};
@@ -57,11 +132,21 @@ static int step(struct mea_graph *g, int i, int x)
 
 	h = w < h ? w : h;
 	snprintf(name, sizeof(name), "s%d", i);
-	switch (rand() % 10) {
+	switch (rand() % 14) {
 	case 0:
 	case 1:
 		return conv(g, name, x, 1 + rand() % 12, 1 + 2 * (rand() % 2), 1 + rand() % 2, 1, 1,
 			    rand() % 2);
+	case 11:
+		return dilated(g, name, x);
+	case 12: {
+		char slope[40];
+
+		snprintf(slope, sizeof(slope), "%s_k", name);
+		return binary(g, MEA_OP_PRelu, name, x,
+			      constant(g, slope, rand() % 2 ? shape_of(3, c, 1, 1) : shape_of(0),
+				       -0.5f, 1.5f));
+	}
 	case 2:
 		return conv(g, name, x, c * (1 + rand() % 2), 3, 1, h > 2 ? rand() % 3 : 1, c,
 			    true);
@@ -86,6 +171,23 @@ static int step(struct mea_graph *g, int i, int x)
 			return unary(g, activations[rand() % 8], name, x);
 		snprintf(gate, sizeof(gate), "%s_g", name);
 		return binary(g, MEA_OP_Mul, name, x, unary(g, activations[rand() % 2], gate, x));
+	}
+	case 10:
+		return c > 1 ? split_and_shuffle(g, name, x) : x;
+	case 9: {
+		char other[40];
+		bool pixel = rand() % 2;
+		int y;
+
+		/* A squeeze-and-excitation gate, or a map of the same shape. */
+		snprintf(other, sizeof(other), "%s_p", name);
+		y = pixel ? unary(g, MEA_OP_GlobalAveragePool, other, x) : x;
+		snprintf(other, sizeof(other), "%s_f", name);
+		y = conv(g, other, y, c, 1, 1, 0, 1, true);
+		snprintf(other, sizeof(other), "%s_s", name);
+		y = unary(g, MEA_OP_Sigmoid, other, y);
+		return rand() % 2 ? binary(g, MEA_OP_Mul, name, y, x)
+				  : binary(g, MEA_OP_Mul, name, x, y);
 	}
 	default: {
 		char other[40];
@@ -382,10 +484,12 @@ Test(quant_nets, what_has_no_integer_form_is_refused_before_calibration)
 	int x = input(g, "image", shape_of(4, 1, 3, 8, 8)), in[2];
 
 	srand(1);
-	a.dilation[0] = a.dilation[1] = 2;
+	a.dilation[0] = a.dilation[1] = 32767;
+	a.pad[0] = a.pad[1] = a.pad[2] = a.pad[3] = 32767;
 	in[0] = x;
 	in[1] = constant(g, "w", shape_of(4, 4, 3, 3, 3), -0.2f, 0.2f);
-	has_no_form(node(g, MEA_OP_Conv, "c", in, 2, &a), g, "node c (Conv)", "dilations");
+	has_no_form(node(g, MEA_OP_Conv, "c", in, 2, &a), g, "node c (Conv)",
+		    "dilated, reaches over 65535 x 65535");
 
 	g = new_graph();
 	x = input(g, "image", shape_of(4, 1, 3, 8, 8));

@@ -67,11 +67,21 @@ static int naive_element(const struct mea_qnet *net, const struct mea_qlayer *l,
 	if (l->op == MEA_Q_TABLE) {
 		int x = at(in, a, oy, ox, oc, 0);
 
-		return l->weights[x < 0 ? x + 256 : x];
+		return l->weights[(l->groups > 1 ? 256 * oc : 0) + (x < 0 ? x + 256 : x)];
 	}
 	if (l->op == MEA_Q_ADD) {
 		mid = at(in, a, oy, ox, oc, 0);
 		goto residual;
+	}
+	if (l->op == MEA_Q_MUL) {
+		const struct mea_qtensor *t = &net->tensors[l->in2];
+		bool map = t->h * t->w > 1;
+
+		acc = (at(in, a, oy, ox, oc, 0) - in->zero_point) *
+		      (at(t, b, map ? oy : 0, map ? ox : 0, oc, 0) - t->zero_point);
+		return naive_clamp(naive_round((__int128)acc * l->mult[0], l->shift[0]) +
+					   l->mid_zero,
+				   l->mid_lo, l->mid_hi);
 	}
 	if (l->op == MEA_Q_MAXPOOL)
 		acc = -128;
@@ -251,6 +261,16 @@ static struct mea_qnet *random_net(enum mea_qop op)
 		l->mid_zero = t[0].zero_point;
 		random_add(l);
 		break;
+	case MEA_Q_MUL:
+		t[1].c = t[2].c = t[0].c;
+		t[1].h = t[2].h = t[0].h;
+		t[1].w = t[2].w = t[0].w;
+		if (rnd(2))
+			t[1].h = t[1].w = 1;
+		l->in2 = 1;
+		random_requant(l, 1, 1.0 / 128);
+		l->bias[0] = 0;
+		break;
 	case MEA_Q_CONCAT:
 		l->in2 = 1;
 		t[1].h = t[2].h = t[0].h;
@@ -263,12 +283,13 @@ static struct mea_qnet *random_net(enum mea_qop op)
 		t[2].c = t[0].c;
 		t[2].h = t[0].h;
 		t[2].w = t[0].w;
-		l->weights = random_bytes(256);
+		l->groups = rnd(2) ? t[0].c : 1;
+		l->weights = random_bytes(256 * (size_t)l->groups);
 		break;
 	case MEA_Q_COUNT:
 		break;
 	}
-	if (l->in2 == 1 && op != MEA_Q_CONCAT) {
+	if (l->in2 == 1 && (op == MEA_Q_CONV || op == MEA_Q_ADD)) {
 		t[1].c = t[2].c;
 		t[1].h = t[2].h;
 		t[1].w = t[2].w;
@@ -334,6 +355,11 @@ Test(ref, add_equals_the_naive_one)
 Test(ref, concat_equals_the_naive_one)
 {
 	compare(MEA_Q_CONCAT, 100);
+}
+
+Test(ref, mul_equals_the_naive_one)
+{
+	compare(MEA_Q_MUL, 300);
 }
 
 Test(ref, table_equals_the_naive_one)

@@ -113,37 +113,35 @@ Test(split, random_networks_equal_the_reference)
 	b->ops->close(b);
 }
 
-static int count(const struct mea_qnet *n, enum mea_qop op)
+static bool lacks(const struct mea_qlayer *l)
 {
-	int c = 0;
-
-	for (int i = 0; i < n->n_layers; i++)
-		c += n->layers[i].op == op;
-	return c;
+	return l->op == MEA_Q_TABLE || l->op == MEA_Q_MUL;
 }
 
-/* The real sides: the accelerator refuses a table, and OpenCL computes that layer alone. */
-Test(split, tables_go_to_opencl, .timeout = 300)
+/* The real sides: an accelerator refuses what it lacks, and OpenCL computes those layers alone. */
+Test(split, what_the_accelerator_lacks_goes_to_opencl, .timeout = 300)
 {
 	struct mea_backend *accel, *opencl, *both;
 	int mixed = 0;
 
 	if (mea_backend_opencl.open("", &opencl))
 		cr_skip_test("%s", mea_errmsg());
-	cr_assert_eq(mea_backend_accel.open("sim:8x8", &accel), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_backend_accel.open("sim:8x8p", &accel), 0, "%s", mea_errmsg());
 	cr_assert_eq(mea_split_open(accel, opencl, &both), 0);
 	for (uint64_t seed = 1; seed <= 600; seed++) {
 		struct mea_qnet *n;
 		struct mea_exec *e;
 		int8_t **v;
-		int own = 0;
+		int own = 0, lacking = 0;
 
 		random_seed(seed);
 		n = random_net(true);
-		for (int i = 0; i < n->n_layers; i++)
-			own += n->layers[i].op != MEA_Q_TABLE &&
+		for (int i = 0; i < n->n_layers; i++) {
+			lacking += lacks(&n->layers[i]);
+			own += !lacks(&n->layers[i]) &&
 			       !accel->ops->refuses(accel, n, &n->layers[i]);
-		if (own && own < n->n_layers && own + count(n, MEA_Q_TABLE) == n->n_layers &&
+		}
+		if (own && lacking && own + lacking == n->n_layers &&
 		    !both->ops->prepare(both, n, &e)) {
 			v = random_values(n);
 			cr_assert_geq(mea_split_moved(e), n->n_layers - own);
@@ -155,6 +153,56 @@ Test(split, tables_go_to_opencl, .timeout = 300)
 		mea_qnet_free(n);
 	}
 	cr_assert(mixed >= 50, "%d networks on both", mixed);
+	both->ops->close(both);
+}
+
+/* The accelerator refuses no kind of these layers, but has no plan for so tall a kernel. */
+Test(split, what_has_no_plan_goes_to_opencl, .timeout = 120)
+{
+	static char name[] = "l";
+	static int8_t weights[16 * 240 * 16];
+	static int32_t bias[16];
+	static uint32_t mult[16];
+	static uint8_t shift[16];
+	struct mea_qtensor t[3] = {
+		{name, 16, 240, 320, 1, 0}, {name, 16, 240, 320, 1, 0}, {name, 16, 1, 320, 1, 0}};
+	struct mea_qlayer l[2] = {
+		{.op = MEA_Q_CONV, .out = 1, .kh = 1, .kw = 1},
+		{.op = MEA_Q_CONV, .in = 1, .out = 2, .kh = 240, .kw = 1},
+	};
+	struct mea_qnet n = {.tensors = t,
+			     .n_tensors = 3,
+			     .layers = l,
+			     .n_layers = 2,
+			     .n_inputs = 1,
+			     .outputs = {2},
+			     .n_outputs = 1};
+	struct mea_backend *accel, *opencl, *both;
+	struct mea_exec *e;
+
+	for (int i = 0; i < 2; i++) {
+		l[i].name = name;
+		l[i].in2 = -1;
+		l[i].groups = l[i].stride_h = l[i].stride_w = 1;
+		l[i].weights = weights;
+		l[i].bias = bias;
+		l[i].mult = mult;
+		l[i].shift = shift;
+		l[i].mid_hi = l[i].hi = 127;
+	}
+	cr_assert_eq(mea_qnet_check(&n), 0, "%s", mea_errmsg());
+	if (mea_backend_opencl.open("", &opencl))
+		cr_skip_test("%s", mea_errmsg());
+	cr_assert_eq(mea_backend_accel.open("sim:8x8", &accel), 0, "%s", mea_errmsg());
+	for (int i = 0; i < 2; i++)
+		cr_assert_null(accel->ops->refuses(accel, &n, &l[i]));
+	cr_assert_neq(accel->ops->prepare(accel, &n, &e), 0);
+	cr_assert_eq(mea_split_open(accel, opencl, &both), 0);
+	cr_assert_eq(both->ops->prepare(both, &n, &e), 0, "%s", mea_errmsg());
+	cr_expect_str_eq(mea_split_where(e, 0), "accel");
+	cr_expect_str_eq(mea_split_where(e, 1), "opencl");
+	cr_expect_eq(mea_split_moved(e), 1);
+	both->ops->release(e);
 	both->ops->close(both);
 }
 
@@ -187,6 +235,8 @@ static struct mea_qnet wires(int layers, const int (*in)[2], struct mea_qtensor 
 				 .n_outputs = 1};
 }
 
+static const int four[] = {4, 4}, two[] = {2, 4};
+
 static int runs(int layers, const int (*in)[2], const bool *no)
 {
 	struct mea_qtensor tensors[16];
@@ -195,7 +245,7 @@ static int runs(int layers, const int (*in)[2], const bool *no)
 	struct mea_cut *cut;
 	int count;
 
-	cr_assert_eq(mea_cut_make(&n, no, &cut), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_cut_make(&n, no, four, &cut), 0, "%s", mea_errmsg());
 	count = cut->n_runs;
 	mea_cut_free(cut);
 	return count;
@@ -230,8 +280,25 @@ Test(cut, takes_an_add_along_but_no_convolution)
 	cr_assert_eq(runs(4, in, conv), 2);
 }
 
-/* Five tensors that a later run wants are more than a network's outputs can be. */
-Test(cut, refuses_too_many_ends)
+/* A table goes with the layer that it reads, as its input would cross instead of its result. */
+Test(cut, takes_a_table_along_with_its_source)
+{
+	static const int in[][2] = {{0, -1}, {1, -1}, {2, -1}, {2, -1}, {3, 4}};
+	static const bool no[] = {true, false, true, false, false};
+	struct mea_qtensor tensors[16];
+	struct mea_qlayer l[16];
+	struct mea_qnet n = wires(5, in, tensors, l);
+	struct mea_cut *cut;
+
+	l[1].op = MEA_Q_TABLE;
+	cr_assert_eq(mea_cut_make(&n, no, four, &cut), 0, "%s", mea_errmsg());
+	cr_expect_eq(cut->n_runs, 2);
+	mea_cut_free(cut);
+}
+
+/* Five tensors that a later run wants are more than a network's outputs can be: two runs have them,
+ * or three where a run may have two. */
+Test(cut, no_run_has_too_many_ends)
 {
 	static const int in[][2] = {{0, -1}, {0, -1}, {0, -1},	{0, -1}, {0, -1},
 				    {1, -1}, {2, -1}, {3, -1},	{4, -1}, {5, -1},
@@ -244,8 +311,24 @@ Test(cut, refuses_too_many_ends)
 
 	for (int i = 5; i < 14; i++)
 		no[i] = true;
-	cr_assert_eq(mea_cut_make(&n, no, &cut), MEA_EUNSUPPORTED);
-	cr_assert_str_eq(mea_errmsg(), "cut at layer l: over 4 outputs of a part");
+	for (int k = 0; k < 2; k++) {
+		int most[2] = {0}, first = 0;
+
+		cr_assert_eq(mea_cut_make(&n, no, k ? two : four, &cut), 0, "%s", mea_errmsg());
+		for (int r = 0; r < cut->n_runs; r++) {
+			const struct mea_run *run = &cut->runs[r];
+
+			first += !run->side;
+			if (run->net.n_inputs > most[run->side])
+				most[run->side] = run->net.n_inputs;
+			if (run->net.n_outputs > most[run->side])
+				most[run->side] = run->net.n_outputs;
+		}
+		cr_expect_eq(first, k ? 3 : 2);
+		cr_expect_leq(most[0], k ? 2 : 4);
+		cr_expect_leq(most[1], 4);
+		mea_cut_free(cut);
+	}
 }
 
 /* --- buffers ------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@
 #include "graph/onnx_wire.h"
 
 #define FLOAT 1
+#define INT16 5
 #define INT64 7
+#define INT4  22
 #define HALF  10
 
 #define BUILD static __attribute__((unused))

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A label is one byte. */
-#define MAX_NAMES 256
+#define MAX_LABELS  256	  /* of samples, whose label is a byte */
+#define MAX_CLASSES 65536 /* of a bundle */
 
 void mea_names_free(struct mea_names *names)
 {
@@ -21,7 +21,7 @@ void mea_names_free(struct mea_names *names)
 	memset(names, 0, sizeof(*names));
 }
 
-static int read_lines(FILE *f, const char *path, struct mea_names *out)
+static int read_lines(FILE *f, const char *path, int most, struct mea_names *out)
 {
 	char line[256], *text;
 	bool first = true;
@@ -36,9 +36,8 @@ static int read_lines(FILE *f, const char *path, struct mea_names *out)
 		first = false;
 		if (!*text)
 			continue;
-		if (out->n == MAX_NAMES)
-			return mea_fail(MEA_EINVAL, "%s: more than %d class names", path,
-					MAX_NAMES);
+		if (out->n == most)
+			return mea_fail(MEA_EINVAL, "%s: more than %d class names", path, most);
 		out->name[out->n] = strdup(text);
 		if (!out->name[out->n])
 			return mea_nomem();
@@ -52,12 +51,12 @@ static int read_lines(FILE *f, const char *path, struct mea_names *out)
 }
 
 /* Closes f, too. */
-static int read_file(FILE *f, const char *path, struct mea_names *out)
+static int read_file(FILE *f, const char *path, int most, struct mea_names *out)
 {
 	int rc;
 
-	out->name = calloc(MAX_NAMES, sizeof(*out->name));
-	rc = out->name ? read_lines(f, path, out) : mea_nomem();
+	out->name = calloc((size_t)most, sizeof(*out->name));
+	rc = out->name ? read_lines(f, path, most, out) : mea_nomem();
 	fclose(f);
 	if (rc)
 		mea_names_free(out);
@@ -78,7 +77,7 @@ int mea_names_load(const char *dir, struct mea_names *out)
 		if (!f && errno != ENOENT && errno != ENOTDIR)
 			return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	}
-	return f ? read_file(f, path, out) : 0;
+	return f ? read_file(f, path, MAX_LABELS, out) : 0;
 }
 
 int mea_names_read(const char *path, struct mea_names *out)
@@ -86,7 +85,7 @@ int mea_names_read(const char *path, struct mea_names *out)
 	FILE *f = fopen(path, "r");
 
 	memset(out, 0, sizeof(*out));
-	return f ? read_file(f, path, out)
+	return f ? read_file(f, path, MAX_CLASSES, out)
 		 : mea_fail(errno == ENOENT ? MEA_ENOENT : MEA_EIO, "%s: %s", path,
 			    strerror(errno));
 }

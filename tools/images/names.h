@@ -11,7 +11,7 @@ struct mea_names {
 /* Reads fine_label_names.txt or, for CIFAR-10, batches.meta.txt of folder dir; no
  * such file gives n = 0 and no error. */
 int mea_names_load(const char *dir, struct mea_names *out);
-/* Reads a file of class names, one a line; empty lines are passed over. */
+/* Reads a file of class names, one a line, up to 65,536; empty lines are passed over. */
 int mea_names_read(const char *path, struct mea_names *out);
 void mea_names_free(struct mea_names *n);
 

@@ -5,6 +5,7 @@
 
 #include "offload/oip.h"
 #include "base/error.h"
+#include "graph/lower.h"
 #include "images/names.h"
 #include "mea/bundle_edit.h"
 #include "quantize/float_model.h"
@@ -29,9 +30,9 @@ struct args {
 
 static const struct row options[] = {
 	{NULL, "DIR", AT(dir), "bundle", .needed = true},
-	{"main", "FILE", AT(net[MEA_NET_MAIN]), "float ONNX: image -> logits, features"},
+	{"main", "FILE", AT(net[MEA_NET_MAIN]), "ONNX: image -> logits, features"},
 	{"extension", "FILE", AT(net[MEA_NET_EXTENSION]),
-	 "float ONNX: image, features -> logits over the hard classes"},
+	 "ONNX: image, features -> logits over the hard classes"},
 	{"cloud", "FILE", AT(net[MEA_NET_CLOUD]),
 	 "float ONNX: image as uint8, normalised inside -> logits"},
 	{"classes", "FILE", AT(classes), "class names, one a line"},
@@ -178,22 +179,37 @@ static int load_nets(struct args *a)
 	return rc;
 }
 
-/* Puts the networks beside the old ones and enters them. */
+/* Puts m, from path, into the bundle as variant v. */
+static int set_file(struct mea_bundle_edit *e, enum mea_net net, enum mea_variant v,
+		    const struct given *m, const char *from)
+{
+	const char *path;
+	int rc = mea_bundle_edit_path(e, net, v, &path);
+
+	if (!rc)
+		rc = m->as_is ? file_copy(from, path) : mea_graph_write(m->g, path);
+	return rc ? rc : mea_bundle_edit_enter(e, net, v);
+}
+
+/* Puts the networks beside the old ones and enters them. A quantised one is also what `mea run`
+ * takes, so it must have an integer form. */
 static int set_files(const struct args *a, struct mea_bundle_edit *e)
 {
 	int rc = 0;
 
 	for (int net = 0; net < MEA_NETS && !rc; net++) {
 		const struct given *m = &a->nets[net];
-		const char *path;
+		struct mea_qnet *integers = NULL;
 
 		if (!a->net[net])
 			continue;
-		rc = mea_bundle_edit_path(e, (enum mea_net)net, MEA_FLOAT, &path);
+		rc = set_file(e, (enum mea_net)net, MEA_FLOAT, m, a->net[net]);
+		if (rc || !m->quantised)
+			continue;
+		rc = mea_qnet_from_graph(m->g, &integers);
 		if (!rc)
-			rc = m->as_is ? file_copy(a->net[net], path) : mea_graph_write(m->g, path);
-		if (!rc)
-			rc = mea_bundle_edit_enter(e, (enum mea_net)net, MEA_FLOAT);
+			rc = set_file(e, (enum mea_net)net, MEA_INT8, m, a->net[net]);
+		mea_qnet_free(integers);
 	}
 	return rc;
 }
@@ -299,9 +315,10 @@ static int bundle(int argc, char **argv)
 const struct tool tool_bundle = {
 	.name = "bundle",
 	.summary = "make a model bundle around ONNX files",
-	.text = "Makes a model bundle in folder DIR around float ONNX files, or changes what "
-		"the options name in the bundle that is there. Then `mea quantize DIR` makes "
-		"its int8 networks.",
+	.text = "Makes a model bundle in folder DIR around ONNX files, or changes what the "
+		"options name in the bundle that is there. Then `mea quantize DIR` makes its "
+		"int8 networks of the float ones; a file that is quantised already, with "
+		"QuantizeLinear or QLinear operations, is its own int8 network.",
 	.options = options,
 	.check = check,
 	.main = bundle,

@@ -42,6 +42,8 @@ int given_load(const char *path, const struct given_options *opt, bool cloud, st
 	rc = mea_graph_load(path, &load, &m->g);
 	if (rc)
 		return rc;
+	for (int i = 0; i < m->g->n_nodes; i++)
+		m->quantised |= !cloud && m->g->nodes[i].op == MEA_OP_QuantizeLinear;
 	m->as_is = !m->g->external && !opt->input[0];
 	if (cloud) {
 		rc = mea_graph_simplify(m->g);
@@ -82,4 +84,6 @@ void given_tell(const struct given *m, const char *name)
 	if (m->ends.dropped != MEA_OP_COUNT)
 		printf("%s: without the %s at its end; confidence is the softmax of the logits\n",
 		       name, mea_op_name(m->ends.dropped));
+	if (m->quantised)
+		printf("%s: is quantised already; `mea run` takes it as it is\n", name);
 }

@@ -16,7 +16,8 @@ extern const struct row given_options[];
 struct given {
 	struct mea_graph *g;
 	struct mea_ends ends;
-	bool as_is; /* the file itself may stand in a bundle */
+	bool as_is;	/* the file itself may stand in a bundle */
+	bool quantised; /* it is its own int8 form */
 };
 
 /* Reads the file at path and gives it a bundle's ends; of a cloud model, only the logits change,
@@ -28,7 +29,8 @@ void given_free(struct given *m);
  * otherwise; sets them if it does. */
 int given_normalise(const struct given *m, const char *path, float mean[3], float std[3]);
 
-/* Prints what of the model called name is not in its int8 form, if anything. */
+/* Prints what of the model called name is not in its int8 form, if anything, and if it is that
+ * form. */
 void given_tell(const struct given *m, const char *name);
 
 #endif

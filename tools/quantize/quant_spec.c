@@ -60,31 +60,66 @@ static int check_params(const struct mea_graph *g, const struct mea_node *n)
 	return 0;
 }
 
+/* Factors of one shape, or a map and a pixel that multiplies each of its pixels. */
+static int check_product(const struct mea_graph *g, const struct mea_node *n)
+{
+	const struct mea_shape *y = &g->values[n->out].shape;
+	struct mea_shape pixel = *y;
+
+	if (y->rank == 4)
+		pixel.dim[2] = pixel.dim[3] = 1;
+	for (int i = 0; i < 2; i++) {
+		const struct mea_shape *x = &mea_node_in(g, n, i)->shape;
+
+		if (mea_shape_equal(&mea_node_in(g, n, !i)->shape, y) &&
+		    (mea_shape_equal(x, y) || mea_shape_equal(x, &pixel)))
+			return 0;
+	}
+	return mea_node_fail(g, n, MEA_EUNSUPPORTED,
+			     "a product that broadcasts other than pixels has no int8 form");
+}
+
+/* Whether input i of n is a constant that is the same for all pixels: a table has it. */
+static bool is_coefficient(const struct mea_graph *g, const struct mea_node *n, int i)
+{
+	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
+	const struct mea_shape *y = &g->values[n->out].shape, *k = &mea_node_in(g, n, i)->shape;
+	int axis = 1 - (y->rank - k->rank);
+	size_t count = mea_shape_count(k);
+
+	if (!mea_node_in(g, n, i)->data ||
+	    (kind != MEA_QUANT_TABLE && kind != MEA_QUANT_SUM && kind != MEA_QUANT_GATE))
+		return false;
+	return count == 1 || (axis >= 0 && axis < k->rank && y->rank > 1 &&
+			      k->dim[axis] == (int64_t)count && y->dim[1] == (int64_t)count);
+}
+
 static int check_node(const struct mea_graph *g, const struct mea_node *n)
 {
 	enum mea_quant_rule kind = mea_op_row(n->op)->quant;
 	const struct mea_value *x = mea_node_in(g, n, 0);
+	bool two = n->n_in == 2 && !x->data && !mea_node_in(g, n, 1)->data;
 
+	if (n->op == MEA_OP_QuantizeLinear)
+		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "the file is quantised already");
 	if (kind == MEA_QUANT_NONE)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "this operation has no int8 form");
 	if (kind == MEA_QUANT_WEIGHTS)
 		return check_params(g, n);
-	if (kind == MEA_QUANT_SUM && !mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
+	if (kind == MEA_QUANT_SUM && two &&
+	    !mea_shape_equal(&x->shape, &mea_node_in(g, n, 1)->shape))
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 				     "an Add that broadcasts has no int8 form");
 	if (kind == MEA_QUANT_CLAMP && n->n_in > 1)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED,
 				     "bounds that are not constant have no int8 form");
-	if (kind == MEA_QUANT_GATE && gate_of(g, n) < 0)
-		return mea_node_fail(
-			g, n, MEA_EUNSUPPORTED,
-			"a product other than of x and an activation of x has no int8 form");
-	for (int i = 0; i < n->n_in; i++)
-		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data &&
-		    !(kind == MEA_QUANT_TABLE && i &&
-		      mea_shape_count(&mea_node_in(g, n, i)->shape) == 1))
-			return mea_node_fail(g, n, MEA_EUNSUPPORTED,
-					     "a constant operand has no int8 form");
+	if (kind == MEA_QUANT_GATE && two && check_product(g, n))
+		return MEA_EUNSUPPORTED;
+	for (int i = n->op == MEA_OP_Gather ? 2 : 0; i < n->n_in; i++)
+		if (mea_node_in(g, n, i) && mea_node_in(g, n, i)->data && !is_coefficient(g, n, i))
+			return mea_node_fail(
+				g, n, MEA_EUNSUPPORTED,
+				"a constant that differs from pixel to pixel has no int8 form");
 	if (x->type != MEA_F32)
 		return mea_node_fail(g, n, MEA_EUNSUPPORTED, "it is not float already");
 	return 0;
@@ -109,7 +144,8 @@ static void share_node(struct mea_quant_spec *p, const struct mea_node *n)
 	if (kind != MEA_QUANT_SELECT && kind != MEA_QUANT_MOVE)
 		return;
 	for (int i = 0; i < n->n_in && p->v[n->out].quantised; i++)
-		share(p, n->in[i], n->out);
+		if (!p->g->values[n->in[i]].data)
+			share(p, n->in[i], n->out);
 }
 
 /* The clamps that follow value on its only way, as bounds; false: none. */

@@ -192,8 +192,20 @@ out:
 	return rc < 0 ? rc : 0;
 }
 
+/* The result's value for operand v of g, which is a constant or was emitted before. */
+static int operand(struct emit *e, int v)
+{
+	const struct mea_value *from = &e->g->values[v];
+
+	if (from->data && e->map[v] < 0)
+		e->map[v] =
+			mea_graph_add_const(e->q, from->name, from->type, &from->shape, from->data);
+	return e->map[v];
+}
+
 static int emit_node(struct emit *e, const struct mea_node *n)
 {
+	bool weights = mea_op_row(n->op)->quant == MEA_QUANT_WEIGHTS;
 	const struct mea_value *out = &e->g->values[n->out];
 	bool quantised = e->spec->v[n->out].quantised,
 	     named = quantised && mea_graph_is_output(e->g, n->out);
@@ -201,12 +213,15 @@ static int emit_node(struct emit *e, const struct mea_node *n)
 
 	if (!in)
 		return mea_nomem();
-	for (int i = 0; i < n->n_in; i++)
-		in[i] = n->in[i] < 0 ? -1 : e->map[n->in[i]];
-	if (mea_op_row(n->op)->quant == MEA_QUANT_WEIGHTS)
+	for (int i = 0; i < n->n_in && rc >= 0; i++) {
+		in[i] = -1;
+		if (n->in[i] >= 0 && !(weights && i))
+			rc = in[i] = operand(e, n->in[i]);
+	}
+	if (weights && rc >= 0)
 		rc = add_parameters(e, n, in);
 	/* A graph output is the dequantised value and keeps its name. */
-	if (!rc)
+	if (rc >= 0)
 		rc = v = named ? add_value(e, out->name, "float", MEA_F32, &out->shape)
 			       : mea_graph_add_value(e->q, out->name, MEA_F32, &out->shape);
 	if (rc >= 0)
@@ -253,6 +268,8 @@ static int emit(const struct mea_graph *g, const struct mea_quant_spec *spec,
 	if (rc)
 		return rc;
 	e.map = malloc(sizeof(*e.map) * ((size_t)g->n_values + 1));
+	for (int i = 0; e.map && i < g->n_values; i++)
+		e.map[i] = -1;
 	rc = e.map ? emit_all(&e) : mea_nomem();
 	free(e.map);
 	if (rc)

@@ -19,13 +19,15 @@
 struct args {
 	const char *what;
 	struct mea_options open; /* backends and device */
-	bool json, wide;
+	bool json, wide, operations;
 };
 
 static const struct row options[] = {
 	{NULL, "BUNDLE|MODEL.onnx", FIELD(struct args, what), "model"},
 	{.at = offsetof(struct args, open), .rows = place_options},
 	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
+	{"operations", NULL, FIELD(struct args, operations),
+	 "print which operations, attributes and limits each backend has, as Markdown"},
 	{"wide", NULL, FIELD(struct args, wide), "print all columns, however wide the terminal is"},
 	{0},
 };
@@ -69,10 +71,8 @@ static void copy_texts(json_t *to, const struct mea_bundle *b)
 }
 
 /* The int8 networks where they are there, else the float ones. */
-static int add_nets(const struct backends *bs, const char *dir, const struct mea_bundle *b,
-		    json_t *out)
+static int add_nets(struct backends *bs, const char *dir, const struct mea_bundle *b, json_t *out)
 {
-	const struct mea_qnet *nets[2];
 	struct mea_graph *g = NULL;
 	struct mea_model *m = NULL;
 	struct answering who;
@@ -82,15 +82,14 @@ static int add_nets(const struct backends *bs, const char *dir, const struct mea
 		rc = mea_model_load(dir, &m);
 		if (rc)
 			return rc;
-		nets[0] = m->main;
-		nets[1] = m->extension;
-		who = backends_answering(bs, nets, m->extension ? 2 : 1);
-		for (int i = 0; i < 2; i++)
-			if (nets[i])
-				json_object_set_new(out, mea_net_name((enum mea_net)i),
-						    info_qnet(bs, nets[i], who));
+		rc = answering_find(bs, m, &who);
+		json_object_set_new(out, "main", info_qnet(bs, m->main, MEA_NET_MAIN, &who));
+		if (m->extension)
+			json_object_set_new(out, "extension",
+					    info_qnet(bs, m->extension, MEA_NET_EXTENSION, &who));
+		answering_free(&who);
 		mea_model_free(m);
-		return 0;
+		return rc;
 	}
 	for (int i = 0; i < MEA_NETS && !rc; i++) {
 		char *path = NULL;
@@ -192,7 +191,7 @@ static int print_bundle(const struct mea_bundle *b, json_t *o, int width)
 	return rc;
 }
 
-static int about_bundle(const struct args *a, const struct backends *bs, json_t *o)
+static int about_bundle(const struct args *a, struct backends *bs, json_t *o)
 {
 	struct mea_bundle *b;
 	int rc = mea_bundle_load(a->what, &b);
@@ -218,19 +217,21 @@ static bool is_quantised(const struct mea_graph *g)
 	return false;
 }
 
-static int about_model(const struct args *a, const struct backends *bs, json_t *o)
+static int about_model(const struct args *a, struct backends *bs, json_t *o)
 {
-	const struct mea_qnet *nets[1];
 	struct mea_graph *g = NULL;
 	struct mea_qnet *net = NULL;
+	struct answering who;
 	json_t *model = NULL;
 	int rc = mea_graph_load(a->what, NULL, &g);
 
 	if (!rc && is_quantised(g)) {
 		rc = mea_qnet_from_graph(g, &net);
-		nets[0] = net;
-		if (!rc)
-			model = info_qnet(bs, net, backends_answering(bs, nets, 1));
+		if (!rc) {
+			rc = answering_find(bs, &(struct mea_model){.main = net}, &who);
+			model = info_qnet(bs, net, MEA_NET_MAIN, &who);
+			answering_free(&who);
+		}
 	} else if (!rc) {
 		model = info_graph(g);
 	}
@@ -266,7 +267,7 @@ static void print_here(json_t *backends, int width)
 	}
 }
 
-static int inform(const struct args *a, const struct backends *bs)
+static int inform(const struct args *a, struct backends *bs)
 {
 	json_t *o = json_pack("{s:s, s:o}", "version", MEA_VERSION, "backends", info_backends(bs));
 	char *what = NULL;
@@ -294,7 +295,9 @@ static int info(int argc, char **argv)
 
 	option_parse(&tool_info, argc, argv, &a);
 	rc = backends_open(&bs, a.open.backends, a.open.device);
-	if (!rc)
+	if (!rc && a.operations)
+		info_operations(&bs);
+	else if (!rc)
 		rc = inform(&a, &bs);
 	backends_close(&bs);
 	return rc ? tool_fail() : TOOL_OK;

@@ -4,25 +4,32 @@
 #include "mea/table.h"
 #include "info.h"
 
+#include "base/error.h"
 #include "mea.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- backends --------------------------------------------------------------- */
 
-int backends_open(struct backends *bs, const char *list, const char *device)
+static void open_all(struct backends *bs)
 {
-	int n = mea_choices_parse(list, device, bs->choice);
-
-	bs->n = n > 0 ? n : 0;
 	for (int i = 0; i < bs->n; i++) {
 		if (bs->choice[i].ops->open(bs->choice[i].device, &bs->open[i])) {
 			bs->open[i] = NULL;
 			snprintf(bs->why[i], sizeof(bs->why[i]), "%s", mea_errmsg());
 		}
 	}
+}
+
+int backends_open(struct backends *bs, const char *list, const char *device)
+{
+	int n = mea_choices_parse(list, device, bs->choice);
+
+	bs->n = n > 0 ? n : 0;
+	open_all(bs);
 	return n < 0 ? n : 0;
 }
 
@@ -31,7 +38,6 @@ void backends_close(struct backends *bs)
 	for (int i = 0; i < bs->n; i++)
 		if (bs->open[i])
 			bs->choice[i].ops->close(bs->open[i]);
-	bs->n = 0;
 }
 
 json_t *info_backends(const struct backends *bs)
@@ -52,33 +58,53 @@ json_t *info_backends(const struct backends *bs)
 	return list;
 }
 
-static bool take_all(struct answering who, const struct mea_qnet *const *nets, int n)
+static const struct mea_qnet *net_of(const struct mea_model *m, int which)
 {
-	char why[256];
-
-	for (int k = 0; k < n; k++)
-		if (mea_backend_refusal(who.backend, who.help, nets[k], why, sizeof(why)))
-			return false;
-	return true;
+	return which == MEA_NET_MAIN ? m->main : m->extension;
 }
 
-struct answering backends_answering(const struct backends *bs, const struct mea_qnet *const *nets,
-				    int n)
+static int take_notes(const struct mea_prepared *e, const struct mea_model *m,
+		      struct answering *who)
 {
-	for (int i = 0; i < bs->n; i++) {
-		struct answering who = {bs->open[i], NULL};
+	who->name = mea_prepared_name(e);
+	for (int k = 0; k < 2; k++) {
+		const struct mea_qnet *net = net_of(m, k);
 
-		if (!who.backend)
+		if (!net)
 			continue;
-		if (take_all(who, nets, n))
-			return who;
-		for (int k = i + 1; k < bs->n; k++) {
-			who.help = bs->open[k];
-			if (who.help && take_all(who, nets, n))
-				return who;
-		}
+		who->where[k] = calloc((size_t)net->n_layers + 1, sizeof(*who->where[k]));
+		if (!who->where[k])
+			return mea_nomem();
+		for (int i = 0; i < net->n_layers; i++)
+			who->where[k][i] = mea_prepared_where(e, (enum mea_net)k, i);
 	}
-	return (struct answering){NULL, NULL};
+	return 0;
+}
+
+int answering_find(struct backends *bs, const struct mea_model *m, struct answering *who)
+{
+	struct mea_prepared *e = NULL;
+	int rc = 0;
+
+	*who = (struct answering){.name = NULL};
+	backends_close(bs);
+	for (; who->passed_over < bs->n && !e; who->passed_over += !e) {
+		int i = who->passed_over;
+
+		if (mea_prepared_open(&bs->choice[i], bs->n - i, m, MEA_JOBS_DEFAULT, &e))
+			snprintf(who->why[i], sizeof(who->why[i]), "%s", mea_errmsg());
+	}
+	if (e)
+		rc = take_notes(e, m, who);
+	mea_prepared_close(e);
+	open_all(bs);
+	return rc;
+}
+
+void answering_free(struct answering *who)
+{
+	free(who->where[0]);
+	free(who->where[1]);
 }
 
 /* --- a qnet --------------------------------------------------------------------- */
@@ -86,6 +112,15 @@ struct answering backends_answering(const struct backends *bs, const struct mea_
 static json_t *shape_json(const struct mea_qtensor *t)
 {
 	return json_pack("[i, i, i]", t->c, t->h, t->w);
+}
+
+static json_t *dims_json(const struct mea_shape *s)
+{
+	json_t *a = json_array();
+
+	for (int i = 0; i < s->rank; i++)
+		json_array_append_new(a, json_integer(s->dim[i]));
+	return a;
 }
 
 static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
@@ -102,39 +137,65 @@ static json_t *ends_json(const struct mea_qnet *net, const int *list, int n)
 	return a;
 }
 
-/* Where the layer runs, NULL: nowhere. */
-static struct mea_backend *backend_of(const struct mea_qnet *net, const struct mea_qlayer *l,
-				      struct answering who)
-{
-	return who.help && who.backend->ops->refuses(who.backend, net, l) ? who.help : who.backend;
-}
-
-/* Reasons of the backends that come before the one where the layer runs. */
-static json_t *refusals(const struct backends *bs, const struct mea_qnet *net,
-			const struct mea_qlayer *l, const struct mea_backend *backend)
+/* Reasons of the backends that come before the one where layer number i runs. */
+static json_t *refusals(const struct backends *bs, const struct mea_qnet *net, int i,
+			const char *backend, const struct answering *who)
 {
 	json_t *o = json_object();
 
-	for (int i = 0; i < bs->n && (!backend || bs->open[i] != backend); i++) {
-		const char *why = bs->open[i] ? bs->choice[i].ops->refuses(bs->open[i], net, l)
-					      : NULL;
+	for (int k = 0; k < bs->n && (!backend || strcmp(bs->choice[k].ops->name, backend)); k++) {
+		const char *why;
 
+		if (!bs->open[k])
+			continue;
+		why = bs->choice[k].ops->refuses(bs->open[k], net, &net->layers[i]);
+		/* Where it could run, but its part has no plan, or crossing would gain nothing. */
+		if (!why && backend && k == who->passed_over)
+			why = "its part of the network goes elsewhere as a whole";
 		if (why)
-			json_object_set_new(o, bs->choice[i].ops->name, json_string(why));
+			json_object_set_new(o, bs->choice[k].ops->name, json_string(why));
 	}
 	return o;
 }
 
-json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct answering who)
+/* Why the backends before the one that answers do not. */
+static json_t *passed_over(const struct backends *bs, const struct answering *who)
 {
-	const char *name = who.backend ? mea_backend_name(who.backend, who.help) : NULL;
+	json_t *o = json_object();
+
+	for (int i = 0; i < who->passed_over; i++)
+		json_object_set_new(o, bs->choice[i].ops->name, tool_text(who->why[i]));
+	return o;
+}
+
+/* What the file leaves in float behind the last quantised tensor runs on the CPU, after the
+ * backend. */
+static void append_tail(json_t *layers, const struct mea_graph *g, uint64_t *macs)
+{
+	for (int i = 0; g && i < g->n_nodes; i++) {
+		const struct mea_node *n = &g->nodes[i];
+		uint64_t m = mea_node_macs(g, n);
+
+		if (n->op == MEA_OP_DequantizeLinear)
+			continue;
+		*macs += m;
+		json_array_append_new(layers, json_pack("{s:s, s:s, s:o, s:I, s:s}", "name",
+							n->name, "op", mea_op_name(n->op), "output",
+							dims_json(&g->values[n->out].shape), "macs",
+							(json_int_t)m, "backend", "float"));
+	}
+}
+
+json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, enum mea_net which,
+		  const struct answering *who)
+{
 	json_t *layers = json_array();
 	uint64_t macs = 0, bytes = 0;
 
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
 		uint64_t m = mea_qlayer_macs(net, l), w = mea_qlayer_bytes(net, l);
-		struct mea_backend *backend = backend_of(net, l, who);
+		const char *backend = who->where[which] ? who->where[which][i] : NULL;
 
 		macs += m;
 		bytes += w;
@@ -144,26 +205,18 @@ json_t *info_qnet(const struct backends *bs, const struct mea_qnet *net, struct 
 				  "name", l->name, "op", mea_qlayer_kind(l), "output",
 				  shape_json(&net->tensors[l->out]), "kernel", l->kh, l->kw,
 				  "stride", l->stride_h, l->stride_w, "macs", (json_int_t)m,
-				  "weight_bytes", (json_int_t)w, "backend",
-				  backend ? backend->ops->name : NULL, "refused_by",
-				  refusals(bs, net, l, backend)));
+				  "weight_bytes", (json_int_t)w, "backend", backend, "refused_by",
+				  refusals(bs, net, i, backend, who)));
 	}
-	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o}", "inputs",
+	append_tail(layers, net->tail, &macs);
+	return json_pack("{s:o, s:o, s:I, s:I, s:s?, s:o, s:o}", "inputs",
 			 ends_json(net, net->inputs, net->n_inputs), "outputs",
 			 ends_json(net, net->outputs, net->n_outputs), "macs", (json_int_t)macs,
-			 "weight_bytes", (json_int_t)bytes, "backend", name, "layers", layers);
+			 "weight_bytes", (json_int_t)bytes, "backend", who->name, "refused_by",
+			 passed_over(bs, who), "layers", layers);
 }
 
 /* --- a float graph ---------------------------------------------------------------- */
-
-static json_t *dims_json(const struct mea_shape *s)
-{
-	json_t *a = json_array();
-
-	for (int i = 0; i < s->rank; i++)
-		json_array_append_new(a, json_integer(s->dim[i]));
-	return a;
-}
 
 static json_t *values_json(const struct mea_graph *g, const int *list, int n)
 {
@@ -291,7 +344,8 @@ int info_print_net(const char *title, json_t *net, int width)
 		COLUMN("kB", 1),
 		COLUMN_LEFT("runs on", 0, 0),
 	};
-	json_t *layers = json_object_get(net, "layers");
+	json_t *layers = json_object_get(net, "layers"), *why;
+	const char *name;
 	bool runs = json_object_get(net, "backend") != NULL;
 	struct table t = {.columns = columns, .n = runs ? 8 : 7};
 	char in[256], out[256];
@@ -301,6 +355,8 @@ int info_print_net(const char *title, json_t *net, int width)
 	putchar('\n');
 	text_print(width, 2, "%s: %s -> %s; %.3f MMAC, %.1f kB of weights", title, in, out,
 		   number(net, "macs") / 1e6, number(net, "weight_bytes") / 1e3);
+	json_object_foreach(json_object_get(net, "refused_by"), name, why)
+		text_print(width, 4, "  not on %s: %s", name, json_string_value(why));
 	for (size_t i = 0; i < json_array_size(layers); i++)
 		add_layer(&t, i, json_array_get(layers, i));
 	return table_print(&t, width);

@@ -378,6 +378,7 @@ static int accel_wait(struct mea_job *job, int timeout_ms, struct mea_run_stats 
 
 const struct mea_backend_ops mea_backend_accel = {
 	.name = "accel",
+	.ends = MEA_PLAN_MAX_IO,
 	.open = accel_open,
 	.close = accel_close,
 	.describe = accel_describe,

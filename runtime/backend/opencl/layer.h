@@ -24,7 +24,8 @@ enum {
 	MEA_CL_MAXPOOL,
 	MEA_CL_ADD,
 	MEA_CL_CONCAT,
-	MEA_CL_TABLE, /* weights: 256 bytes, of the byte 0 first */
+	MEA_CL_MUL,   /* in2: row and pix are 0 where it is one pixel */
+	MEA_CL_TABLE, /* weights: 256 bytes, of the byte 0 first, for all channels or for each */
 };
 
 /* Where a tensor's memory is: scratch, then inputs, then outputs. */
@@ -53,6 +54,7 @@ struct mea_cl_layer {
 	int row_groups;		     /* pixel groups of a row */
 	int weights, params, config; /* offsets in the constants */
 	int by_taps;		     /* AVGPOOL: params has an entry per number of taps */
+	int table_step;		     /* TABLE: bytes from a channel's table to the next one's */
 	int items, slice;	     /* work items, and how many one worker takes at once */
 
 	/* With dot products on vectors: a multiplier lies between the float of the

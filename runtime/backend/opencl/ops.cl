@@ -121,6 +121,29 @@ static void concat(const global struct mea_cl_layer *l, const struct spaces *s, 
 	}
 }
 
+static void mul(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
+		int from, int to)
+{
+	const global int *p = (const global int *)(constants + l->params);
+	float16 scale = (float16)as_float(p[16]);
+	struct end e = end_of(l);
+
+	for (int u = from; u < to; u++) {
+		for (int ox = 0; ox < l->out_w; ox++) {
+			bytes_in a = at(s, &l->in) + (long)u * l->in.row + ox * l->in.pix;
+			bytes_in b = at(s, &l->in2) + (long)u * l->in2.row + ox * l->in2.pix;
+			bytes_out y = at(s, &l->out) + (long)u * l->out.row + ox * l->out.pix;
+
+			for (int i = 0; i < l->blocks * 16; i += 16) {
+				int16 x = convert_int16(LOAD_BYTES(a + i)) - (l->in_zero + 128);
+				int16 r = convert_int16(LOAD_BYTES(b + i)) - (l->in2_zero + 128);
+
+				finish_one(l, &e, x * r, scale, p, 0, y, y + i);
+			}
+		}
+	}
+}
+
 static void table(const global struct mea_cl_layer *l, const struct spaces *s, bytes_in constants,
 		  int from, int to)
 {
@@ -130,8 +153,9 @@ static void table(const global struct mea_cl_layer *l, const struct spaces *s, b
 		bytes_in x = at(s, &l->in) + (long)u * l->in.row;
 		bytes_out y = at(s, &l->out) + (long)u * l->out.row;
 
-		for (int i = 0; i < l->out_w * l->blocks * 16; i++)
-			y[i] = t[x[i]];
+		for (int i = 0; i < l->out_w * l->blocks * 16; i += l->blocks * 16)
+			for (int c = 0; c < l->blocks * 16; c++)
+				y[i + c] = t[c * l->table_step + x[i + c]];
 	}
 }
 
@@ -161,6 +185,9 @@ static void operate(const global struct mea_cl_layer *l, const struct spaces *s,
 		break;
 	case MEA_CL_CONCAT:
 		concat(l, s, from, to);
+		break;
+	case MEA_CL_MUL:
+		mul(l, s, constants, from, to);
 		break;
 	case MEA_CL_TABLE:
 		table(l, s, constants, from, to);

@@ -83,12 +83,28 @@ static int pool_params(struct mea_cl_packer *k, const struct mea_qlayer *l, stru
 	return 0;
 }
 
+static int pack_mul(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
+{
+	const struct mea_qtensor *t = &k->net->tensors[l->in2];
+	int rc = mea_cl_reserve(k, MEA_CL_PARAMS, &o->params);
+
+	o->in2_zero = t->zero_point;
+	if (t->h == 1 && t->w == 1)
+		o->in2.row = o->in2.pix = 0;
+	if (!rc)
+		pool_param(k, o->params, 0, 0, l->mult[0], l->shift[0]);
+	return rc;
+}
+
 /* Bytes on the device are 128 more. */
 static int pack_table(struct mea_cl_packer *k, const struct mea_qlayer *l, struct mea_cl_layer *o)
 {
-	int rc = mea_cl_reserve(k, 256, &o->weights);
+	bool each = l->groups > 1;
+	/* Channels that fill up a block look bytes up as well. */
+	int rc = mea_cl_reserve(k, each ? 256 * MEA_CL_BLOCK * o->blocks : 256, &o->weights);
 
-	for (int i = 0; !rc && i < 256; i++)
+	o->table_step = each ? 256 : 0;
+	for (int i = 0; !rc && i < 256 * l->groups; i++)
 		k->p->constants[o->weights + i] = (unsigned char)(l->weights[i ^ 128] + 128);
 	return rc;
 }
@@ -105,6 +121,7 @@ static const struct {
 	[MEA_Q_MAXPOOL] = {MEA_CL_MAXPOOL, pool_params},
 	[MEA_Q_ADD] = {MEA_CL_ADD, NULL},
 	[MEA_Q_CONCAT] = {MEA_CL_CONCAT, NULL},
+	[MEA_Q_MUL] = {MEA_CL_MUL, pack_mul},
 	[MEA_Q_TABLE] = {MEA_CL_TABLE, pack_table},
 };
 
@@ -134,7 +151,7 @@ static void set_clamps(const struct mea_cl_packer *k, const struct mea_qlayer *l
 	o->mid_hi = l->mid_hi;
 	o->flo = (float)(l->mid_lo - l->mid_zero);
 	o->fhi = (float)(l->mid_hi - l->mid_zero);
-	if (l->in2 < 0 || l->op == MEA_Q_CONCAT)
+	if (l->in2 < 0 || (l->op != MEA_Q_CONV && l->op != MEA_Q_ADD))
 		return;
 	o->has_in2 = 1;
 	o->in2_zero = k->net->tensors[l->in2].zero_point;

@@ -297,6 +297,22 @@ static int add(const struct mea_qnet *net, const struct mea_qlayer *l, const int
 	return 0;
 }
 
+/* b steps along with a, or stays at its only pixel. */
+static int mul(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
+	       const int8_t *b, int8_t *y)
+{
+	const struct mea_qtensor *in = &net->tensors[l->in], *in2 = &net->tensors[l->in2];
+	bool map = in2->h * in2->w > 1;
+	int pixels = in->h * in->w;
+
+	for (int p = 0; p < pixels; p++, a += in->c, b += map ? in->c : 0)
+		for (int c = 0; c < in->c; c++)
+			*y++ = (int8_t)mea_requant(
+				(a[c] - in->zero_point) * (b[c] - in2->zero_point), l->mult[0],
+				l->shift[0], l->mid_zero, l->mid_lo, l->mid_hi);
+	return 0;
+}
+
 static int concat(const struct mea_qnet *net, const struct mea_qlayer *l, const int8_t *a,
 		  const int8_t *b, int8_t *y)
 {
@@ -316,8 +332,9 @@ static int table(const struct mea_qnet *net, const struct mea_qlayer *l, const i
 	const struct mea_qtensor *out = &net->tensors[l->out];
 
 	(void)none;
-	for (size_t i = 0; i < (size_t)out->c * out->h * out->w; i++)
-		y[i] = l->weights[(uint8_t)x[i]];
+	for (int p = 0; p < out->h * out->w; p++)
+		for (int c = 0; c < out->c; c++)
+			*y++ = l->weights[(l->groups > 1 ? c * 256 : 0) + (uint8_t)*x++];
 	return 0;
 }
 
@@ -328,6 +345,7 @@ int mea_ref_layer(const struct mea_qnet *net, const struct mea_qlayer *l, const 
 						 const int8_t *, const int8_t *, int8_t *) = {
 		[MEA_Q_CONV] = conv, [MEA_Q_AVGPOOL] = pool,  [MEA_Q_MAXPOOL] = pool,
 		[MEA_Q_ADD] = add,   [MEA_Q_CONCAT] = concat, [MEA_Q_TABLE] = table,
+		[MEA_Q_MUL] = mul,
 	};
 
 	return compute[l->op](net, l, in, in2, out);

@@ -6,6 +6,9 @@
 
 #include "base/error.h"
 
+/* How many layers further is looked for an end of a run that has few enough ends. */
+#define REACH 64
+
 struct cutter {
 	const struct mea_qnet *net;
 	bool *second;  /* per layer: side 1 */
@@ -43,6 +46,15 @@ static bool surrounded(const struct cutter *c, int i)
 	return any;
 }
 
+/* Whether layer i is a table of what a layer on side 1 makes: either its input has to cross, or its
+ * result does. */
+static bool follows(const struct cutter *c, int i)
+{
+	const struct mea_qlayer *l = &c->net->layers[i];
+
+	return l->op == MEA_Q_TABLE && c->producer[l->in] >= 0 && c->second[c->producer[l->in]];
+}
+
 static void take_along(struct cutter *c)
 {
 	bool changed = true;
@@ -50,8 +62,9 @@ static void take_along(struct cutter *c)
 	while (changed) {
 		changed = false;
 		for (int i = 0; i < c->net->n_layers; i++)
-			if (!c->second[i] && !mea_qlayer_macs(c->net, &c->net->layers[i]) &&
-			    surrounded(c, i))
+			if (!c->second[i] &&
+			    (follows(c, i) ||
+			     (!mea_qlayer_macs(c->net, &c->net->layers[i]) && surrounded(c, i))))
 				changed = c->second[i] = true;
 	}
 }
@@ -95,6 +108,91 @@ static int alternate(struct cutter *c, bool side)
 		last = taken;
 	}
 	return runs;
+}
+
+/* --- no run with too many ends ------------------------------------------------------- */
+
+/* A run in the making, layer by layer. */
+struct piece {
+	int *readers; /* per tensor: layers outside that read it, once it was made here; else 0 */
+	bool *known;  /* per tensor: made or read here */
+	int inputs, outputs;
+};
+
+static bool leaves(const struct mea_qnet *net, int tensor)
+{
+	for (int i = 0; i < net->n_outputs; i++)
+		if (net->outputs[i] == tensor)
+			return true;
+	return false;
+}
+
+static void read_in(const struct mea_qnet *net, struct piece *p, int tensor)
+{
+	if (!p->known[tensor]) {
+		p->known[tensor] = true;
+		p->inputs++;
+	} else if (p->readers[tensor] && --p->readers[tensor] == 0 && !leaves(net, tensor)) {
+		p->outputs--;
+	}
+}
+
+static void add_layer(const struct mea_qnet *net, struct piece *p, const struct mea_qlayer *l)
+{
+	read_in(net, p, l->in);
+	if (l->in2 >= 0 && l->in2 != l->in)
+		read_in(net, p, l->in2);
+	p->known[l->out] = true;
+	for (int i = 0; i < net->n_layers; i++)
+		p->readers[l->out] += reads(&net->layers[i], l->out);
+	p->outputs += p->readers[l->out] || leaves(net, l->out);
+}
+
+/* How many of the n layers of list from at on make a run with no more ends each way than most: the
+ * largest number within REACH. One layer always does. */
+static int longest(const struct cutter *c, const int *list, int n, int at, int most,
+		   struct piece *p)
+{
+	int best = 1;
+
+	p->inputs = p->outputs = 0;
+	memset(p->readers, 0, (size_t)c->net->n_tensors * sizeof(*p->readers));
+	memset(p->known, 0, (size_t)c->net->n_tensors * sizeof(*p->known));
+	for (int k = at; k < n && k - at < best + REACH; k++) {
+		add_layer(c->net, p, &c->net->layers[list[k]]);
+		if (p->inputs <= most && p->outputs <= most)
+			best = k - at + 1;
+	}
+	return best;
+}
+
+/* Cuts runs whose ends are too many into several; run_of is set anew. Returns their number. */
+static int limit_ends(struct cutter *c, int runs, const int ends[2])
+{
+	size_t tensors = (size_t)c->net->n_tensors;
+	struct piece p = {malloc(tensors * sizeof(*p.readers)), malloc(tensors * sizeof(*p.known)),
+			  0, 0};
+	int *list = malloc((size_t)c->net->n_layers * sizeof(*list)), made = 0;
+
+	for (int r = 0; r < runs && p.readers && p.known && list; r++) {
+		int n = 0, own = made;
+
+		for (int i = 0; i < c->net->n_layers; i++)
+			if (c->run_of[i] == r && !c->done[i])
+				list[n++] = i;
+		for (int at = 0, length; at < n; at += length, own++) {
+			length = longest(c, list, n, at, ends[c->second[list[at]]], &p);
+			for (int k = at; k < at + length; k++) {
+				c->run_of[list[k]] = own;
+				c->done[list[k]] = true;
+			}
+		}
+		made = own;
+	}
+	free(p.readers);
+	free(p.known);
+	free(list);
+	return made ? made : mea_nomem();
 }
 
 /* --- the runs ------------------------------------------------------------------------ */
@@ -200,12 +298,17 @@ static int make_run(struct cutter *c, int run)
 	return rc;
 }
 
-static int make_runs(struct cutter *c)
+static int make_runs(struct cutter *c, const int ends[2])
 {
 	struct mea_cut *cut = c->cut;
 	int ways[2] = {alternate(c, false), alternate(c, true)}, rc = 0;
+	int runs = ways[0] <= ways[1] ? alternate(c, false) : ways[1];
 
-	cut->n_runs = ways[0] <= ways[1] ? alternate(c, false) : ways[1];
+	memset(c->done, 0, (size_t)c->net->n_layers * sizeof(*c->done));
+	runs = limit_ends(c, runs, ends);
+	if (runs < 0)
+		return runs;
+	cut->n_runs = runs;
 	cut->runs = calloc((size_t)cut->n_runs, sizeof(*cut->runs));
 	if (!cut->runs)
 		return mea_nomem();
@@ -220,7 +323,8 @@ static int make_runs(struct cutter *c)
 	return rc;
 }
 
-int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut **out)
+int mea_cut_make(const struct mea_qnet *net, const bool *refused, const int ends[2],
+		 struct mea_cut **out)
 {
 	size_t layers = (size_t)net->n_layers, tensors = (size_t)net->n_tensors;
 	struct cutter c = {
@@ -241,14 +345,17 @@ int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut
 		for (int i = 0; i < net->n_layers; i++)
 			c.producer[net->layers[i].out] = i;
 		take_along(&c);
-		rc = make_runs(&c);
+		rc = make_runs(&c, ends);
 	} else {
 		rc = mea_nomem();
 	}
+	if (c.cut)
+		c.cut->run_of = c.run_of;
+	else
+		free(c.run_of);
 	free(c.second);
 	free(c.done);
 	free(c.producer);
-	free(c.run_of);
 	free(c.local);
 	if (rc) {
 		mea_cut_free(c.cut);
@@ -267,5 +374,6 @@ void mea_cut_free(struct mea_cut *c)
 		free(c->runs[i].net.layers);
 	}
 	free(c->runs);
+	free(c->run_of);
 	free(c);
 }

@@ -27,16 +27,19 @@ struct mea_cut {
 	struct mea_run *runs; /* in an order in which each has what it needs */
 	int n_runs;
 	struct mea_part out[ENDS]; /* which outputs of runs are the network's */
+	int *run_of;		   /* per layer of the network */
 };
 
 /*
- * Cuts net (borrowed, outlives the cut). refused[i]: layer i cannot be on side 0. The runs
- * alternate between the sides and are as few as the order of the layers allows; layers without
+ * Cuts net (borrowed, outlives the cut). refused[i]: layer i cannot be on side 0. ends: how
+ * many inputs, and how many outputs, a run may have on each side, 2 to ENDS. The runs
+ * alternate between the sides and are as few as the order of the layers allows, but one with more
+ * ends becomes several; layers without
  * multiplications that stand only among refused ones go with them, as crossing twice gains
- * nothing. MEA_EUNSUPPORTED when a run would need over four inputs or outputs, or an input of the
- * network is an output of it.
+ * nothing. MEA_EUNSUPPORTED when an input of the network is an output of it.
  */
-int mea_cut_make(const struct mea_qnet *net, const bool *refused, struct mea_cut **out);
+int mea_cut_make(const struct mea_qnet *net, const bool *refused, const int ends[2],
+		 struct mea_cut **out);
 void mea_cut_free(struct mea_cut *c); /* NULL is allowed */
 
 #endif

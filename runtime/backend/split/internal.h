@@ -22,6 +22,7 @@ struct set {
 
 struct split_exec {
 	struct mea_exec e;
+	struct mea_backend *const *side; /* the backend's */
 	struct mea_cut *cut;
 	struct mea_exec **sub; /* per run */
 	struct set *spare;     /* for the next jobs */

@@ -12,6 +12,9 @@
 /* Both are open; the new backend closes them. On failure they stay the caller's. */
 int mea_split_open(struct mea_backend *first, struct mea_backend *second, struct mea_backend **out);
 
+/* The name of the backend that computes a layer of e's network, whatever backend e is of. */
+const char *mea_split_where(const struct mea_exec *e, int layer);
+
 /* How many layers of e's network run on the second backend; e is of a split backend. */
 int mea_split_moved(const struct mea_exec *e);
 

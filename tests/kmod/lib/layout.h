@@ -16,7 +16,8 @@ AT(drm_mea_info, config, 4);
 AT(drm_mea_info, clock_khz, 24);
 AT(drm_mea_info, timeout_ms, 28);
 AT(drm_mea_info, max_slot_size, 32);
-SIZE(drm_mea_info, 40);
+AT(drm_mea_info, config5, 40);
+SIZE(drm_mea_info, 48);
 
 AT(drm_mea_bo_create, size, 0);
 AT(drm_mea_bo_create, flags, 8);
@@ -44,7 +45,7 @@ AT(drm_mea_submit, record_offset, 48);
 AT(drm_mea_submit, tag, 52);
 SIZE(drm_mea_submit, 56);
 
-_Static_assert(DRM_IOCTL_MEA_INFO == 0x80286440, "INFO");
+_Static_assert(DRM_IOCTL_MEA_INFO == 0x80306440, "INFO");
 _Static_assert(DRM_IOCTL_MEA_BO_CREATE == 0xc0186441, "BO_CREATE");
 _Static_assert(DRM_IOCTL_MEA_SUBMIT == 0x40386442, "SUBMIT");
 

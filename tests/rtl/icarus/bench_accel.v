@@ -54,13 +54,13 @@ module bench_accel;
 `ifdef SIZED
 		.ROWS(3'd4), .COLS(3'd4), .AXI_DW(7'd64), .AXI_AW(6'd40), .ACT_WORDS(7'd64),
 		.ACT_BANKS(3'd4), .WGT_WORDS(6'd32), .ACC_DEPTH(5'd16), .STEM_WORDS(5'd16),
-		.PSUM_W(5'd20), .MAX_BURST(5'd16), .DW_TAPS(2'd3), .DW_LINE(7'd64), .PACK(`PACK),
+		.PSUM_W(5'd20), .MAX_BURST(5'd16), .DW_TAPS(2'd3), .DW_LINE(7'd64), .TABLES(2'd2), .PACK(`PACK),
 		.DW_LUTS(1'd1), .JOIN_LUTS(1'd1), .CLOCK_KHZ(10'd1000)
 `else
 		.ROWS(4), .COLS(4), .AXI_DW(64), .AXI_AW(AW), .ACT_WORDS(ACT_WORDS),
 		.ACT_BANKS(BANKS), .WGT_WORDS(WGT_WORDS), .ACC_DEPTH(ACC_DEPTH),
 		.STEM_WORDS(STEM_WORDS), .PSUM_W(PSUM_W), .MAX_BURST(BURST), .DW_TAPS(TAPS),
-		.DW_LINE(LINE), .CLOCK_KHZ(1000)
+		.DW_LINE(LINE), .TABLES(2), .CLOCK_KHZ(1000)
 `endif
 	) dut (
 		.clk(clk), .rst(rst), .irq(irq), .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid),
@@ -182,6 +182,7 @@ module bench_accel;
 			reads(`MEA_REG_CONFIG2, WGT_WORDS);
 			reads(`MEA_REG_CONFIG3, STEM_WORDS << 16 | ACC_DEPTH);
 			reads(`MEA_REG_CONFIG4, LINE << 20 | TAPS << 16 | BANKS << 8 | 4 + 17);
+			reads(`MEA_REG_CONFIG5, 1 << 8 | 2);
 			reads(`MEA_REG_CLOCK_KHZ, 1000);
 		end
 	endtask

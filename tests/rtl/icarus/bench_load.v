@@ -9,19 +9,21 @@
 // run: -P$.BEAT=16 -P$.LANES=4 -P$.COLS=4
 // run: -P$.BEAT=16 -P$.LANES=16 -P$.COLS=8
 // run: -P$.BEAT=16 -P$.LANES=32 -P$.COLS=32
+// run: -P$.BEAT=8 -P$.LANES=8 -P$.COLS=8 -P$.TABLES=0
 `default_nettype none
 `include "mea_isa.vh"
 
 module bench_load;
-	parameter BEAT = 8, LANES = 16, COLS = 16;
-	localparam MAX_BURST = 16, ACT_AW = 8, WGT_AW = 7, STEM_AW = 6, N = 120;
+	parameter BEAT = 8, LANES = 16, COLS = 16, TABLES = 4;
+	localparam MAX_BURST = 16, ACT_AW = 8, WGT_AW = 7, STEM_AW = 6, TABLE_AW = 8, N = 120;
+	localparam DESTS = TABLES != 0 ? 4 : 3;
 `include "bench.vh"
 	reg head_valid, req_ready, r_valid, act_ready;
 	reg [255:0] head;
 	reg [31:0] head_index;
 	reg [2:0] there;
 	reg [BEAT*8-1:0] r_data;
-	wire head_pop, illegal, misaligned, idle, req_valid, r_ready, act_wen, wgt_wen, stem_wen;
+	wire head_pop, illegal, misaligned, idle, req_valid, r_ready, act_wen, wgt_wen, stem_wen, table_wen;
 	wire [2:0] take, give;
 	wire [31:0] give_index, req_index;
 	wire [3:0] req_slot;
@@ -33,10 +35,12 @@ module bench_load;
 	wire [LANES*8-1:0] act_data;
 	wire [2*COLS*8-1:0] wgt_data;
 	wire [63:0] stem_data;
+	wire [TABLE_AW-1:0] table_addr;
+	wire [31:0] table_data;
 
 	mea_load #(
 		.BEAT(BEAT), .MAX_BURST(MAX_BURST), .LANES(LANES), .COLS(COLS), .ACT_AW(ACT_AW),
-		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW)
+		.WGT_AW(WGT_AW), .STEM_AW(STEM_AW), .TABLES(TABLES), .TABLE_AW(TABLE_AW)
 	) dut (
 		.clk(clk), .rst(rst), .head_valid(head_valid), .head(head), .head_index(head_index),
 		.head_pop(head_pop), .token_there(there), .token_take(take), .token_give(give),
@@ -46,7 +50,8 @@ module bench_load;
 		.r_valid(r_valid), .r_data(r_data), .r_ready(r_ready), .act_wen(act_wen),
 		.act_addr(act_addr), .act_data(act_data), .act_ready(act_ready),
 		.wgt_wen(wgt_wen), .wgt_addr(wgt_addr), .wgt_data(wgt_data),
-		.stem_wen(stem_wen), .stem_addr(stem_addr), .stem_data(stem_data)
+		.stem_wen(stem_wen), .stem_addr(stem_addr), .stem_data(stem_data),
+		.table_wen(table_wen), .table_addr(table_addr), .table_data(table_data)
 	);
 
 	// The commands; next is the head's, asking and filling those of the two sides.
@@ -70,7 +75,8 @@ module bench_load;
 	endfunction
 
 	function integer word_bytes(input [1:0] dest);
-		word_bytes = dest == `MEA_DEST_ACT ? LANES : dest == `MEA_DEST_WGT ? 2 * COLS : 8;
+		word_bytes = dest == `MEA_DEST_ACT ? LANES : dest == `MEA_DEST_WGT ? 2 * COLS :
+			     dest == `MEA_DEST_STEM ? 8 : 4;
 	endfunction
 
 	function integer row_beats(input [255:0] c);
@@ -85,7 +91,7 @@ module bench_load;
 			c[`MEA_F_CMD_WAIT] = $random(seed);
 			c[`MEA_F_CMD_SIGNAL] = $random(seed);
 			c[`MEA_F_LOAD_SLOT] = $random(seed);
-			c[`MEA_F_LOAD_DEST] = ($random(seed) & 255) % 3;
+			c[`MEA_F_LOAD_DEST] = ($random(seed) & 255) % DESTS;
 			c[`MEA_F_LOAD_OFFSET] = $random(seed) & 32'h7fff_fff0;
 			c[`MEA_F_LOAD_ROW_WORDS] = 1 + ($random(seed) & (k % 8 == 0 ? 127 : 15));
 			c[`MEA_F_LOAD_ROWS] = 1 + ($random(seed) & 3);
@@ -142,10 +148,12 @@ module bench_load;
 					    act_data === word[LANES*8-1:0], "act word");
 			`MEA_DEST_WGT: want(wgt_wen && wgt_addr === to[WGT_AW-1:0] &&
 					    wgt_data === word[2*COLS*8-1:0], "wgt word");
+			`MEA_DEST_TABLE: want(table_wen && table_addr === to[TABLE_AW-1:0] &&
+					      table_data === word[31:0], "table word");
 			default: want(stem_wen && stem_addr === to[STEM_AW-1:0] &&
 				      stem_data === word[63:0], "stem word");
 			endcase
-			want(act_wen + wgt_wen + stem_wen === 1, "one memory");
+			want(act_wen + wgt_wen + stem_wen + table_wen === 1, "one memory");
 			col = col + 1;
 			if (col == cmd[filling][`MEA_F_LOAD_ROW_WORDS]) begin
 				col = 0;
@@ -178,7 +186,7 @@ module bench_load;
 			req_ready = 1'b0;
 			settle;
 			want(^{head_pop, take, give, illegal, misaligned, idle, req_valid, act_wen, wgt_wen,
-			       stem_wen} !== 1'bx, "nothing is X");
+			       stem_wen, table_wen} !== 1'bx, "nothing is X");
 			want(!r_valid || r_ready !== 1'bx, "r_ready is not X");
 			want(illegal === 1'b0 && misaligned === 1'b0, "no refusal");
 			want(take === (head_pop ? head[`MEA_F_CMD_WAIT] : 3'b000), "tokens taken");
@@ -188,7 +196,7 @@ module bench_load;
 			if (req_valid)
 				req_ready = ($random(seed) & 3) != 0 && owed_in - owed_out < 900;
 			settle;
-			wrote = (act_wen && act_ready) || wgt_wen || stem_wen;
+			wrote = (act_wen && act_ready) || wgt_wen || stem_wen || table_wen;
 			if (wrote)
 				written;
 			else
@@ -240,8 +248,9 @@ module bench_load;
 			refuse(c, 1'b1, 1'b0, "ILLEGAL: no words");
 			c = good; c[`MEA_F_LOAD_ROWS] = 0;
 			refuse(c, 1'b1, 1'b0, "ILLEGAL: no rows");
-			c = good; c[`MEA_F_LOAD_DEST] = 3;
-			refuse(c, 1'b1, 1'b0, "ILLEGAL: no such memory");
+			c = good; c[`MEA_F_LOAD_DEST] = `MEA_DEST_TABLE;
+			if (TABLES == 0)
+				refuse(c, 1'b1, 1'b0, "ILLEGAL: no such memory");
 			c = good; c[`MEA_F_LOAD_OFFSET] = 32'h18;
 			refuse(c, 1'b0, 1'b1, "ALIGN: the offset");
 			c = good; c[`MEA_F_LOAD_DRAM_PITCH] = 32'h108;

@@ -28,6 +28,7 @@ module bench_regs;
 			reads(`MEA_REG_CONFIG2, 32'd2048, "CONFIG2");
 			reads(`MEA_REG_CONFIG3, {16'd256, 16'd512}, "CONFIG3");
 			reads(`MEA_REG_CONFIG4, {12'd64, 4'd9, 8'd2, 8'd21}, "CONFIG4");
+			reads(`MEA_REG_CONFIG5, {16'd0, 8'd1, 8'd4}, "CONFIG5");
 			reads(`MEA_REG_CLOCK_KHZ, 32'd150000, "CLOCK_KHZ");
 			conclude("ID, VERSION, CONFIG and CLOCK_KHZ say how it was built");
 			reads(`MEA_REG_STATUS, 32'd2, "STATUS");

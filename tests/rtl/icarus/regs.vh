@@ -23,7 +23,7 @@
 	mea_regs #(
 		.ROWS(8), .COLS(16), .BEAT(16), .MAX_BURST(32), .ACT_WORDS(4096), .ACT_BANKS(2),
 		.WGT_WORDS(2048), .ACC_DEPTH(512), .STEM_WORDS(256), .LATENCY(21), .DW_TAPS(9), .DW_LINE(64),
-		.CLOCK_KHZ(150000)
+		.TABLES(4), .CLOCK_KHZ(150000)
 	) dut (
 		.clk(clk), .rst(rst), .s_axil_awaddr(awaddr), .s_axil_awvalid(awvalid),
 		.s_axil_awready(awready), .s_axil_wdata(wdata), .s_axil_wstrb(wstrb),
@@ -138,7 +138,7 @@
 
 	function readable(input [11:0] a);
 		if (a < `MEA_JOB_BANK0)
-			readable = a <= `MEA_REG_IRQ_ENABLE && a != `MEA_REG_CONTROL;
+			readable = a <= `MEA_REG_CONFIG5 && a != `MEA_REG_CONTROL;
 		else
 			readable = a[11:8] <= 2 && a[7:0] <= `MEA_BANK_CYCLES && a[7:0] != `MEA_BANK_ACK &&
 				   a[7:0] != `MEA_BANK_START;

@@ -8,7 +8,9 @@
 #include "backend/ref/ref.h"
 #include "base/error.h"
 
-#define MAX_LAYERS 3
+#define MAX_LAYERS  3
+#define MORE_AT_END 5 /* layers that end_otherwise() adds, at most */
+#define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
 static bool all;
@@ -233,15 +235,73 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
 }
 
+static void table_of_bytes(struct mea_qlayer *l)
+{
+	l->op = MEA_Q_TABLE;
+	l->weights = random_alloc(256 * (size_t)l->groups);
+	for (int i = 0; i < 256 * l->groups; i++)
+		l->weights[i] = (int8_t)random_range(-128, 127);
+}
+
+/* Each element, or each channel, of `in` times a new input. */
+static void random_mul(struct mea_qnet *n, struct mea_qlayer *l)
+{
+	const struct mea_qtensor t = n->tensors[l->in];
+	bool map = random_range(0, 1);
+
+	l->op = MEA_Q_MUL;
+	l->in2 = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+	n->inputs[n->n_inputs++] = l->in2;
+	l->out = add_tensor(n, t.c, t.h, t.w);
+	requant_one(l, 0, random_range(1, 100) / 6400.0);
+	l->mid_zero = n->tensors[l->out].zero_point;
+	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
+}
+
 static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	const struct mea_qtensor t = n->tensors[l->in];
 
-	l->op = MEA_Q_TABLE;
 	l->out = add_tensor(n, t.c, t.h, t.w);
-	l->weights = random_alloc(256);
-	for (int i = 0; i < 256; i++)
-		l->weights[i] = (int8_t)random_range(-128, 127);
+	l->groups = random_range(0, 2) ? 1 : t.c;
+	table_of_bytes(l);
+}
+
+/* A table behind layer i, which from then on writes a tensor that the table reads. */
+static void insert_table(struct mea_qnet *n, int i)
+{
+	struct mea_qlayer *l = &n->layers[i], *table = l + 1;
+	const struct mea_qtensor t = n->tensors[l->out];
+	int before = add_tensor(n, t.c, t.h, t.w);
+
+	memmove(table + 1, table, sizeof(*l) * (size_t)(n->n_layers++ - i - 1));
+	memset(table, 0, sizeof(*table));
+	table->name = strdup("l");
+	table->in = before;
+	table->in2 = -1;
+	table->groups = 1;
+	table->kh = table->kw = table->stride_h = table->stride_w = 1;
+	table_of_bytes(table);
+	table->out = l->out;
+	l->out = before;
+	if (l->op == MEA_Q_CONCAT)
+		n->tensors[before].zero_point = t.zero_point;
+	else if (l->op != MEA_Q_ADD && l->in2 < 0)
+		l->mid_zero = n->tensors[before].zero_point;
+	if (n->n_outputs < 2 && random_range(0, 7) == 0)
+		n->outputs[n->n_outputs++] = before;
+}
+
+/* Tables behind some of the layers, of a random stream of their own: the rest of the network and
+ * what is drawn later stay as they are without. */
+static void insert_tables(struct mea_qnet *n)
+{
+	uint64_t later = state;
+
+	for (int i = n->n_layers - 1; i >= 0; i--)
+		for (int left = 2; left > 0 && random_range(0, 2) == 0; left--)
+			insert_table(n, i);
+	state = later;
 }
 
 static void random_layer(struct mea_qnet *n, int in, int earlier)
@@ -263,6 +323,11 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	}
 	if (all && kind == 9 && n->n_inputs < RANDOM_NET_INPUTS) {
 		concat(n, l);
+		n->n_layers++;
+		return;
+	}
+	if (all && kind == 7 && n->n_inputs < RANDOM_NET_INPUTS) {
+		random_mul(n, l);
 		n->n_layers++;
 		return;
 	}
@@ -299,14 +364,16 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 	n->n_layers++;
 }
 
+static void end_otherwise(struct mea_qnet *n);
+
 struct mea_qnet *random_net(bool all_ops)
 {
 	struct mea_qnet *n = random_alloc(sizeof(*n));
 	int layers = random_range(1, MAX_LAYERS), in, earlier = -1;
 
 	all = all_ops;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 16);
-	n->layers = random_alloc(sizeof(*n->layers) * MAX_LAYERS);
+	n->tensors = random_alloc(sizeof(*n->tensors) * 16 * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * (MAX_LAYERS + MORE_AT_END) * WITH_TABLES);
 	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
 			random_range(1, 16), random_range(1, 16));
 	n->inputs[n->n_inputs++] = in;
@@ -318,6 +385,10 @@ struct mea_qnet *random_net(bool all_ops)
 	n->outputs[n->n_outputs++] = in;
 	if (layers > 1)
 		n->outputs[n->n_outputs++] = n->layers[random_range(0, layers - 2)].out;
+	if (!all) {
+		end_otherwise(n);
+		insert_tables(n);
+	}
 	return n;
 }
 
@@ -423,8 +494,8 @@ struct mea_qnet *random_large_net(void)
 	int w = random_range(0, 3) ? random_range(17, 64) : random_range(65, 126), x;
 
 	all = false;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
-	n->layers = random_alloc(sizeof(*n->layers) * 16);
+	n->tensors = random_alloc(sizeof(*n->tensors) * 32 * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * 16 * WITH_TABLES);
 	x = add_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40), w);
 	n->inputs[n->n_inputs++] = x;
 	if (image)
@@ -438,6 +509,8 @@ struct mea_qnet *random_large_net(void)
 	    random_range(0, 2) == 0)
 		x = joined(n, x);
 	n->outputs[n->n_outputs++] = x;
+	end_otherwise(n);
+	insert_tables(n);
 	return n;
 }
 
@@ -462,8 +535,8 @@ static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, in
 	return l->out;
 }
 
-/* Average over all pixels, then a fully connected layer. */
-static int exit_layers(struct mea_qnet *n, int in, int classes)
+/* Average over all pixels. */
+static int global_pool(struct mea_qnet *n, int in)
 {
 	const struct mea_qtensor t = n->tensors[in];
 	struct mea_qlayer *l = new_layer(n, in);
@@ -474,7 +547,47 @@ static int exit_layers(struct mea_qnet *n, int in, int classes)
 	l->out = add_tensor(n, t.c, 1, 1);
 	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
 	finish_layer(n, l);
-	return square_conv(n, l->out, classes, 1, 1, 1);
+	return l->out;
+}
+
+/* Then a fully connected layer. */
+static int exit_layers(struct mea_qnet *n, int in, int classes)
+{
+	return square_conv(n, global_pool(n, in), classes, 1, 1, 1);
+}
+
+/* In some networks a depthwise layer without a projection comes behind the first output, or that is
+ * multiplied: with a pixel that comes of it (squeeze and excitation), with a new input, or with
+ * itself. Drawn from a stream of its own. */
+static void end_otherwise(struct mea_qnet *n)
+{
+	uint64_t later = state;
+	int x = n->outputs[0], other, kind = random_range(0, 5);
+	struct mea_qlayer *l;
+	struct mea_qtensor t;
+
+	if (random_range(0, 3) == 0)
+		x = depthwise(n, pointwise(n, x, random_range(2, 40), -1));
+	other = n->outputs[0] = x;
+	t = n->tensors[x];
+	if (kind == 0)
+		other = pointwise(n, global_pool(n, x), t.c, -1);
+	if (kind == 1 && n->n_inputs < RANDOM_NET_INPUTS) {
+		bool map = random_range(0, 1);
+
+		other = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+		n->inputs[n->n_inputs++] = other;
+	}
+	if (kind <= 2) {
+		l = new_layer(n, x);
+		l->op = MEA_Q_MUL;
+		l->in2 = other;
+		l->out = add_tensor(n, t.c, t.h, t.w);
+		requant_one(l, 0, random_range(1, 100) / 6400.0);
+		finish_layer(n, l);
+		n->outputs[0] = l->out;
+	}
+	state = later;
 }
 
 static int max_pool(struct mea_qnet *n, int in)

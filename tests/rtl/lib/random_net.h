@@ -16,8 +16,9 @@ int random_range(int lo, int hi);
 void *random_alloc(size_t n);
 
 /*
- * One to three layers. What an accelerator may refuse is in it only with all_ops:
- * grouped and large depthwise convolutions, concatenations, averages without padding, tables.
+ * One to three layers, and tables behind some of them; at the end perhaps a product. What an
+ * accelerator may refuse is in it only with all_ops: grouped and large depthwise convolutions,
+ * concatenations, averages without padding.
  */
 struct mea_qnet *random_net(bool all_ops);
 
