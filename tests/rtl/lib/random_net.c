@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "random_net.h"
 
+#include "random_parts.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +56,7 @@ void *random_alloc(size_t n)
 
 /* --- a random network ------------------------------------------------------- */
 
-static int add_tensor(struct mea_qnet *n, int c, int h, int w)
+int random_tensor(struct mea_qnet *n, int c, int h, int w)
 {
 	struct mea_qtensor *t = &n->tensors[n->n_tensors];
 
@@ -67,7 +69,7 @@ static int add_tensor(struct mea_qnet *n, int c, int h, int w)
 	return n->n_tensors++;
 }
 
-static void random_params(struct mea_qlayer *l, int n, int fan_in)
+void random_params(struct mea_qlayer *l, int n, int fan_in)
 {
 	l->bias = random_alloc((size_t)n * sizeof(*l->bias));
 	l->mult = random_alloc((size_t)n * sizeof(*l->mult));
@@ -100,11 +102,11 @@ static void random_clamp(int *lo, int *hi, int zero)
 		*hi = random_range(*lo, 127); /* ReLU6 */
 }
 
-static void random_residual(struct mea_qnet *n, struct mea_qlayer *l, int c, int h, int w, int in2)
+void random_residual(struct mea_qnet *n, struct mea_qlayer *l, int c, int h, int w, int in2)
 {
 	const struct mea_qtensor *out;
 
-	l->in2 = in2 >= 0 ? in2 : add_tensor(n, c, h, w);
+	l->in2 = in2 >= 0 ? in2 : random_tensor(n, c, h, w);
 	if (in2 < 0)
 		n->inputs[n->n_inputs++] = l->in2;
 	out = &n->tensors[l->out];
@@ -117,7 +119,7 @@ static void random_residual(struct mea_qnet *n, struct mea_qlayer *l, int c, int
 	random_clamp(&l->lo, &l->hi, out->zero_point);
 }
 
-static int out_dim(int in, int k, int s, int p0, int p1)
+int random_out_dim(int in, int k, int s, int p0, int p1)
 {
 	return (in + p0 + p1 - k) / s + 1;
 }
@@ -157,8 +159,9 @@ static void random_conv(struct mea_qnet *n, struct mea_qlayer *l)
 	} else {
 		random_window(l, in, 7);
 	}
-	l->out = add_tensor(n, oc, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
-			    out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	l->out = random_tensor(n, oc, random_out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			       random_out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l,
+					      l->pad_r));
 	taps = l->kh * l->kw;
 	l->weights = random_alloc((size_t)oc * taps * ic);
 	for (int i = 0; i < oc * taps * ic; i++)
@@ -174,8 +177,8 @@ static void random_depthwise(struct mea_qnet *n, struct mea_qlayer *l)
 
 	random_window(l, in, 3);
 	l->groups = c;
-	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
-			    out_dim(in->w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	l->out = random_tensor(n, c, random_out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			       random_out_dim(in->w, l->kw, l->stride_w, l->pad_l, l->pad_r));
 	taps = l->kh * l->kw;
 	l->weights = random_alloc((size_t)c * taps);
 	for (int i = 0; i < c * taps; i++)
@@ -211,8 +214,9 @@ static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
 	} else {
 		random_window(l, in, 4);
 	}
-	l->out = add_tensor(n, c, out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
-			    out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l, l->pad_r));
+	l->out = random_tensor(n, c, random_out_dim(in->h, l->kh, l->stride_h, l->pad_t, l->pad_b),
+			       random_out_dim(n->tensors[l->in].w, l->kw, l->stride_w, l->pad_l,
+					      l->pad_r));
 	if (all && !max && random_range(0, 1)) {
 		l->exclude_pad = true;
 		requant_one(l, -zx * l->kh * l->kw, 1.0 / (l->kh * l->kw));
@@ -229,9 +233,9 @@ static void concat(struct mea_qnet *n, struct mea_qlayer *l)
 	int c = random_range(1, 20);
 
 	l->op = MEA_Q_CONCAT;
-	l->in2 = add_tensor(n, c, t.h, t.w);
+	l->in2 = random_tensor(n, c, t.h, t.w);
 	n->inputs[n->n_inputs++] = l->in2;
-	l->out = add_tensor(n, t.c + c, t.h, t.w);
+	l->out = random_tensor(n, t.c + c, t.h, t.w);
 	n->tensors[l->in2].zero_point = n->tensors[l->out].zero_point = t.zero_point;
 }
 
@@ -250,9 +254,9 @@ static void random_mul(struct mea_qnet *n, struct mea_qlayer *l)
 	bool map = random_range(0, 1);
 
 	l->op = MEA_Q_MUL;
-	l->in2 = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+	l->in2 = random_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
 	n->inputs[n->n_inputs++] = l->in2;
-	l->out = add_tensor(n, t.c, t.h, t.w);
+	l->out = random_tensor(n, t.c, t.h, t.w);
 	requant_one(l, 0, random_range(1, 100) / 6400.0);
 	l->mid_zero = n->tensors[l->out].zero_point;
 	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
@@ -262,7 +266,7 @@ static void random_table(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	const struct mea_qtensor t = n->tensors[l->in];
 
-	l->out = add_tensor(n, t.c, t.h, t.w);
+	l->out = random_tensor(n, t.c, t.h, t.w);
 	l->groups = random_range(0, 2) ? 1 : t.c;
 	table_of_bytes(l);
 }
@@ -272,7 +276,7 @@ static void insert_table(struct mea_qnet *n, int i)
 {
 	struct mea_qlayer *l = &n->layers[i], *table = l + 1;
 	const struct mea_qtensor t = n->tensors[l->out];
-	int before = add_tensor(n, t.c, t.h, t.w);
+	int before = random_tensor(n, t.c, t.h, t.w);
 
 	memmove(table + 1, table, sizeof(*l) * (size_t)(n->n_layers++ - i - 1));
 	memset(table, 0, sizeof(*table));
@@ -335,7 +339,7 @@ static void random_layer(struct mea_qnet *n, int in, int earlier)
 		const struct mea_qtensor *t = &n->tensors[in];
 
 		l->op = MEA_Q_ADD;
-		l->out = add_tensor(n, t->c, t->h, t->w);
+		l->out = random_tensor(n, t->c, t->h, t->w);
 	} else if (kind <= 2) {
 		l->op = kind == 1 ? MEA_Q_MAXPOOL : MEA_Q_AVGPOOL;
 		random_pool(n, l, kind == 1);
@@ -374,8 +378,8 @@ struct mea_qnet *random_net(bool all_ops)
 	all = all_ops;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 16 * WITH_TABLES);
 	n->layers = random_alloc(sizeof(*n->layers) * (MAX_LAYERS + MORE_AT_END) * WITH_TABLES);
-	in = add_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
-			random_range(1, 16), random_range(1, 16));
+	in = random_tensor(n, random_range(0, 2) ? random_range(1, 48) : random_range(1, 4),
+			   random_range(1, 16), random_range(1, 16));
 	n->inputs[n->n_inputs++] = in;
 	for (int i = 0; i < layers; i++) {
 		random_layer(n, in, earlier);
@@ -394,7 +398,7 @@ struct mea_qnet *random_net(bool all_ops)
 
 /* --- large maps --------------------------------------------------------------- */
 
-static struct mea_qlayer *new_layer(struct mea_qnet *n, int in)
+struct mea_qlayer *random_new_layer(struct mea_qnet *n, int in)
 {
 	struct mea_qlayer *l = &n->layers[n->n_layers++];
 
@@ -407,7 +411,7 @@ static struct mea_qlayer *new_layer(struct mea_qnet *n, int in)
 	return l;
 }
 
-static void finish_layer(struct mea_qnet *n, struct mea_qlayer *l)
+void random_finish(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	l->mid_zero = n->tensors[l->out].zero_point;
 	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
@@ -415,15 +419,15 @@ static void finish_layer(struct mea_qnet *n, struct mea_qlayer *l)
 
 static int pointwise(struct mea_qnet *n, int in, int oc, int in2)
 {
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 	const struct mea_qtensor t = n->tensors[in];
 
-	l->out = add_tensor(n, oc, t.h, t.w);
+	l->out = random_tensor(n, oc, t.h, t.w);
 	l->weights = random_alloc((size_t)oc * t.c);
 	for (int i = 0; i < oc * t.c; i++)
 		l->weights[i] = (int8_t)random_range(-127, 127);
 	random_params(l, oc, t.c * 128);
-	finish_layer(n, l);
+	random_finish(n, l);
 	if (in2 >= 0)
 		random_residual(n, l, oc, t.h, t.w, in2);
 	return l->out;
@@ -431,10 +435,10 @@ static int pointwise(struct mea_qnet *n, int in, int oc, int in2)
 
 static int depthwise(struct mea_qnet *n, int in)
 {
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 
 	random_depthwise(n, l);
-	finish_layer(n, l);
+	random_finish(n, l);
 	return l->out;
 }
 
@@ -453,10 +457,10 @@ static int inverted_residual(struct mea_qnet *n, int in)
 /* The stem of a network: an image of few channels. */
 static int image_layer(struct mea_qnet *n, int in)
 {
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 
 	random_conv(n, l);
-	finish_layer(n, l);
+	random_finish(n, l);
 	return l->out;
 }
 
@@ -471,8 +475,8 @@ static int joined(struct mea_qnet *n, int in)
 {
 	int x = pointwise(n, in, 32, -1), zero = n->tensors[x].zero_point;
 	const struct mea_qtensor t = n->tensors[x];
-	struct mea_qlayer *l = new_layer(n, x);
-	int other = add_tensor(n, 32, t.h, t.w);
+	struct mea_qlayer *l = random_new_layer(n, x);
+	int other = random_tensor(n, 32, t.h, t.w);
 
 	n->inputs[n->n_inputs++] = other;
 	l->op = MEA_Q_CONCAT;
@@ -481,7 +485,7 @@ static int joined(struct mea_qnet *n, int in)
 		l->in = other;
 		l->in2 = x;
 	}
-	l->out = add_tensor(n, 64, t.h, t.w);
+	l->out = random_tensor(n, 64, t.h, t.w);
 	n->tensors[other].zero_point = n->tensors[l->out].zero_point = zero;
 	return random_range(0, 1) ? inverted_residual(n, l->out)
 				  : pointwise(n, l->out, random_range(1, 40), -1);
@@ -496,7 +500,8 @@ struct mea_qnet *random_large_net(void)
 	all = false;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 32 * WITH_TABLES);
 	n->layers = random_alloc(sizeof(*n->layers) * 16 * WITH_TABLES);
-	x = add_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40), w);
+	x = random_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40),
+			  w);
 	n->inputs[n->n_inputs++] = x;
 	if (image)
 		x = image_layer(n, x);
@@ -517,7 +522,7 @@ struct mea_qnet *random_large_net(void)
 /* k x k, padded by k / 2; groups 1 or one for each channel. */
 static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, int groups)
 {
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 	const struct mea_qtensor t = n->tensors[in];
 	int ic = t.c / groups, count = oc * k * k * ic;
 
@@ -525,13 +530,13 @@ static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, in
 	l->kh = l->kw = k;
 	l->stride_h = l->stride_w = stride;
 	l->pad_t = l->pad_b = l->pad_l = l->pad_r = k / 2;
-	l->out = add_tensor(n, oc, out_dim(t.h, k, stride, k / 2, k / 2),
-			    out_dim(t.w, k, stride, k / 2, k / 2));
+	l->out = random_tensor(n, oc, random_out_dim(t.h, k, stride, k / 2, k / 2),
+			       random_out_dim(t.w, k, stride, k / 2, k / 2));
 	l->weights = random_alloc((size_t)count);
 	for (int i = 0; i < count; i++)
 		l->weights[i] = (int8_t)random_range(-127, 127);
 	random_params(l, oc, k * k * ic * 128);
-	finish_layer(n, l);
+	random_finish(n, l);
 	return l->out;
 }
 
@@ -539,19 +544,19 @@ static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, in
 static int global_pool(struct mea_qnet *n, int in)
 {
 	const struct mea_qtensor t = n->tensors[in];
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 
 	l->op = MEA_Q_AVGPOOL;
 	l->kh = t.h;
 	l->kw = t.w;
-	l->out = add_tensor(n, t.c, 1, 1);
+	l->out = random_tensor(n, t.c, 1, 1);
 	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
-	finish_layer(n, l);
+	random_finish(n, l);
 	return l->out;
 }
 
 /* Then a fully connected layer. */
-static int exit_layers(struct mea_qnet *n, int in, int classes)
+int random_exit(struct mea_qnet *n, int in, int classes)
 {
 	return square_conv(n, global_pool(n, in), classes, 1, 1, 1);
 }
@@ -575,16 +580,16 @@ static void end_otherwise(struct mea_qnet *n)
 	if (kind == 1 && n->n_inputs < RANDOM_NET_INPUTS) {
 		bool map = random_range(0, 1);
 
-		other = add_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
+		other = random_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
 		n->inputs[n->n_inputs++] = other;
 	}
 	if (kind <= 2) {
-		l = new_layer(n, x);
+		l = random_new_layer(n, x);
 		l->op = MEA_Q_MUL;
 		l->in2 = other;
-		l->out = add_tensor(n, t.c, t.h, t.w);
+		l->out = random_tensor(n, t.c, t.h, t.w);
 		requant_one(l, 0, random_range(1, 100) / 6400.0);
-		finish_layer(n, l);
+		random_finish(n, l);
 		n->outputs[0] = l->out;
 	}
 	state = later;
@@ -592,16 +597,17 @@ static void end_otherwise(struct mea_qnet *n)
 
 static int max_pool(struct mea_qnet *n, int in)
 {
-	struct mea_qlayer *l = new_layer(n, in);
+	struct mea_qlayer *l = random_new_layer(n, in);
 	const struct mea_qtensor t = n->tensors[in];
 
 	l->op = MEA_Q_MAXPOOL;
 	l->kh = l->kw = 3;
 	l->stride_h = l->stride_w = 2;
 	l->pad_t = l->pad_b = l->pad_l = l->pad_r = 1;
-	l->out = add_tensor(n, t.c, out_dim(t.h, 3, 2, 1, 1), out_dim(t.w, 3, 2, 1, 1));
+	l->out = random_tensor(n, t.c, random_out_dim(t.h, 3, 2, 1, 1),
+			       random_out_dim(t.w, 3, 2, 1, 1));
 	requant_one(l, -t.zero_point, 1);
-	finish_layer(n, l);
+	random_finish(n, l);
 	return l->out;
 }
 
@@ -654,10 +660,10 @@ struct mea_qnet *random_sized_net(int size, bool resnet)
 	all = false;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
 	n->layers = random_alloc(sizeof(*n->layers) * 24);
-	x = add_tensor(n, 3, size, size);
+	x = random_tensor(n, 3, size, size);
 	n->inputs[n->n_inputs++] = x;
 	x = resnet ? resnet_blocks(n, x) : mobilenet_blocks(n, x);
-	n->outputs[n->n_outputs++] = exit_layers(n, x, 10);
+	n->outputs[n->n_outputs++] = random_exit(n, x, 10);
 	n->outputs[n->n_outputs++] = x;
 	return n;
 }
