@@ -307,6 +307,9 @@ void shim_close(mea_shim *s)
 	if (s->fst)
 		s->fst->close();
 #endif
+	// A model takes its scopes from the thread's context, which may be another device's, even
+	// one that is gone.
+	Verilated::threadContextp(&s->context);
 	s->top->final();
 #if MEA_SIM_COVER
 	// `make coverage` names a folder for what each device reached.
@@ -321,6 +324,7 @@ void shim_close(mea_shim *s)
 	}
 #endif
 	delete s;
+	Verilated::threadContextp(Verilated::defaultContextp());
 }
 
 int shim_map(mea_shim *s, uint64_t addr, void *host, size_t size)
