@@ -34,7 +34,9 @@ ok() {
 }
 in_shell() { there sh -c "cd /srv/mea && $1"; }
 as_user() { there su -s /bin/sh nobody -c "cd / && HOME=/tmp $1"; }
-files() { there find /usr /etc /lib /var/lib -name '*mea*' -not -path '/usr/share/*/*/*icon*' | sort; }
+files() {
+	there find /usr /etc /lib /var/lib -name mea -o -name 'mea[-._]*' -o -name 'libmea*' -o -name _mea -o -name '60-mea*' | sort
+}
 
 if [ "$SUITE" = bookworm ] && [ ! -e "$root/etc/apt/sources.list.d/backports.list" ]; then
 	sed -n "s/^\(deb [^ ]*\) bookworm main.*/\1 bookworm-backports main/p" "$root/etc/apt/sources.list" \
