@@ -5,7 +5,8 @@ runtime.py MEA
 
 Run from the repository's root. For each file: the checker's full check, no name of a node used
 twice, a session that opens. For the glyphs: the class at main, as `mea run` gives it, of 200
-drawn images. Then the answers of small networks as other programs write them (foreign.py).
+drawn images, and main's tensors as `mea run MODEL.onnx` gives them. Then the answers of small
+networks as other programs write them (foreign.py).
 """
 import collections
 import glob
@@ -93,6 +94,24 @@ def same_classes(bundle, folder):
        len(at_main) >= IMAGES / 4 and agree >= 0.99 * len(at_main), f"{agree} of {len(at_main)}")
 
 
+def same_tensors(path, folder):
+    """The outputs of `mea run MODEL.onnx` on real values, within a step of ONNX Runtime's."""
+    s = session(path)
+    x = np.random.default_rng(1).uniform(-2, 2, (1, 3, 32, 32)).astype(np.float32)
+    want = s.run(None, {s.get_inputs()[0].name: x})
+    files = [os.path.join(folder, f"out{i}.npy") for i in range(len(want))]
+    np.save(os.path.join(folder, "in.npy"), x)
+    arguments = [f"--output={o.name}={f}" for o, f in zip(s.get_outputs(), files)]
+    for backend in ("ref", "opencl", "accel"):
+        mea("run", path, "--backend", backend, "--input", os.path.join(folder, "in.npy"), *arguments)
+        for o, f, w in zip(s.get_outputs(), files, want):
+            got = np.load(f)
+            step = np.min(np.diff(np.unique(w)))
+            worst = np.abs(got - w).max() / step if got.shape == w.shape else np.inf
+            ok(f"{path}: {o.name} on {backend}", worst < 1.01 and len(np.unique(w)) > 5,
+               f"{worst:.2f} steps off; shape {got.shape}, {w.shape}")
+
+
 def same_answers(name, path):
     """Floats within 1e-4 of the largest, integers within one step of the output's scale."""
     s = session(path)
@@ -134,6 +153,7 @@ def main():
             opens(path, "written: " + os.path.basename(path))
         activations(t)
         same_classes("models/glyphs", t)
+        same_tensors("models/glyphs/main.int8.onnx", t)
     with tempfile.TemporaryDirectory() as t:
         for name, path in (*foreign.write_float(t), *foreign.write_int8(t), *foreign.write_qdq(t),
                            *foreign.write_unquantised(t)):
