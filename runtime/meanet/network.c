@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* One int8 network on tensors of any meaning: mea_network_*() of mea.h. */
 #include "backend/registry.h"
-#include "base/cost.h"
 #include "base/error.h"
 #include "base/note.h"
 #include "graph/graph.h"

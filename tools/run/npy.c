@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC	   "\x93NUMPY"
-#define HEADER_MAX 4096
-#define BYTES_MAX  (1u << 30)
+#define MAGIC	     "\x93NUMPY"
+#define HEADER_MAX   4096
+#define ELEMENTS_MAX (1u << 27) /* 1 GiB of the largest */
 
 static const struct {
 	const char *descr, *name;
@@ -70,11 +70,11 @@ static bool parse_shape(const char *at, struct npy *a)
 		char *end;
 		unsigned long long v = isdigit((unsigned char)*at) ? strtoull(at, &end, 10) : 0;
 
-		if (!isdigit((unsigned char)*at) || v > BYTES_MAX || a->rank == NPY_RANK_MAX)
+		if (!isdigit((unsigned char)*at) || v > ELEMENTS_MAX || a->rank == NPY_RANK_MAX)
 			return false;
 		a->dim[a->rank++] = (size_t)v;
 		a->n *= (size_t)v;
-		if (a->n > BYTES_MAX)
+		if (a->n > ELEMENTS_MAX)
 			return false;
 		at = end + strspn(end, " ");
 		if (*at != ',' && *at != ')')
