@@ -16,8 +16,9 @@ $(B)/tests/unit/test_train%: $(B)/tests/unit/test_train%.o $(B)/libmea_train.a $
 	$(call link,-lcriterion $(TRAIN_LIBS) $(MEA_LIBS))
 
 # These compare random networks with the reference.
+RANDOM_NET := $(patsubst %.c,$(B)/%.o,$(wildcard tests/rtl/lib/random_*.c))
 RANDOM_NET_TESTS := $(filter $(B)/tests/unit/test_opencl%,$(UNIT_BINS)) $(B)/tests/unit/test_split
-$(RANDOM_NET_TESTS): %: %.o $(B)/tests/rtl/lib/random_net.o $(B)/libmea_tools.a $(B)/libmea.a
+$(RANDOM_NET_TESTS): %: %.o $(RANDOM_NET) $(B)/libmea_tools.a $(B)/libmea.a
 	$(call link,-lcriterion $(MEA_LIBS))
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(B)/libmea_tools.a $(B)/libmea.a

@@ -88,7 +88,6 @@ struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int o
 			       bool stem)
 {
 	struct chunk *c;
-	int in_c = e->net->tensors[l->in].c;
 
 	for (int i = e->first_live; i < e->n_chunks; i++) {
 		c = &e->chunk[i];
@@ -104,7 +103,7 @@ struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int o
 	c->kb = kb;
 	c->words = PARAM_WORDS;
 	if (l->op == MEA_Q_CONV)
-		c->words += mea_weight_words(e->hw, l, n_kb, stem, in_c);
+		c->words += mea_weight_words(e->hw, e->net, l, n_kb, stem);
 	if (load_chunk(e, l, c, n_kb, stem) < 0)
 		return NULL;
 	e->n_chunks++;
@@ -308,20 +307,20 @@ static int chunk_blocks(const struct emit *e, const struct mea_qlayer *l, int k_
 
 static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
 {
-	int k_blocks = mea_div_up(e->net->tensors[l->in].c, e->hw->rows);
-	int subs = e->hw->lanes / e->hw->rows;
-	int step = chunk_blocks(e, l, k_blocks), rc = MEA_EUNSUPPORTED;
+	int subs = e->hw->lanes / e->hw->rows, rc = MEA_EUNSUPPORTED, first, end, step;
 
-	for (int kb = 0; kb < k_blocks; kb += step) {
-		int n = k_blocks - kb < step ? k_blocks - kb : step;
+	mea_k_blocks(e->hw, e->net, l, ob, &first, &end);
+	step = chunk_blocks(e, l, end - first);
+	for (int kb = first; kb < end; kb += step) {
+		int n = end - kb < step ? end - kb : step;
 		struct chunk *c = mea_emit_weights(e, l, ob, kb, n, false);
 		uint32_t cmd[16] = {0};
 
 		if (!c)
 			return MEA_ENOMEM;
 		mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_CONV);
-		mea_put(cmd, MEA_F_CONV_FIRST, kb == 0);
-		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == k_blocks);
+		mea_put(cmd, MEA_F_CONV_FIRST, kb == first);
+		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == end);
 		put_window(e, l, s, cmd);
 		mea_emit_block(e, l, s, ob, cmd);
 		mea_put(cmd, MEA_F_CONV_YIELD, s->yields);
@@ -355,9 +354,9 @@ static int depthwise_block(struct emit *e, const struct mea_qlayer *l, const str
 
 int mea_emit_out_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
 {
-	int rc = mea_is_depthwise(e->net, l) ? depthwise_block(e, l, s, ob)
-		 : l->op == MEA_Q_CONV	     ? conv_block(e, l, s, ob)
-					     : pool_block(e, l, s, ob);
+	int rc = mea_is_depthwise(e->hw, e->net, l) ? depthwise_block(e, l, s, ob)
+		 : l->op == MEA_Q_CONV		    ? conv_block(e, l, s, ob)
+						    : pool_block(e, l, s, ob);
 
 	return rc < 0 ? rc : 0;
 }

@@ -29,13 +29,10 @@ static inline uint32_t mea_get(const uint32_t cmd[16], uint32_t field)
 void mea_layout_blocks(struct mea_layout *l, const struct mea_qtensor *t, int lanes);
 void mea_layout_stem(struct mea_layout *l, const struct mea_qtensor *t, const struct mea_qlayer *c);
 
-/* True for what the depthwise unit does. */
-static inline bool mea_is_depthwise(const struct mea_qnet *net, const struct mea_qlayer *l)
-{
-	int c = net->tensors[l->in].c;
-
-	return l->op == MEA_Q_CONV && l->groups == c && c > 1 && net->tensors[l->out].c == c;
-}
+/* True for what the depthwise unit does, if the device has one: a kernel of at most 3x3 for each
+ * channel, no residual, a row that the line buffer holds. Other groups go to the array. */
+bool mea_is_depthwise(const struct mea_hw *hw, const struct mea_qnet *net,
+		      const struct mea_qlayer *l);
 
 /* The most tables that a table memory holds: what MEA_F_CONV_TABLE_AT can name. */
 #define MEA_TABLES_MAX 8
@@ -154,9 +151,14 @@ double mea_same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, 
 
 /* --- weights.c: weights in array order --- */
 
-/* Words (2 x cols bytes) of the tiles of k blocks kb .. kb + n, and of params. */
-int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_kb, bool stem,
-		     int in_c);
+/* The k blocks that output block ob of a CONV of the array reads, whole words of channels: all
+ * of them, or with groups those that hold its groups' channels. Between them lie zeros. */
+void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
+		  int ob, int *first, int *end);
+
+/* Words (2 x cols bytes) of n_kb k blocks' tiles, or of the kernels of a depthwise layer. */
+int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,
+		     const struct mea_qlayer *l, int n_kb, bool stem);
 #define PARAM_WORDS	5
 #define DEPTHWISE_WORDS 6
 

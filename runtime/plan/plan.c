@@ -50,16 +50,6 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 		return "product of two maps (the device has no multipliers for it)";
 	if (l->op == MEA_Q_TABLE && !hw->tables)
 		return "table of an activation (the device has no memory for it)";
-	if (l->op == MEA_Q_CONV && l->groups != 1 && !mea_is_depthwise(net, l))
-		return "grouped convolution";
-	if (mea_is_depthwise(net, l) && !hw->dw_taps)
-		return "depthwise convolution (the device has no unit for it)";
-	if (mea_is_depthwise(net, l) && (l->kw > 3 || l->kh > 3))
-		return "depthwise convolution with a kernel over 3x3";
-	if (mea_is_depthwise(net, l) && l->in2 >= 0)
-		return "depthwise convolution with a residual";
-	if (mea_is_depthwise(net, l) && (out->w - 1) * l->stride_w + 3 > hw->dw_line)
-		return "depthwise convolution on a map wider than the line buffer";
 	if (l->op == MEA_Q_AVGPOOL && l->exclude_pad && (l->pad_t | l->pad_l | l->pad_b | l->pad_r))
 		return "average pooling whose divisor changes at the border";
 	if (l->kw > 255 || l->kh > 255 || l->pad_l > 255 || l->pad_t > 255)
@@ -68,9 +58,9 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 		return "stride over 15";
 	if (in->w > FIELD_MAX_12 || in->h > FIELD_MAX_12 || out->h > FIELD_MAX_12)
 		return "map of more than 4095 rows or columns";
-	if (out->w > hw->acc_depth && !mea_is_depthwise(net, l))
+	if (out->w > hw->acc_depth && !mea_is_depthwise(hw, net, l))
 		return "output row longer than the accumulators";
-	if (l->op == MEA_Q_CONV && l->groups == 1 &&
+	if (l->op == MEA_Q_CONV && !mea_is_depthwise(hw, net, l) &&
 	    l->kh * l->kw * (hw->lanes / 2) > hw->wgt_words / 2 - PARAM_WORDS)
 		return "kernel too large for the weight memory";
 	return NULL;

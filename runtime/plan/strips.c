@@ -88,7 +88,7 @@ static int rows_limit(const struct emit *e, const struct mea_qlayer *l)
 {
 	const struct mea_qtensor *out = &e->net->tensors[l->out];
 	/* The depthwise unit has no accumulators. */
-	int rows = mea_is_depthwise(e->net, l) ? out->h : e->hw->acc_depth / out->w;
+	int rows = mea_is_depthwise(e->hw, e->net, l) ? out->h : e->hw->acc_depth / out->w;
 
 	return rows < out->h ? rows : out->h;
 }
@@ -201,8 +201,8 @@ static bool fused_buffers(struct emit *e, struct unit *u, int rows)
 static long weight_words(const struct emit *e, const struct mea_qlayer *l)
 {
 	const struct mea_qtensor *in = &e->net->tensors[l->in];
-	int words = mea_weight_words(e->hw, l, mea_div_up(in->c, e->hw->rows), e->place[l->in].stem,
-				     in->c);
+	int words = mea_weight_words(e->hw, e->net, l, mea_div_up(in->c, e->hw->rows),
+				     e->place[l->in].stem);
 
 	return (long)mea_div_up(e->net->tensors[l->out].c, e->hw->cols) * (words + PARAM_WORDS);
 }

@@ -45,10 +45,10 @@ static struct unit unit_at(const struct emit *e, int i)
 	const struct mea_qlayer *l = &net->layers[i];
 	int d = i;
 
-	if (!mea_is_depthwise(net, l) && leads_to(net, i) && l->in2 < 0 &&
+	if (!mea_is_depthwise(e->hw, net, l) && leads_to(net, i) && l->in2 < 0 &&
 	    (is_pointwise(l) || e->place[l->in].stem))
 		d = i + 1;
-	if (!mea_is_depthwise(net, &net->layers[d]))
+	if (!mea_is_depthwise(e->hw, net, &net->layers[d]))
 		return u;
 	if (leads_to(net, d) && is_pointwise(&net->layers[d + 1]))
 		u.back = d + 1;

@@ -2,20 +2,44 @@
 /* Weights and requantisation parameters in the order the array takes them. */
 #include "plan/internal.h"
 
-int mea_weight_words(const struct mea_hw *hw, const struct mea_qlayer *l, int n_kb, bool stem,
-		     int in_c)
+bool mea_is_depthwise(const struct mea_hw *hw, const struct mea_qnet *net,
+		      const struct mea_qlayer *l)
 {
-	int tiles = stem ? mea_div_up(l->kh * l->kw * in_c, hw->rows) : n_kb * l->kh * l->kw;
+	const struct mea_qtensor *in = &net->tensors[l->in], *out = &net->tensors[l->out];
 
-	return l->groups == 1 ? tiles * hw->rows / 2 : DEPTHWISE_WORDS;
+	return hw->dw_taps && l->op == MEA_Q_CONV && l->groups > 1 && l->groups == in->c &&
+	       out->c == in->c && l->kw <= 3 && l->kh <= 3 && l->in2 < 0 &&
+	       (out->w - 1) * l->stride_w + 3 <= hw->dw_line;
 }
 
-/* A tile's element: row r of the array, column c. Outside the layer: 0. */
+void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
+		  int ob, int *first, int *end)
+{
+	int in_c = net->tensors[l->in].c, out_c = net->tensors[l->out].c;
+	int ins = in_c / l->groups, outs = out_c / l->groups, subs = hw->lanes / hw->rows;
+	int last = (ob + 1) * hw->cols < out_c ? (ob + 1) * hw->cols - 1 : out_c - 1;
+
+	*first = ob * hw->cols / outs * ins / hw->lanes * subs;
+	*end = mea_div_up((last / outs + 1) * ins, hw->rows);
+}
+
+int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,
+		     const struct mea_qlayer *l, int n_kb, bool stem)
+{
+	int in_c = net->tensors[l->in].c;
+	int tiles = stem ? mea_div_up(l->kh * l->kw * in_c, hw->rows) : n_kb * l->kh * l->kw;
+
+	return mea_is_depthwise(hw, net, l) ? DEPTHWISE_WORDS : tiles * hw->rows / 2;
+}
+
+/* A tile's element: row r of the array, column c. Outside the layer and its groups: 0. */
 static int8_t weight_at(const struct mea_qlayer *l, int in_c, int out_c, int oc, int tap, int ic)
 {
-	if (oc >= out_c || ic >= in_c || tap >= l->kh * l->kw)
+	int ins = in_c / l->groups, group = oc / (out_c / l->groups);
+
+	if (oc >= out_c || ic / ins != group || tap >= l->kh * l->kw)
 		return 0;
-	return l->weights[((size_t)oc * l->kh * l->kw + tap) * in_c + ic];
+	return l->weights[((size_t)oc * l->kh * l->kw + tap) * ins + ic % ins];
 }
 
 static void put_le32(uint8_t *dst, uint32_t v)
@@ -62,9 +86,9 @@ void mea_weights_pack(const struct mea_hw *hw, const struct mea_qnet *net,
 {
 	int in_c = net->tensors[l->in].c, out_c = net->tensors[l->out].c;
 	int taps = l->kh * l->kw;
-	int tiles = mea_weight_words(hw, l, n_kb, stem, in_c) / (hw->rows / 2);
+	int tiles = mea_weight_words(hw, net, l, n_kb, stem) / (hw->rows / 2);
 
-	if (mea_is_depthwise(net, l)) {
+	if (mea_is_depthwise(hw, net, l)) {
 		pack_depthwise(hw, l, out_c, ob, dst);
 		pack_params(hw, net, l, ob, dst + DEPTHWISE_WORDS * 2 * hw->cols);
 		return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the planner makes of tables: which of them cost a command of their own, when they are
- * loaded, and what devices without a table memory are told. tests/rtl compares the results.
+ * What the planner makes of tables and groups: which tables cost a command of their own, when they
+ * are loaded, what devices without a table memory are told, and which unit convolves each channel
+ * by itself. tests/rtl compares the results.
  */
 #include <criterion/criterion.h>
 
@@ -318,4 +319,72 @@ Test(plan, a_device_without_tables_refuses_them)
 	cr_expect_null(mea_plan_refuses(&without, &c.net, &c.layer[0]));
 	cr_expect_eq(mea_plan_make(&without, &c.net, false, &p), MEA_EUNSUPPORTED);
 	cr_expect_not_null(strstr(mea_errmsg(), "layer swish: table"), "%s", mea_errmsg());
+}
+
+/* A layer of 24 channels in groups, side x side: the k blocks that its three CONV commands read, as
+ * first and count. */
+static void check_groups(int groups, int side, const int want[3][2])
+{
+	static int8_t weights[24 * 24 * 25];
+	static int32_t bias[24];
+	static uint32_t mult[24];
+	static uint8_t shift[24];
+	struct chain c;
+	struct mea_plan *p;
+	int n = 0, base = 0;
+
+	make_chain(&c, "c");
+	c.tensor[0].c = c.tensor[1].c = 24;
+	c.layer[0].groups = groups;
+	c.layer[0].kh = c.layer[0].kw = side;
+	c.layer[0].pad_t = c.layer[0].pad_l = c.layer[0].pad_b = c.layer[0].pad_r = side / 2;
+	c.layer[0].weights = weights;
+	c.layer[0].bias = bias;
+	c.layer[0].mult = mult;
+	c.layer[0].shift = shift;
+	p = plan(&c, false);
+	for (int i = 0; i < p->n_cmd; i++) {
+		const uint32_t *cmd = p->cmd[i];
+
+		cr_expect_neq(mea_get(cmd, MEA_F_CMD_OPCODE), MEA_OP_DEPTHWISE);
+		if (mea_get(cmd, MEA_F_CMD_OPCODE) != MEA_OP_CONV)
+			continue;
+		cr_assert_lt(n, 3);
+		base = n ? base : (int)mea_get(cmd, MEA_F_CONV_IN_BASE);
+		cr_expect(mea_get(cmd, MEA_F_CONV_FIRST) && mea_get(cmd, MEA_F_CONV_FINAL));
+		cr_expect_eq((int)mea_get(cmd, MEA_F_CONV_IN_BASE) - base,
+			     want[n][0] * SIDE * SIDE);
+		cr_expect_eq(mea_get(cmd, MEA_F_CONV_K_BLOCKS), want[n][1]);
+		n++;
+	}
+	cr_expect_eq(n, 3);
+	mea_plan_free(p);
+}
+
+Test(plan, groups_go_to_the_array_block_by_block)
+{
+	static const int own[3][2] = {{0, 1}, {1, 1}, {2, 1}};
+	/* Groups of 12 channels straddle the array's columns. */
+	static const int straddling[3][2] = {{0, 2}, {0, 3}, {1, 2}};
+
+	check_groups(24, 5, own);
+	check_groups(3, 3, own);
+	check_groups(2, 3, straddling);
+}
+
+/* A device without a depthwise unit, and a map wider than its line buffer. */
+Test(plan, the_array_convolves_channels_that_the_depthwise_unit_cannot)
+{
+	struct mea_hw without = device, narrow = device;
+	struct chain c;
+
+	make_chain(&c, "d");
+	without.dw_taps = 0;
+	narrow.dw_line = SIDE + 1;
+	cr_expect(mea_is_depthwise(&device, &c.net, &c.layer[0]));
+	cr_expect_not(mea_is_depthwise(&without, &c.net, &c.layer[0]));
+	cr_expect_not(mea_is_depthwise(&narrow, &c.net, &c.layer[0]));
+	cr_expect_null(mea_plan_refuses(&without, &c.net, &c.layer[0]));
+	c.layer[0].kh = c.layer[0].kw = 5;
+	cr_expect_not(mea_is_depthwise(&device, &c.net, &c.layer[0]));
 }

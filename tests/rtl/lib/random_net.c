@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/ref/ref.h"
 #include "base/error.h"
 
 #define MAX_LAYERS  3
-#define MORE_AT_END 5 /* layers that end_otherwise() adds, at most */
+#define MORE_AT_END 6 /* layers that end_otherwise() adds, at most */
 #define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
@@ -39,7 +38,7 @@ void random_seed(uint64_t s)
 		random_bits();
 }
 
-static int die(const char *what)
+int random_die(const char *what)
 {
 	fprintf(stderr, "random network: %s: %s\n", what, mea_errmsg());
 	exit(1);
@@ -50,7 +49,7 @@ void *random_alloc(size_t n)
 	void *p = calloc(1, n ? n : 1);
 
 	if (!p)
-		die("memory");
+		random_die("memory");
 	return p;
 }
 
@@ -124,7 +123,7 @@ int random_out_dim(int in, int k, int s, int p0, int p1)
 	return (in + p0 + p1 - k) / s + 1;
 }
 
-static void random_window(struct mea_qlayer *l, const struct mea_qtensor *in, int max_k)
+void random_window(struct mea_qlayer *l, const struct mea_qtensor *in, int max_k)
 {
 	do {
 		l->kh = random_range(1, max_k);
@@ -186,20 +185,20 @@ static void random_depthwise(struct mea_qnet *n, struct mea_qlayer *l)
 	random_params(l, c, taps * 128);
 }
 
-static void requant_one(struct mea_qlayer *l, int bias, double scale)
+void random_requant(struct mea_qlayer *l, int bias, double scale)
 {
 	l->bias = random_alloc(sizeof(*l->bias));
 	l->mult = random_alloc(sizeof(*l->mult));
 	l->shift = random_alloc(1);
 	*l->bias = bias;
 	if (mea_requant_from_scale(scale, l->mult, l->shift) < 0)
-		die("requant");
+		random_die("requant");
 }
 
 static void rescale(struct mea_qnet *n, struct mea_qlayer *l)
 {
 	l->op = MEA_Q_AVGPOOL;
-	requant_one(l, -n->tensors[l->in].zero_point, 0.5 + random_range(0, 100) / 100.0);
+	random_requant(l, -n->tensors[l->in].zero_point, 0.5 + random_range(0, 100) / 100.0);
 }
 
 static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
@@ -219,11 +218,11 @@ static void random_pool(struct mea_qnet *n, struct mea_qlayer *l, bool max)
 					      l->pad_r));
 	if (all && !max && random_range(0, 1)) {
 		l->exclude_pad = true;
-		requant_one(l, -zx * l->kh * l->kw, 1.0 / (l->kh * l->kw));
+		random_requant(l, -zx * l->kh * l->kw, 1.0 / (l->kh * l->kw));
 		return;
 	}
-	requant_one(l, max ? -zx : -zx * l->kh * l->kw,
-		    (0.5 + random_range(0, 100) / 100.0) / (max ? 1 : l->kh * l->kw));
+	random_requant(l, max ? -zx : -zx * l->kh * l->kw,
+		       (0.5 + random_range(0, 100) / 100.0) / (max ? 1 : l->kh * l->kw));
 }
 
 /* Channels of a new input behind those of `in`. */
@@ -257,7 +256,7 @@ static void random_mul(struct mea_qnet *n, struct mea_qlayer *l)
 	l->in2 = random_tensor(n, t.c, map ? t.h : 1, map ? t.w : 1);
 	n->inputs[n->n_inputs++] = l->in2;
 	l->out = random_tensor(n, t.c, t.h, t.w);
-	requant_one(l, 0, random_range(1, 100) / 6400.0);
+	random_requant(l, 0, random_range(1, 100) / 6400.0);
 	l->mid_zero = n->tensors[l->out].zero_point;
 	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
 }
@@ -417,7 +416,7 @@ void random_finish(struct mea_qnet *n, struct mea_qlayer *l)
 	random_clamp(&l->mid_lo, &l->mid_hi, l->mid_zero);
 }
 
-static int pointwise(struct mea_qnet *n, int in, int oc, int in2)
+int random_pointwise(struct mea_qnet *n, int in, int oc, int in2)
 {
 	struct mea_qlayer *l = random_new_layer(n, in);
 	const struct mea_qtensor t = n->tensors[in];
@@ -446,12 +445,12 @@ static int depthwise(struct mea_qnet *n, int in)
 static int inverted_residual(struct mea_qnet *n, int in)
 {
 	const struct mea_qtensor t = n->tensors[in];
-	int x = random_range(0, 3) ? pointwise(n, in, random_range(1, 96), -1) : in, oc;
+	int x = random_range(0, 3) ? random_pointwise(n, in, random_range(1, 96), -1) : in, oc;
 
 	x = depthwise(n, x);
 	oc = random_range(0, 1) ? t.c : random_range(1, 40);
-	return pointwise(n, x, oc,
-			 oc == t.c && n->tensors[x].h == t.h && n->tensors[x].w == t.w ? in : -1);
+	return random_pointwise(
+		n, x, oc, oc == t.c && n->tensors[x].h == t.h && n->tensors[x].w == t.w ? in : -1);
 }
 
 /* The stem of a network: an image of few channels. */
@@ -473,7 +472,7 @@ static int any_layer(struct mea_qnet *n, int in)
 /* Beside an input, before or behind it, as an extension takes main's features. */
 static int joined(struct mea_qnet *n, int in)
 {
-	int x = pointwise(n, in, 32, -1), zero = n->tensors[x].zero_point;
+	int x = random_pointwise(n, in, 32, -1), zero = n->tensors[x].zero_point;
 	const struct mea_qtensor t = n->tensors[x];
 	struct mea_qlayer *l = random_new_layer(n, x);
 	int other = random_tensor(n, 32, t.h, t.w);
@@ -488,7 +487,7 @@ static int joined(struct mea_qnet *n, int in)
 	l->out = random_tensor(n, 64, t.h, t.w);
 	n->tensors[other].zero_point = n->tensors[l->out].zero_point = zero;
 	return random_range(0, 1) ? inverted_residual(n, l->out)
-				  : pointwise(n, l->out, random_range(1, 40), -1);
+				  : random_pointwise(n, l->out, random_range(1, 40), -1);
 }
 
 struct mea_qnet *random_large_net(void)
@@ -519,51 +518,9 @@ struct mea_qnet *random_large_net(void)
 	return n;
 }
 
-/* k x k, padded by k / 2; groups 1 or one for each channel. */
-static int square_conv(struct mea_qnet *n, int in, int oc, int k, int stride, int groups)
-{
-	struct mea_qlayer *l = random_new_layer(n, in);
-	const struct mea_qtensor t = n->tensors[in];
-	int ic = t.c / groups, count = oc * k * k * ic;
-
-	l->groups = groups;
-	l->kh = l->kw = k;
-	l->stride_h = l->stride_w = stride;
-	l->pad_t = l->pad_b = l->pad_l = l->pad_r = k / 2;
-	l->out = random_tensor(n, oc, random_out_dim(t.h, k, stride, k / 2, k / 2),
-			       random_out_dim(t.w, k, stride, k / 2, k / 2));
-	l->weights = random_alloc((size_t)count);
-	for (int i = 0; i < count; i++)
-		l->weights[i] = (int8_t)random_range(-127, 127);
-	random_params(l, oc, k * k * ic * 128);
-	random_finish(n, l);
-	return l->out;
-}
-
-/* Average over all pixels. */
-static int global_pool(struct mea_qnet *n, int in)
-{
-	const struct mea_qtensor t = n->tensors[in];
-	struct mea_qlayer *l = random_new_layer(n, in);
-
-	l->op = MEA_Q_AVGPOOL;
-	l->kh = t.h;
-	l->kw = t.w;
-	l->out = random_tensor(n, t.c, 1, 1);
-	requant_one(l, -t.zero_point * t.h * t.w, 1.0 / (t.h * t.w));
-	random_finish(n, l);
-	return l->out;
-}
-
-/* Then a fully connected layer. */
-int random_exit(struct mea_qnet *n, int in, int classes)
-{
-	return square_conv(n, global_pool(n, in), classes, 1, 1, 1);
-}
-
-/* In some networks a depthwise layer without a projection comes behind the first output, or that is
- * multiplied: with a pixel that comes of it (squeeze and excitation), with a new input, or with
- * itself. Drawn from a stream of its own. */
+/* In some networks a depthwise layer without a projection comes behind the first output, or a
+ * convolution in groups, or that is multiplied: with a pixel that comes of it (squeeze and
+ * excitation), with a new input, or with itself. Drawn from a stream of its own. */
 static void end_otherwise(struct mea_qnet *n)
 {
 	uint64_t later = state;
@@ -572,11 +529,13 @@ static void end_otherwise(struct mea_qnet *n)
 	struct mea_qtensor t;
 
 	if (random_range(0, 3) == 0)
-		x = depthwise(n, pointwise(n, x, random_range(2, 40), -1));
+		x = depthwise(n, random_pointwise(n, x, random_range(2, 40), -1));
+	if (random_range(0, 1))
+		x = random_grouped(n, x);
 	other = n->outputs[0] = x;
 	t = n->tensors[x];
 	if (kind == 0)
-		other = pointwise(n, global_pool(n, x), t.c, -1);
+		other = random_pointwise(n, random_global_pool(n, x), t.c, -1);
 	if (kind == 1 && n->n_inputs < RANDOM_NET_INPUTS) {
 		bool map = random_range(0, 1);
 
@@ -588,125 +547,9 @@ static void end_otherwise(struct mea_qnet *n)
 		l->op = MEA_Q_MUL;
 		l->in2 = other;
 		l->out = random_tensor(n, t.c, t.h, t.w);
-		requant_one(l, 0, random_range(1, 100) / 6400.0);
+		random_requant(l, 0, random_range(1, 100) / 6400.0);
 		random_finish(n, l);
 		n->outputs[0] = l->out;
 	}
 	state = later;
-}
-
-static int max_pool(struct mea_qnet *n, int in)
-{
-	struct mea_qlayer *l = random_new_layer(n, in);
-	const struct mea_qtensor t = n->tensors[in];
-
-	l->op = MEA_Q_MAXPOOL;
-	l->kh = l->kw = 3;
-	l->stride_h = l->stride_w = 2;
-	l->pad_t = l->pad_b = l->pad_l = l->pad_r = 1;
-	l->out = random_tensor(n, t.c, random_out_dim(t.h, 3, 2, 1, 1),
-			       random_out_dim(t.w, 3, 2, 1, 1));
-	requant_one(l, -t.zero_point, 1);
-	random_finish(n, l);
-	return l->out;
-}
-
-/* Two 3x3 layers beside what comes in, or beside a 1x1 layer where shapes change. */
-static int basic_block(struct mea_qnet *n, int in, int oc, int stride)
-{
-	int x = square_conv(n, in, oc, 3, stride, 1);
-	int beside = stride == 1 ? in : square_conv(n, in, oc, 1, stride, 1);
-
-	x = square_conv(n, x, oc, 3, 1, 1);
-	random_residual(n, &n->layers[n->n_layers - 1], oc, n->tensors[x].h, n->tensors[x].w,
-			beside);
-	return x;
-}
-
-/* Up to 640 pixels a row the stem of ResNet18 fits the accelerators; its channels are fewer. */
-static int resnet_blocks(struct mea_qnet *n, int x)
-{
-	x = max_pool(n, square_conv(n, x, 32, 7, 2, 1));
-	x = basic_block(n, x, 32, 1);
-	x = basic_block(n, x, 48, 2);
-	return basic_block(n, x, 64, 2);
-}
-
-static int mobilenet_blocks(struct mea_qnet *n, int x)
-{
-	static const struct {
-		int expanded, channels, stride;
-	} block[] = {{0, 16, 1}, {96, 24, 2}, {144, 24, 1}, {144, 32, 2}, {192, 64, 2}};
-
-	x = square_conv(n, x, 32, 3, 2, 1);
-	for (int i = 0; i < 5; i++) {
-		int in = x;
-
-		if (block[i].expanded)
-			x = square_conv(n, x, block[i].expanded, 1, 1, 1);
-		x = square_conv(n, x, n->tensors[x].c, 3, block[i].stride, n->tensors[x].c);
-		x = pointwise(n, x, block[i].channels,
-			      block[i].stride == 1 && n->tensors[in].c == block[i].channels ? in
-											    : -1);
-	}
-	return x;
-}
-
-struct mea_qnet *random_sized_net(int size, bool resnet)
-{
-	struct mea_qnet *n = random_alloc(sizeof(*n));
-	int x;
-
-	all = false;
-	n->tensors = random_alloc(sizeof(*n->tensors) * 32);
-	n->layers = random_alloc(sizeof(*n->layers) * 24);
-	x = random_tensor(n, 3, size, size);
-	n->inputs[n->n_inputs++] = x;
-	x = resnet ? resnet_blocks(n, x) : mobilenet_blocks(n, x);
-	n->outputs[n->n_outputs++] = random_exit(n, x, 10);
-	n->outputs[n->n_outputs++] = x;
-	return n;
-}
-
-size_t random_elements(const struct mea_qtensor *t)
-{
-	return (size_t)t->c * t->h * t->w;
-}
-
-int8_t **random_values(const struct mea_qnet *n)
-{
-	int8_t **v = random_alloc(sizeof(*v) * (size_t)n->n_tensors);
-
-	for (int t = 0; t < n->n_tensors; t++)
-		v[t] = random_alloc(random_elements(&n->tensors[t]));
-	for (int i = 0; i < n->n_inputs; i++)
-		for (size_t k = 0; k < random_elements(&n->tensors[n->inputs[i]]); k++)
-			v[n->inputs[i]][k] = (int8_t)random_bits();
-	for (int i = 0; i < n->n_layers; i++) {
-		const struct mea_qlayer *l = &n->layers[i];
-
-		if (mea_ref_layer(n, l, v[l->in], l->in2 < 0 ? NULL : v[l->in2], v[l->out]) < 0)
-			die("reference");
-	}
-	return v;
-}
-
-void random_values_free(const struct mea_qnet *n, int8_t **values)
-{
-	for (int t = 0; t < n->n_tensors; t++)
-		free(values[t]);
-	free(values);
-}
-
-void random_describe(const struct mea_qnet *n)
-{
-	for (int i = 0; i < n->n_layers; i++) {
-		const struct mea_qlayer *l = &n->layers[i];
-		const struct mea_qtensor *a = &n->tensors[l->in], *b = &n->tensors[l->out];
-
-		printf("#   layer %d: op %d, %dx%dx%d -> %dx%dx%d, kernel %dx%d, stride %dx%d, "
-		       "pad t%d l%d b%d r%d, residual %d, groups %d\n",
-		       i, l->op, a->c, a->h, a->w, b->c, b->h, b->w, l->kh, l->kw, l->stride_h,
-		       l->stride_w, l->pad_t, l->pad_l, l->pad_b, l->pad_r, l->in2, l->groups);
-	}
 }

@@ -21,7 +21,22 @@ void random_residual(struct mea_qnet *n, struct mea_qlayer *l, int c, int h, int
 
 int random_out_dim(int in, int k, int s, int p0, int p1);
 
-/* The average over all pixels and a fully connected layer; its output. */
+/* A kernel of up to max_k a side, a stride and padding that fit the map. */
+void random_window(struct mea_qlayer *l, const struct mea_qtensor *in, int max_k);
+
+/* One bias and one multiplier for all channels. */
+void random_requant(struct mea_qlayer *l, int bias, double scale);
+
+/* Layers that read tensor in; their output. 1x1 with oc channels (in2: a residual, or -1); k x k,
+ * padded by k / 2; in groups that the array does, of any kernel; the average over all pixels, and
+ * that with a fully connected layer. */
+int random_pointwise(struct mea_qnet *n, int in, int oc, int in2);
+int random_square(struct mea_qnet *n, int in, int oc, int k, int stride, int groups);
+int random_grouped(struct mea_qnet *n, int in);
+int random_global_pool(struct mea_qnet *n, int in);
 int random_exit(struct mea_qnet *n, int in, int classes);
+
+/* Ends the program with what was asked for and the last error. */
+int random_die(const char *what);
 
 #endif
