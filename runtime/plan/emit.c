@@ -87,18 +87,19 @@ static int load_chunk(struct emit *e, const struct mea_qlayer *l, struct chunk *
 struct chunk *mea_emit_weights(struct emit *e, const struct mea_qlayer *l, int ob, int kb, int n_kb,
 			       bool stem)
 {
+	int layer = (int)(l - e->net->layers);
 	struct chunk *c;
 
 	for (int i = e->first_live; i < e->n_chunks; i++) {
 		c = &e->chunk[i];
-		if (c->layer == e->layer && c->ob == ob && c->kb == kb)
+		if (c->layer == layer && c->ob == ob && c->kb == kb)
 			return c;
 	}
 	if (mea_grow(&e->chunk, (size_t)e->n_chunks, 1, sizeof(*e->chunk)))
 		return NULL;
 	c = &e->chunk[e->n_chunks];
 	memset(c, 0, sizeof(*c));
-	c->layer = e->layer;
+	c->layer = layer;
 	c->ob = ob;
 	c->kb = kb;
 	c->words = PARAM_WORDS;

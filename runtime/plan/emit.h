@@ -44,7 +44,7 @@ struct unit {
 	bool yields;	     /* the depthwise unit is the narrow part */
 };
 
-/* A piece of weights in the weight memory, in the order of arrival. */
+/* A piece of weights in the weight memory, in the order of arrival. layer: of e->own. */
 struct chunk {
 	int layer, ob, kb, with_params;
 	int addr, words; /* where, and how many words with padding at the ring's end */
@@ -77,23 +77,35 @@ struct emit {
 	struct chunk *chunk; /* all ever loaded */
 	int n_chunks, first_live, wgt_head, wgt_segment;
 
-	/* What is planned: the caller's network with tables fused (tables.c); for each of its
-	 * layers the number of the caller's layer that it ends with, and the table that its
-	 * results pass through, or NULL. */
+	/* What is planned: the caller's network with tables fused and concatenations made
+	 * (own.c); for each of its layers the number of the caller's layer that it ends with, and
+	 * the table that its results pass through, or NULL. */
 	struct mea_qnet own;
 	int *number;
 	const int8_t **table;
+	void **made; /* weights and parameters of the layers that the caller has not */
+	int n_made;
 	int held[MEA_TABLES_MAX], next_table; /* whose table lies where; who goes next */
 
 	int layer;     /* that is worked on, by the caller's numbers */
 	int stem_next; /* next piece of the image for the stem's ring */
 };
 
+/* --- own.c --- */
+/* Sets what is planned from the caller's network, whose names and arrays it shares.
+ * mea_own_net_free() frees the rest, after an error too. Returns 0 or MEA_ENOMEM. */
+int mea_own_net(struct emit *e, const struct mea_qnet *net);
+void mea_own_net_free(struct emit *e);
+
+/* --- concat.c --- */
+/* Appends to e->own, which has room, the two layers that make concatenation l, the caller's layer
+ * `number`. Returns 0 or MEA_ENOMEM. */
+int mea_make_concat(struct emit *e, const struct mea_qlayer *l, int number);
+
 /* --- tables.c --- */
-/* Sets what is planned from the caller's network, whose tensors and arrays it shares.
- * mea_fused_free() frees the rest, after an error too. Returns 0 or MEA_ENOMEM. */
-int mea_fuse_tables(struct emit *e, const struct mea_qnet *net);
-void mea_fused_free(struct emit *e);
+/* The layer of net whose results table layer k looks up on their way out, or -1. (With a residual
+ * the requantiser makes the result too late for that.) */
+int mea_table_source(const struct mea_qnet *net, int k);
 
 /* Loads the table of layer l, if it has one and the table memory does not hold it, and sets the
  * fields of cmd that name it. Returns 0 or a negative error. */

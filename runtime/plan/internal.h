@@ -34,6 +34,11 @@ void mea_layout_stem(struct mea_layout *l, const struct mea_qtensor *t, const st
 bool mea_is_depthwise(const struct mea_hw *hw, const struct mea_qnet *net,
 		      const struct mea_qlayer *l);
 
+/* True for a concatenation that is no work: its parts are written where they belong, each once and
+ * in whole words of channels. */
+bool mea_concat_in_place(const struct mea_hw *hw, const struct mea_qnet *net,
+			 const struct mea_qlayer *l);
+
 /* The most tables that a table memory holds: what MEA_F_CONV_TABLE_AT can name. */
 #define MEA_TABLES_MAX 8
 
@@ -151,8 +156,8 @@ double mea_same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, 
 
 /* --- weights.c: weights in array order --- */
 
-/* The k blocks that output block ob of a CONV of the array reads, whole words of channels: all
- * of them, or with groups those that hold its groups' channels. Between them lie zeros. */
+/* The k blocks that output block ob of a CONV of the array reads, from a whole word of channels
+ * on: from the first to the last that has a weight other than 0, or one. */
 void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
 		  int ob, int *first, int *end);
 

@@ -9,27 +9,6 @@
 
 #define FIELD_MAX_12 4095
 
-/* A concatenation is no work: its parts are written where they belong, each once and in
- * whole words. */
-static const char *refuses_concat(const struct mea_hw *hw, const struct mea_qnet *net,
-				  const struct mea_qlayer *l)
-{
-	if (net->tensors[l->in].c % hw->lanes)
-		return "concatenation within a word of channels";
-	if (l->in == l->in2 || mea_is_output(net, l->out))
-		return "concatenation with itself, or as an output";
-	for (int k = 0; k < net->n_layers; k++) {
-		const struct mea_qlayer *o = &net->layers[k];
-
-		if (o->op != MEA_Q_CONCAT || o == l)
-			continue;
-		if (o->in == l->in || o->in == l->in2 || o->in2 == l->in || o->in2 == l->in2 ||
-		    o->out == l->in || o->out == l->in2 || l->out == o->in || l->out == o->in2)
-			return "concatenation of parts of another one";
-	}
-	return NULL;
-}
-
 const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net,
 			     const struct mea_qlayer *l)
 {
@@ -44,8 +23,8 @@ const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net
 		return "table of each channel";
 	if (!has[l->op])
 		return "operation that the accelerator lacks";
-	if (l->op == MEA_Q_CONCAT)
-		return refuses_concat(hw, net, l);
+	if (l->op == MEA_Q_CONCAT && mea_concat_in_place(hw, net, l))
+		return NULL;
 	if (l->op == MEA_Q_MUL && !hw->products)
 		return "product of two maps (the device has no multipliers for it)";
 	if (l->op == MEA_Q_TABLE && !hw->tables)
@@ -152,7 +131,7 @@ static int check_net(const struct mea_hw *hw, const struct mea_qnet *net)
 	return 0;
 }
 
-static void sum_up(struct emit *e)
+static void sum_up(struct emit *e, const struct mea_qnet *net)
 {
 	struct mea_plan *p = e->p;
 	uint64_t cycles = 1000000;
@@ -164,10 +143,11 @@ static void sum_up(struct emit *e)
 		uint64_t taps = (uint64_t)l->kh * l->kw * mea_div_up(in->c, e->hw->rows) *
 				mea_div_up(out->c, e->hw->cols);
 
-		p->macs += mea_qlayer_macs(e->net, l);
 		/* Ten times what a stalled bus could make of it. */
 		cycles += 10 * taps * ((uint64_t)out->h * out->w + 2u * e->hw->rows);
 	}
+	for (int i = 0; i < net->n_layers; i++)
+		p->macs += mea_qlayer_macs(net, &net->layers[i]);
 	cycles += 100 * (p->weight_bytes + p->scratch_bytes);
 	p->budget = cycles > UINT32_MAX ? UINT32_MAX : (uint32_t)cycles;
 	p->n_in = e->net->n_inputs;
@@ -189,7 +169,7 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 		e.p->n_records = net->n_layers;
 		e.p->layer_end = calloc((size_t)net->n_layers, sizeof(*e.p->layer_end));
 	}
-	rc = profile && !e.p->layer_end ? mea_nomem() : mea_fuse_tables(&e, net);
+	rc = profile && !e.p->layer_end ? mea_nomem() : mea_own_net(&e, net);
 	if (rc == 0)
 		rc = mea_place(&e);
 	if (rc == 0)
@@ -197,7 +177,7 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	if (rc == 0) {
 		e.p->weight_bytes = (e.p->weight_bytes + 63) / 64 * 64;
 		mea_time(hw, &e.qs, e.p);
-		sum_up(&e);
+		sum_up(&e, net);
 		*out = e.p;
 	} else {
 		mea_plan_free(e.p);
@@ -205,7 +185,7 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	for (int i = 0; i < N_MEMS; i++)
 		mea_depend_free(&e.mem[i]);
 	mea_queues_free(&e.qs);
-	mea_fused_free(&e);
+	mea_own_net_free(&e);
 	free(e.place);
 	free(e.unit);
 	free(e.chunk);

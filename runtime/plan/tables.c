@@ -1,83 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Tables: a layer's results pass through the table of the layer that alone reads them, on their
- * way out of requantisation. The planner works on a copy of the network in which such a pair is
- * one layer. The device's table memory holds a few tables; they take turns.
+ * way out of requantisation. The device's table memory holds a few tables; they take turns.
  */
 #include "plan/emit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-
 #define TABLE_BYTES 256
-#define NO_LAYER    (-1)
 
-/* The layer whose results table layer k looks up on their way out, or NO_LAYER. (With a residual
- * the requantiser makes the result too late for that.) */
-static int source_of(const struct mea_qnet *net, int k)
+int mea_table_source(const struct mea_qnet *net, int k)
 {
 	int t = net->layers[k].in;
 
 	if (net->layers[k].op != MEA_Q_TABLE || mea_users(net, t) != 1)
-		return NO_LAYER;
+		return -1;
 	for (int i = 0; i < k; i++) {
 		const struct mea_qlayer *l = &net->layers[i];
 
 		if (l->out == t)
-			return (l->in2 < 0 || l->op == MEA_Q_MUL) && l->op != MEA_Q_TABLE
-				       ? i
-				       : NO_LAYER;
+			return (l->in2 < 0 || l->op == MEA_Q_MUL) && l->op != MEA_Q_TABLE ? i : -1;
 	}
-	return NO_LAYER;
-}
-
-/* Layer k of net, with its table if it is one. A pair stands where its table stood, so that
- * records come in the order of the layers. */
-static void take_layer(struct emit *e, const struct mea_qnet *net, int k)
-{
-	int n = e->own.n_layers++, from = source_of(net, k);
-	struct mea_qlayer *l = &e->own.layers[n];
-
-	*l = net->layers[from == NO_LAYER ? k : from];
-	l->out = net->layers[k].out;
-	e->number[n] = k;
-	e->table[n] = net->layers[k].op == MEA_Q_TABLE ? net->layers[k].weights : NULL;
-}
-
-int mea_fuse_tables(struct emit *e, const struct mea_qnet *net)
-{
-	size_t n = (size_t)net->n_layers;
-	bool *gone = calloc(n, sizeof(*gone));
-
-	e->own = *net;
-	e->own.n_layers = 0;
-	e->own.layers = calloc(n, sizeof(*e->own.layers));
-	e->number = calloc(n, sizeof(*e->number));
-	e->table = calloc(n, sizeof(*e->table));
-	e->net = &e->own;
-	for (int i = 0; i < MEA_TABLES_MAX; i++)
-		e->held[i] = NO_LAYER;
-	if (!gone || !e->own.layers || !e->number || !e->table) {
-		free(gone);
-		return mea_nomem();
-	}
-	for (int k = 0; k < net->n_layers; k++)
-		if (source_of(net, k) != NO_LAYER)
-			gone[source_of(net, k)] = true;
-	for (int k = 0; k < net->n_layers; k++)
-		if (!gone[k])
-			take_layer(e, net, k);
-	free(gone);
-	return 0;
-}
-
-void mea_fused_free(struct emit *e)
-{
-	free(e->own.layers);
-	free(e->number);
-	free(e->table);
+	return -1;
 }
 
 static int load_table(struct emit *e, const int8_t *table, int place)

@@ -12,6 +12,30 @@ bool mea_is_depthwise(const struct mea_hw *hw, const struct mea_qnet *net,
 	       (out->w - 1) * l->stride_w + 3 <= hw->dw_line;
 }
 
+/* A tile's element: row r of the array, column c. Outside the layer and its groups: 0. */
+static int8_t weight_at(const struct mea_qlayer *l, int in_c, int out_c, int oc, int tap, int ic)
+{
+	int ins = in_c / l->groups, group = oc / (out_c / l->groups);
+
+	if (oc >= out_c || ic / ins != group || tap >= l->kh * l->kw)
+		return 0;
+	return l->weights[((size_t)oc * l->kh * l->kw + tap) * ins + ic % ins];
+}
+
+/* True if output block ob has a weight other than 0 in k blocks kb .. end. */
+static bool any_weight(const struct mea_hw *hw, const struct mea_qnet *net,
+		       const struct mea_qlayer *l, int ob, int kb, int end)
+{
+	int in_c = net->tensors[l->in].c, out_c = net->tensors[l->out].c;
+
+	for (int ic = kb * hw->rows; ic < end * hw->rows; ic++)
+		for (int oc = ob * hw->cols; oc < (ob + 1) * hw->cols; oc++)
+			for (int tap = 0; tap < l->kh * l->kw; tap++)
+				if (weight_at(l, in_c, out_c, oc, tap, ic))
+					return true;
+	return false;
+}
+
 void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
 		  int ob, int *first, int *end)
 {
@@ -21,6 +45,10 @@ void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const str
 
 	*first = ob * hw->cols / outs * ins / hw->lanes * subs;
 	*end = mea_div_up((last / outs + 1) * ins, hw->rows);
+	while (*end - *first > subs && !any_weight(hw, net, l, ob, *first, *first + subs))
+		*first += subs;
+	while (*end - *first > 1 && !any_weight(hw, net, l, ob, *end - 1, *end))
+		--*end;
 }
 
 int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,
@@ -30,16 +58,6 @@ int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,
 	int tiles = stem ? mea_div_up(l->kh * l->kw * in_c, hw->rows) : n_kb * l->kh * l->kw;
 
 	return mea_is_depthwise(hw, net, l) ? DEPTHWISE_WORDS : tiles * hw->rows / 2;
-}
-
-/* A tile's element: row r of the array, column c. Outside the layer and its groups: 0. */
-static int8_t weight_at(const struct mea_qlayer *l, int in_c, int out_c, int oc, int tap, int ic)
-{
-	int ins = in_c / l->groups, group = oc / (out_c / l->groups);
-
-	if (oc >= out_c || ic / ins != group || tap >= l->kh * l->kw)
-		return 0;
-	return l->weights[((size_t)oc * l->kh * l->kw + tap) * ins + ic % ins];
 }
 
 static void put_le32(uint8_t *dst, uint32_t v)

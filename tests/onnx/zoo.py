@@ -81,7 +81,7 @@ def float_error(mea, path):
 
 
 def through(mea, path, data, folder):
-    """The layers of the int8 network by kind of backend, or why it is refused."""
+    """Layers and MACs of the int8 network, and what of them the accelerator takes; or why it is refused."""
     classes, b = os.path.join(folder, "classes.txt"), os.path.join(folder, "b")
     shutil.rmtree(b, ignore_errors=True)
     with open(classes, "w") as f:
@@ -94,8 +94,9 @@ def through(mea, path, data, folder):
         if why:
             return None, re.sub(r"^mea \w+: (\S*\.onnx: )?", "", why)
     main = json.loads(out)["main"]
-    on = [layer["backend"] for layer in main["layers"]]
-    return {"layers": len(on), "accel": on.count("accel"), "macs": main["macs"]}, None
+    on = [layer for layer in main["layers"] if layer["backend"] == "accel"]
+    return {"layers": len(main["layers"]), "accel": len(on), "macs": main["macs"],
+            "share": 100 * sum(layer["macs"] for layer in on) / main["macs"]}, None
 
 
 def examine(args, library, name, folder, row):
@@ -124,11 +125,12 @@ def examine(args, library, name, folder, row):
 
 def write_table(path, rows):
     with open(path, "w") as f:
-        f.write("| network | script | dynamo | MMAC | layers | of them on accel |\n|---|---|---|---|---|---|\n")
+        f.write("| network | script | dynamo | MMAC | on accel, % | layers | of them on accel |\n" + "|---" * 7 + "|\n")
         for (library, name), row in rows.items():
             got = next((g for _, g in row.values() if g), None)
             cells = [row.get(e, ("-",))[0] for e in EXPORTERS]
-            cells += [f"{got['macs'] / 1e6:,.0f}", got["layers"], got["accel"]] if got else ["-"] * 3
+            cells += [f"{got['macs'] / 1e6:,.0f}", f"{got['share']:.1f}", got["layers"],
+                      got["accel"]] if got else ["-"] * 4
             f.write(f"| {name} ({library}) | " + " | ".join(map(str, cells)) + " |\n")
 
 

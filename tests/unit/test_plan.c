@@ -333,6 +333,7 @@ static void check_groups(int groups, int side, const int want[3][2])
 	struct mea_plan *p;
 	int n = 0, base = 0;
 
+	memset(weights, 1, sizeof(weights));
 	make_chain(&c, "c");
 	c.tensor[0].c = c.tensor[1].c = 24;
 	c.layer[0].groups = groups;
@@ -387,4 +388,56 @@ Test(plan, the_array_convolves_channels_that_the_depthwise_unit_cannot)
 	cr_expect_null(mea_plan_refuses(&without, &c.net, &c.layer[0]));
 	c.layer[0].kh = c.layer[0].kw = 5;
 	cr_expect_not(mea_is_depthwise(&device, &c.net, &c.layer[0]));
+}
+
+/* 4 and 12 channels: no whole words. Each copy reads a block for each block that it writes. */
+Test(plan, a_concatenation_within_a_word_is_two_copies)
+{
+	struct chain c;
+	struct mea_plan *p;
+
+	make_chain(&c, "aa");
+	c.tensor[0].c = 4;
+	c.tensor[1].c = 12;
+	c.tensor[2].c = 16;
+	c.layer[0] = c.layer[1];
+	c.layer[0].op = MEA_Q_CONCAT;
+	c.layer[0].in = 0;
+	c.layer[0].in2 = 1;
+	c.net.n_layers = 1;
+	c.net.inputs[c.net.n_inputs++] = 1;
+	cr_expect_null(mea_plan_refuses(&device, &c.net, &c.layer[0]));
+	check_commands(&c, "CCCC", 0);
+	p = plan(&c, true);
+	for (int i = 0; i < p->n_cmd; i++) {
+		if (mea_get(p->cmd[i], MEA_F_CMD_OPCODE) != MEA_OP_CONV)
+			continue;
+		cr_expect_leq(mea_get(p->cmd[i], MEA_F_CONV_K_BLOCKS), 2);
+		cr_expect_eq(mea_get(p->cmd[i], MEA_F_CMD_LAYER), 0);
+	}
+	cr_expect_eq(p->n_records, 1);
+	cr_expect_gt(p->layer_end[0], 0);
+	cr_expect_eq(p->macs, 0);
+	mea_plan_free(p);
+}
+
+/* The map `a` is in both: neither can lie where the other one's words are. */
+Test(plan, a_tensor_in_two_concatenations_is_copied)
+{
+	struct chain c;
+
+	make_chain(&c, "caaa");
+	for (int i = 0; i < 2; i++) {
+		c.tensor[2 + i].c = (2 + i) * CHANNELS;
+		c.layer[1 + i].op = MEA_Q_CONCAT;
+		c.layer[1 + i].in = 1 + i;
+		c.layer[1 + i].in2 = 1;
+	}
+	c.net.n_layers = 3;
+	c.net.outputs[0] = 3;
+	c.net.n_tensors = 4;
+	cr_expect_not(mea_concat_in_place(&device, &c.net, &c.layer[1]));
+	cr_expect_null(mea_plan_refuses(&device, &c.net, &c.layer[1]));
+	/* Two blocks and then three, each copied twice. */
+	check_commands(&c, "CCCCCCCCCCC", 0);
 }

@@ -55,6 +55,34 @@ int random_square(struct mea_qnet *n, int in, int oc, int k, int stride, int gro
 	return l->out;
 }
 
+static int concat(struct mea_qnet *n, int a, int b)
+{
+	struct mea_qlayer *l = random_new_layer(n, a);
+	const struct mea_qtensor t = n->tensors[a];
+
+	l->op = MEA_Q_CONCAT;
+	l->in2 = b;
+	l->out = random_tensor(n, t.c + n->tensors[b].c, t.h, t.w);
+	n->tensors[l->out].zero_point = t.zero_point;
+	return l->out;
+}
+
+/* Concatenations that are work: of any number of channels, with itself, of parts of each other. */
+int random_concats(struct mea_qnet *n, int in)
+{
+	const struct mea_qtensor t = n->tensors[in];
+	int x = in;
+
+	if (n->n_inputs < RANDOM_NET_INPUTS) {
+		int other = random_tensor(n, random_range(1, 20), t.h, t.w);
+
+		n->tensors[other].zero_point = t.zero_point;
+		n->inputs[n->n_inputs++] = other;
+		x = random_range(0, 1) ? concat(n, in, other) : concat(n, other, in);
+	}
+	return x == in || random_range(0, 1) ? concat(n, x, in) : x;
+}
+
 /* Average over all pixels. */
 int random_global_pool(struct mea_qnet *n, int in)
 {

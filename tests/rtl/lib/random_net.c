@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 #define MAX_LAYERS  3
-#define MORE_AT_END 6 /* layers that end_otherwise() adds, at most */
+#define MORE_AT_END 8 /* layers that end_otherwise() adds, at most */
 #define WITH_TABLES 3 /* times the layers, once there are tables behind them */
 
 static uint64_t state;
@@ -498,7 +498,7 @@ struct mea_qnet *random_large_net(void)
 
 	all = false;
 	n->tensors = random_alloc(sizeof(*n->tensors) * 32 * WITH_TABLES);
-	n->layers = random_alloc(sizeof(*n->layers) * 16 * WITH_TABLES);
+	n->layers = random_alloc(sizeof(*n->layers) * 24 * WITH_TABLES);
 	x = random_tensor(n, image ? random_range(1, 4) : random_range(2, 48), random_range(9, 40),
 			  w);
 	n->inputs[n->n_inputs++] = x;
@@ -519,8 +519,8 @@ struct mea_qnet *random_large_net(void)
 }
 
 /* In some networks a depthwise layer without a projection comes behind the first output, or a
- * convolution in groups, or that is multiplied: with a pixel that comes of it (squeeze and
- * excitation), with a new input, or with itself. Drawn from a stream of its own. */
+ * convolution in groups, or concatenations, or that is multiplied: with a pixel that comes of it
+ * (squeeze and excitation), with a new input, or with itself. Drawn from a stream of its own. */
 static void end_otherwise(struct mea_qnet *n)
 {
 	uint64_t later = state;
@@ -532,6 +532,8 @@ static void end_otherwise(struct mea_qnet *n)
 		x = depthwise(n, random_pointwise(n, x, random_range(2, 40), -1));
 	if (random_range(0, 1))
 		x = random_grouped(n, x);
+	if (random_range(0, 3) == 0)
+		x = random_concats(n, x);
 	other = n->outputs[0] = x;
 	t = n->tensors[x];
 	if (kind == 0)

@@ -28,11 +28,12 @@ void random_window(struct mea_qlayer *l, const struct mea_qtensor *in, int max_k
 void random_requant(struct mea_qlayer *l, int bias, double scale);
 
 /* Layers that read tensor in; their output. 1x1 with oc channels (in2: a residual, or -1); k x k,
- * padded by k / 2; in groups that the array does, of any kernel; the average over all pixels, and
- * that with a fully connected layer. */
+ * padded by k / 2; in groups that the array does, of any kernel; concatenations; the
+ * average over all pixels, and that with a fully connected layer. */
 int random_pointwise(struct mea_qnet *n, int in, int oc, int in2);
 int random_square(struct mea_qnet *n, int in, int oc, int k, int stride, int groups);
 int random_grouped(struct mea_qnet *n, int in);
+int random_concats(struct mea_qnet *n, int in);
 int random_global_pool(struct mea_qnet *n, int in);
 int random_exit(struct mea_qnet *n, int in, int classes);
 
