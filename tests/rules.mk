@@ -62,7 +62,9 @@ RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_laye
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") "$(B)/tests/rtl/guard 8x8p" \
 	$(foreach c,16x16 32x32 8x16,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes") \
 	"$(B)/tests/rtl/random_layers 4x4 9 118 large" \
-	$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/tiny_nets sim:$(c)$(comma)latency=100") \
+	$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/known_nets sim:$(c)$(comma)latency=100 tiny") \
+	"$(B)/tests/rtl/known_nets sim:16x16$(comma)latency=100 mobilenet_v3_small" \
+	"$(B)/tests/rtl/known_nets sim:8x16$(comma)latency=100 shufflenet_v2_x1_0" \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"
 
 # The sources' layout is that of clang-format 14; what other versions of the linters say is not a
@@ -100,13 +102,14 @@ check-large: check-programs $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) ## large la
 	@TEST_LIMIT=3600 tests/run.sh $(LARGE_RUNS)
 
 check-imagenet: check-programs $(SIM_DIR)/libmea_sim_16x16w.so $(SIM_DIR)/libmea_sim_16x16w9.so ## networks of 224 x 224 on the RTL, ten minutes
-	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)"
+	@TEST_LIMIT=3600 tests/run.sh "tests/rtl/imagenet.sh $(B)" \
+		$(foreach c,16x16w 16x16,"$(B)/tests/rtl/known_nets sim:$(c)$(comma)latency=100 mobile")
 
 # The networks of MLPerf Tiny, random weights, bus latency of 100 cycles.
 TINY_DEVICES ?= 16x16 8x8 4x4
 .PHONY: mlperf-tiny
 mlperf-tiny: check-programs ## MLPerf Tiny's four networks on the RTL: cycles, utilisation
-	@for c in $(TINY_DEVICES); do MEA_SIM_DIR=$(SIM_DIR) $(B)/tests/rtl/tiny_nets sim:$$c,latency=100 | grep '^#'; done
+	@for c in $(TINY_DEVICES); do MEA_SIM_DIR=$(SIM_DIR) $(B)/tests/rtl/known_nets sim:$$c,latency=100 tiny | grep '^#'; done
 
 # Faults planted in copies of the RTL, about ten minutes.
 .PHONY: mutants

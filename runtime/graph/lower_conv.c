@@ -240,6 +240,10 @@ int mea_lower_conv(struct mea_lower *l, const struct mea_closing *c)
 		gemm_weights(&w, q, channels, in_c, n->a.trans_b);
 	else
 		conv_weights(&w, n, q, channels, in_c / q->groups, x.pick);
+	if (!gemm)
+		q->fillers = q->kh * q->kw * (in_c / q->groups) -
+			     (int)(n->a.kernel[0] * n->a.kernel[1]) *
+				     (x.pick ? x.pick->n : in_c / q->groups);
 	q->mid_lo = c->lo;
 	q->mid_hi = c->hi;
 	return set_channels(l, n, q, &w);

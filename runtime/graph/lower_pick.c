@@ -63,6 +63,7 @@ static int set_copy(struct mea_qlayer *q, const struct mea_pick *p, const struct
 	q->weights = calloc((size_t)p->n * (size_t)in->c, 1);
 	if (rc || !q->weights)
 		return mea_nomem();
+	q->fillers = in->c;
 	for (int i = 0; i < p->n; i++) {
 		q->weights[(size_t)i * (size_t)in->c + (size_t)p->channel[i]] = 1;
 		q->bias[i] = -in->zero_point;

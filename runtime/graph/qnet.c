@@ -167,6 +167,8 @@ static int check_conv(const struct mea_qnet *net, const struct mea_qlayer *l)
 	if (!l->weights || k * (in->c / l->groups) > (int64_t)TENSOR_MAX / out->c)
 		return mea_fail(MEA_EINVAL, "weights are missing or too large");
 	k *= in->c / l->groups;
+	if (l->fillers < 0 || l->fillers > k)
+		return mea_fail(MEA_EINVAL, "%d fillers of %lld weights", l->fillers, (long long)k);
 	rc = check_requant(l, out->c);
 	for (int oc = 0; !rc && oc < out->c; oc++) {
 		const int8_t *w = l->weights + oc * k;
@@ -295,7 +297,8 @@ uint64_t mea_qlayer_macs(const struct mea_qnet *net, const struct mea_qlayer *l)
 
 	if (!rows[l->op].multiplies)
 		return 0;
-	return (uint64_t)out->c * out->h * out->w * l->kh * l->kw * (in->c / l->groups);
+	return (uint64_t)out->c * out->h * out->w *
+	       (uint64_t)(l->kh * l->kw * (in->c / l->groups) - l->fillers);
 }
 
 uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l)

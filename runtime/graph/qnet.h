@@ -68,6 +68,9 @@ struct mea_qlayer {
 	int pad_t, pad_l, pad_b, pad_r;
 	int groups;	  /* CONV: 1, or in.c for depthwise, or any divisor; TABLE: 1 or in.c */
 	bool exclude_pad; /* AVGPOOL */
+	/* CONV: weights of an output channel that are not the model's: zeros between the taps of a
+	 * dilated kernel or for channels that it does not read, and all of a copy. No MACs. */
+	int fillers;
 	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [groups][256]; owned */
 	int32_t *bias;	  /* CONV: [out.c]; pools: [1]; owned */
 	uint32_t *mult;	  /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
@@ -108,7 +111,7 @@ const char *mea_qlayer_kind(const struct mea_qlayer *l);
 uint64_t mea_qlayer_bytes(const struct mea_qnet *net, const struct mea_qlayer *l);
 
 /* Multiply-accumulates of one inference of the layer, padded taps included
- * (the convention of all published figures); 0 for pools, adds and concats. */
+ * (the convention of all published figures), fillers not; 0 for pools, adds and concats. */
 uint64_t mea_qlayer_macs(const struct mea_qnet *net, const struct mea_qlayer *l);
 
 /* scale = mult * 2^-shift, mult 31 bits. MEA_EINVAL when scale is not positive

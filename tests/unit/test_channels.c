@@ -240,10 +240,14 @@ Test(channels, a_convolution_reads_them_in_place)
 	cr_expect_eq(l[0].in, net->inputs[0]);
 	cr_expect_eq(l[1].in, net->inputs[0]);
 	for (int i = 0; i < 2; i++)
-		if (net->tensors[l[i].out].c == 3)
+		if (net->tensors[l[i].out].c == 3) {
 			cr_expect(!memcmp(l[i].weights, "\0\1\0\2\0\3\0\4\0\5\0\6", 12));
-		else
+			/* 3 channels of 2 x 2 from 2 */
+			cr_expect_eq(mea_qlayer_macs(net, &l[i]), 3 * 4 * 2);
+		} else {
 			cr_expect(!memcmp(l[i].weights, "\0\1\0\0\0\0\0\1", 8));
+			cr_expect_eq(mea_qlayer_macs(net, &l[i]), 0);
+		}
 	mea_qnet_free(net);
 }
 

@@ -166,6 +166,9 @@ Test(quant_lower, a_dilated_kernel_has_zeros_between_its_taps)
 			cr_expect_eq(l->weights[i], 0);
 	}
 	cr_expect(l->weights[0] && l->weights[9] && l->weights[24] && l->weights[33]);
+	/* 4 taps of 3 channels */
+	cr_expect_eq(mea_qlayer_macs(net, l),
+		     12 * net->tensors[l->out].c * net->tensors[l->out].h * net->tensors[l->out].w);
 	mea_qnet_free(net);
 }
 

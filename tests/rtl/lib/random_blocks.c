@@ -104,7 +104,7 @@ int random_exit(struct mea_qnet *n, int in, int classes)
 	return random_square(n, random_global_pool(n, in), classes, 1, 1, 1);
 }
 
-static int max_pool(struct mea_qnet *n, int in)
+int random_max_pool(struct mea_qnet *n, int in)
 {
 	struct mea_qlayer *l = random_new_layer(n, in);
 	const struct mea_qtensor t = n->tensors[in];
@@ -135,7 +135,7 @@ static int basic_block(struct mea_qnet *n, int in, int oc, int stride)
 /* Up to 640 pixels a row the stem of ResNet18 fits the accelerators; its channels are fewer. */
 static int resnet_blocks(struct mea_qnet *n, int x)
 {
-	x = max_pool(n, random_square(n, x, 32, 7, 2, 1));
+	x = random_max_pool(n, random_square(n, x, 32, 7, 2, 1));
 	x = basic_block(n, x, 32, 1);
 	x = basic_block(n, x, 48, 2);
 	return basic_block(n, x, 64, 2);

@@ -34,6 +34,7 @@ int random_pointwise(struct mea_qnet *n, int in, int oc, int in2);
 int random_square(struct mea_qnet *n, int in, int oc, int k, int stride, int groups);
 int random_grouped(struct mea_qnet *n, int in);
 int random_concats(struct mea_qnet *n, int in);
+int random_max_pool(struct mea_qnet *n, int in);
 int random_global_pool(struct mea_qnet *n, int in);
 int random_exit(struct mea_qnet *n, int in, int classes);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Shapes as in mlcommons/tiny, benchmark/training: paddings are TensorFlow's "same", which puts the
  * odd pixel behind. */
-#include "tiny_net.h"
+#include "known_net.h"
 
 #include "random_net.h"
 #include "random_parts.h"
@@ -129,7 +129,7 @@ static struct mea_qnet *anomaly_detection(void)
 	return end(n, x);
 }
 
-const struct tiny_net tiny_nets[TINY_NETS] = {
+const struct known_net tiny_nets[TINY_NETS] = {
 	{"ic", "image classification, ResNet8", image_classification},
 	{"vww", "visual wake words, MobileNetV1 0.25", visual_wake_words},
 	{"kws", "keyword spotting, DS-CNN", keyword_spotting},
