@@ -71,10 +71,10 @@ struct mea_qlayer {
 	/* CONV: weights of an output channel that are not the model's: zeros between the taps of a
 	 * dilated kernel or for channels that it does not read, and all of a copy. No MACs. */
 	int fillers;
-	int8_t *weights;  /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [groups][256]; owned */
-	int32_t *bias;	  /* CONV: [out.c]; pools: [1]; owned */
-	uint32_t *mult;	  /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
-	uint8_t *shift;	  /* same length as bias; 0 .. 62; owned */
+	int8_t *weights; /* CONV: [out.c][kh][kw][in.c / groups]; TABLE: [groups][256]; owned */
+	int32_t *bias;	 /* CONV: [out.c]; pools: [1]; owned */
+	uint32_t *mult;	 /* same length as bias; 0 or 2^30 .. 2^31 - 1; owned */
+	uint8_t *shift;	 /* same length as bias; 0 .. 62; owned */
 	int mid_zero, mid_lo, mid_hi;
 	uint32_t add_ma, add_mb; /* < 2^23 */
 	int add_shift;		 /* 0 .. 47 */
