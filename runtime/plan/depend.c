@@ -22,37 +22,54 @@ static bool covered(const struct access *a, int64_t base, int64_t size)
 	return a->base >= base && a->base + a->size <= base + size;
 }
 
-int mea_depend(struct depend *d, struct queues *qs, int queue, int item, int64_t base, int64_t size,
-	       bool write)
+/* As mea_depend(), within one region. */
+static int depend_region(struct depend *all, struct queues *qs, const struct access *item)
 {
-	int kept = 0, rc;
+	int64_t base = item->base, size = item->size, region = base / all->region;
+	int queue = item->queue, kept = 0, n = all->list[region % DEPEND_LISTS].n, rc;
+	struct access **list = &all->list[region % DEPEND_LISTS].access;
 
-	if (size <= 0)
-		return 0;
-	for (int i = 0; i < d->n; i++) {
-		const struct access *a = &d->access[i];
+	for (int i = 0; i < n; i++) {
+		const struct access *a = &(*list)[i];
 
-		if (overlap(a, base, size) && (write || a->write)) {
+		if (overlap(a, base, size) && (item->write || a->write)) {
 			if (a->queue != queue)
-				mea_queue_sync(qs, a->queue, a->item, queue, item);
-			else if (queue == Q_DEPTHWISE && a->write && !write)
-				mea_put(qs->q[queue].item[item].cmd, MEA_F_CONV_GAP, 1);
+				mea_queue_sync(qs, a->queue, a->item, queue, item->item);
+			else if (queue == Q_DEPTHWISE && a->write && !item->write)
+				mea_put(qs->q[queue].item[item->item].cmd, MEA_F_CONV_GAP, 1);
 		}
 		/* Whoever conflicts with what is covered conflicts with this item, which
 		 * completes later. */
-		if (covered(a, base, size) && (write || (a->queue == queue && !a->write)))
+		if (covered(a, base, size) && (item->write || (a->queue == queue && !a->write)))
 			continue;
-		d->access[kept++] = *a;
+		(*list)[kept++] = *a;
 	}
-	d->n = kept;
-	rc = mea_grow(&d->access, (size_t)d->n, 1, sizeof(*d->access));
+	all->list[region % DEPEND_LISTS].n = kept;
+	rc = mea_grow(list, (size_t)kept, 1, sizeof(**list));
 	if (rc)
 		return rc;
-	d->access[d->n++] = (struct access){queue, item, base, size, write};
+	(*list)[all->list[region % DEPEND_LISTS].n++] = *item;
 	return 0;
+}
+
+int mea_depend(struct depend *d, struct queues *qs, int queue, int item, int64_t base, int64_t size,
+	       bool write)
+{
+	int64_t end = base + size;
+	int rc = 0;
+
+	while (rc == 0 && base < end) {
+		int64_t next = (base / d->region + 1) * d->region;
+		struct access a = {queue, item, base, (next < end ? next : end) - base, write};
+
+		rc = depend_region(d, qs, &a);
+		base = next;
+	}
+	return rc;
 }
 
 void mea_depend_free(struct depend *d)
 {
-	free(d->access);
+	for (int i = 0; i < DEPEND_LISTS; i++)
+		free(d->list[i].access);
 }

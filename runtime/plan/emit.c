@@ -306,22 +306,40 @@ static int chunk_blocks(const struct emit *e, const struct mea_qlayer *l, int k_
 	return mea_div_up(mea_div_up(k_blocks, mea_div_up(k_blocks, n)), subs) * subs;
 }
 
+/* The k blocks of l's output blocks. All strips ask for them, so they are looked for once. */
+static const struct k_blocks *k_blocks_of(struct emit *e, const struct mea_qlayer *l)
+{
+	struct k_blocks **b = &e->k_blocks[l - e->net->layers];
+	int n = mea_div_up(e->net->tensors[l->out].c, e->hw->cols);
+
+	if (!*b)
+		*b = calloc((size_t)n, sizeof(**b));
+	else
+		return *b;
+	for (int ob = 0; *b && ob < n; ob++)
+		(*b)[ob] = mea_k_blocks(e->hw, e->net, l, ob);
+	return *b;
+}
+
 static int conv_block(struct emit *e, const struct mea_qlayer *l, const struct strip *s, int ob)
 {
-	int subs = e->hw->lanes / e->hw->rows, rc = MEA_EUNSUPPORTED, first, end, step;
+	const struct k_blocks *b = k_blocks_of(e, l);
+	int subs = e->hw->lanes / e->hw->rows, rc = MEA_EUNSUPPORTED, step;
 
-	mea_k_blocks(e->hw, e->net, l, ob, &first, &end);
-	step = chunk_blocks(e, l, end - first);
-	for (int kb = first; kb < end; kb += step) {
-		int n = end - kb < step ? end - kb : step;
+	if (!b)
+		return mea_nomem();
+	b += ob;
+	step = chunk_blocks(e, l, b->end - b->first);
+	for (int kb = b->first; kb < b->end; kb += step) {
+		int n = b->end - kb < step ? b->end - kb : step;
 		struct chunk *c = mea_emit_weights(e, l, ob, kb, n, false);
 		uint32_t cmd[16] = {0};
 
 		if (!c)
 			return MEA_ENOMEM;
 		mea_put(cmd, MEA_F_CMD_OPCODE, MEA_OP_CONV);
-		mea_put(cmd, MEA_F_CONV_FIRST, kb == first);
-		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == end);
+		mea_put(cmd, MEA_F_CONV_FIRST, kb == b->first);
+		mea_put(cmd, MEA_F_CONV_FINAL, kb + n == b->end);
 		put_window(e, l, s, cmd);
 		mea_emit_block(e, l, s, ob, cmd);
 		mea_put(cmd, MEA_F_CONV_YIELD, s->yields);

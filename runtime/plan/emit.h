@@ -85,6 +85,8 @@ struct emit {
 	const int8_t **table;
 	void **made; /* weights and parameters of the layers that the caller has not */
 	int n_made;
+	/* For each layer once it was asked for: of each output block the k blocks it reads. */
+	struct k_blocks **k_blocks;
 	int held[MEA_TABLES_MAX], next_table; /* whose table lies where; who goes next */
 
 	int layer;     /* that is worked on, by the caller's numbers */

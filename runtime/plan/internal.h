@@ -121,10 +121,16 @@ struct access {
 	bool write;
 };
 
-/* The accesses to one memory that an item to come may have to wait for. */
+/* The accesses to one memory that an item to come may have to wait for, by where they are: a list
+ * has every 256th region. One list of all would be searched for every command. */
+#define DEPEND_LISTS 256
+
 struct depend {
-	struct access *access;
-	int n;
+	int64_t region; /* units; about what an item accesses */
+	struct {
+		struct access *access;
+		int n;
+	} list[DEPEND_LISTS];
 };
 
 /* The item, the latest of its queue, reads or writes size words (any unit) from
@@ -158,8 +164,12 @@ double mea_same_bank(const struct mea_hw *hw, int64_t a, int64_t na, int64_t b, 
 
 /* The k blocks that output block ob of a CONV of the array reads, from a whole word of channels
  * on: from the first to the last that has a weight other than 0, or one. */
-void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
-		  int ob, int *first, int *end);
+struct k_blocks {
+	int first, end;
+};
+
+struct k_blocks mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net,
+			     const struct mea_qlayer *l, int ob);
 
 /* Words (2 x cols bytes) of n_kb k blocks' tiles, or of the kernels of a depthwise layer. */
 int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,

@@ -42,10 +42,12 @@ static int make_room(struct emit *e, const struct mea_qnet *net, size_t n_made)
 	e->number = calloc(n, sizeof(*e->number));
 	e->table = calloc(n, sizeof(*e->table));
 	e->made = calloc(n_made + 1, sizeof(*e->made));
+	e->k_blocks = calloc(n, sizeof(*e->k_blocks));
 	e->net = &e->own;
 	for (int i = 0; i < MEA_TABLES_MAX; i++)
 		e->held[i] = -1;
-	if (!e->own.layers || !e->own.tensors || !e->number || !e->table || !e->made)
+	if (!e->own.layers || !e->own.tensors || !e->number || !e->table || !e->made ||
+	    !e->k_blocks)
 		return mea_nomem();
 	memcpy(e->own.tensors, net->tensors, tensors * sizeof(*net->tensors));
 	return 0;
@@ -82,6 +84,9 @@ void mea_own_net_free(struct emit *e)
 	for (int i = 0; i < e->n_made; i++)
 		free(e->made[i]);
 	free(e->made);
+	for (int i = 0; e->k_blocks && i < e->own.n_layers; i++)
+		free(e->k_blocks[i]);
+	free(e->k_blocks);
 	free(e->own.layers);
 	free(e->own.tensors);
 	free(e->number);

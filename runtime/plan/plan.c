@@ -169,6 +169,8 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 		e.p->n_records = net->n_layers;
 		e.p->layer_end = calloc((size_t)net->n_layers, sizeof(*e.p->layer_end));
 	}
+	for (int i = 0; i < N_MEMS; i++)
+		e.mem[i].region = i == MEM_DRAM ? 1 << 14 : 1 << 8;
 	rc = profile && !e.p->layer_end ? mea_nomem() : mea_own_net(&e, net);
 	if (rc == 0)
 		rc = mea_place(&e);

@@ -36,19 +36,20 @@ static bool any_weight(const struct mea_hw *hw, const struct mea_qnet *net,
 	return false;
 }
 
-void mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_qlayer *l,
-		  int ob, int *first, int *end)
+struct k_blocks mea_k_blocks(const struct mea_hw *hw, const struct mea_qnet *net,
+			     const struct mea_qlayer *l, int ob)
 {
 	int in_c = net->tensors[l->in].c, out_c = net->tensors[l->out].c;
 	int ins = in_c / l->groups, outs = out_c / l->groups, subs = hw->lanes / hw->rows;
 	int last = (ob + 1) * hw->cols < out_c ? (ob + 1) * hw->cols - 1 : out_c - 1;
+	struct k_blocks b = {ob * hw->cols / outs * ins / hw->lanes * subs,
+			     mea_div_up((last / outs + 1) * ins, hw->rows)};
 
-	*first = ob * hw->cols / outs * ins / hw->lanes * subs;
-	*end = mea_div_up((last / outs + 1) * ins, hw->rows);
-	while (*end - *first > subs && !any_weight(hw, net, l, ob, *first, *first + subs))
-		*first += subs;
-	while (*end - *first > 1 && !any_weight(hw, net, l, ob, *end - 1, *end))
-		--*end;
+	while (b.end - b.first > subs && !any_weight(hw, net, l, ob, b.first, b.first + subs))
+		b.first += subs;
+	while (b.end - b.first > 1 && !any_weight(hw, net, l, ob, b.end - 1, b.end))
+		b.end--;
+	return b;
 }
 
 int mea_weight_words(const struct mea_hw *hw, const struct mea_qnet *net,
