@@ -132,6 +132,10 @@ const struct mea_op_row *mea_op_row(enum mea_op op);
 
 /* --- shared by rows -------------------------------------------------------- */
 
+/* Below *lo and above *hi an activation's result changes by less than 0.003, or 0.03 %; where n has
+ * no such end, or is no activation, these are infinite. (op_act.c) */
+void mea_activation_ends(const struct mea_node *n, float *lo, float *hi);
+
 /* axis counted from the front, or a negative error when it is out of range. */
 int mea_axis(int64_t axis, int rank);
 /* NumPy's broadcasting of two shapes; false when they do not fit. out may be one of them. */

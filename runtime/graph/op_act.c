@@ -57,3 +57,40 @@ ACTIVATION(Softplus, 1, softplus(x), {0});
 ACTIVATION(Ceil, 6, ceil(x), {0});
 ACTIVATION(Floor, 6, floor(x), {0});
 ACTIVATION(Mish, 18, tanh(softplus(x)) * x, {0});
+
+void mea_activation_ends(const struct mea_node *n, float *lo, float *hi)
+{
+	const struct mea_attrs *a = &n->a;
+
+	*lo = -INFINITY;
+	*hi = INFINITY;
+	switch (n->op) {
+	case MEA_OP_HardSwish:
+		*lo = -3;
+		break;
+	case MEA_OP_HardSigmoid:
+		if (a->alpha > 0) {
+			*lo = -a->beta / a->alpha;
+			*hi = (1 - a->beta) / a->alpha;
+		}
+		break;
+	case MEA_OP_Sigmoid:
+		*hi = 8;
+		*lo = -8;
+		break;
+	case MEA_OP_Tanh:
+		*hi = 4;
+		*lo = -4;
+		break;
+	case MEA_OP_Gelu:
+		*lo = -4;
+		break;
+	case MEA_OP_Elu:
+	case MEA_OP_Softplus:
+	case MEA_OP_Mish:
+		*lo = -8;
+		break;
+	default:
+		break;
+	}
+}

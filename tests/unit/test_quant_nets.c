@@ -403,6 +403,52 @@ Test(quant_nets, layers_agree_with_the_qdq_graph)
 	       layers, residuals, elements, differing, sum / nets, worst);
 }
 
+/* The range that far more than -20 .. 20 gets before op, with which it is multiplied if gated;
+ * infinite: all of it. */
+static void check_ends(enum mea_op op, bool gated, bool output, float lo, float hi)
+{
+	struct mea_attrs a = mea_attrs_default(op);
+	struct mea_quantize_options opt = {.method = MEA_CALIB_MINMAX};
+	struct mea_graph *g = new_graph(), *q;
+	struct mea_qparams got;
+	struct examples e = {g, 4};
+	const float ends[] = {20, -20, 0};
+	float from, to;
+	int x = input(g, "image", shape_of(4, 1, 3, 8, 8)), y, w;
+
+	w = mea_graph_add_const(g, "w", MEA_F32, &(struct mea_shape){4, {1, 3, 1, 1}}, ends);
+	x = node(g, MEA_OP_Conv, "c", (int[]){x, w}, 2, NULL);
+	y = node(g, op, "f", &x, 1, &a);
+	if (gated)
+		y = binary(g, MEA_OP_Mul, "g", x, y);
+	if (output)
+		mea_graph_add_output(g, x);
+	finish(g, y);
+	cr_assert_eq(mea_quantize(g, next, &e, &opt, &q), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_graph_qparams(q, "c", &got), 0, "%s", mea_errmsg());
+	from = got.scale * (float)(-128 - got.zero_point);
+	to = got.scale * (float)(127 - got.zero_point);
+	cr_expect(lo == -INFINITY ? from < -20 : fabsf(from / lo - 1) < 0.1f, "%s: from %g",
+		  mea_op_name(op), (double)from);
+	cr_expect(hi == INFINITY ? to > 20 : fabsf(to / hi - 1) < 0.1f, "%s: to %g",
+		  mea_op_name(op), (double)to);
+	mea_graph_free(q);
+	mea_graph_free(g);
+}
+
+Test(quant_nets, a_range_ends_where_its_readers_get_flat)
+{
+	check_ends(MEA_OP_LeakyRelu, false, false, -INFINITY, INFINITY);
+	check_ends(MEA_OP_HardSwish, false, false, -3, INFINITY);
+	check_ends(MEA_OP_HardSigmoid, false, false, -2.5f, 2.5f);
+	check_ends(MEA_OP_Sigmoid, false, false, -8, 8);
+	check_ends(MEA_OP_Sigmoid, true, false, -8, INFINITY);
+	/* x * tanh(x) is |x|, nearly. */
+	check_ends(MEA_OP_Tanh, true, false, -INFINITY, INFINITY);
+	/* Somebody outside may read it. */
+	check_ends(MEA_OP_HardSwish, false, true, -INFINITY, INFINITY);
+}
+
 Test(quant_nets, given_parameters_are_taken)
 {
 	struct mea_qparams fixed[] = {{"image", 0.02f, 3}, {"sum", 0.05f, -7}}, got;

@@ -31,8 +31,9 @@ static int set_fixed(struct mea_quant_spec *p, const struct mea_qparams *f)
 
 /*
  * Adds value i's elements to a histogram. Those of an addend first come back to the
- * point where the clamp after the addition begins: beyond it they change nothing,
- * and a range that reached there would only cost precision.
+ * point where the clamp after the addition begins, those before an activation to where it
+ * gets flat: beyond it they change nothing, and a range that reached there would only cost
+ * precision.
  */
 static int observe_value(const struct mea_quant_spec *p, const struct mea_eval *e, int i,
 			 struct mea_hist *h)
@@ -44,14 +45,14 @@ static int observe_value(const struct mea_quant_spec *p, const struct mea_eval *
 	float *cut;
 	int rc;
 
-	if (b->addend < 0)
+	if (b->addend < 0 && b->lo == -INFINITY && b->hi == INFINITY)
 		return mea_hist_add(h, x, n);
-	other = mea_eval_value(e, b->addend).data;
+	other = b->addend < 0 ? NULL : mea_eval_value(e, b->addend).data;
 	cut = malloc(sizeof(*cut) * (n + 1));
 	if (!cut)
 		return mea_nomem();
 	for (size_t k = 0; k < n; k++) {
-		float lo = b->lo - other[k], hi = b->hi - other[k];
+		float at = other ? other[k] : 0, lo = b->lo - at, hi = b->hi - at;
 
 		cut[k] = x[k] < lo ? lo : x[k] > hi ? hi : x[k];
 	}

@@ -191,6 +191,52 @@ static void find_addend(struct mea_quant_spec *p, const struct mea_node *n)
 	v->hi = b.hi;
 }
 
+/* Where reader n of value x stops to care how far x goes. */
+static void ends_of(const struct mea_graph *g, const struct mea_node *n, int x, float *lo,
+		    float *hi)
+{
+	int j = mea_op_row(n->op)->quant == MEA_QUANT_GATE && n->n_in == 2 ? gate_of(g, n) : -1;
+	const struct mea_node *f = j < 0 ? n : &g->nodes[g->values[n->in[j]].producer];
+
+	*lo = -INFINITY;
+	*hi = INFINITY;
+	if (j < 0)
+		mea_activation_ends(n, lo, hi);
+	/* x * f(x) goes to 0 where such an f does, and grows with x. */
+	else if (f->in[0] == x && (f->op == MEA_OP_Sigmoid || f->op == MEA_OP_HardSigmoid))
+		mea_activation_ends(f, lo, hi);
+	if (j >= 0)
+		*hi = INFINITY;
+}
+
+/* A value that only activations read: where the last of them gets flat, its range may end. */
+static void find_ends(struct mea_quant_spec *p, int value)
+{
+	const struct mea_graph *g = p->g;
+	struct mea_quant_value *v = &p->v[value];
+	float lo = INFINITY, hi = -INFINITY;
+
+	if (!v->quantised || v->addend >= 0)
+		return;
+	for (int i = 0; i < g->n_outputs; i++)
+		if (g->outputs[i] == value)
+			return;
+	for (int i = 0; i < g->n_nodes; i++)
+		for (int k = 0; k < g->nodes[i].n_in; k++) {
+			float a, b;
+
+			if (g->nodes[i].in[k] != value)
+				continue;
+			ends_of(g, &g->nodes[i], value, &a, &b);
+			lo = fminf(lo, a);
+			hi = fmaxf(hi, b);
+		}
+	if (lo < hi) {
+		v->lo = lo;
+		v->hi = hi;
+	}
+}
+
 /* What of the graph itself, not of a node, has no int8 form. */
 static int check_ends(const struct mea_graph *g)
 {
@@ -215,7 +261,8 @@ static int decide(struct mea_quant_spec *p)
 	int rc = check_ends(g);
 
 	for (int i = 0; i < g->n_values; i++)
-		p->v[i] = (struct mea_quant_value){.group = i, .addend = -1};
+		p->v[i] = (struct mea_quant_value){
+			.group = i, .addend = -1, .lo = -INFINITY, .hi = INFINITY};
 	for (int i = 0; i < g->n_inputs; i++)
 		p->v[g->inputs[i]].quantised = true;
 	for (int i = 0; !rc && i < g->n_nodes; i++) {
@@ -228,6 +275,8 @@ static int decide(struct mea_quant_spec *p)
 		share_node(p, &g->nodes[i]);
 		find_addend(p, &g->nodes[i]);
 	}
+	for (int i = 0; !rc && i < g->n_values; i++)
+		find_ends(p, i);
 	return rc;
 }
 

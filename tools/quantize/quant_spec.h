@@ -13,7 +13,8 @@ struct mea_quant_value {
 	float scale;
 	int zero_point;
 	bool fixed;
-	/* addend >= 0: the value's only use is value + that one, clamped to lo .. hi. */
+	/* Elements outside lo .. hi count as these. addend >= 0: the value's only use is value +
+	 * that one, and lo .. hi are bounds of the sum. */
 	int addend;
 	float lo, hi;
 };
