@@ -64,7 +64,8 @@ struct mea_answer {
 	size_t size;
 	long long json_bytes; /* for MEA_OIP_JSON_LENGTH; MEA_OIP_ALL_JSON: no such header */
 	const char *allow;    /* with 405 */
-	bool retry_later;     /* says Retry-After */
+	bool retry_later;     /* says Retry-After, */
+	uint64_t retry_ms;    /* and this time in ms as well; 0: unknown */
 	bool close;
 };
 
@@ -72,6 +73,7 @@ struct mea_answer {
 struct mea_exchange {
 	struct mea_server *server;
 	struct MHD_Connection *connection;
+	int fd; /* its socket */
 	struct mea_path path;
 	enum mea_method method;
 	unsigned char *body;

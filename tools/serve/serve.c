@@ -4,6 +4,7 @@
 
 #include "serve/server.h"
 #include "base/error.h"
+#include "serve/cpus.h"
 #include "serve/infer_dnnl.h"
 
 #include <signal.h>
@@ -17,7 +18,7 @@ struct serve {
 	char host[256];
 	struct mea_server_options http;
 	struct mea_served_options model;
-	int drain_s;
+	int threads, drain_s;
 };
 
 /* "host:port", "[v6]:port", ":port", "*:port". */
@@ -60,8 +61,8 @@ static const struct row options[] = {
 	 "microseconds that a request waits for others to join it", 0, 1e7, "0"},
 	{"queue", "N", AT(model.queue), "requests that may wait; more are refused with 503", 1, 1e6,
 	 "256"},
-	{"threads", "N", AT(model.threads), "threads per model", 1, 256,
-	 .otherwise = "as many as CPUs"},
+	{"threads", "N", AT(threads), "threads that compute, for all models", 1, MEA_THREADS_MAX,
+	 .otherwise = "as many as processors that this process may use"},
 	{"max-body", "BYTES", AT(http.max_body), "largest request", 1, 1u << 30, "67108864"},
 	{"connections", "N", AT(http.connections), "connections at once", 1, 1e6, "4096"},
 	{"cert", "FILE", AT(http.cert), "PEM certificate: serves HTTPS"},
@@ -121,7 +122,7 @@ static int serve(struct serve *s)
 	sigset_t set = block_signals();
 	struct mea_repository *r;
 	struct mea_server *server = NULL;
-	int rc = mea_repository_open(s->source, &s->model, say, &r);
+	int rc = mea_repository_open(s->source, &s->model, s->threads, say, &r);
 
 	if (rc)
 		return tool_fail();
@@ -145,9 +146,8 @@ static int serve(struct serve *s)
 static int serve_main(int argc, char **argv)
 {
 	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT, .model = {.ops = &mea_infer_dnnl}};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-	s.model.threads = cpus > 0 && cpus <= 256 ? (int)cpus : 1;
+	s.threads = mea_cpus() < MEA_THREADS_MAX ? mea_cpus() : MEA_THREADS_MAX;
 	option_parse(&tool_serve, argc, argv, &s);
 	return serve(&s);
 }

@@ -42,8 +42,14 @@ static enum MHD_Result send_answer(struct mea_exchange *x, struct mea_answer a)
 	}
 	if (a.allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, a.allow);
-	if (a.retry_later)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (a.retry_later) {
+		snprintf(number, sizeof(number), "%llu", a.retry_ms / 1000 + 1ull);
+		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, number);
+	}
+	if (a.retry_ms) {
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)a.retry_ms);
+		MHD_add_response_header(r, "Retry-After-Ms", number);
+	}
 	if (a.close || __atomic_load_n(&x->server->draining, __ATOMIC_RELAXED))
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (a.status >= 400)
@@ -109,6 +115,8 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 	*ctx = x;
 	x->server = s;
 	x->connection = c;
+	x->fd = mea_timeouts_fd(handle_of(c));
+	x->request.wait.turn = mea_timeouts_turn(handle_of(c));
 	x->begun_ns = mea_now_ns();
 	x->path = mea_path_parse(url);
 	x->method = !strcmp(method, MHD_HTTP_METHOD_POST)   ? MEA_POST

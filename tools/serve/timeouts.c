@@ -18,6 +18,7 @@ struct watched {
 	int fd;
 	uint64_t due_ns; /* 0: never */
 	bool mark;
+	struct mea_turn turn;
 };
 
 struct mea_timeouts {
@@ -148,6 +149,20 @@ bool *mea_timeouts_mark(void *handle)
 	struct watched *w = handle;
 
 	return w ? &w->mark : NULL;
+}
+
+struct mea_turn *mea_timeouts_turn(void *handle)
+{
+	struct watched *w = handle;
+
+	return w ? &w->turn : NULL;
+}
+
+int mea_timeouts_fd(const void *handle)
+{
+	const struct watched *w = handle;
+
+	return w ? w->fd : -1;
 }
 
 void mea_timeouts_counts(struct mea_timeouts *g, uint64_t *now, uint64_t *cut)

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/schedule.h"
+
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* The weight of the latest measurement, and how far one may lie off: a machine that stalled once is
+ * no slow model. */
+#define LATEST 0.1
+#define FAR    4.0
+/* Deviations that an estimate has over the mean. */
+#define SPREADS 2.0
+/* The answer's way to the client. */
+#define MARGIN_NS 1000000u
+/* Where a request without a deadline stands among the others. */
+#define PATIENCE_NS 1000000000u
+/* What a connection got counts 1/e after so long. */
+#define MEMORY_NS 2e9
+/* Where nothing is computed, nothing is measured: an estimate that keeps all out must shrink. */
+#define SHRINK 0.99
+
+/* --- cost --------------------------------------------------------------------------- */
+
+double mea_run_cost_of(const struct mea_run_cost *c, int items)
+{
+	int below = items, above = items;
+
+	while (below > 0 && !(c->mean[below] > 0))
+		below--;
+	if (below > 0)
+		return (c->mean[below] + SPREADS * c->spread[below]) * items / below;
+	/* A larger batch takes no less. */
+	while (above <= MEA_BATCH_MAX && !(c->mean[above] > 0))
+		above++;
+	return above > MEA_BATCH_MAX ? 0 : c->mean[above] + SPREADS * c->spread[above];
+}
+
+static void measure(struct mea_run_cost *c, int items, double took)
+{
+	double *mean = &c->mean[items], *spread = &c->spread[items];
+
+	if (!(*mean > 0)) {
+		*mean = took;
+		return;
+	}
+	took = fmin(took, FAR * *mean);
+	*spread += LATEST * (fabs(took - *mean) - *spread);
+	*mean += LATEST * (took - *mean);
+}
+
+static void shrink(struct mea_run_cost *c)
+{
+	for (int i = 1; i <= MEA_BATCH_MAX; i++) {
+		c->mean[i] *= SHRINK;
+		c->spread[i] *= SHRINK;
+	}
+}
+
+/* --- turns -------------------------------------------------------------------------- */
+
+static double got(const struct mea_waiting *w, uint64_t now)
+{
+	const struct mea_turn *t = w->turn;
+
+	return t && t->got > 0 ? t->got * exp(-((double)now - (double)t->at_ns) / MEMORY_NS) : 0;
+}
+
+static void count_turn(struct mea_waiting *w, uint64_t now)
+{
+	if (!w->turn)
+		return;
+	w->turn->got = got(w, now) + w->items;
+	w->turn->at_ns = now;
+}
+
+/* --- the queue ---------------------------------------------------------------------- */
+
+void mea_schedule_init(struct mea_schedule *s, int threads)
+{
+	memset(s, 0, sizeof(*s));
+	s->threads = threads;
+}
+
+static void insert(struct mea_schedule *s, struct mea_waiting *w)
+{
+	struct mea_waiting **at = &s->head;
+
+	while (*at && (*at)->due_ns <= w->due_ns)
+		at = &(*at)->next;
+	w->next = *at;
+	*at = w;
+	w->line->waiting++;
+	w->line->items += w->items;
+	s->deadlines += w->deadline_ns != 0;
+}
+
+/* Takes *at out of the queue. */
+static struct mea_waiting *pull(struct mea_schedule *s, struct mea_waiting **at)
+{
+	struct mea_waiting *w = *at;
+
+	*at = w->next;
+	w->next = NULL;
+	w->line->waiting--;
+	w->line->items -= w->items;
+	s->deadlines -= w->deadline_ns != 0;
+	return w;
+}
+
+static void take_out(struct mea_schedule *s, struct mea_waiting *w)
+{
+	struct mea_waiting **at = &s->head;
+
+	while (*at != w)
+		at = &(*at)->next;
+	pull(s, at);
+}
+
+/* By how much w is late if its batch ends then; 0: it is not. */
+static uint64_t lateness(const struct mea_waiting *w, double end)
+{
+	double late = end + MARGIN_NS - (double)w->deadline_ns;
+
+	return w->deadline_ns && late > 0 ? (uint64_t)late + 1 : 0;
+}
+
+/* --- batches ------------------------------------------------------------------------ */
+
+/* A batch while it grows from its first request, the one that is due first. */
+struct batch {
+	const struct mea_line *line;
+	double start;
+	int items, most; /* most: so that idle threads get their share */
+	uint64_t deadline_ns;
+	bool closed; /* no more items would be in time */
+};
+
+static struct batch batch_of(const struct mea_waiting *first, double start, int idle, int waiting)
+{
+	int most = idle > 1 ? (waiting + idle - 1) / idle : waiting;
+
+	if (most > first->line->max_batch)
+		most = first->line->max_batch;
+	return (struct batch){first->line, start, first->items, most, first->deadline_ns, false};
+}
+
+/* Lets w join, if all are then still in time. */
+static bool join(struct batch *b, const struct mea_waiting *w)
+{
+	int items = b->items + w->items;
+	uint64_t deadline = b->deadline_ns;
+
+	if (w->line != b->line || items > b->most)
+		return false;
+	if (w->deadline_ns && (!deadline || w->deadline_ns < deadline))
+		deadline = w->deadline_ns;
+	if (deadline &&
+	    b->start + mea_run_cost_of(&b->line->cost, items) + MARGIN_NS > (double)deadline) {
+		b->closed = true;
+		return false;
+	}
+	b->items = items;
+	b->deadline_ns = deadline;
+	return true;
+}
+
+/* --- the plan ----------------------------------------------------------------------- */
+
+/* Threads' ends of work while a plan is made. */
+struct plan {
+	double free[MEA_THREADS_MAX];
+	int n;
+};
+
+static void plan_from(const struct mea_schedule *s, uint64_t now, struct plan *p)
+{
+	p->n = s->threads;
+	for (int i = 0; i < p->n; i++)
+		p->free[i] = (double)(s->busy_ns[i] > now ? s->busy_ns[i] : now);
+	for (struct mea_waiting *w = s->head; w; w = w->next) {
+		w->planned = false;
+		w->line->planned = 0;
+	}
+}
+
+/* The thread that is free first; *idle: how many are then. */
+static double *first_free(struct plan *p, int *idle)
+{
+	double *first = &p->free[0];
+
+	for (int i = 1; i < p->n; i++)
+		if (p->free[i] < *first)
+			first = &p->free[i];
+	*idle = 0;
+	for (int i = 0; i < p->n; i++)
+		*idle += p->free[i] <= *first;
+	return first;
+}
+
+/* Goes through all that wait as mea_schedule_take() will. Returns the first that would be late, by
+ * *late_ns; NULL: none. */
+static struct mea_waiting *first_late(struct mea_schedule *s, uint64_t now, uint64_t *late_ns)
+{
+	struct plan p;
+
+	plan_from(s, now, &p);
+	for (struct mea_waiting *w = s->head; w; w = w->next) {
+		struct batch b;
+		double *thread, end;
+		int idle;
+
+		if (w->planned)
+			continue;
+		thread = first_free(&p, &idle);
+		b = batch_of(w, *thread, idle, w->line->items - w->line->planned);
+		for (struct mea_waiting *o = w->next; o && b.items < b.most && !b.closed;
+		     o = o->next)
+			if (!o->planned)
+				o->planned = join(&b, o);
+		w->line->planned += b.items;
+		end = *thread + mea_run_cost_of(&w->line->cost, b.items);
+		*late_ns = lateness(w, end);
+		if (*late_ns)
+			return w;
+		*thread = end;
+	}
+	return NULL;
+}
+
+/* Of those of `line` (NULL: of all) up to `last` (NULL: all), the one whose connection got most of
+ * late; w where it is no less. */
+static struct mea_waiting *richest(const struct mea_schedule *s, const struct mea_line *line,
+				   const struct mea_waiting *last, struct mea_waiting *w,
+				   uint64_t now)
+{
+	struct mea_waiting *most = NULL;
+	bool among = false;
+	double best = -1;
+
+	for (struct mea_waiting *o = s->head; o; o = o->next) {
+		double has = got(o, now);
+
+		among |= o == w;
+		if ((!line || o->line == line) && has >= best) {
+			best = has;
+			most = o;
+		}
+		if (o == last)
+			break;
+	}
+	return among && got(w, now) >= best ? w : most;
+}
+
+static void refuse(struct mea_schedule *s, struct mea_waiting *w, enum mea_fate fate,
+		   uint64_t missing_ns, struct mea_waiting **refused)
+{
+	take_out(s, w);
+	w->fate = fate;
+	w->missing_ns = missing_ns;
+	w->next = *refused;
+	*refused = w;
+}
+
+static bool idles(const struct mea_schedule *s, uint64_t now)
+{
+	for (int i = 0; i < s->threads; i++)
+		if (s->busy_ns[i] > now)
+			return false;
+	return true;
+}
+
+struct mea_waiting *mea_schedule_enter(struct mea_schedule *s, struct mea_waiting *w, uint64_t now)
+{
+	struct mea_waiting *refused = NULL, *late;
+	uint64_t late_ns;
+
+	w->fate = MEA_ADMITTED;
+	w->missing_ns = 0;
+	w->due_ns = w->deadline_ns ? w->deadline_ns : w->arrived_ns + PATIENCE_NS;
+	insert(s, w);
+	if (w->line->waiting > w->line->room)
+		refuse(s, richest(s, w->line, NULL, w, now), MEA_FULL, 0, &refused);
+	while (s->deadlines && w->fate == MEA_ADMITTED && (late = first_late(s, now, &late_ns))) {
+		struct mea_waiting *out = richest(s, NULL, late, w, now);
+
+		/* Nothing but its own time keeps it out: that may have become shorter. */
+		if (out == w && s->head == w && !w->next && idles(s, now))
+			shrink(&w->line->cost);
+		refuse(s, out, out == late ? MEA_LATE : MEA_YIELDS, late_ns, &refused);
+	}
+	return refused;
+}
+
+/* --- taking ------------------------------------------------------------------------- */
+
+/* Takes out what no longer makes sense, from *at on; true: *at is another now. */
+static bool drop(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
+		 struct mea_waiting **refused)
+{
+	struct mea_waiting *w = *at;
+	double cost = mea_run_cost_of(&w->line->cost, w->items);
+	uint64_t late = lateness(w, (double)now + cost);
+
+	if (w->gone && w->gone(w))
+		w->fate = MEA_GONE;
+	else if (w->deadline_ns && now >= w->deadline_ns)
+		w->fate = MEA_PAST;
+	else if (late)
+		w->fate = MEA_LATE;
+	else
+		return false;
+	pull(s, at);
+	w->missing_ns = late;
+	w->next = *refused;
+	*refused = w;
+	return true;
+}
+
+/* Whether a batch from w on should wait for company, and until when. */
+static bool awaits_company(const struct mea_waiting *w, uint64_t now, uint64_t *until)
+{
+	uint64_t cost = (uint64_t)mea_run_cost_of(&w->line->cost, w->line->max_batch) + MARGIN_NS;
+
+	*until = w->arrived_ns + w->line->delay_ns;
+	if (w->deadline_ns && w->deadline_ns < *until + cost)
+		*until = w->deadline_ns > cost ? w->deadline_ns - cost : 0;
+	return w->line->items < w->line->max_batch && now < *until;
+}
+
+/* Takes the batch that starts with *at. */
+static struct mea_waiting *take_batch(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
+				      struct mea_waiting **refused, int *items)
+{
+	struct mea_waiting *first = *at, **end = &first->next;
+	int idle = 0;
+	struct batch b;
+
+	for (int i = 0; i < s->threads; i++)
+		idle += s->busy_ns[i] <= now;
+	b = batch_of(first, (double)now, idle, first->line->items);
+	pull(s, at);
+	while (b.items < b.most && !b.closed && *at) {
+		struct mea_waiting *w = *at;
+
+		if (w->line == b.line && drop(s, at, now, refused))
+			continue;
+		if (join(&b, w)) {
+			*end = pull(s, at);
+			end = &w->next;
+		} else {
+			at = &w->next;
+		}
+	}
+	*items = b.items;
+	return first;
+}
+
+struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64_t now,
+				      struct mea_waiting **refused, uint64_t *wake_ns)
+{
+	struct mea_waiting **at = &s->head, *first;
+	uint64_t until;
+	int items;
+
+	*refused = NULL;
+	*wake_ns = 0;
+	s->busy_ns[thread] = 0;
+	s->passes++;
+	while (*at) {
+		struct mea_line *line = (*at)->line;
+
+		if (line->pass != s->passes && drop(s, at, now, refused))
+			continue;
+		if (line->pass == s->passes || awaits_company(*at, now, &until)) {
+			if (line->pass != s->passes && (!*wake_ns || until < *wake_ns))
+				*wake_ns = until;
+			line->pass = s->passes;
+			at = &(*at)->next;
+			continue;
+		}
+		first = take_batch(s, at, now, refused, &items);
+		s->busy_ns[thread] = now + (uint64_t)mea_run_cost_of(&line->cost, items) + 1;
+		for (struct mea_waiting *w = first; w; w = w->next)
+			count_turn(w, now);
+		return first;
+	}
+	return NULL;
+}
+
+void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_line *line, int items,
+		       uint64_t took_ns)
+{
+	s->busy_ns[thread] = 0;
+	if (took_ns && items <= MEA_BATCH_MAX)
+		measure(&line->cost, items, (double)took_ns);
+}
