@@ -4,7 +4,7 @@
 #   make check-cloud faults in network namespaces with the strict limit of 20 ms; HAProxy
 #   make check-interop the public Triton client; KServe and MLServer as clouds (needs python3 and its packages)
 #   make bench-cloud   overhead beside nginx, 1,000 connections, 60 s at 80 % of the capacity; answers in
-#                      time at 0.5 to 50 times of it
+#                      time at 0.5 to 50 times of it; a good client beside bad ones
 #   make bench-link    answers in time over slow links
 #   make fuzz-http   the request and response parsers under libFuzzer, FUZZ_SECONDS each
 

@@ -184,7 +184,7 @@ ok "takes int8" get 200 /v2/models/glyphs
 ok "as metadata says" is inputs.0.datatype INT8
 ok "edge alone" run 0 run $G --backend ref --limit 200 --json --each
 jq -c '.each[] | select(.exit == "main") | [.index, .class]' "$T/out" >"$T/easy"
-ok "features" run 0 run $G --backend ref --limit 200 --json --each --threshold 0 --cloud "$url" --cloud-send features
+ok "features" run 0 run $G --backend ref --deadline 30000 --limit 200 --json --each --threshold 0 --cloud "$url" --cloud-send features
 ok "all at the cloud" is exits.2.images 200
 up=$(json exits.2.bytes_up)
 ok "bytes of features" awk "BEGIN {exit !($up > 8192 && $up < 8700)}"
@@ -260,6 +260,7 @@ ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA serve $T/empty 2>$T/err; grep
 ok "listen" fails 2 "--listen: 'x'" serve $G --listen x
 ok "port" fails 2 "--listen (port)" serve $G --listen 127.0.0.1:99999
 ok "address" fails 1 "listen: 203.0.113.1:1:" serve $G --listen 203.0.113.1:1
+ok "an address has a share" fails 2 "--address-share: '0'" serve $G --address-share 0
 ok "key without certificate" fails 1 "TLS needs" serve $G --listen 127.0.0.1:0 --key "$T/server.key"
 ok "key of another" fails 1 "belong together" serve $G --listen 127.0.0.1:0 --cert "$T/server.pem" --key "$T/client.key"
 ok "no PEM" fails 1 "is no PEM file" serve $G --listen 127.0.0.1:0 --cert $G/cloud.onnx --key "$T/client.key"

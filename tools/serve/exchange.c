@@ -41,7 +41,7 @@ static bool gone(const struct mea_waiting *w)
 	struct tcp_info i;
 	socklen_t size = sizeof(i);
 
-	return !getsockopt(x->fd, IPPROTO_TCP, TCP_INFO, &i, &size) &&
+	return !getsockopt(x->peer->fd, IPPROTO_TCP, TCP_INFO, &i, &size) &&
 	       i.tcpi_state != TCP_ESTABLISHED;
 }
 

@@ -10,8 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "serve/schedule.h"
-
 struct mea_timeouts;
 
 int mea_timeouts_start(struct mea_timeouts **out);
@@ -25,14 +23,6 @@ void mea_timeouts_remove(struct mea_timeouts *g, void *handle);
 
 /* The next step is due within limit_s; 0: nothing is due of the peer. */
 void mea_timeouts_set(struct mea_timeouts *g, void *handle, int limit_s);
-
-/* A flag of the connection for who serves it, false at first; NULL without a handle. */
-bool *mea_timeouts_mark(void *handle);
-
-/* What the connection got computed of late, for its requests; NULL without a handle. */
-struct mea_turn *mea_timeouts_turn(void *handle);
-/* Its socket; -1 without a handle. */
-int mea_timeouts_fd(const void *handle);
 
 /* Connections now, and those that were cut off. */
 void mea_timeouts_counts(struct mea_timeouts *g, uint64_t *now, uint64_t *cut);
