@@ -232,6 +232,27 @@ Test(schedule, a_stall_is_no_slow_model)
 	cr_expect_float_eq(mea_run_cost_of(&l.cost, 1), 20 * MS, 1);
 }
 
+Test(schedule, a_long_way_to_the_client_takes_time_too)
+{
+	struct mea_line l = line_of(1, 10, 0);
+	struct mea_waiting a = request(&l, 1, 0, 40), b = request(&l, 1, 0, 40);
+	struct mea_schedule s;
+	int tries = 0;
+
+	mea_schedule_init(&s, 1);
+	cr_assert_null(mea_schedule_enter(&s, &a, 0));
+	cr_expect_eq(take(&s, 0, 0), &a);
+	mea_schedule_done(&s, 0, &l, 1, 10 * MS);
+	/* Answers leave 20 ms late, and requests come as late as that. */
+	mea_schedule_way(&s, 20 * MS);
+	cr_expect_eq(mea_schedule_enter(&s, &b, 0), &b);
+	cr_expect_eq(b.fate, MEA_LATE);
+	/* Where nothing is let in, nothing is measured: that is tried again. */
+	while (mea_schedule_enter(&s, &b, 0) && tries < 100)
+		tries++;
+	cr_expect_lt(tries, 100);
+}
+
 /* --- loads ------------------------------------------------------------------------------ */
 
 #define CONNECTIONS 64

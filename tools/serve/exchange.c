@@ -137,6 +137,7 @@ struct mea_answer mea_infer_answer(struct mea_exchange *x)
 		a.retry_ms = (request->wait.missing_ns + 999999) / 1000000;
 		return a;
 	}
+	mea_served_answered(x->model, request);
 	rc = mea_oip_response(mea_served_name(x->model), mea_served_version(x->model),
 			      mea_served_io(x->model), &request->req, request->out, &a.body,
 			      &a.size, &a.json_bytes);

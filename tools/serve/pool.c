@@ -160,6 +160,13 @@ enum mea_fate mea_pool_enter(struct mea_pool *p, struct mea_waiting *w)
 	return fate;
 }
 
+void mea_pool_way(struct mea_pool *p, uint64_t took_ns)
+{
+	pthread_mutex_lock(&p->lock);
+	mea_schedule_way(&p->schedule, took_ns);
+	pthread_mutex_unlock(&p->lock);
+}
+
 int mea_pool_waiting(struct mea_pool *p, const struct mea_line *line)
 {
 	int n;

@@ -27,6 +27,9 @@ int mea_pool_threads(const struct mea_pool *p);
  * Another one may be refused in its place. */
 enum mea_fate mea_pool_enter(struct mea_pool *p, struct mea_waiting *w);
 
+/* An answer left so many ns after its batch was computed. */
+void mea_pool_way(struct mea_pool *p, uint64_t took_ns);
+
 /* Requests of a line that wait now. */
 int mea_pool_waiting(struct mea_pool *p, const struct mea_line *line);
 

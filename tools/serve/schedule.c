@@ -11,7 +11,7 @@
 #define FAR    4.0
 /* Deviations that an estimate has over the mean. */
 #define SPREADS 2.0
-/* The answer's way to the client. */
+/* The least that the ways of request and answer take. */
 #define MARGIN_NS 1000000u
 /* Where a request without a deadline stands among the others. */
 #define PATIENCE_NS 1000000000u
@@ -36,21 +36,21 @@ double mea_run_cost_of(const struct mea_run_cost *c, int items)
 	return above > MEA_BATCH_MAX ? 0 : c->mean[above] + SPREADS * c->spread[above];
 }
 
-static void measure(struct mea_run_cost *c, int items, double took)
+static void learn(double *mean, double *spread, double x)
 {
-	double *mean = &c->mean[items], *spread = &c->spread[items];
-
 	if (!(*mean > 0)) {
-		*mean = took;
+		*mean = x;
 		return;
 	}
-	took = fmin(took, FAR * *mean);
-	*spread += LATEST * (fabs(took - *mean) - *spread);
-	*mean += LATEST * (took - *mean);
+	x = fmin(x, FAR * *mean);
+	*spread += LATEST * (fabs(x - *mean) - *spread);
+	*mean += LATEST * (x - *mean);
 }
 
-static void shrink(struct mea_run_cost *c)
+static void shrink(struct mea_schedule *s, struct mea_run_cost *c)
 {
+	s->way_mean *= SHRINK;
+	s->way_spread *= SHRINK;
 	for (int i = 1; i <= MEA_BATCH_MAX; i++) {
 		c->mean[i] *= SHRINK;
 		c->spread[i] *= SHRINK;
@@ -117,10 +117,17 @@ static void take_out(struct mea_schedule *s, struct mea_waiting *w)
 	pull(s, at);
 }
 
-/* By how much w is late if its batch ends then; 0: it is not. */
-static uint64_t lateness(const struct mea_waiting *w, double end)
+/* What the ways of a request and its answer may take: the way in is not seen, and taken for as long
+ * as the way out. */
+static double margin(const struct mea_schedule *s)
 {
-	double late = end + MARGIN_NS - (double)w->deadline_ns;
+	return MARGIN_NS + 2 * (s->way_mean + SPREADS * s->way_spread);
+}
+
+/* By how much w is late if its batch ends then; 0: it is not. */
+static uint64_t lateness(const struct mea_schedule *s, const struct mea_waiting *w, double end)
+{
+	double late = end + margin(s) - (double)w->deadline_ns;
 
 	return w->deadline_ns && late > 0 ? (uint64_t)late + 1 : 0;
 }
@@ -130,19 +137,25 @@ static uint64_t lateness(const struct mea_waiting *w, double end)
 /* A batch while it grows from its first request, the one that is due first. */
 struct batch {
 	const struct mea_line *line;
-	double start;
+	double start, margin;
 	int items, most; /* most: so that idle threads get their share */
 	uint64_t deadline_ns;
 	bool closed; /* no more items would be in time */
 };
 
-static struct batch batch_of(const struct mea_waiting *first, double start, int idle, int waiting)
+static struct batch batch_of(const struct mea_schedule *s, const struct mea_waiting *first,
+			     double start, int idle, int waiting)
 {
 	int most = idle > 1 ? (waiting + idle - 1) / idle : waiting;
 
 	if (most > first->line->max_batch)
 		most = first->line->max_batch;
-	return (struct batch){first->line, start, first->items, most, first->deadline_ns, false};
+	return (struct batch){.line = first->line,
+			      .start = start,
+			      .margin = margin(s),
+			      .items = first->items,
+			      .most = most,
+			      .deadline_ns = first->deadline_ns};
 }
 
 /* Lets w join, if all are then still in time. */
@@ -156,7 +169,7 @@ static bool join(struct batch *b, const struct mea_waiting *w)
 	if (w->deadline_ns && (!deadline || w->deadline_ns < deadline))
 		deadline = w->deadline_ns;
 	if (deadline &&
-	    b->start + mea_run_cost_of(&b->line->cost, items) + MARGIN_NS > (double)deadline) {
+	    b->start + mea_run_cost_of(&b->line->cost, items) + b->margin > (double)deadline) {
 		b->closed = true;
 		return false;
 	}
@@ -213,14 +226,14 @@ static struct mea_waiting *first_late(struct mea_schedule *s, uint64_t now, uint
 		if (w->planned)
 			continue;
 		thread = first_free(&p, &idle);
-		b = batch_of(w, *thread, idle, w->line->items - w->line->planned);
+		b = batch_of(s, w, *thread, idle, w->line->items - w->line->planned);
 		for (struct mea_waiting *o = w->next; o && b.items < b.most && !b.closed;
 		     o = o->next)
 			if (!o->planned)
 				o->planned = join(&b, o);
 		w->line->planned += b.items;
 		end = *thread + mea_run_cost_of(&w->line->cost, b.items);
-		*late_ns = lateness(w, end);
+		*late_ns = lateness(s, w, end);
 		if (*late_ns)
 			return w;
 		*thread = end;
@@ -286,7 +299,7 @@ struct mea_waiting *mea_schedule_enter(struct mea_schedule *s, struct mea_waitin
 
 		/* Nothing but its own time keeps it out: that may have become shorter. */
 		if (out == w && s->head == w && !w->next && idles(s, now))
-			shrink(&w->line->cost);
+			shrink(s, &w->line->cost);
 		refuse(s, out, out == late ? MEA_LATE : MEA_YIELDS, late_ns, &refused);
 	}
 	return refused;
@@ -300,7 +313,7 @@ static bool drop(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
 {
 	struct mea_waiting *w = *at;
 	double cost = mea_run_cost_of(&w->line->cost, w->items);
-	uint64_t late = lateness(w, (double)now + cost);
+	uint64_t late = lateness(s, w, (double)now + cost);
 
 	if (w->gone && w->gone(w))
 		w->fate = MEA_GONE;
@@ -318,9 +331,10 @@ static bool drop(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
 }
 
 /* Whether a batch from w on should wait for company, and until when. */
-static bool awaits_company(const struct mea_waiting *w, uint64_t now, uint64_t *until)
+static bool awaits_company(const struct mea_schedule *s, const struct mea_waiting *w, uint64_t now,
+			   uint64_t *until)
 {
-	uint64_t cost = (uint64_t)mea_run_cost_of(&w->line->cost, w->line->max_batch) + MARGIN_NS;
+	uint64_t cost = (uint64_t)(mea_run_cost_of(&w->line->cost, w->line->max_batch) + margin(s));
 
 	*until = w->arrived_ns + w->line->delay_ns;
 	if (w->deadline_ns && w->deadline_ns < *until + cost)
@@ -338,7 +352,7 @@ static struct mea_waiting *take_batch(struct mea_schedule *s, struct mea_waiting
 
 	for (int i = 0; i < s->threads; i++)
 		idle += s->busy_ns[i] <= now;
-	b = batch_of(first, (double)now, idle, first->line->items);
+	b = batch_of(s, first, (double)now, idle, first->line->items);
 	pull(s, at);
 	while (b.items < b.most && !b.closed && *at) {
 		struct mea_waiting *w = *at;
@@ -372,7 +386,7 @@ struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64
 
 		if (line->pass != s->passes && drop(s, at, now, refused))
 			continue;
-		if (line->pass == s->passes || awaits_company(*at, now, &until)) {
+		if (line->pass == s->passes || awaits_company(s, *at, now, &until)) {
 			if (line->pass != s->passes && (!*wake_ns || until < *wake_ns))
 				*wake_ns = until;
 			line->pass = s->passes;
@@ -393,5 +407,10 @@ void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_line *line
 {
 	s->busy_ns[thread] = 0;
 	if (took_ns && items <= MEA_BATCH_MAX)
-		measure(&line->cost, items, (double)took_ns);
+		learn(&line->cost.mean[items], &line->cost.spread[items], (double)took_ns);
+}
+
+void mea_schedule_way(struct mea_schedule *s, uint64_t took_ns)
+{
+	learn(&s->way_mean, &s->way_spread, (double)took_ns);
 }

@@ -71,6 +71,7 @@ struct mea_schedule {
 	struct mea_waiting *head;	   /* by due_ns */
 	int deadlines;			   /* of those that wait */
 	uint64_t passes;
+	double way_mean, way_spread; /* ns from a computed batch to an answer being sent */
 };
 
 /* threads: 1 .. MEA_THREADS_MAX. */
@@ -95,6 +96,9 @@ struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64
  * and tells nothing. */
 void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_line *line, int items,
 		       uint64_t took_ns);
+
+/* An answer was on its way to the client's connection for so long, as on a busy machine. */
+void mea_schedule_way(struct mea_schedule *s, uint64_t took_ns);
 
 /* What a batch may be expected to take at most, in ns; 0: nothing was measured. */
 double mea_run_cost_of(const struct mea_run_cost *c, int items);

@@ -152,8 +152,14 @@ static void ended(struct mea_waiting *w)
 		r->begun_ns = now;
 		snprintf(r->text, sizeof(r->text), "%s", mea_errmsg());
 	}
+	r->ended_ns = now;
 	count(r->model, r, now);
 	r->done(r);
+}
+
+void mea_served_answered(struct mea_served *m, const struct mea_served_request *request)
+{
+	mea_pool_way(m->pool, mea_now_ns() - request->ended_ns);
 }
 
 void mea_served_count_failure(struct mea_served *m)
@@ -222,7 +228,7 @@ static uint64_t run(struct mea_served *m, struct seat *seat, struct mea_waiting 
 	for (const struct mea_waiting *w = list; w; w = w->next)
 		items += w->items;
 	gather(m, seat, list, in);
-	rc = m->opt.ops->run(m->infer, seat->lane, items, in, seat->out);
+	rc = m->infer->ops->run(m->infer, seat->lane, items, in, seat->out);
 	took = mea_now_ns() - begun;
 	pthread_mutex_lock(&m->lock);
 	m->stats.executions += rc == 0;
@@ -267,7 +273,7 @@ static int make_seat(struct mea_served *m, struct seat *seat)
 {
 	size_t n = (size_t)m->opt.max_batch;
 	const struct mea_signature *io = &m->infer->io;
-	int rc = m->opt.ops->lane_new(m->infer, &seat->lane);
+	int rc = m->infer->ops->lane_new(m->infer, &seat->lane);
 
 	if (rc)
 		return rc;
@@ -288,14 +294,14 @@ static void destroy(struct mea_served *m)
 		struct seat *seat = &m->seats[i];
 
 		if (seat->lane)
-			m->opt.ops->lane_free(m->infer, seat->lane);
+			m->infer->ops->lane_free(m->infer, seat->lane);
 		for (int k = 0; k < MEA_IO_MAX; k++) {
 			free(seat->in[k]);
 			free(seat->out[k]);
 		}
 	}
 	if (m->infer)
-		m->opt.ops->close(m->infer);
+		m->infer->ops->close(m->infer);
 	pthread_mutex_destroy(&m->lock);
 	free(m->seats);
 	free(m->name);

@@ -30,7 +30,8 @@ struct mea_served_request {
 	void *out[MEA_IO_MAX]; /* by the model's signature; the request's until freed */
 	int rc;		       /* 0 or a negative error with its sentence in text */
 	char text[256];
-	uint64_t begun_ns; /* when it was computed, or refused */
+	uint64_t begun_ns; /* when it was computed, or refused, */
+	uint64_t ended_ns; /* and when that was over */
 };
 
 /* Frees req and out; a zeroed request is fine. */
@@ -75,6 +76,9 @@ int mea_served_max_items(const struct mea_served *m);
  * MEA_EBUSY when others have the room or the time, MEA_ETIMEDOUT when it would be late; wait then
  * has fate and missing_ns, and done() is not called. */
 int mea_served_submit(struct mea_served *m, struct mea_served_request *request);
+
+/* The answer to a computed request is being sent: how long it took until here is learnt. */
+void mea_served_answered(struct mea_served *m, const struct mea_served_request *request);
 
 /* Counts a request that failed before it was queued. */
 void mea_served_count_failure(struct mea_served *m);
