@@ -175,6 +175,18 @@ ok "named as the file" get 200 /v2/models/cloud
 kill $server
 wait $server
 
+ok "an int8 network" serve $G/main.int8.onnx
+ok "its metrics" get 200 /metrics
+ok "computed in integers" grep -q 'model="main.int8",version="1",engine="int8, ' "$T/out"
+ok "its input" get 200 /v2/models/main.int8
+ok "is float" is inputs.0.datatype FP32
+zeros=$(awk 'BEGIN { for (i = 0; i < 3072; i++) printf "%s0", i ? "," : "" }')
+printf '{"inputs":[{"name":"%s","shape":[1,3,32,32],"datatype":"FP32","data":[%s]}]}' "$(json inputs.0.name)" "$zeros" >"$T/request"
+ok "answers" get 200 /v2/models/main.int8/infer --data-binary "@$T/request"
+ok "its logits" is outputs.0.data 36
+kill $server
+wait $server
+
 # Features instead of images: the cloud computes main's own exit from them, so that its answer must
 # be main's, which for easy images is the edge's.
 mkdir -p "$T/cut"

@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 
 #include "base/error.h"
+#include "mea.h"
 #include "serve/infer_dnnl.h"
+#include "serve/infer_int8.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -30,7 +32,7 @@ static struct mea_infer *open_model(const struct mea_infer_ops *ops, const char 
 	struct mea_infer *m;
 
 	cr_assert_eq(ops->open(path, 8, &m), 0, "%s", mea_errmsg());
-	cr_assert_eq(ops->lane_new(m, lane), 0, "%s", mea_errmsg());
+	cr_assert_eq(m->ops->lane_new(m, lane), 0, "%s", mea_errmsg());
 	return m;
 }
 
@@ -216,4 +218,54 @@ Test(infer, what_dnnl_does_not_take_is_served_all_the_same)
 	m->ops->lane_free(m, lane);
 	m->ops->close(m);
 	cr_expect(mea_infer_dnnl.open("models/glyphs/bundle.json", 8, &m) < 0);
+}
+
+/* --- int8 -------------------------------------------------------------------------------- */
+
+#define INT8 "models/glyphs/main.int8.onnx"
+
+/* The server's floats are those of backend ref's bytes. */
+Test(infer, int8_gives_the_bits_of_ref)
+{
+	static float image[2 * BYTES], got[2][1 << 16];
+	static int8_t bytes[BYTES], want[2][1 << 16];
+	struct mea_options o = MEA_OPTIONS_INIT;
+	struct mea_network_tensor t[2], x;
+	const int8_t *from[1] = {bytes};
+	int8_t *to[2] = {want[0], want[1]};
+	const void *in[1] = {image};
+	void *out[2] = {got[0], got[1]}, *lane;
+	struct mea_infer *m = open_model(&mea_infer_any, INT8, &lane);
+	struct mea_network *ref;
+
+	cr_assert_eq(strncmp(m->engine, "int8", 4), 0, "%s", m->engine);
+	o.backends = "ref";
+	cr_assert_eq(mea_network_open(INT8, &o, &ref), 0, "%s", mea_errmsg());
+	cr_assert_eq(mea_network_input(ref, 0, &x), 0);
+	for (int i = 0; i < m->io.n_out; i++)
+		cr_assert_eq(mea_network_output(ref, i, &t[i]), 0);
+	for (int i = 0; i < 2 * BYTES; i++)
+		image[i] = (float)((i * 7919) % 601 - 300) / 100;
+	cr_assert_eq(m->ops->run(m, lane, 2, in, out), 0, "%s", mea_errmsg());
+	for (int k = 0; k < 2; k++) {
+		for (int i = 0; i < BYTES; i++) {
+			float q = nearbyintf(image[k * BYTES + i] / x.scale) + (float)x.zero_point;
+
+			bytes[i % 1024 * 3 + i / 1024] = (int8_t)fmaxf(-128, fminf(q, 127));
+		}
+		cr_assert_eq(mea_network_run(ref, from, to, NULL), 0);
+		for (int i = 0; i < m->io.n_out; i++) {
+			int area = t[i].height * t[i].width, n = area * t[i].channels, bad = 0;
+
+			for (int j = 0; j < n; j++)
+				bad += got[i][k * n + j] !=
+				       t[i].scale * (float)(want[i][j % area * t[i].channels +
+								    j / area] -
+							    t[i].zero_point);
+			cr_expect_eq(bad, 0, "item %d, output %d: %d of %d differ", k, i, bad, n);
+		}
+	}
+	mea_network_close(ref);
+	m->ops->lane_free(m, lane);
+	m->ops->close(m);
 }

@@ -176,7 +176,7 @@ static void tell_engine(const struct mea_repository *r, const struct entry *e)
 	if (!r->note)
 		return;
 	snprintf(text, sizeof(text), "%s version %s: computed by %s%s%s", e->name, e->version,
-		 engine, *slow ? ", which is slow; oneDNN: " : "", slow);
+		 engine, *slow ? ", which is slow: " : "", slow);
 	r->note(text);
 }
 

@@ -5,7 +5,7 @@
 #include "serve/server.h"
 #include "base/error.h"
 #include "serve/cpus.h"
-#include "serve/infer_dnnl.h"
+#include "serve/infer_int8.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -148,7 +148,7 @@ static int serve(struct serve *s)
 
 static int serve_main(int argc, char **argv)
 {
-	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT, .model = {.ops = &mea_infer_dnnl}};
+	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT, .model = {.ops = &mea_infer_any}};
 
 	s.threads = mea_cpus() < MEA_THREADS_MAX ? mea_cpus() : MEA_THREADS_MAX;
 	option_parse(&tool_serve, argc, argv, &s);
