@@ -58,17 +58,17 @@ static void fake_model_close(struct mea_infer *m)
 	free(m);
 }
 
-static int fake_model_lane(struct mea_infer *m, void **lane)
+static int fake_model_context(struct mea_infer *m, void **context)
 {
 	(void)m;
-	*lane = NULL;
+	*context = NULL;
 	return 0;
 }
 
-static void fake_model_lane_free(struct mea_infer *m, void *lane)
+static void fake_model_context_free(struct mea_infer *m, void *context)
 {
 	(void)m;
-	(void)lane;
+	(void)context;
 }
 
 static int cloud_label(const uint8_t *rgb)
@@ -76,13 +76,13 @@ static int cloud_label(const uint8_t *rgb)
 	return rgb[0] % CLASSES;
 }
 
-static int fake_model_run(const struct mea_infer *m, void *lane, int n, const void *const *in,
+static int fake_model_run(const struct mea_infer *m, void *context, int n, const void *const *in,
 			  void *const *out)
 {
 	float *logits = out[0];
 
 	(void)m;
-	(void)lane;
+	(void)context;
 	__atomic_add_fetch(&fake_model.begun, 1, __ATOMIC_RELEASE);
 	if (fake_model.gate)
 		sem_wait(fake_model.gate);
@@ -104,8 +104,8 @@ static const struct mea_infer_ops fake_model_ops = {
 	.platform = "fake",
 	.open = fake_model_open,
 	.close = fake_model_close,
-	.lane_new = fake_model_lane,
-	.lane_free = fake_model_lane_free,
+	.context_new = fake_model_context,
+	.context_free = fake_model_context_free,
 	.run = fake_model_run,
 };
 

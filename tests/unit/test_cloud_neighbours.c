@@ -41,7 +41,7 @@ Test(neighbours, one_address_has_its_share_of_the_connections)
 	other = dial(&c);
 	cr_expect_eq(health(other), 200);
 	close(other);
-	cr_expect_eq(metric(&c, "mea_http_crowding_total"), 6);
+	cr_expect_eq(metric(&c, "mea_http_address_limited_total"), 6);
 	for (int i = 0; i < 10; i++)
 		close(fd[i]);
 	/* The server sees the ends when it comes to them. */
@@ -215,7 +215,7 @@ Test(neighbours, a_good_client_gets_all_its_answers)
 	for (int i = 0; i < 4; i++)
 		pthread_join(thread[i], NULL);
 	cr_expect_gt(failed, 0);
-	cr_expect_gt(metric(&all.c, "mea_http_crowding_total"), 0);
+	cr_expect_gt(metric(&all.c, "mea_http_address_limited_total"), 0);
 	cr_expect_geq(metric(&all.c, "mea_inference_request_success_total"), 300);
 	cloud_stop(&all.c);
 }

@@ -14,28 +14,28 @@ TestSuite(schedule, .timeout = 60);
 
 /* --- single decisions -------------------------------------------------------------------- */
 
-/* A line where a batch of n items is known to take so many ms. */
-static struct mea_line line_of(int max_batch, double first_ms, double each_ms)
+/* A queue where a batch of n items is known to take so many ms. */
+static struct mea_model_queue queue_of(int max_batch, double first_ms, double each_ms)
 {
-	struct mea_line l = {.max_batch = max_batch, .room = 1000};
+	struct mea_model_queue l = {.max_batch = max_batch, .room = 1000};
 
 	for (int n = 1; n <= max_batch && first_ms > 0; n++)
 		l.cost.mean[n] = (first_ms + each_ms * (n - 1)) * MS;
 	return l;
 }
 
-static struct mea_waiting request(struct mea_line *l, int items, uint64_t arrived_ms,
-				  uint64_t deadline_ms)
+static struct mea_queued request(struct mea_model_queue *l, int items, uint64_t arrived_ms,
+				 uint64_t deadline_ms)
 {
-	return (struct mea_waiting){.line = l,
-				    .items = items,
-				    .arrived_ns = arrived_ms * MS,
-				    .deadline_ns = deadline_ms * MS};
+	return (struct mea_queued){.queue = l,
+				   .items = items,
+				   .arrived_ns = arrived_ms * MS,
+				   .deadline_ns = deadline_ms * MS};
 }
 
-static struct mea_waiting *take(struct mea_schedule *s, int thread, uint64_t ms)
+static struct mea_queued *take(struct mea_schedule *s, int thread, uint64_t ms)
 {
-	struct mea_waiting *refused, *batch;
+	struct mea_queued *refused, *batch;
 	uint64_t wake;
 
 	batch = mea_schedule_take(s, thread, ms * MS, &refused, &wake);
@@ -45,9 +45,9 @@ static struct mea_waiting *take(struct mea_schedule *s, int thread, uint64_t ms)
 
 Test(schedule, earliest_deadline_first)
 {
-	struct mea_line l = line_of(1, 10, 0);
-	struct mea_waiting a = request(&l, 1, 0, 300), b = request(&l, 1, 0, 100),
-			   c = request(&l, 1, 0, 200), none = request(&l, 1, 0, 0);
+	struct mea_model_queue l = queue_of(1, 10, 0);
+	struct mea_queued a = request(&l, 1, 0, 300), b = request(&l, 1, 0, 100),
+			  c = request(&l, 1, 0, 200), none = request(&l, 1, 0, 0);
 	struct mea_schedule s;
 
 	mea_schedule_init(&s, 1);
@@ -64,9 +64,9 @@ Test(schedule, earliest_deadline_first)
 
 Test(schedule, a_batch_grows_while_all_of_it_make_their_deadlines)
 {
-	struct mea_line l = line_of(8, 10, 10);
-	struct mea_waiting w[8];
-	struct mea_waiting *batch;
+	struct mea_model_queue l = queue_of(8, 10, 10);
+	struct mea_queued w[8];
+	struct mea_queued *batch;
 	struct mea_schedule s;
 	int n = 0;
 
@@ -83,8 +83,8 @@ Test(schedule, a_batch_grows_while_all_of_it_make_their_deadlines)
 
 Test(schedule, idle_threads_share_what_waits)
 {
-	struct mea_line l = line_of(8, 10, 10);
-	struct mea_waiting w[4];
+	struct mea_model_queue l = queue_of(8, 10, 10);
+	struct mea_queued w[4];
 	struct mea_schedule s;
 
 	mea_schedule_init(&s, 2);
@@ -101,8 +101,8 @@ Test(schedule, idle_threads_share_what_waits)
 
 Test(schedule, the_door_says_how_much_time_is_missing)
 {
-	struct mea_line l = line_of(1, 10, 0);
-	struct mea_waiting w[6], late = request(&l, 1, 0, 40), tight = request(&l, 1, 0, 100);
+	struct mea_model_queue l = queue_of(1, 10, 0);
+	struct mea_queued w[6], late = request(&l, 1, 0, 40), tight = request(&l, 1, 0, 100);
 	struct mea_schedule s;
 
 	mea_schedule_init(&s, 2);
@@ -122,8 +122,8 @@ Test(schedule, the_door_says_how_much_time_is_missing)
 /* One that is due earlier would push out others who were let in. */
 Test(schedule, who_is_in_stays_in)
 {
-	struct mea_line l = line_of(1, 10, 0);
-	struct mea_waiting w[3], early = request(&l, 1, 0, 15);
+	struct mea_model_queue l = queue_of(1, 10, 0);
+	struct mea_queued w[3], early = request(&l, 1, 0, 15);
 	struct mea_schedule s;
 
 	mea_schedule_init(&s, 1);
@@ -137,15 +137,15 @@ Test(schedule, who_is_in_stays_in)
 
 Test(schedule, who_got_most_of_late_goes)
 {
-	struct mea_line l = line_of(1, 10, 0);
-	struct mea_turn rich = {5, 0}, poor = {1, 0}, new = {0};
-	struct mea_waiting a = request(&l, 1, 0, 25), b = request(&l, 1, 0, 26),
-			   c = request(&l, 1, 0, 27);
+	struct mea_model_queue l = queue_of(1, 10, 0);
+	struct mea_usage rich = {5, 0}, poor = {1, 0}, new = {0};
+	struct mea_queued a = request(&l, 1, 0, 25), b = request(&l, 1, 0, 26),
+			  c = request(&l, 1, 0, 27);
 	struct mea_schedule s;
 
-	a.turn = &rich;
-	b.turn = &poor;
-	c.turn = &new;
+	a.usage = &rich;
+	b.usage = &poor;
+	c.usage = &new;
 	mea_schedule_init(&s, 1);
 	cr_assert_null(mea_schedule_enter(&s, &a, 0));
 	cr_assert_null(mea_schedule_enter(&s, &b, 0));
@@ -156,21 +156,21 @@ Test(schedule, who_got_most_of_late_goes)
 	/* A queue that is full as well. */
 	l.room = 1;
 	b = request(&l, 1, 0, 0);
-	b.turn = &rich;
+	b.usage = &rich;
 	cr_expect_eq(mea_schedule_enter(&s, &b, 0), &b);
 	cr_expect_eq(b.fate, MEA_FULL);
 }
 
-static bool is_gone(const struct mea_waiting *w)
+static bool is_gone(const struct mea_queued *w)
 {
 	return w->items == 2;
 }
 
 Test(schedule, what_nobody_waits_for_is_not_computed)
 {
-	struct mea_line l = line_of(8, 0, 0);
-	struct mea_waiting a = request(&l, 1, 0, 10), b = request(&l, 2, 0, 0),
-			   c = request(&l, 1, 0, 0), *refused;
+	struct mea_model_queue l = queue_of(8, 0, 0);
+	struct mea_queued a = request(&l, 1, 0, 10), b = request(&l, 2, 0, 0),
+			  c = request(&l, 1, 0, 0), *refused;
 	struct mea_schedule s;
 	uint64_t wake;
 
@@ -189,9 +189,9 @@ Test(schedule, what_nobody_waits_for_is_not_computed)
 
 Test(schedule, company_is_waited_for_as_long_as_deadlines_allow)
 {
-	struct mea_line l = line_of(4, 10, 0), other = line_of(4, 10, 0);
-	struct mea_waiting a = request(&l, 1, 0, 0), b = request(&l, 1, 5, 60),
-			   c = request(&other, 1, 5, 0), *refused;
+	struct mea_model_queue l = queue_of(4, 10, 0), other = queue_of(4, 10, 0);
+	struct mea_queued a = request(&l, 1, 0, 0), b = request(&l, 1, 5, 60),
+			  c = request(&other, 1, 5, 0), *refused;
 	struct mea_schedule s;
 	uint64_t wake;
 
@@ -213,7 +213,7 @@ Test(schedule, company_is_waited_for_as_long_as_deadlines_allow)
 
 Test(schedule, a_stall_is_no_slow_model)
 {
-	struct mea_line l = line_of(1, 0, 0);
+	struct mea_model_queue l = queue_of(1, 0, 0);
 	struct mea_schedule s;
 
 	mea_schedule_init(&s, 1);
@@ -226,7 +226,7 @@ Test(schedule, a_stall_is_no_slow_model)
 		mea_schedule_done(&s, 0, &l, 1, 30 * MS);
 	cr_expect_float_eq(l.cost.mean[1], 30 * MS, MS);
 	/* Sizes that were not measured, from the next below and the next above. */
-	l = line_of(8, 0, 0);
+	l = queue_of(8, 0, 0);
 	l.cost.mean[2] = 20 * MS;
 	cr_expect_float_eq(mea_run_cost_of(&l.cost, 3), 30 * MS, 1);
 	cr_expect_float_eq(mea_run_cost_of(&l.cost, 1), 20 * MS, 1);
@@ -234,8 +234,8 @@ Test(schedule, a_stall_is_no_slow_model)
 
 Test(schedule, a_long_way_to_the_client_takes_time_too)
 {
-	struct mea_line l = line_of(1, 10, 0);
-	struct mea_waiting a = request(&l, 1, 0, 40), b = request(&l, 1, 0, 40);
+	struct mea_model_queue l = queue_of(1, 10, 0);
+	struct mea_queued a = request(&l, 1, 0, 40), b = request(&l, 1, 0, 40);
 	struct mea_schedule s;
 	int tries = 0;
 
@@ -261,8 +261,8 @@ Test(schedule, a_long_way_to_the_client_takes_time_too)
 
 /* Clients ask at random times, each when it has its answer. */
 struct client {
-	struct mea_waiting w;
-	struct mea_turn turn;
+	struct mea_queued w;
+	struct mea_usage usage;
 	double next_ms, mean_ms; /* its next question; between two of them */
 	bool waits;
 	int good, late, refused;
@@ -270,10 +270,10 @@ struct client {
 
 struct world {
 	struct mea_schedule s;
-	struct mea_line line;
+	struct mea_model_queue queue;
 	struct client c[CONNECTIONS];
 	double first_ms, each_ms, timeout_ms, free_ms[THREADS];
-	struct mea_waiting *batch[THREADS];
+	struct mea_queued *batch[THREADS];
 	int threads, size[THREADS];
 	double took_ms[THREADS];
 	uint32_t seed;
@@ -285,12 +285,12 @@ static double uniform(struct world *x)
 	return ((x->seed >> 8) + 0.5) / (1 << 24);
 }
 
-static struct client *client_of(struct mea_waiting *w)
+static struct client *client_of(struct mea_queued *w)
 {
 	return (struct client *)((char *)w - offsetof(struct client, w));
 }
 
-static void answer(struct world *x, struct mea_waiting *w, double now, bool computed)
+static void answer(struct world *x, struct mea_queued *w, double now, bool computed)
 {
 	struct client *c = client_of(w);
 
@@ -305,10 +305,10 @@ static void answer(struct world *x, struct mea_waiting *w, double now, bool comp
 	(void)x;
 }
 
-static void refused(struct world *x, struct mea_waiting *list, double now)
+static void refused(struct world *x, struct mea_queued *list, double now)
 {
 	while (list) {
-		struct mea_waiting *next = list->next;
+		struct mea_queued *next = list->next;
 
 		answer(x, list, now, false);
 		list = next;
@@ -319,11 +319,11 @@ static void ask(struct world *x, struct client *c, double now)
 {
 	uint64_t ns = (uint64_t)(now * MS);
 
-	c->w = (struct mea_waiting){.line = &x->line,
-				    .turn = &c->turn,
-				    .items = 1,
-				    .arrived_ns = ns,
-				    .deadline_ns = ns + (uint64_t)(x->timeout_ms * MS)};
+	c->w = (struct mea_queued){.queue = &x->queue,
+				   .usage = &c->usage,
+				   .items = 1,
+				   .arrived_ns = ns,
+				   .deadline_ns = ns + (uint64_t)(x->timeout_ms * MS)};
 	c->waits = true;
 	c->next_ms -= c->mean_ms * log(uniform(x));
 	refused(x, mea_schedule_enter(&x->s, &c->w, ns), now);
@@ -331,10 +331,10 @@ static void ask(struct world *x, struct client *c, double now)
 
 static void end_batch(struct world *x, int k)
 {
-	struct mea_waiting *w = x->batch[k], *next;
+	struct mea_queued *w = x->batch[k], *next;
 
 	x->batch[k] = NULL;
-	mea_schedule_done(&x->s, k, &x->line, x->size[k], (uint64_t)(x->took_ms[k] * MS));
+	mea_schedule_done(&x->s, k, &x->queue, x->size[k], (uint64_t)(x->took_ms[k] * MS));
 	for (; w; w = next) {
 		next = w->next;
 		answer(x, w, x->free_ms[k], true);
@@ -344,7 +344,7 @@ static void end_batch(struct world *x, int k)
 static void start_batches(struct world *x, double now)
 {
 	for (int k = 0; k < x->threads; k++) {
-		struct mea_waiting *out;
+		struct mea_queued *out;
 		uint64_t wake;
 
 		if (x->batch[k])
@@ -352,7 +352,7 @@ static void start_batches(struct world *x, double now)
 		x->batch[k] = mea_schedule_take(&x->s, k, (uint64_t)(now * MS), &out, &wake);
 		refused(x, out, now);
 		x->size[k] = 0;
-		for (struct mea_waiting *w = x->batch[k]; w; w = w->next)
+		for (struct mea_queued *w = x->batch[k]; w; w = w->next)
 			x->size[k]++;
 		/* Other work there: a tenth less or more, one batch in a hundred twice. */
 		x->took_ms[k] = (x->first_ms + x->each_ms * (x->size[k] - 1)) *
@@ -391,7 +391,7 @@ static void simulate(struct world *x)
 /* Answers a second that the threads can give at most. */
 static double capacity(const struct world *x)
 {
-	int n = x->line.max_batch;
+	int n = x->queue.max_batch;
 
 	return 1e3 * n * x->threads / (x->first_ms + x->each_ms * (n - 1));
 }
@@ -404,7 +404,7 @@ static void set_up(struct world *x, int threads, int max_batch, double first_ms,
 	double rate;
 
 	memset(x, 0, sizeof(*x));
-	x->line = (struct mea_line){.max_batch = max_batch, .room = 256};
+	x->queue = (struct mea_model_queue){.max_batch = max_batch, .room = 256};
 	x->first_ms = first_ms;
 	x->each_ms = each_ms;
 	x->timeout_ms = timeout_ms;

@@ -27,12 +27,13 @@ static float largest_difference(const float *a, const float *b, size_t n)
 	return worst;
 }
 
-static struct mea_infer *open_model(const struct mea_infer_ops *ops, const char *path, void **lane)
+static struct mea_infer *open_model(const struct mea_infer_ops *ops, const char *path,
+				    void **context)
 {
 	struct mea_infer *m;
 
 	cr_assert_eq(ops->open(path, 8, &m), 0, "%s", mea_errmsg());
-	cr_assert_eq(m->ops->lane_new(m, lane), 0, "%s", mea_errmsg());
+	cr_assert_eq(m->ops->context_new(m, context), 0, "%s", mea_errmsg());
 	return m;
 }
 
@@ -64,8 +65,8 @@ Test(infer, dnnl_gives_the_executors_logits_in_any_batch)
 	}
 	/* Sums in another order: it was not the executor that answered. */
 	cr_expect_gt(largest_difference(want, got, IMAGES * CLASSES), 0);
-	plain->ops->lane_free(plain, slow);
-	fast->ops->lane_free(fast, quick);
+	plain->ops->context_free(plain, slow);
+	fast->ops->context_free(fast, quick);
 	plain->ops->close(plain);
 	fast->ops->close(fast);
 }
@@ -76,23 +77,23 @@ static void check_bits(const char *path, size_t classes)
 	static uint8_t rgb[8 * BYTES];
 	static float alone[8 * 100], together[8 * 100];
 	const void *in[1];
-	void *out[1], *lane;
-	struct mea_infer *m = open_model(&mea_infer_dnnl, path, &lane);
+	void *out[1], *context;
+	struct mea_infer *m = open_model(&mea_infer_dnnl, path, &context);
 
 	fill(rgb, sizeof(rgb));
 	for (size_t i = 0; i < 8; i++) {
 		in[0] = rgb + i * BYTES;
 		out[0] = alone + i * classes;
-		cr_assert_eq(m->ops->run(m, lane, 1, in, out), 0);
+		cr_assert_eq(m->ops->run(m, context, 1, in, out), 0);
 	}
 	in[0] = rgb;
 	out[0] = together;
 	for (int n = 2; n <= 8; n++) {
-		cr_assert_eq(m->ops->run(m, lane, n, in, out), 0);
+		cr_assert_eq(m->ops->run(m, context, n, in, out), 0);
 		cr_expect_eq(memcmp(alone, together, (size_t)n * classes * sizeof(float)), 0,
 			     "%s, %d at once", path, n);
 	}
-	m->ops->lane_free(m, lane);
+	m->ops->context_free(m, context);
 	m->ops->close(m);
 }
 
@@ -102,14 +103,14 @@ Test(infer, bits_do_not_depend_on_the_batch)
 	check_bits("models/cifar100-resnet32-a/cloud.onnx", 100);
 }
 
-/* --- lanes ------------------------------------------------------------------------------ */
+/* --- contexts ------------------------------------------------------------------------------ */
 
-#define LANES 16
+#define CONTEXTS 16
 
 struct runner {
 	pthread_t thread;
 	struct mea_infer *m;
-	void *lane;
+	void *context;
 	const uint8_t *rgb;
 	int n, rc;
 	float logits[8 * CLASSES];
@@ -122,38 +123,38 @@ static void *run(void *arg)
 	void *out[1] = {r->logits};
 
 	for (int k = 0; k < 5 && !r->rc; k++)
-		r->rc = r->m->ops->run(r->m, r->lane, r->n, in, out);
+		r->rc = r->m->ops->run(r->m, r->context, r->n, in, out);
 	return NULL;
 }
 
-Test(infer, lanes_run_at_once_and_give_the_same_bits)
+Test(infer, contexts_run_at_once_and_give_the_same_bits)
 {
 	static uint8_t rgb[8 * BYTES];
-	static struct runner r[LANES];
+	static struct runner r[CONTEXTS];
 	const void *in[1] = {rgb};
 	static float want[8 * CLASSES];
 	void *out[1] = {want};
-	struct mea_infer *m = open_model(&mea_infer_dnnl, GLYPHS, &r[0].lane);
+	struct mea_infer *m = open_model(&mea_infer_dnnl, GLYPHS, &r[0].context);
 
 	fill(rgb, sizeof(rgb));
-	for (int i = 1; i < LANES; i++)
-		cr_assert_eq(m->ops->lane_new(m, &r[i].lane), 0, "%s", mea_errmsg());
-	for (int i = 0; i < LANES; i++) {
+	for (int i = 1; i < CONTEXTS; i++)
+		cr_assert_eq(m->ops->context_new(m, &r[i].context), 0, "%s", mea_errmsg());
+	for (int i = 0; i < CONTEXTS; i++) {
 		r[i].m = m;
 		r[i].rgb = rgb;
 		r[i].n = 1 + i % 8;
 		pthread_create(&r[i].thread, NULL, run, &r[i]);
 	}
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i < CONTEXTS; i++)
 		pthread_join(r[i].thread, NULL);
-	for (int i = 0; i < LANES; i++) {
+	for (int i = 0; i < CONTEXTS; i++) {
 		cr_assert_eq(r[i].rc, 0);
-		cr_assert_eq(m->ops->run(m, r[0].lane, r[i].n, in, out), 0);
+		cr_assert_eq(m->ops->run(m, r[0].context, r[i].n, in, out), 0);
 		cr_expect_eq(memcmp(want, r[i].logits, sizeof(float) * CLASSES * (size_t)r[i].n), 0,
-			     "lane %d", i);
+			     "context %d", i);
 	}
-	for (int i = 0; i < LANES; i++)
-		m->ops->lane_free(m, r[i].lane);
+	for (int i = 0; i < CONTEXTS; i++)
+		m->ops->context_free(m, r[i].context);
 	m->ops->close(m);
 }
 
@@ -180,28 +181,28 @@ static long resident_kb(void)
 #endif
 
 /* Sixteen workers of a model of 26 MB: 16 copies of its weights were 2.5 GB. */
-Test(infer, lanes_share_the_weights)
+Test(infer, contexts_share_the_weights)
 {
 	static uint8_t rgb[8 * BYTES];
 	static float logits[8 * 100];
 	const void *in[1] = {rgb};
-	void *out[1] = {logits}, *lane[LANES];
+	void *out[1] = {logits}, *context[CONTEXTS];
 	struct mea_infer *m =
-		open_model(&mea_infer_dnnl, "models/cifar100-resnet32-a/cloud.onnx", &lane[0]);
+		open_model(&mea_infer_dnnl, "models/cifar100-resnet32-a/cloud.onnx", &context[0]);
 	long one, all;
 
 	cr_assert_str_eq(m->engine, "oneDNN");
-	cr_assert_eq(m->ops->run(m, lane[0], 8, in, out), 0);
+	cr_assert_eq(m->ops->run(m, context[0], 8, in, out), 0);
 	one = resident_kb();
-	for (int i = 1; i < LANES; i++) {
-		cr_assert_eq(m->ops->lane_new(m, &lane[i]), 0, "%s", mea_errmsg());
-		cr_assert_eq(m->ops->run(m, lane[i], 8, in, out), 0);
+	for (int i = 1; i < CONTEXTS; i++) {
+		cr_assert_eq(m->ops->context_new(m, &context[i]), 0, "%s", mea_errmsg());
+		cr_assert_eq(m->ops->run(m, context[i], 8, in, out), 0);
 	}
 	all = resident_kb();
-	cr_expect(SANITIZED || all < one * 3 / 2, "one lane %ld kB, %d lanes %ld kB", one, LANES,
-		  all);
-	for (int i = 0; i < LANES; i++)
-		m->ops->lane_free(m, lane[i]);
+	cr_expect(SANITIZED || all < one * 3 / 2, "one context %ld kB, %d contexts %ld kB", one,
+		  CONTEXTS, all);
+	for (int i = 0; i < CONTEXTS; i++)
+		m->ops->context_free(m, context[i]);
 	m->ops->close(m);
 }
 
@@ -209,13 +210,13 @@ Test(infer, what_dnnl_does_not_take_is_served_all_the_same)
 {
 	static float image[BYTES], logits[CLASSES], features[1 << 16];
 	const void *in[1] = {image};
-	void *out[2] = {logits, features}, *lane;
-	struct mea_infer *m = open_model(&mea_infer_dnnl, "models/glyphs/main.onnx", &lane);
+	void *out[2] = {logits, features}, *context;
+	struct mea_infer *m = open_model(&mea_infer_dnnl, "models/glyphs/main.onnx", &context);
 
 	cr_assert_leq(m->io.out[1].bytes, sizeof(features));
 	cr_expect_eq(m->at_once, 1);
-	cr_expect_eq(m->ops->run(m, lane, 1, in, out), 0, "%s", mea_errmsg());
-	m->ops->lane_free(m, lane);
+	cr_expect_eq(m->ops->run(m, context, 1, in, out), 0, "%s", mea_errmsg());
+	m->ops->context_free(m, context);
 	m->ops->close(m);
 	cr_expect(mea_infer_dnnl.open("models/glyphs/bundle.json", 8, &m) < 0);
 }
@@ -234,8 +235,8 @@ Test(infer, int8_gives_the_bits_of_ref)
 	const int8_t *from[1] = {bytes};
 	int8_t *to[2] = {want[0], want[1]};
 	const void *in[1] = {image};
-	void *out[2] = {got[0], got[1]}, *lane;
-	struct mea_infer *m = open_model(&mea_infer_any, INT8, &lane);
+	void *out[2] = {got[0], got[1]}, *context;
+	struct mea_infer *m = open_model(&mea_infer_any, INT8, &context);
 	struct mea_network *ref;
 
 	cr_assert_eq(strncmp(m->engine, "int8", 4), 0, "%s", m->engine);
@@ -246,7 +247,7 @@ Test(infer, int8_gives_the_bits_of_ref)
 		cr_assert_eq(mea_network_output(ref, i, &t[i]), 0);
 	for (int i = 0; i < 2 * BYTES; i++)
 		image[i] = (float)((i * 7919) % 601 - 300) / 100;
-	cr_assert_eq(m->ops->run(m, lane, 2, in, out), 0, "%s", mea_errmsg());
+	cr_assert_eq(m->ops->run(m, context, 2, in, out), 0, "%s", mea_errmsg());
 	for (int k = 0; k < 2; k++) {
 		for (int i = 0; i < BYTES; i++) {
 			float q = nearbyintf(image[k * BYTES + i] / x.scale) + (float)x.zero_point;
@@ -266,6 +267,6 @@ Test(infer, int8_gives_the_bits_of_ref)
 		}
 	}
 	mea_network_close(ref);
-	m->ops->lane_free(m, lane);
+	m->ops->context_free(m, context);
 	m->ops->close(m);
 }

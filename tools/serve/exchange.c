@@ -33,7 +33,7 @@ static void done(struct mea_served_request *request)
 
 /* Whether the client has closed its end. One that only shut its sending side down, which HTTP knows
  * no use for, is taken for gone too. */
-static bool gone(const struct mea_waiting *w)
+static bool gone(const struct mea_queued *w)
 {
 	const struct mea_exchange *x =
 		(const struct mea_exchange *)((const char *)w -

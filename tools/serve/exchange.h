@@ -15,7 +15,7 @@
 struct mea_server_counters {
 	uint64_t requests, errors; /* errors: answers of 400 and more */
 	uint64_t oversized, unauthorised;
-	uint64_t crowding; /* connections and bodies beyond an address's share */
+	uint64_t address_limited; /* connections and bodies beyond an address's share */
 };
 
 struct mea_server {
@@ -40,7 +40,7 @@ struct mea_connection {
 	int fd;
 	void *timeout; /* of mea_timeouts */
 	struct mea_peer *peer;
-	struct mea_turn turn;
+	struct mea_usage usage;
 	bool authorised; /* it has shown its certificate */
 };
 

@@ -121,7 +121,7 @@ const char *mea_body_reserve(struct mea_exchange *x, size_t bytes)
 		return "the bodies of other requests take all memory for them";
 	if (x->peer->peer->bytes <= most / 100 * (size_t)s->opt.address_share)
 		return NULL;
-	__atomic_add_fetch(&s->count.crowding, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&s->count.address_limited, 1, __ATOMIC_RELAXED);
 	return "the bodies of other requests take all memory that this address may have";
 }
 

@@ -23,14 +23,14 @@ struct mea_infer_ops {
 	int (*open)(const char *path, int max_batch, struct mea_infer **out);
 	void (*close)(struct mea_infer *m);
 
-	/* What a run needs beside the weights: its maps. Lanes are freed before the model is
+	/* What a run needs beside the weights: its maps. Contexts are freed before the model is
 	 * closed; any thread may do so. */
-	int (*lane_new)(struct mea_infer *m, void **lane);
-	void (*lane_free)(struct mea_infer *m, void *lane);
+	int (*context_new)(struct mea_infer *m, void **context);
+	void (*context_free)(struct mea_infer *m, void *context);
 
 	/* Runs n items (1 unless batched); in[] and out[] hold n items each, row-major. Any
-	 * thread, one at a time in a lane. */
-	int (*run)(const struct mea_infer *m, void *lane, int n, const void *const *in,
+	 * thread, one at a time in a context. */
+	int (*run)(const struct mea_infer *m, void *context, int n, const void *const *in,
 		   void *const *out);
 };
 

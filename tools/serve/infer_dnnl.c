@@ -13,8 +13,8 @@
 
 /* Nets for 1, 2, ... images at once. */
 #define AT_ONCE_MAX 8
-/* Maps of a lane. More images at once gain nothing when their maps leave the caches, and every
- * thread has a lane. */
+/* Maps of a context. More images at once gain nothing when their maps leave the caches, and every
+ * thread has a context. */
 #define MAPS_MAX (2u << 20)
 
 struct dnnl_infer {
@@ -26,7 +26,7 @@ struct dnnl_infer {
 };
 
 /* A thread's twins of the nets. They share the maps of the largest one. */
-struct dnnl_lane {
+struct dnnl_context {
 	struct mea_tnet *net[AT_ONCE_MAX + 1];
 	float *image;
 };
@@ -164,13 +164,13 @@ static int dnnl_open(const char *path, int max_batch, struct mea_infer **out)
 	return 0;
 }
 
-static void dnnl_lane_free(struct mea_infer *base, void *lane)
+static void dnnl_context_free(struct mea_infer *base, void *context)
 {
 	struct dnnl_infer *d = (struct dnnl_infer *)base;
-	struct dnnl_lane *l = lane;
+	struct dnnl_context *l = context;
 
 	if (d->plain) {
-		d->plain->ops->lane_free(d->plain, lane);
+		d->plain->ops->context_free(d->plain, context);
 		return;
 	}
 	if (!l)
@@ -180,15 +180,15 @@ static void dnnl_lane_free(struct mea_infer *base, void *lane)
 	free(l);
 }
 
-static int dnnl_lane_new(struct mea_infer *base, void **lane)
+static int dnnl_context_new(struct mea_infer *base, void **context)
 {
 	struct dnnl_infer *d = (struct dnnl_infer *)base;
 	int most = base->at_once, rc = 0;
-	struct dnnl_lane *l;
+	struct dnnl_context *l;
 
-	*lane = NULL;
+	*context = NULL;
 	if (d->plain)
-		return d->plain->ops->lane_new(d->plain, lane);
+		return d->plain->ops->context_new(d->plain, context);
 	l = calloc(1, sizeof(*l));
 	if (!l)
 		return mea_nomem();
@@ -201,14 +201,14 @@ static int dnnl_lane_new(struct mea_infer *base, void **lane)
 			mea_tnet_set_input(l->net[n], 0, l->image);
 	}
 	if (rc) {
-		dnnl_lane_free(base, l);
+		dnnl_context_free(base, l);
 		return rc;
 	}
-	*lane = l;
+	*context = l;
 	return 0;
 }
 
-static int run_twin(const struct dnnl_infer *d, struct dnnl_lane *l, int n, const uint8_t *rgb,
+static int run_twin(const struct dnnl_infer *d, struct dnnl_context *l, int n, const uint8_t *rgb,
 		    void *logits)
 {
 	int rc;
@@ -221,20 +221,20 @@ static int run_twin(const struct dnnl_infer *d, struct dnnl_lane *l, int n, cons
 	return rc;
 }
 
-static int dnnl_run(const struct mea_infer *base, void *lane, int n, const void *const *in,
+static int dnnl_run(const struct mea_infer *base, void *context, int n, const void *const *in,
 		    void *const *out)
 {
 	const struct dnnl_infer *d = (const struct dnnl_infer *)base;
 	int rc = 0;
 
 	if (d->plain)
-		return d->plain->ops->run(d->plain, lane, n, in, out);
-	/* The server has threads of its own; a lane is for one of them. */
+		return d->plain->ops->run(d->plain, context, n, in, out);
+	/* The server has threads of its own; a context is for one of them. */
 	omp_set_num_threads(1);
 	for (int k = 0; k < n && !rc;) {
 		int part = n - k < base->at_once ? n - k : base->at_once;
 
-		rc = run_twin(d, lane, part,
+		rc = run_twin(d, context, part,
 			      (const uint8_t *)in[0] + (size_t)k * base->io.in[0].bytes,
 			      (char *)out[0] + (size_t)k * base->io.out[0].bytes);
 		k += part;
@@ -246,7 +246,7 @@ const struct mea_infer_ops mea_infer_dnnl = {
 	.platform = "onnx_onnxv1",
 	.open = dnnl_open,
 	.close = dnnl_close,
-	.lane_new = dnnl_lane_new,
-	.lane_free = dnnl_lane_free,
+	.context_new = dnnl_context_new,
+	.context_free = dnnl_context_free,
 	.run = dnnl_run,
 };

@@ -54,22 +54,22 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 	return 0;
 }
 
-static int float_lane_new(struct mea_infer *m, void **lane)
+static int float_context_new(struct mea_infer *m, void **context)
 {
 	struct mea_eval *e;
 	int rc = mea_eval_new(((struct float_infer *)m)->g, &e);
 
-	*lane = rc ? NULL : e;
+	*context = rc ? NULL : e;
 	return rc;
 }
 
-static void float_lane_free(struct mea_infer *m, void *lane)
+static void float_context_free(struct mea_infer *m, void *context)
 {
 	(void)m;
-	mea_eval_free(lane);
+	mea_eval_free(context);
 }
 
-static int float_run(const struct mea_infer *m, void *lane, int n, const void *const *in,
+static int float_run(const struct mea_infer *m, void *context, int n, const void *const *in,
 		     void *const *out)
 {
 	const struct mea_graph *g = ((const struct float_infer *)m)->g;
@@ -81,12 +81,12 @@ static int float_run(const struct mea_infer *m, void *lane, int n, const void *c
 
 		for (int i = 0; i < io->n_in; i++)
 			item[i] = (const char *)in[i] + (size_t)k * io->in[i].bytes;
-		rc = mea_eval_run(lane, item);
+		rc = mea_eval_run(context, item);
 		if (rc)
 			return rc;
 		for (int i = 0; i < io->n_out; i++)
 			memcpy((char *)out[i] + (size_t)k * io->out[i].bytes,
-			       mea_eval_value(lane, g->outputs[i]).data, io->out[i].bytes);
+			       mea_eval_value(context, g->outputs[i]).data, io->out[i].bytes);
 	}
 	return 0;
 }
@@ -95,7 +95,7 @@ const struct mea_infer_ops mea_infer_float = {
 	.platform = "onnx_onnxv1",
 	.open = float_open,
 	.close = float_close,
-	.lane_new = float_lane_new,
-	.lane_free = float_lane_free,
+	.context_new = float_context_new,
+	.context_free = float_context_free,
 	.run = float_run,
 };

@@ -11,7 +11,7 @@
 #include "mea.h"
 #include "serve/infer_dnnl.h"
 
-/* One thread a lane: the server's threads are the parallelism. */
+/* One thread a context: the server's threads are the parallelism. */
 #define BACKENDS "opencl:threads=1,ref"
 
 struct int8_infer {
@@ -19,14 +19,14 @@ struct int8_infer {
 	char *path;
 };
 
-/* An input or output of a lane, in the network's order: height x width x channels. */
+/* An input or output of a context, in the network's order: height x width x channels. */
 struct end {
 	struct mea_network_tensor t;
 	size_t n;
 	int8_t *values;
 };
 
-struct lane {
+struct context {
 	struct mea_network *net;
 	struct end in[MEA_IO_MAX], out[MEA_IO_MAX];
 };
@@ -39,9 +39,9 @@ static void note(const char *text, void *infer)
 		snprintf(m->slow, sizeof(m->slow), "%s", text);
 }
 
-static void int8_lane_free(struct mea_infer *m, void *lane)
+static void int8_context_free(struct mea_infer *m, void *context)
 {
-	struct lane *l = lane;
+	struct context *l = context;
 
 	(void)m;
 	if (!l)
@@ -77,11 +77,11 @@ static int make_end(const struct mea_io *io, struct end *e)
 }
 
 /* notes: whose slow is told why a backend does not answer; may be NULL. */
-static int make_lane(const struct int8_infer *d, struct mea_infer *notes, struct lane **out)
+static int make_context(const struct int8_infer *d, struct mea_infer *notes, struct context **out)
 {
 	struct mea_options o = MEA_OPTIONS_INIT;
 	const struct mea_signature *io = &d->base.io;
-	struct lane *l = calloc(1, sizeof(*l));
+	struct context *l = calloc(1, sizeof(*l));
 	int rc;
 
 	*out = NULL;
@@ -100,19 +100,19 @@ static int make_lane(const struct int8_infer *d, struct mea_infer *notes, struct
 		rc = rc ? rc : make_end(&io->out[i], &l->out[i]);
 	}
 	if (rc) {
-		int8_lane_free(NULL, l);
+		int8_context_free(NULL, l);
 		return rc;
 	}
 	*out = l;
 	return 0;
 }
 
-static int int8_lane_new(struct mea_infer *m, void **lane)
+static int int8_context_new(struct mea_infer *m, void **context)
 {
-	struct lane *l;
-	int rc = make_lane((const struct int8_infer *)m, NULL, &l);
+	struct context *l;
+	int rc = make_context((const struct int8_infer *)m, NULL, &l);
 
-	*lane = l;
+	*context = l;
 	return rc;
 }
 
@@ -138,11 +138,11 @@ static int read_signature(const char *path, struct mea_signature *io)
 	return rc;
 }
 
-/* A trial lane shows that the network runs, and on what. */
+/* A trial context shows that the network runs, and on what. */
 static int int8_open(const char *path, int max_batch, struct mea_infer **out)
 {
 	struct int8_infer *d = calloc(1, sizeof(*d));
-	struct lane *l = NULL;
+	struct context *l = NULL;
 	int rc;
 
 	(void)max_batch;
@@ -154,14 +154,14 @@ static int int8_open(const char *path, int max_batch, struct mea_infer **out)
 	d->path = strdup(path);
 	rc = d->path ? read_signature(path, &d->base.io) : mea_nomem();
 	if (!rc)
-		rc = make_lane(d, &d->base, &l);
+		rc = make_context(d, &d->base, &l);
 	if (rc) {
 		int8_close(&d->base);
 		return rc;
 	}
 	d->base.engine = !strcmp(mea_network_backend(l->net), "opencl") ? "int8, OpenCL"
 									: "int8, plain C";
-	int8_lane_free(&d->base, l);
+	int8_context_free(&d->base, l);
 	*out = &d->base;
 	return 0;
 }
@@ -199,11 +199,11 @@ static void give(const struct end *e, enum mea_dtype type, void *data)
 	}
 }
 
-static int int8_run(const struct mea_infer *m, void *lane, int n, const void *const *in,
+static int int8_run(const struct mea_infer *m, void *context, int n, const void *const *in,
 		    void *const *out)
 {
 	const struct mea_signature *io = &m->io;
-	struct lane *l = lane;
+	struct context *l = context;
 	const int8_t *from[MEA_IO_MAX];
 	int8_t *to[MEA_IO_MAX];
 	int rc = 0;
@@ -228,8 +228,8 @@ const struct mea_infer_ops mea_infer_int8 = {
 	.platform = "onnx_onnxv1",
 	.open = int8_open,
 	.close = int8_close,
-	.lane_new = int8_lane_new,
-	.lane_free = int8_lane_free,
+	.context_new = int8_context_new,
+	.context_free = int8_context_free,
 	.run = int8_run,
 };
 

@@ -181,9 +181,9 @@ char *mea_metrics_text(struct mea_server *s)
 		__atomic_load_n(&s->count.errors, __ATOMIC_RELAXED));
 	put_own(p.f, "mea_http_oversized_total", "counter", "Requests cut off for their size.",
 		__atomic_load_n(&s->count.oversized, __ATOMIC_RELAXED));
-	put_own(p.f, "mea_http_crowding_total", "counter",
+	put_own(p.f, "mea_http_address_limited_total", "counter",
 		"Connections and bodies refused because their address has its share.",
-		__atomic_load_n(&s->count.crowding, __ATOMIC_RELAXED));
+		__atomic_load_n(&s->count.address_limited, __ATOMIC_RELAXED));
 	put_own(p.f, "mea_http_unauthorised_total", "counter",
 		"Requests without the client certificate that is asked for.",
 		__atomic_load_n(&s->count.unauthorised, __ATOMIC_RELAXED));

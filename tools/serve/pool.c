@@ -19,33 +19,33 @@ struct mea_pool {
 	int threads, running;
 	struct worker *workers;
 
-	pthread_mutex_t lock; /* guards all below, and lines and turns */
+	pthread_mutex_t lock; /* guards all below, queues and usage */
 	pthread_cond_t work;
 	struct mea_schedule schedule;
 	bool stop;
 };
 
-static void end_all(const struct mea_pool *p, struct mea_waiting *list)
+static void end_all(const struct mea_pool *p, struct mea_queued *list)
 {
 	while (list) {
-		struct mea_waiting *next = list->next;
+		struct mea_queued *next = list->next;
 
 		p->ops->ended(list);
 		list = next;
 	}
 }
 
-static void compute(struct mea_pool *p, int at, struct mea_waiting *batch)
+static void compute(struct mea_pool *p, int at, struct mea_queued *batch)
 {
-	struct mea_line *line = batch->line;
+	struct mea_model_queue *queue = batch->queue;
 	uint64_t took;
 	int items = 0;
 
-	for (const struct mea_waiting *w = batch; w; w = w->next)
+	for (const struct mea_queued *w = batch; w; w = w->next)
 		items += w->items;
-	took = p->ops->compute(line, at, batch);
+	took = p->ops->compute(queue, at, batch);
 	pthread_mutex_lock(&p->lock);
-	mea_schedule_done(&p->schedule, at, line, items, took);
+	mea_schedule_done(&p->schedule, at, queue, items, took);
 	pthread_mutex_unlock(&p->lock);
 	end_all(p, batch);
 }
@@ -68,7 +68,7 @@ static void *work(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		struct mea_waiting *batch, *refused;
+		struct mea_queued *batch, *refused;
 		uint64_t until;
 
 		batch = mea_schedule_take(&p->schedule, k->at, mea_now_ns(), &refused, &until);
@@ -137,9 +137,9 @@ int mea_pool_threads(const struct mea_pool *p)
 	return p->threads;
 }
 
-enum mea_fate mea_pool_enter(struct mea_pool *p, struct mea_waiting *w)
+enum mea_fate mea_pool_enter(struct mea_pool *p, struct mea_queued *w)
 {
-	struct mea_waiting *refused, *others = NULL, *next;
+	struct mea_queued *refused, *others = NULL, *next;
 	enum mea_fate fate;
 
 	pthread_mutex_lock(&p->lock);
@@ -167,12 +167,12 @@ void mea_pool_way(struct mea_pool *p, uint64_t took_ns)
 	pthread_mutex_unlock(&p->lock);
 }
 
-int mea_pool_waiting(struct mea_pool *p, const struct mea_line *line)
+int mea_pool_waiting(struct mea_pool *p, const struct mea_model_queue *queue)
 {
 	int n;
 
 	pthread_mutex_lock(&p->lock);
-	n = line->waiting;
+	n = queue->waiting;
 	pthread_mutex_unlock(&p->lock);
 	return n;
 }

@@ -57,21 +57,21 @@ static void shrink(struct mea_schedule *s, struct mea_run_cost *c)
 	}
 }
 
-/* --- turns -------------------------------------------------------------------------- */
+/* --- usage -------------------------------------------------------------------------  */
 
-static double got(const struct mea_waiting *w, uint64_t now)
+static double got(const struct mea_queued *w, uint64_t now)
 {
-	const struct mea_turn *t = w->turn;
+	const struct mea_usage *t = w->usage;
 
 	return t && t->got > 0 ? t->got * exp(-((double)now - (double)t->at_ns) / MEMORY_NS) : 0;
 }
 
-static void count_turn(struct mea_waiting *w, uint64_t now)
+static void count_usage(struct mea_queued *w, uint64_t now)
 {
-	if (!w->turn)
+	if (!w->usage)
 		return;
-	w->turn->got = got(w, now) + w->items;
-	w->turn->at_ns = now;
+	w->usage->got = got(w, now) + w->items;
+	w->usage->at_ns = now;
 }
 
 /* --- the queue ---------------------------------------------------------------------- */
@@ -82,35 +82,35 @@ void mea_schedule_init(struct mea_schedule *s, int threads)
 	s->threads = threads;
 }
 
-static void insert(struct mea_schedule *s, struct mea_waiting *w)
+static void insert(struct mea_schedule *s, struct mea_queued *w)
 {
-	struct mea_waiting **at = &s->head;
+	struct mea_queued **at = &s->head;
 
 	while (*at && (*at)->due_ns <= w->due_ns)
 		at = &(*at)->next;
 	w->next = *at;
 	*at = w;
-	w->line->waiting++;
-	w->line->items += w->items;
+	w->queue->waiting++;
+	w->queue->items += w->items;
 	s->deadlines += w->deadline_ns != 0;
 }
 
 /* Takes *at out of the queue. */
-static struct mea_waiting *pull(struct mea_schedule *s, struct mea_waiting **at)
+static struct mea_queued *pull(struct mea_schedule *s, struct mea_queued **at)
 {
-	struct mea_waiting *w = *at;
+	struct mea_queued *w = *at;
 
 	*at = w->next;
 	w->next = NULL;
-	w->line->waiting--;
-	w->line->items -= w->items;
+	w->queue->waiting--;
+	w->queue->items -= w->items;
 	s->deadlines -= w->deadline_ns != 0;
 	return w;
 }
 
-static void take_out(struct mea_schedule *s, struct mea_waiting *w)
+static void take_out(struct mea_schedule *s, struct mea_queued *w)
 {
-	struct mea_waiting **at = &s->head;
+	struct mea_queued **at = &s->head;
 
 	while (*at != w)
 		at = &(*at)->next;
@@ -125,7 +125,7 @@ static double margin(const struct mea_schedule *s)
 }
 
 /* By how much w is late if its batch ends then; 0: it is not. */
-static uint64_t lateness(const struct mea_schedule *s, const struct mea_waiting *w, double end)
+static uint64_t lateness(const struct mea_schedule *s, const struct mea_queued *w, double end)
 {
 	double late = end + margin(s) - (double)w->deadline_ns;
 
@@ -136,21 +136,21 @@ static uint64_t lateness(const struct mea_schedule *s, const struct mea_waiting 
 
 /* A batch while it grows from its first request, the one that is due first. */
 struct batch {
-	const struct mea_line *line;
+	const struct mea_model_queue *queue;
 	double start, margin;
 	int items, most; /* most: so that idle threads get their share */
 	uint64_t deadline_ns;
 	bool closed; /* no more items would be in time */
 };
 
-static struct batch batch_of(const struct mea_schedule *s, const struct mea_waiting *first,
+static struct batch batch_of(const struct mea_schedule *s, const struct mea_queued *first,
 			     double start, int idle, int waiting)
 {
 	int most = idle > 1 ? (waiting + idle - 1) / idle : waiting;
 
-	if (most > first->line->max_batch)
-		most = first->line->max_batch;
-	return (struct batch){.line = first->line,
+	if (most > first->queue->max_batch)
+		most = first->queue->max_batch;
+	return (struct batch){.queue = first->queue,
 			      .start = start,
 			      .margin = margin(s),
 			      .items = first->items,
@@ -159,17 +159,17 @@ static struct batch batch_of(const struct mea_schedule *s, const struct mea_wait
 }
 
 /* Lets w join, if all are then still in time. */
-static bool join(struct batch *b, const struct mea_waiting *w)
+static bool join(struct batch *b, const struct mea_queued *w)
 {
 	int items = b->items + w->items;
 	uint64_t deadline = b->deadline_ns;
 
-	if (w->line != b->line || items > b->most)
+	if (w->queue != b->queue || items > b->most)
 		return false;
 	if (w->deadline_ns && (!deadline || w->deadline_ns < deadline))
 		deadline = w->deadline_ns;
 	if (deadline &&
-	    b->start + mea_run_cost_of(&b->line->cost, items) + b->margin > (double)deadline) {
+	    b->start + mea_run_cost_of(&b->queue->cost, items) + b->margin > (double)deadline) {
 		b->closed = true;
 		return false;
 	}
@@ -191,9 +191,9 @@ static void plan_from(const struct mea_schedule *s, uint64_t now, struct plan *p
 	p->n = s->threads;
 	for (int i = 0; i < p->n; i++)
 		p->free[i] = (double)(s->busy_ns[i] > now ? s->busy_ns[i] : now);
-	for (struct mea_waiting *w = s->head; w; w = w->next) {
+	for (struct mea_queued *w = s->head; w; w = w->next) {
 		w->planned = false;
-		w->line->planned = 0;
+		w->queue->planned = 0;
 	}
 }
 
@@ -213,12 +213,12 @@ static double *first_free(struct plan *p, int *idle)
 
 /* Goes through all that wait as mea_schedule_take() will. Returns the first that would be late, by
  * *late_ns; NULL: none. */
-static struct mea_waiting *first_late(struct mea_schedule *s, uint64_t now, uint64_t *late_ns)
+static struct mea_queued *first_late(struct mea_schedule *s, uint64_t now, uint64_t *late_ns)
 {
 	struct plan p;
 
 	plan_from(s, now, &p);
-	for (struct mea_waiting *w = s->head; w; w = w->next) {
+	for (struct mea_queued *w = s->head; w; w = w->next) {
 		struct batch b;
 		double *thread, end;
 		int idle;
@@ -226,13 +226,13 @@ static struct mea_waiting *first_late(struct mea_schedule *s, uint64_t now, uint
 		if (w->planned)
 			continue;
 		thread = first_free(&p, &idle);
-		b = batch_of(s, w, *thread, idle, w->line->items - w->line->planned);
-		for (struct mea_waiting *o = w->next; o && b.items < b.most && !b.closed;
+		b = batch_of(s, w, *thread, idle, w->queue->items - w->queue->planned);
+		for (struct mea_queued *o = w->next; o && b.items < b.most && !b.closed;
 		     o = o->next)
 			if (!o->planned)
 				o->planned = join(&b, o);
-		w->line->planned += b.items;
-		end = *thread + mea_run_cost_of(&w->line->cost, b.items);
+		w->queue->planned += b.items;
+		end = *thread + mea_run_cost_of(&w->queue->cost, b.items);
 		*late_ns = lateness(s, w, end);
 		if (*late_ns)
 			return w;
@@ -241,21 +241,20 @@ static struct mea_waiting *first_late(struct mea_schedule *s, uint64_t now, uint
 	return NULL;
 }
 
-/* Of those of `line` (NULL: of all) up to `last` (NULL: all), the one whose connection got most of
+/* Of those of `queue` (NULL: of all) up to `last` (NULL: all), the one whose connection got most of
  * late; w where it is no less. */
-static struct mea_waiting *richest(const struct mea_schedule *s, const struct mea_line *line,
-				   const struct mea_waiting *last, struct mea_waiting *w,
-				   uint64_t now)
+static struct mea_queued *richest(const struct mea_schedule *s, const struct mea_model_queue *queue,
+				  const struct mea_queued *last, struct mea_queued *w, uint64_t now)
 {
-	struct mea_waiting *most = NULL;
+	struct mea_queued *most = NULL;
 	bool among = false;
 	double best = -1;
 
-	for (struct mea_waiting *o = s->head; o; o = o->next) {
+	for (struct mea_queued *o = s->head; o; o = o->next) {
 		double has = got(o, now);
 
 		among |= o == w;
-		if ((!line || o->line == line) && has >= best) {
+		if ((!queue || o->queue == queue) && has >= best) {
 			best = has;
 			most = o;
 		}
@@ -265,8 +264,8 @@ static struct mea_waiting *richest(const struct mea_schedule *s, const struct me
 	return among && got(w, now) >= best ? w : most;
 }
 
-static void refuse(struct mea_schedule *s, struct mea_waiting *w, enum mea_fate fate,
-		   uint64_t missing_ns, struct mea_waiting **refused)
+static void refuse(struct mea_schedule *s, struct mea_queued *w, enum mea_fate fate,
+		   uint64_t missing_ns, struct mea_queued **refused)
 {
 	take_out(s, w);
 	w->fate = fate;
@@ -283,23 +282,23 @@ static bool idles(const struct mea_schedule *s, uint64_t now)
 	return true;
 }
 
-struct mea_waiting *mea_schedule_enter(struct mea_schedule *s, struct mea_waiting *w, uint64_t now)
+struct mea_queued *mea_schedule_enter(struct mea_schedule *s, struct mea_queued *w, uint64_t now)
 {
-	struct mea_waiting *refused = NULL, *late;
+	struct mea_queued *refused = NULL, *late;
 	uint64_t late_ns;
 
 	w->fate = MEA_ADMITTED;
 	w->missing_ns = 0;
 	w->due_ns = w->deadline_ns ? w->deadline_ns : w->arrived_ns + PATIENCE_NS;
 	insert(s, w);
-	if (w->line->waiting > w->line->room)
-		refuse(s, richest(s, w->line, NULL, w, now), MEA_FULL, 0, &refused);
+	if (w->queue->waiting > w->queue->room)
+		refuse(s, richest(s, w->queue, NULL, w, now), MEA_FULL, 0, &refused);
 	while (s->deadlines && w->fate == MEA_ADMITTED && (late = first_late(s, now, &late_ns))) {
-		struct mea_waiting *out = richest(s, NULL, late, w, now);
+		struct mea_queued *out = richest(s, NULL, late, w, now);
 
 		/* Nothing but its own time keeps it out: that may have become shorter. */
 		if (out == w && s->head == w && !w->next && idles(s, now))
-			shrink(s, &w->line->cost);
+			shrink(s, &w->queue->cost);
 		refuse(s, out, out == late ? MEA_LATE : MEA_YIELDS, late_ns, &refused);
 	}
 	return refused;
@@ -308,11 +307,11 @@ struct mea_waiting *mea_schedule_enter(struct mea_schedule *s, struct mea_waitin
 /* --- taking ------------------------------------------------------------------------- */
 
 /* Takes out what no longer makes sense, from *at on; true: *at is another now. */
-static bool drop(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
-		 struct mea_waiting **refused)
+static bool drop(struct mea_schedule *s, struct mea_queued **at, uint64_t now,
+		 struct mea_queued **refused)
 {
-	struct mea_waiting *w = *at;
-	double cost = mea_run_cost_of(&w->line->cost, w->items);
+	struct mea_queued *w = *at;
+	double cost = mea_run_cost_of(&w->queue->cost, w->items);
 	uint64_t late = lateness(s, w, (double)now + cost);
 
 	if (w->gone && w->gone(w))
@@ -331,33 +330,34 @@ static bool drop(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
 }
 
 /* Whether a batch from w on should wait for company, and until when. */
-static bool awaits_company(const struct mea_schedule *s, const struct mea_waiting *w, uint64_t now,
+static bool awaits_company(const struct mea_schedule *s, const struct mea_queued *w, uint64_t now,
 			   uint64_t *until)
 {
-	uint64_t cost = (uint64_t)(mea_run_cost_of(&w->line->cost, w->line->max_batch) + margin(s));
+	uint64_t cost =
+		(uint64_t)(mea_run_cost_of(&w->queue->cost, w->queue->max_batch) + margin(s));
 
-	*until = w->arrived_ns + w->line->delay_ns;
+	*until = w->arrived_ns + w->queue->delay_ns;
 	if (w->deadline_ns && w->deadline_ns < *until + cost)
 		*until = w->deadline_ns > cost ? w->deadline_ns - cost : 0;
-	return w->line->items < w->line->max_batch && now < *until;
+	return w->queue->items < w->queue->max_batch && now < *until;
 }
 
 /* Takes the batch that starts with *at. */
-static struct mea_waiting *take_batch(struct mea_schedule *s, struct mea_waiting **at, uint64_t now,
-				      struct mea_waiting **refused, int *items)
+static struct mea_queued *take_batch(struct mea_schedule *s, struct mea_queued **at, uint64_t now,
+				     struct mea_queued **refused, int *items)
 {
-	struct mea_waiting *first = *at, **end = &first->next;
+	struct mea_queued *first = *at, **end = &first->next;
 	int idle = 0;
 	struct batch b;
 
 	for (int i = 0; i < s->threads; i++)
 		idle += s->busy_ns[i] <= now;
-	b = batch_of(s, first, (double)now, idle, first->line->items);
+	b = batch_of(s, first, (double)now, idle, first->queue->items);
 	pull(s, at);
 	while (b.items < b.most && !b.closed && *at) {
-		struct mea_waiting *w = *at;
+		struct mea_queued *w = *at;
 
-		if (w->line == b.line && drop(s, at, now, refused))
+		if (w->queue == b.queue && drop(s, at, now, refused))
 			continue;
 		if (join(&b, w)) {
 			*end = pull(s, at);
@@ -370,10 +370,10 @@ static struct mea_waiting *take_batch(struct mea_schedule *s, struct mea_waiting
 	return first;
 }
 
-struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64_t now,
-				      struct mea_waiting **refused, uint64_t *wake_ns)
+struct mea_queued *mea_schedule_take(struct mea_schedule *s, int thread, uint64_t now,
+				     struct mea_queued **refused, uint64_t *wake_ns)
 {
-	struct mea_waiting **at = &s->head, *first;
+	struct mea_queued **at = &s->head, *first;
 	uint64_t until;
 	int items;
 
@@ -382,32 +382,32 @@ struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64
 	s->busy_ns[thread] = 0;
 	s->passes++;
 	while (*at) {
-		struct mea_line *line = (*at)->line;
+		struct mea_model_queue *queue = (*at)->queue;
 
-		if (line->pass != s->passes && drop(s, at, now, refused))
+		if (queue->pass != s->passes && drop(s, at, now, refused))
 			continue;
-		if (line->pass == s->passes || awaits_company(s, *at, now, &until)) {
-			if (line->pass != s->passes && (!*wake_ns || until < *wake_ns))
+		if (queue->pass == s->passes || awaits_company(s, *at, now, &until)) {
+			if (queue->pass != s->passes && (!*wake_ns || until < *wake_ns))
 				*wake_ns = until;
-			line->pass = s->passes;
+			queue->pass = s->passes;
 			at = &(*at)->next;
 			continue;
 		}
 		first = take_batch(s, at, now, refused, &items);
-		s->busy_ns[thread] = now + (uint64_t)mea_run_cost_of(&line->cost, items) + 1;
-		for (struct mea_waiting *w = first; w; w = w->next)
-			count_turn(w, now);
+		s->busy_ns[thread] = now + (uint64_t)mea_run_cost_of(&queue->cost, items) + 1;
+		for (struct mea_queued *w = first; w; w = w->next)
+			count_usage(w, now);
 		return first;
 	}
 	return NULL;
 }
 
-void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_line *line, int items,
+void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_model_queue *queue, int items,
 		       uint64_t took_ns)
 {
 	s->busy_ns[thread] = 0;
 	if (took_ns && items <= MEA_BATCH_MAX)
-		learn(&line->cost.mean[items], &line->cost.spread[items], (double)took_ns);
+		learn(&queue->cost.mean[items], &queue->cost.spread[items], (double)took_ns);
 }
 
 void mea_schedule_way(struct mea_schedule *s, uint64_t took_ns)

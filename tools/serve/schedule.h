@@ -24,7 +24,7 @@ struct mea_run_cost {
 };
 
 /* A model's requests. The caller fills the first part; the rest starts as zeros. */
-struct mea_line {
+struct mea_model_queue {
 	int max_batch;	   /* items of a batch */
 	int room;	   /* requests that may wait */
 	uint64_t delay_ns; /* that a request may wait for others to join it */
@@ -36,7 +36,7 @@ struct mea_line {
 };
 
 /* What a connection got of late: items, each counting less as time goes by. Zeros: nothing. */
-struct mea_turn {
+struct mea_usage {
 	double got;
 	uint64_t at_ns;
 };
@@ -51,24 +51,24 @@ enum mea_fate {
 };
 
 /* A request; the caller fills the first part and keeps it until it is given back. */
-struct mea_waiting {
-	struct mea_line *line;
-	struct mea_turn *turn; /* of its connection; NULL: of none */
+struct mea_queued {
+	struct mea_model_queue *queue;
+	struct mea_usage *usage; /* of its connection; NULL: of none */
 	int items;
-	uint64_t arrived_ns, deadline_ns;	   /* 0: no deadline */
-	bool (*gone)(const struct mea_waiting *w); /* whether nobody waits for it; may be NULL */
+	uint64_t arrived_ns, deadline_ns;	  /* 0: no deadline */
+	bool (*gone)(const struct mea_queued *w); /* whether nobody waits for it; may be NULL */
 
 	enum mea_fate fate;
 	uint64_t missing_ns; /* with a refusal: when there would be time */
 	uint64_t due_ns;
 	bool planned;
-	struct mea_waiting *next;
+	struct mea_queued *next;
 };
 
 struct mea_schedule {
 	int threads;
 	uint64_t busy_ns[MEA_THREADS_MAX]; /* until when each computes, about; 0: it idles */
-	struct mea_waiting *head;	   /* by due_ns */
+	struct mea_queued *head;	   /* by due_ns */
 	int deadlines;			   /* of those that wait */
 	uint64_t passes;
 	double way_mean, way_spread; /* ns from a computed batch to an answer being sent */
@@ -82,19 +82,19 @@ void mea_schedule_init(struct mea_schedule *s, int threads);
  * the connection that got most of late; w itself where that is the same. Returns the refused ones,
  * linked by next, with fate and missing_ns, mostly none or w.
  */
-struct mea_waiting *mea_schedule_enter(struct mea_schedule *s, struct mea_waiting *w, uint64_t now);
+struct mea_queued *mea_schedule_enter(struct mea_schedule *s, struct mea_queued *w, uint64_t now);
 
 /*
- * What an idle thread computes next: requests of one line, linked by next, such that all of them
+ * What an idle thread computes next: requests of one queue, linked by next, such that all of them
  * make their deadlines; NULL: nothing. *refused gets those that are past or gone. *wake_ns: when to
  * ask again although nothing came, 0: never.
  */
-struct mea_waiting *mea_schedule_take(struct mea_schedule *s, int thread, uint64_t now,
-				      struct mea_waiting **refused, uint64_t *wake_ns);
+struct mea_queued *mea_schedule_take(struct mea_schedule *s, int thread, uint64_t now,
+				     struct mea_queued **refused, uint64_t *wake_ns);
 
 /* Thread `thread` is done with a batch of so many items, which took so long; took_ns 0: it failed,
  * and tells nothing. */
-void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_line *line, int items,
+void mea_schedule_done(struct mea_schedule *s, int thread, struct mea_model_queue *queue, int items,
 		       uint64_t took_ns);
 
 /* An answer was on its way to the client's connection for so long, as on a busy machine. */

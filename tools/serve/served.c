@@ -11,9 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-/* What a thread of the pool runs the model with: a lane, and room for a batch. */
-struct seat {
-	void *lane;
+/* What a thread of the pool runs the model with: a context, and room for a batch. */
+struct workspace {
+	void *context;
 	void *in[MEA_IO_MAX], *out[MEA_IO_MAX];
 };
 
@@ -22,15 +22,15 @@ struct mea_served {
 	struct mea_served_options opt;
 	struct mea_pool *pool;
 	struct mea_infer *infer;
-	struct seat *seats; /* by thread */
-	int refs;	    /* atomic */
+	struct workspace *workspaces; /* by thread */
+	int refs;		      /* atomic */
 
-	struct mea_line line; /* the pool's */
-	pthread_mutex_t lock; /* guards stats */
+	struct mea_model_queue queue; /* the pool's */
+	pthread_mutex_t lock;	      /* guards stats */
 	struct mea_served_stats stats;
 };
 
-static struct mea_served_request *request_of(struct mea_waiting *w)
+static struct mea_served_request *request_of(struct mea_queued *w)
 {
 	return (struct mea_served_request *)w;
 }
@@ -84,7 +84,7 @@ static void add(struct mea_duration *d, uint64_t ns)
 }
 
 /* The error and its sentence of a request that was refused. */
-static int refusal(const struct mea_served *m, const struct mea_waiting *w)
+static int refusal(const struct mea_served *m, const struct mea_queued *w)
 {
 	double ms = (double)w->missing_ns * 1e-6;
 
@@ -111,7 +111,7 @@ static int refusal(const struct mea_served *m, const struct mea_waiting *w)
 /* Counts a request that ends with rc. */
 static void count(struct mea_served *m, const struct mea_served_request *r, uint64_t now)
 {
-	const struct mea_waiting *w = &r->wait;
+	const struct mea_queued *w = &r->wait;
 
 	pthread_mutex_lock(&m->lock);
 	m->stats.last_ms = (uint64_t)time(NULL) * 1000;
@@ -126,10 +126,10 @@ static void count(struct mea_served *m, const struct mea_served_request *r, uint
 
 int mea_served_submit(struct mea_served *m, struct mea_served_request *request)
 {
-	struct mea_waiting *w = &request->wait;
+	struct mea_queued *w = &request->wait;
 	enum mea_fate fate;
 
-	w->line = &m->line;
+	w->queue = &m->queue;
 	w->items = request->req.items;
 	w->arrived_ns = mea_now_ns();
 	request->model = m;
@@ -142,7 +142,7 @@ int mea_served_submit(struct mea_served *m, struct mea_served_request *request)
 	return request->rc;
 }
 
-static void ended(struct mea_waiting *w)
+static void ended(struct mea_queued *w)
 {
 	struct mea_served_request *r = request_of(w);
 	uint64_t now = mea_now_ns();
@@ -171,7 +171,7 @@ void mea_served_count_failure(struct mea_served *m)
 
 void mea_served_stats(struct mea_served *m, struct mea_served_stats *stats)
 {
-	int waiting = mea_pool_waiting(m->pool, &m->line);
+	int waiting = mea_pool_waiting(m->pool, &m->queue);
 
 	pthread_mutex_lock(&m->lock);
 	*stats = m->stats;
@@ -181,17 +181,17 @@ void mea_served_stats(struct mea_served *m, struct mea_served_stats *stats)
 
 /* --- computing --------------------------------------------------------------------- */
 
-/* Joins the requests' inputs in the seat's room; a request alone goes as it is. */
-static void gather(const struct mea_served *m, const struct seat *seat, struct mea_waiting *list,
-		   const void **in)
+/* Joins the requests' inputs in the workspace's room; a request alone goes as it is. */
+static void gather(const struct mea_served *m, const struct workspace *workspace,
+		   struct mea_queued *list, const void **in)
 {
 	const struct mea_signature *io = &m->infer->io;
 
 	for (int i = 0; i < io->n_in; i++) {
-		char *to = seat->in[i];
+		char *to = workspace->in[i];
 
-		in[i] = list->next ? seat->in[i] : request_of(list)->req.in[i];
-		for (struct mea_waiting *w = list; list->next && w; w = w->next) {
+		in[i] = list->next ? workspace->in[i] : request_of(list)->req.in[i];
+		for (struct mea_queued *w = list; list->next && w; w = w->next) {
 			size_t bytes = io->in[i].bytes * (size_t)w->items;
 
 			memcpy(to, request_of(w)->req.in[i], bytes);
@@ -201,7 +201,7 @@ static void gather(const struct mea_served *m, const struct seat *seat, struct m
 }
 
 /* Gives a request its part of the batch's outputs, from item `at` on. */
-static int scatter(const struct mea_served *m, const struct seat *seat,
+static int scatter(const struct mea_served *m, const struct workspace *workspace,
 		   struct mea_served_request *request, int at)
 {
 	const struct mea_signature *io = &m->infer->io;
@@ -212,34 +212,34 @@ static int scatter(const struct mea_served *m, const struct seat *seat,
 		request->out[i] = malloc(bytes + !bytes);
 		if (!request->out[i])
 			return mea_nomem();
-		memcpy(request->out[i], (char *)seat->out[i] + io->out[i].bytes * (size_t)at,
+		memcpy(request->out[i], (char *)workspace->out[i] + io->out[i].bytes * (size_t)at,
 		       bytes);
 	}
 	return 0;
 }
 
 /* Runs the n requests from list on and sets their results. Returns the ns; 0: it failed. */
-static uint64_t run(struct mea_served *m, struct seat *seat, struct mea_waiting *list)
+static uint64_t run(struct mea_served *m, struct workspace *workspace, struct mea_queued *list)
 {
 	const void *in[MEA_IO_MAX];
 	uint64_t begun = mea_now_ns(), took;
 	int items = 0, at = 0, rc;
 
-	for (const struct mea_waiting *w = list; w; w = w->next)
+	for (const struct mea_queued *w = list; w; w = w->next)
 		items += w->items;
-	gather(m, seat, list, in);
-	rc = m->infer->ops->run(m->infer, seat->lane, items, in, seat->out);
+	gather(m, workspace, list, in);
+	rc = m->infer->ops->run(m->infer, workspace->context, items, in, workspace->out);
 	took = mea_now_ns() - begun;
 	pthread_mutex_lock(&m->lock);
 	m->stats.executions += rc == 0;
 	add(&m->stats.compute, took);
 	add(&m->stats.batch[items], took);
 	pthread_mutex_unlock(&m->lock);
-	for (struct mea_waiting *w = list; w; w = w->next) {
+	for (struct mea_queued *w = list; w; w = w->next) {
 		struct mea_served_request *r = request_of(w);
 
 		r->begun_ns = begun;
-		r->rc = rc ? rc : scatter(m, seat, r, at);
+		r->rc = rc ? rc : scatter(m, workspace, r, at);
 		if (r->rc)
 			snprintf(r->text, sizeof(r->text), "%s", mea_errmsg());
 		at += w->items;
@@ -249,17 +249,17 @@ static uint64_t run(struct mea_served *m, struct seat *seat, struct mea_waiting 
 
 /* When a batch fails, each of its requests is computed alone, so that a bad item costs its own
  * answer only. */
-static uint64_t compute(struct mea_line *line, int thread, struct mea_waiting *batch)
+static uint64_t compute(struct mea_model_queue *queue, int thread, struct mea_queued *batch)
 {
 	struct mea_served *m =
-		(struct mea_served *)((char *)line - offsetof(struct mea_served, line));
-	uint64_t took = run(m, &m->seats[thread], batch);
+		(struct mea_served *)((char *)queue - offsetof(struct mea_served, queue));
+	uint64_t took = run(m, &m->workspaces[thread], batch);
 
-	for (struct mea_waiting *w = batch; !took && batch->next && w; w = w->next) {
-		struct mea_waiting *next = w->next;
+	for (struct mea_queued *w = batch; !took && batch->next && w; w = w->next) {
+		struct mea_queued *next = w->next;
 
 		w->next = NULL;
-		run(m, &m->seats[thread], w);
+		run(m, &m->workspaces[thread], w);
 		w->next = next;
 	}
 	return took;
@@ -269,20 +269,20 @@ const struct mea_pool_ops mea_served_pool_ops = {.compute = compute, .ended = en
 
 /* --- life ---------------------------------------------------------------------------- */
 
-static int make_seat(struct mea_served *m, struct seat *seat)
+static int make_workspace(struct mea_served *m, struct workspace *workspace)
 {
 	size_t n = (size_t)m->opt.max_batch;
 	const struct mea_signature *io = &m->infer->io;
-	int rc = m->infer->ops->lane_new(m->infer, &seat->lane);
+	int rc = m->infer->ops->context_new(m->infer, &workspace->context);
 
 	if (rc)
 		return rc;
 	for (int k = 0; k < MEA_IO_MAX; k++) {
 		if (k < io->n_in)
-			seat->in[k] = malloc(io->in[k].bytes * n + 1);
+			workspace->in[k] = malloc(io->in[k].bytes * n + 1);
 		if (k < io->n_out)
-			seat->out[k] = malloc(io->out[k].bytes * n + 1);
-		if ((k < io->n_in && !seat->in[k]) || (k < io->n_out && !seat->out[k]))
+			workspace->out[k] = malloc(io->out[k].bytes * n + 1);
+		if ((k < io->n_in && !workspace->in[k]) || (k < io->n_out && !workspace->out[k]))
 			return mea_nomem();
 	}
 	return 0;
@@ -290,33 +290,34 @@ static int make_seat(struct mea_served *m, struct seat *seat)
 
 static void destroy(struct mea_served *m)
 {
-	for (int i = 0; m->seats && i < mea_pool_threads(m->pool); i++) {
-		struct seat *seat = &m->seats[i];
+	for (int i = 0; m->workspaces && i < mea_pool_threads(m->pool); i++) {
+		struct workspace *workspace = &m->workspaces[i];
 
-		if (seat->lane)
-			m->infer->ops->lane_free(m->infer, seat->lane);
+		if (workspace->context)
+			m->infer->ops->context_free(m->infer, workspace->context);
 		for (int k = 0; k < MEA_IO_MAX; k++) {
-			free(seat->in[k]);
-			free(seat->out[k]);
+			free(workspace->in[k]);
+			free(workspace->out[k]);
 		}
 	}
 	if (m->infer)
 		m->infer->ops->close(m->infer);
 	pthread_mutex_destroy(&m->lock);
-	free(m->seats);
+	free(m->workspaces);
 	free(m->name);
 	free(m->version);
 	free(m);
 }
 
-/* How the model's requests are lined up. */
-static struct mea_line line_of(const struct mea_served *m)
+/* The limits of its requests. */
+static struct mea_model_queue queue_of(const struct mea_served *m)
 {
 	int most = mea_served_max_items(m);
 
-	return (struct mea_line){.max_batch = m->infer->at_once < most ? m->infer->at_once : most,
-				 .room = m->opt.queue,
-				 .delay_ns = (uint64_t)m->opt.max_delay_us * 1000};
+	return (struct mea_model_queue){.max_batch = m->infer->at_once < most ? m->infer->at_once
+									      : most,
+					.room = m->opt.queue,
+					.delay_ns = (uint64_t)m->opt.max_delay_us * 1000};
 }
 
 int mea_served_open(const char *name, const char *version, const char *path,
@@ -335,18 +336,18 @@ int mea_served_open(const char *name, const char *version, const char *path,
 	pthread_mutex_init(&m->lock, NULL);
 	m->name = strdup(name);
 	m->version = strdup(version);
-	m->seats = calloc((size_t)threads, sizeof(*m->seats));
-	if (!m->name || !m->version || !m->seats)
+	m->workspaces = calloc((size_t)threads, sizeof(*m->workspaces));
+	if (!m->name || !m->version || !m->workspaces)
 		rc = mea_nomem();
 	if (!rc)
 		rc = opt->ops->open(path, opt->max_batch, &m->infer);
 	for (int i = 0; i < threads && !rc; i++)
-		rc = make_seat(m, &m->seats[i]);
+		rc = make_workspace(m, &m->workspaces[i]);
 	if (rc) {
 		destroy(m);
 		return rc;
 	}
-	m->line = line_of(m);
+	m->queue = queue_of(m);
 	*out = m;
 	return 0;
 }

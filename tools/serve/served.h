@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A model that is being served: its weights, a lane for each thread of the pool, and counters.
+ * A model that is being served: its weights, a context for each thread of the pool, and counters.
  * Models are shared by reference count, so that one that is replaced lives until its last request
  * is answered.
  */
@@ -21,7 +21,7 @@ struct mea_served_options {
 /* A request under way. The caller fills req, done, and wait's deadline_ns, turn and gone. */
 struct mea_served;
 struct mea_served_request {
-	struct mea_waiting wait; /* first; its times are mea_now_ns()'s */
+	struct mea_queued wait; /* first; its times are mea_now_ns()'s */
 	struct mea_oip_request req;
 	struct mea_served *model;
 	/* Called once from any thread when rc, text and out are set. */

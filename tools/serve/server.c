@@ -116,7 +116,7 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 	x->server = s;
 	x->connection = c;
 	x->peer = peer_of(c);
-	x->request.wait.turn = &x->peer->turn;
+	x->request.wait.usage = &x->peer->usage;
 	x->begun_ns = mea_now_ns();
 	x->path = mea_path_parse(url);
 	x->method = !strcmp(method, MHD_HTTP_METHOD_POST)   ? MEA_POST
@@ -201,7 +201,7 @@ static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t size
 	(void)size;
 	if (mea_peers_connections(s->peers, a) < (most ? most : 1))
 		return MHD_YES;
-	__atomic_add_fetch(&s->count.crowding, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&s->count.address_limited, 1, __ATOMIC_RELAXED);
 	return MHD_NO;
 }
 
