@@ -9,10 +9,13 @@
  * no slow model. */
 #define LATEST 0.1
 #define FAR    4.0
-/* Deviations that an estimate has over the mean. */
-#define SPREADS 2.0
-/* The least that the ways of request and answer take. */
-#define MARGIN_NS 1000000u
+/* Deviations that an estimate has over the mean: more would turn away what a machine that is not
+ * full could try, fewer would compute more that is late after all. */
+#define SPREADS 1.0
+/* What the ways of request and answer take beside what is measured, and a way out before any is
+ * measured: the first one tells little. */
+#define MARGIN_NS    800000u
+#define FIRST_WAY_NS 100000u
 /* Where a request without a deadline stands among the others. */
 #define PATIENCE_NS 1000000000u
 /* What a connection got counts 1/e after so long. */
@@ -22,18 +25,34 @@
 
 /* --- cost --------------------------------------------------------------------------- */
 
-double mea_run_cost_of(const struct mea_run_cost *c, int items)
+/* A value and its mean deviation. */
+struct estimate {
+	double mean, spread;
+};
+
+static struct estimate estimate(const struct mea_run_cost *c, int items)
 {
 	int below = items, above = items;
+	double share;
 
 	while (below > 0 && !(c->mean[below] > 0))
 		below--;
+	share = below > 0 ? (double)items / below : 0;
 	if (below > 0)
-		return (c->mean[below] + SPREADS * c->spread[below]) * items / below;
+		return (struct estimate){c->mean[below] * share, c->spread[below] * share};
 	/* A larger batch takes no less. */
 	while (above <= MEA_BATCH_MAX && !(c->mean[above] > 0))
 		above++;
-	return above > MEA_BATCH_MAX ? 0 : c->mean[above] + SPREADS * c->spread[above];
+	if (above > MEA_BATCH_MAX)
+		return (struct estimate){0, 0};
+	return (struct estimate){c->mean[above], c->spread[above]};
+}
+
+double mea_run_cost_of(const struct mea_run_cost *c, int items)
+{
+	struct estimate e = estimate(c, items);
+
+	return e.mean + SPREADS * e.spread;
 }
 
 static void learn(double *mean, double *spread, double x)
@@ -80,6 +99,7 @@ void mea_schedule_init(struct mea_schedule *s, int threads)
 {
 	memset(s, 0, sizeof(*s));
 	s->threads = threads;
+	s->way_mean = FIRST_WAY_NS;
 }
 
 static void insert(struct mea_schedule *s, struct mea_queued *w)
@@ -220,7 +240,7 @@ static struct mea_queued *first_late(struct mea_schedule *s, uint64_t now, uint6
 	plan_from(s, now, &p);
 	for (struct mea_queued *w = s->head; w; w = w->next) {
 		struct batch b;
-		double *thread, end;
+		double *thread;
 		int idle;
 
 		if (w->planned)
@@ -232,11 +252,11 @@ static struct mea_queued *first_late(struct mea_schedule *s, uint64_t now, uint6
 			if (!o->planned)
 				o->planned = join(&b, o);
 		w->queue->planned += b.items;
-		end = *thread + mea_run_cost_of(&w->queue->cost, b.items);
-		*late_ns = lateness(s, w, end);
+		*late_ns = lateness(s, w, *thread + mea_run_cost_of(&w->queue->cost, b.items));
 		if (*late_ns)
 			return w;
-		*thread = end;
+		/* Deviations of those before it even out. */
+		*thread += estimate(&w->queue->cost, b.items).mean;
 	}
 	return NULL;
 }
@@ -394,7 +414,7 @@ struct mea_queued *mea_schedule_take(struct mea_schedule *s, int thread, uint64_
 			continue;
 		}
 		first = take_batch(s, at, now, refused, &items);
-		s->busy_ns[thread] = now + (uint64_t)mea_run_cost_of(&queue->cost, items) + 1;
+		s->busy_ns[thread] = now + (uint64_t)estimate(&queue->cost, items).mean + 1;
 		for (struct mea_queued *w = first; w; w = w->next)
 			count_usage(w, now);
 		return first;
