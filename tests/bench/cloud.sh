@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures mea serve: what client and server add to the model's time, beside nginx in the same run;
-# then 1,000 connections, and 80 % of the measured capacity for SECONDS_AT_80 (60).
+# then 1,000 connections, 80 % of the measured capacity for SECONDS_AT_80 (60), and bad neighbours.
 #
 #   tests/bench/cloud.sh BUILD
 set -eu
@@ -46,3 +46,5 @@ rate=$(jq '.per_s * 0.8' "$T/full")
 echo "80 % of that, $rate requests/s, over 1,000 connections, $seconds s:"
 "$B/tests/bench/cloud_load" "$infer" 1000 "$seconds" "$rate" $server
 curl -s "$url/metrics" | grep -E '^mea_(http_(connections_cut|errors)|inference_request_(fail|succ))'
+echo "a good client beside neighbours that take all they can:"
+"$B/tests/bench/cloud_neighbours" "${url##*:}" glyphs $server 10

@@ -159,8 +159,7 @@ static int measure(struct mea_cloud *c, struct mea_repository *r, CURL *h, int n
 int main(int argc, char **argv)
 {
 	char dir[] = "/tmp/mea-overhead-XXXXXX", path[64], url[64];
-	struct mea_served_options model = {
-		.ops = &mea_infer_float, .max_batch = 1, .queue = 64, .threads = 1};
+	struct mea_served_options model = {.ops = &mea_infer_float, .max_batch = 1, .queue = 64};
 	struct mea_server_options http = MEA_SERVER_OPTIONS_INIT;
 	struct mea_cloud_options cloud = {
 		.model = "tiny", .item = {MEA_U8, SIDE, SIDE, 3}, .classes = CLASSES};
@@ -176,7 +175,7 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/tiny.onnx", dir);
 	http.host = "127.0.0.1";
 	http.port = 0;
-	if (!make_model(path) && !mea_repository_open(path, &model, NULL, &r) &&
+	if (!make_model(path) && !mea_repository_open(path, &model, 1, NULL, &r) &&
 	    !mea_server_start(&http, r, &s)) {
 		snprintf(url, sizeof(url), "http://127.0.0.1:%d", mea_server_port(s));
 		cloud.urls = url;

@@ -3,7 +3,8 @@
 #
 #   make check-cloud faults in network namespaces with the strict limit of 20 ms; HAProxy
 #   make check-interop the public Triton client; KServe and MLServer as clouds (needs python3 and its packages)
-#   make bench-cloud   overhead beside nginx, 1,000 connections, 60 s at 80 % of the capacity
+#   make bench-cloud   overhead beside nginx, 1,000 connections, 60 s at 80 % of the capacity; answers in
+#                      time at 0.5 to 50 times of it; a good client beside bad ones
 #   make bench-link    answers in time over slow links
 #   make fuzz-http   the request and response parsers under libFuzzer, FUZZ_SECONDS each
 
@@ -43,8 +44,9 @@ check-cloud: $(B)/mea $(CLOUD_BINS) ## bad networks, HAProxy
 
 # Measurements; the machine should have nothing else to do.
 .PHONY: bench-cloud
-bench-cloud: $(B)/mea $(BENCH_BINS) ## overhead, 1,000 connections, a minute of load
+bench-cloud: $(B)/mea $(BENCH_BINS) ## overhead, 1,000 connections, a minute of load, answers in time under overload
 	@tests/bench/cloud.sh $(B)
+	@tests/bench/cloud_goodput.sh $(B)
 
 .PHONY: bench-link
 bench-link: $(B)/mea $(CLOUD_BINS) $(BENCH_BINS) ## answers in time over slow links, at loads up to 50 times what they carry

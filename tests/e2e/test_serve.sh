@@ -175,6 +175,18 @@ ok "named as the file" get 200 /v2/models/cloud
 kill $server
 wait $server
 
+ok "an int8 network" serve $G/main.int8.onnx
+ok "its metrics" get 200 /metrics
+ok "computed in integers" grep -q 'model="main.int8",version="1",engine="int8, ' "$T/out"
+ok "its input" get 200 /v2/models/main.int8
+ok "is float" is inputs.0.datatype FP32
+zeros=$(awk 'BEGIN { for (i = 0; i < 3072; i++) printf "%s0", i ? "," : "" }')
+printf '{"inputs":[{"name":"%s","shape":[1,3,32,32],"datatype":"FP32","data":[%s]}]}' "$(json inputs.0.name)" "$zeros" >"$T/request"
+ok "answers" get 200 /v2/models/main.int8/infer --data-binary "@$T/request"
+ok "its logits" is outputs.0.data 36
+kill $server
+wait $server
+
 # Features instead of images: the cloud computes main's own exit from them, so that its answer must
 # be main's, which for easy images is the edge's.
 mkdir -p "$T/cut"
@@ -184,7 +196,7 @@ ok "takes int8" get 200 /v2/models/glyphs
 ok "as metadata says" is inputs.0.datatype INT8
 ok "edge alone" run 0 run $G --backend ref --limit 200 --json --each
 jq -c '.each[] | select(.exit == "main") | [.index, .class]' "$T/out" >"$T/easy"
-ok "features" run 0 run $G --backend ref --limit 200 --json --each --threshold 0 --cloud "$url" --cloud-send features
+ok "features" run 0 run $G --backend ref --deadline 30000 --limit 200 --json --each --threshold 0 --cloud "$url" --cloud-send features
 ok "all at the cloud" is exits.2.images 200
 up=$(json exits.2.bytes_up)
 ok "bytes of features" awk "BEGIN {exit !($up > 8192 && $up < 8700)}"
@@ -260,6 +272,7 @@ ok "an empty folder" sh -c "mkdir $T/empty; ! $MEA serve $T/empty 2>$T/err; grep
 ok "listen" fails 2 "--listen: 'x'" serve $G --listen x
 ok "port" fails 2 "--listen (port)" serve $G --listen 127.0.0.1:99999
 ok "address" fails 1 "listen: 203.0.113.1:1:" serve $G --listen 203.0.113.1:1
+ok "an address has a share" fails 2 "--address-share: '0'" serve $G --address-share 0
 ok "key without certificate" fails 1 "TLS needs" serve $G --listen 127.0.0.1:0 --key "$T/server.key"
 ok "key of another" fails 1 "belong together" serve $G --listen 127.0.0.1:0 --cert "$T/server.pem" --key "$T/client.key"
 ok "no PEM" fails 1 "is no PEM file" serve $G --listen 127.0.0.1:0 --cert $G/cloud.onnx --key "$T/client.key"

@@ -11,6 +11,7 @@
 #include "serve/server.h"
 #include "base/error.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ static struct {
 	int fail;   /* an error for every run */
 	bool picky; /* an image that starts with 255 is an error for its run */
 	int opens;
+	int begun;   /* runs that have begun */
+	sem_t *gate; /* each run waits for it, if there is one */
 } fake_model;
 
 static const struct mea_infer_ops fake_model_ops;
@@ -31,13 +34,13 @@ static int fake_model_open(const char *path, int max_batch, struct mea_infer **o
 {
 	struct mea_infer *m = calloc(1, sizeof(*m));
 
-	(void)max_batch;
 	if (access(path, R_OK)) {
 		free(m);
 		return mea_fail(MEA_ENOENT, "%s: cannot be read", path);
 	}
 	m->ops = &fake_model_ops;
 	m->engine = "fake";
+	m->at_once = max_batch;
 	m->io = (struct mea_signature){
 		1,
 		1,
@@ -55,16 +58,34 @@ static void fake_model_close(struct mea_infer *m)
 	free(m);
 }
 
+static int fake_model_context(struct mea_infer *m, void **context)
+{
+	(void)m;
+	*context = NULL;
+	return 0;
+}
+
+static void fake_model_context_free(struct mea_infer *m, void *context)
+{
+	(void)m;
+	(void)context;
+}
+
 static int cloud_label(const uint8_t *rgb)
 {
 	return rgb[0] % CLASSES;
 }
 
-static int fake_model_run(struct mea_infer *m, int n, const void *const *in, void *const *out)
+static int fake_model_run(const struct mea_infer *m, void *context, int n, const void *const *in,
+			  void *const *out)
 {
 	float *logits = out[0];
 
 	(void)m;
+	(void)context;
+	__atomic_add_fetch(&fake_model.begun, 1, __ATOMIC_RELEASE);
+	if (fake_model.gate)
+		sem_wait(fake_model.gate);
 	usleep((useconds_t)fake_model.delay_ms * 1000);
 	__atomic_add_fetch(&fake_model.runs, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&fake_model.items, n, __ATOMIC_RELAXED);
@@ -79,8 +100,14 @@ static int fake_model_run(struct mea_infer *m, int n, const void *const *in, voi
 	return fake_model.fail ? mea_fail(fake_model.fail, "planted in the model") : 0;
 }
 
-static const struct mea_infer_ops fake_model_ops = {"fake", fake_model_open, fake_model_close,
-						    fake_model_run};
+static const struct mea_infer_ops fake_model_ops = {
+	.platform = "fake",
+	.open = fake_model_open,
+	.close = fake_model_close,
+	.context_new = fake_model_context,
+	.context_free = fake_model_context_free,
+	.run = fake_model_run,
+};
 
 /* --- mea's server with it ----------------------------------------------------------------- */
 
@@ -92,9 +119,10 @@ struct cloud {
 
 static struct mea_served_options model_options(void)
 {
-	return (struct mea_served_options){
-		.ops = &fake_model_ops, .max_batch = 8, .queue = 64, .threads = 2};
+	return (struct mea_served_options){.ops = &fake_model_ops, .max_batch = 8, .queue = 64};
 }
+
+static int model_threads = 2;
 
 /* Starts it on a free port, or again on `port`. The model's name is m. */
 static void cloud_start(struct cloud *c, const struct mea_served_options *m,
@@ -114,8 +142,9 @@ static void cloud_start(struct cloud *c, const struct mea_served_options *m,
 		o = *http;
 	o.host = "127.0.0.1";
 	o.port = port;
-	cr_assert_eq(mea_repository_open(c->path, m ? m : &def, NULL, &c->repository), 0, "%s",
-		     mea_errmsg());
+	cr_assert_eq(mea_repository_open(c->path, m ? m : &def, model_threads, NULL,
+					 &c->repository),
+		     0, "%s", mea_errmsg());
 	cr_assert_eq(mea_server_start(&o, c->repository, &c->server), 0, "%s", mea_errmsg());
 	snprintf(c->url, sizeof(c->url), "%s://127.0.0.1:%d", o.cert ? "https" : "http",
 		 mea_server_port(c->server));

@@ -9,16 +9,27 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static int dial(const struct cloud *c)
+/* Connects from that address of loopback, as another machine would; NULL: from the usual one. */
+static int dial_from(const struct cloud *c, const char *from)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in own = {.sin_family = AF_INET};
 	struct timeval limit = {20, 0};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+	if (from) {
+		cr_assert_eq(inet_pton(AF_INET, from, &own.sin_addr), 1);
+		cr_assert_eq(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
+	}
 	a.sin_port = htons((uint16_t)mea_server_port(c->server));
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	cr_assert_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	return fd;
+}
+
+static int dial(const struct cloud *c)
+{
+	return dial_from(c, NULL);
 }
 
 static void say(int fd, const void *data, size_t size)

@@ -36,7 +36,7 @@ Test(server, requests_that_wait_become_a_batch)
 	struct cloud c;
 	int fd[20];
 
-	m.threads = 1;
+	model_threads = 1;
 	fake_model.delay_ms = 50;
 	cloud_start(&c, &m, NULL, 0);
 	for (int i = 0; i < 20; i++) {
@@ -69,7 +69,7 @@ Test(server, company_is_waited_for)
 	struct cloud c;
 	int fd[4];
 
-	m.threads = 1;
+	model_threads = 1;
 	m.max_delay_us = 2000000;
 	m.max_batch = 4;
 	cloud_start(&c, &m, NULL, 0);
@@ -93,7 +93,7 @@ Test(server, a_full_queue_refuses)
 	char text[4096];
 	struct cloud c;
 
-	m.threads = 1;
+	model_threads = 1;
 	m.max_batch = 1;
 	m.queue = 3;
 	fake_model.delay_ms = 300;
@@ -122,7 +122,7 @@ Test(server, an_expired_request_is_not_computed)
 	struct cloud c;
 	int slow, late;
 
-	m.threads = 1;
+	model_threads = 1;
 	m.max_batch = 1;
 	fake_model.delay_ms = 200;
 	cloud_start(&c, &m, NULL, 0);
@@ -141,6 +141,69 @@ Test(server, an_expired_request_is_not_computed)
 	cr_expect_eq(hear(late, text, sizeof(text)), 200);
 	close(slow);
 	close(late);
+	cloud_stop(&c);
+}
+
+Test(server, a_request_without_time_is_refused_at_the_door)
+{
+	struct mea_served_options m = model_options();
+	char text[4096];
+	struct cloud c;
+	int fd;
+
+	model_threads = 1;
+	m.max_batch = 1;
+	fake_model.delay_ms = 100;
+	cloud_start(&c, &m, NULL, 0);
+	fd = dial(&c);
+	ask(fd, 0, "");
+	cr_assert_eq(hear(fd, text, sizeof(text)), 200);
+	ask(fd, 0, "timeout: 20000\r\n");
+	cr_expect_eq(hear(fd, text, sizeof(text)), 503);
+	cr_expect(strstr(text, "leaves no time") && strstr(text, "ms are missing"), "%s", text);
+	cr_expect(strstr(text, "\nRetry-After: 1\r") && strstr(text, "\nRetry-After-Ms: "), "%s",
+		  text);
+	cr_expect_eq(fake_model.runs, 1);
+	cr_expect_eq(metric(&c, "mea_inference_request_expired_total"), 1);
+	close(fd);
+	cloud_stop(&c);
+}
+
+Test(server, what_a_client_left_is_not_computed)
+{
+	struct mea_served_options m = model_options();
+	char text[4096];
+	struct cloud c;
+	sem_t gate;
+	int first, last;
+
+	sem_init(&gate, 0, 0);
+	model_threads = 1;
+	m.max_batch = 1;
+	fake_model.gate = &gate;
+	cloud_start(&c, &m, NULL, 0);
+	first = dial(&c);
+	ask(first, 0, "");
+	while (!__atomic_load_n(&fake_model.begun, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	for (int i = 0; i < 5; i++) {
+		int fd = dial(&c);
+
+		ask(fd, 0, "");
+		while (metric(&c, "mea_inference_pending_requests") <= (uint64_t)i)
+			usleep(1000);
+		close(fd);
+	}
+	last = dial(&c);
+	ask(last, 0, "");
+	sem_post(&gate);
+	sem_post(&gate);
+	cr_expect_eq(hear(first, text, sizeof(text)), 200);
+	cr_expect_eq(hear(last, text, sizeof(text)), 200);
+	cr_expect_eq(fake_model.runs, 2);
+	cr_expect_eq(metric(&c, "mea_inference_request_abandoned_total"), 5);
+	close(first);
+	close(last);
 	cloud_stop(&c);
 }
 
@@ -167,7 +230,7 @@ Test(server, a_bad_item_costs_its_own_answer)
 	struct cloud c;
 	int fd[4];
 
-	m.threads = 1;
+	model_threads = 1;
 	m.max_delay_us = 2000000;
 	m.max_batch = 4;
 	fake_model.picky = true;

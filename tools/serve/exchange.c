@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +31,20 @@ static void done(struct mea_served_request *request)
 	__atomic_sub_fetch(&s->at_models, 1, __ATOMIC_RELEASE);
 }
 
+/* Whether the client has closed its end. One that only shut its sending side down, which HTTP knows
+ * no use for, is taken for gone too. */
+static bool gone(const struct mea_queued *w)
+{
+	const struct mea_exchange *x =
+		(const struct mea_exchange *)((const char *)w -
+					      offsetof(struct mea_exchange, request.wait));
+	struct tcp_info i;
+	socklen_t size = sizeof(i);
+
+	return !getsockopt(x->peer->fd, IPPROTO_TCP, TCP_INFO, &i, &size) &&
+	       i.tcpi_state != TCP_ESTABLISHED;
+}
+
 /* The deadline from the request, or, as a raw body has no place for one, from a header. */
 static int set_deadline(struct mea_exchange *x)
 {
@@ -45,7 +61,7 @@ static int set_deadline(struct mea_exchange *x)
 	}
 	/* A time so long that it would overflow is none. */
 	if (us && us < UINT64_MAX / 2000 - x->begun_ns)
-		x->request.deadline_ns = x->begun_ns + us * 1000;
+		x->request.wait.deadline_ns = x->begun_ns + us * 1000;
 	return 0;
 }
 
@@ -99,6 +115,7 @@ int mea_infer_begin(struct mea_exchange *x)
 		return MEA_ENODEV;
 	}
 	x->request.done = done;
+	x->request.wait.gone = gone;
 	/* Before anything is begun, since it may be done at once. */
 	MHD_suspend_connection(x->connection);
 	if (x->size > READ_AT_ONCE)
@@ -114,8 +131,13 @@ struct mea_answer mea_infer_answer(struct mea_exchange *x)
 	struct mea_answer a = {.status = MHD_HTTP_OK};
 	int rc = request->rc;
 
-	if (rc)
-		return mea_answer_error(rc, request->text);
+	if (rc) {
+		a = mea_answer_error(rc, request->text);
+		a.retry_later |= request->wait.fate == MEA_LATE && request->wait.missing_ns;
+		a.retry_ms = (request->wait.missing_ns + 999999) / 1000000;
+		return a;
+	}
+	mea_served_answered(x->model, request);
 	rc = mea_oip_response(mea_served_name(x->model), mea_served_version(x->model),
 			      mea_served_io(x->model), &request->req, request->out, &a.body,
 			      &a.size, &a.json_bytes);

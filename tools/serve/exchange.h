@@ -6,6 +6,7 @@
 #include <microhttpd.h>
 #include <pthread.h>
 
+#include "serve/peers.h"
 #include "serve/timeouts.h"
 #include "serve/readers.h"
 #include "serve/server.h"
@@ -14,6 +15,7 @@
 struct mea_server_counters {
 	uint64_t requests, errors; /* errors: answers of 400 and more */
 	uint64_t oversized, unauthorised;
+	uint64_t address_limited; /* connections and bodies beyond an address's share */
 };
 
 struct mea_server {
@@ -21,6 +23,7 @@ struct mea_server {
 	struct mea_repository *repository;
 	struct MHD_Daemon *daemon;
 	struct mea_timeouts *timeouts;
+	struct mea_peers *peers; /* libmicrohttpd's thread uses it */
 	struct mea_readers *readers;
 	char *pem[3]; /* certificate, key, client authority */
 	int port;
@@ -30,6 +33,15 @@ struct mea_server {
 	int under_way;	   /* atomic; requests whose answer is not sent */
 	size_t body_bytes; /* atomic; of bodies that are here or may still come */
 	struct mea_server_counters count;
+};
+
+/* What the server keeps of a connection. */
+struct mea_connection {
+	int fd;
+	void *timeout; /* of mea_timeouts */
+	struct mea_peer *peer;
+	struct mea_usage usage;
+	bool authorised; /* it has shown its certificate */
 };
 
 enum mea_method { MEA_GET, MEA_POST, MEA_OTHER_METHOD };
@@ -64,7 +76,8 @@ struct mea_answer {
 	size_t size;
 	long long json_bytes; /* for MEA_OIP_JSON_LENGTH; MEA_OIP_ALL_JSON: no such header */
 	const char *allow;    /* with 405 */
-	bool retry_later;     /* says Retry-After */
+	bool retry_later;     /* says Retry-After, */
+	uint64_t retry_ms;    /* and this time in ms as well; 0: unknown */
 	bool close;
 };
 
@@ -72,6 +85,7 @@ struct mea_answer {
 struct mea_exchange {
 	struct mea_server *server;
 	struct MHD_Connection *connection;
+	struct mea_connection *peer;
 	struct mea_path path;
 	enum mea_method method;
 	unsigned char *body;
@@ -92,13 +106,12 @@ struct mea_answer mea_answer_error(int error, const char *sentence);
 /* The answer to all but infer requests. */
 struct mea_answer mea_answer_get(struct mea_exchange *x);
 
-/* Looks at a request's head. True: *a answers it, and its body is not wanted. known: whether the
- * connection has shown its certificate; may be NULL. */
-bool mea_head_answer(struct mea_exchange *x, const char *version, bool *known,
-		     struct mea_answer *a);
-/* Takes bytes of the server's memory for bodies; false: there is not as much. They are given back
- * with the exchange in any case. */
-bool mea_body_reserve(struct mea_exchange *x, size_t bytes);
+/* Looks at a request's head. True: *a answers it, and its body is not wanted. */
+bool mea_head_answer(struct mea_exchange *x, const char *version, struct mea_answer *a);
+/* Takes bytes of the server's memory for bodies, and of the address's share; NULL, or why there is
+ * not as much. They are to be given back with mea_body_release() in any case. */
+const char *mea_body_reserve(struct mea_exchange *x, size_t bytes);
+void mea_body_release(struct mea_exchange *x);
 
 /* Begins an infer request whose body is here; the connection is suspended until it is done.
  * Fails when the server is going down. */

@@ -74,14 +74,14 @@ static struct mea_answer refusal(unsigned status, const char *why)
 
 /* Whether the peer may ask at all: with client_ca, only with a certificate of it that is for
  * clients. What a connection has shown once holds as long as it. */
-static bool authorised(struct mea_exchange *x, bool *known)
+static bool authorised(struct mea_exchange *x)
 {
 	gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
 					 .data = (unsigned char *)GNUTLS_KP_TLS_WWW_CLIENT};
 	const union MHD_ConnectionInfo *i;
 	unsigned status = 0;
 
-	if (!x->server->opt.client_ca || (known && *known))
+	if (!x->server->opt.client_ca || x->peer->authorised)
 		return true;
 	i = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	if (!i || !i->tls_session ||
@@ -89,8 +89,7 @@ static bool authorised(struct mea_exchange *x, bool *known)
 					    &status) ||
 	    status)
 		return false;
-	if (known)
-		*known = true;
+	x->peer->authorised = true;
 	return true;
 }
 
@@ -110,12 +109,27 @@ static size_t largest_body(const struct mea_served *m, size_t most)
 	return bytes;
 }
 
-bool mea_body_reserve(struct mea_exchange *x, size_t bytes)
+const char *mea_body_reserve(struct mea_exchange *x, size_t bytes)
 {
-	size_t all = __atomic_add_fetch(&x->server->body_bytes, bytes, __ATOMIC_RELAXED);
+	struct mea_server *s = x->server;
+	size_t all = __atomic_add_fetch(&s->body_bytes, bytes, __ATOMIC_RELAXED);
+	size_t most = BODIES * s->opt.max_body;
 
 	x->reserved += bytes;
-	return all <= BODIES * x->server->opt.max_body;
+	x->peer->peer->bytes += bytes;
+	if (all > most)
+		return "the bodies of other requests take all memory for them";
+	if (x->peer->peer->bytes <= most / 100 * (size_t)s->opt.address_share)
+		return NULL;
+	__atomic_add_fetch(&s->count.address_limited, 1, __ATOMIC_RELAXED);
+	return "the bodies of other requests take all memory that this address may have";
+}
+
+void mea_body_release(struct mea_exchange *x)
+{
+	__atomic_sub_fetch(&x->server->body_bytes, x->reserved, __ATOMIC_RELAXED);
+	x->peer->peer->bytes -= x->reserved;
+	x->reserved = 0;
 }
 
 static struct mea_answer too_big(struct mea_exchange *x)
@@ -131,6 +145,7 @@ static struct mea_answer too_big(struct mea_exchange *x)
 static bool infer_head(struct mea_exchange *x, const struct head *h, struct mea_answer *a)
 {
 	long long length = h->length ? mea_oip_length(h->length) : 0;
+	const char *why;
 
 	x->model = mea_repository_find(x->server->repository, x->path.model,
 				       x->path.version[0] ? x->path.version : NULL);
@@ -145,15 +160,16 @@ static bool infer_head(struct mea_exchange *x, const struct head *h, struct mea_
 		*a = too_big(x);
 		return true;
 	}
-	if (mea_body_reserve(x, (size_t)length))
+	why = mea_body_reserve(x, (size_t)length);
+	if (!why)
 		return false;
 	mea_served_count_failure(x->model);
-	*a = mea_answer_error(MEA_EBUSY, "the bodies of other requests take all memory for them");
+	*a = mea_answer_error(MEA_EBUSY, why);
 	a->close = true;
 	return true;
 }
 
-bool mea_head_answer(struct mea_exchange *x, const char *version, bool *known, struct mea_answer *a)
+bool mea_head_answer(struct mea_exchange *x, const char *version, struct mea_answer *a)
 {
 	struct head h = {0};
 	const char *why;
@@ -164,7 +180,7 @@ bool mea_head_answer(struct mea_exchange *x, const char *version, bool *known, s
 		*a = refusal(MHD_HTTP_BAD_REQUEST, why);
 		return true;
 	}
-	if (!authorised(x, known)) {
+	if (!authorised(x)) {
 		__atomic_add_fetch(&x->server->count.unauthorised, 1, __ATOMIC_RELAXED);
 		*a = refusal(MHD_HTTP_FORBIDDEN, "this server wants a client certificate");
 		return true;

@@ -11,7 +11,6 @@
 struct float_infer {
 	struct mea_infer base;
 	struct mea_graph *g;
-	struct mea_eval *eval;
 };
 
 static void float_close(struct mea_infer *m)
@@ -20,7 +19,6 @@ static void float_close(struct mea_infer *m)
 
 	if (!f)
 		return;
-	mea_eval_free(f->eval);
 	mea_graph_free(f->g);
 	free(f);
 }
@@ -36,13 +34,12 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 		return mea_nomem();
 	f->base.ops = &mea_infer_float;
 	f->base.engine = "plain C";
+	f->base.at_once = 1;
 	rc = mea_graph_load(path, NULL, &f->g);
 	if (!rc)
 		rc = mea_graph_simplify(f->g);
 	if (!rc)
 		rc = mea_signature_of(f->g, &f->base.io);
-	if (!rc)
-		rc = mea_eval_new(f->g, &f->eval);
 	if (!rc) {
 		/* Clients read what fails from here on, and files are not their concern. */
 		free(f->g->source);
@@ -57,9 +54,25 @@ static int float_open(const char *path, int max_batch, struct mea_infer **out)
 	return 0;
 }
 
-static int float_run(struct mea_infer *m, int n, const void *const *in, void *const *out)
+static int float_context_new(struct mea_infer *m, void **context)
 {
-	struct float_infer *f = (struct float_infer *)m;
+	struct mea_eval *e;
+	int rc = mea_eval_new(((struct float_infer *)m)->g, &e);
+
+	*context = rc ? NULL : e;
+	return rc;
+}
+
+static void float_context_free(struct mea_infer *m, void *context)
+{
+	(void)m;
+	mea_eval_free(context);
+}
+
+static int float_run(const struct mea_infer *m, void *context, int n, const void *const *in,
+		     void *const *out)
+{
+	const struct mea_graph *g = ((const struct float_infer *)m)->g;
 	const struct mea_signature *io = &m->io;
 	const void *item[MEA_IO_MAX];
 
@@ -68,12 +81,12 @@ static int float_run(struct mea_infer *m, int n, const void *const *in, void *co
 
 		for (int i = 0; i < io->n_in; i++)
 			item[i] = (const char *)in[i] + (size_t)k * io->in[i].bytes;
-		rc = mea_eval_run(f->eval, item);
+		rc = mea_eval_run(context, item);
 		if (rc)
 			return rc;
 		for (int i = 0; i < io->n_out; i++)
 			memcpy((char *)out[i] + (size_t)k * io->out[i].bytes,
-			       mea_eval_value(f->eval, f->g->outputs[i]).data, io->out[i].bytes);
+			       mea_eval_value(context, g->outputs[i]).data, io->out[i].bytes);
 	}
 	return 0;
 }
@@ -82,5 +95,7 @@ const struct mea_infer_ops mea_infer_float = {
 	.platform = "onnx_onnxv1",
 	.open = float_open,
 	.close = float_close,
+	.context_new = float_context_new,
+	.context_free = float_context_free,
 	.run = float_run,
 };

@@ -54,6 +54,11 @@ static uint64_t v_expired(const struct mea_served_stats *st)
 	return st->expired;
 }
 
+static uint64_t v_abandoned(const struct mea_served_stats *st)
+{
+	return st->abandoned;
+}
+
 static uint64_t v_inferences(const struct mea_served_stats *st)
 {
 	return st->inferences;
@@ -88,10 +93,12 @@ static const struct {
 	 false},
 	{"mea_inference_request_failure_total", "counter", "Infer requests that failed.", v_fail,
 	 false},
-	{"mea_inference_request_rejected_total", "counter", "Of these, refused by a full queue.",
-	 v_rejected, false},
-	{"mea_inference_request_expired_total", "counter", "Of these, over their timeout.",
-	 v_expired, false},
+	{"mea_inference_request_rejected_total", "counter",
+	 "Of these, refused for others' sake: no room or time.", v_rejected, false},
+	{"mea_inference_request_expired_total", "counter",
+	 "Of these, over their timeout, or without the time to meet it.", v_expired, false},
+	{"mea_inference_request_abandoned_total", "counter", "Of these, left by their client.",
+	 v_abandoned, false},
 	{"mea_inference_count_total", "counter", "Items computed.", v_inferences, false},
 	{"mea_inference_exec_count_total", "counter", "Runs of the model.", v_executions, false},
 	{"mea_inference_queue_seconds_total", "counter", "Time of requests in the queue.", v_queue,
@@ -174,6 +181,9 @@ char *mea_metrics_text(struct mea_server *s)
 		__atomic_load_n(&s->count.errors, __ATOMIC_RELAXED));
 	put_own(p.f, "mea_http_oversized_total", "counter", "Requests cut off for their size.",
 		__atomic_load_n(&s->count.oversized, __ATOMIC_RELAXED));
+	put_own(p.f, "mea_http_address_limited_total", "counter",
+		"Connections and bodies refused because their address has its share.",
+		__atomic_load_n(&s->count.address_limited, __ATOMIC_RELAXED));
 	put_own(p.f, "mea_http_unauthorised_total", "counter",
 		"Requests without the client certificate that is asked for.",
 		__atomic_load_n(&s->count.unauthorised, __ATOMIC_RELAXED));

@@ -26,6 +26,7 @@ struct entry {
 struct mea_repository {
 	char *source;
 	struct mea_served_options opt;
+	struct mea_pool *pool;
 	void (*note)(const char *text);
 	pthread_mutex_t lock; /* guards entries; only a reload changes them */
 	struct entry *entries;
@@ -175,7 +176,7 @@ static void tell_engine(const struct mea_repository *r, const struct entry *e)
 	if (!r->note)
 		return;
 	snprintf(text, sizeof(text), "%s version %s: computed by %s%s%s", e->name, e->version,
-		 engine, *slow ? ", which is slow; oneDNN: " : "", slow);
+		 engine, *slow ? ", which is slow: " : "", slow);
 	r->note(text);
 }
 
@@ -189,7 +190,7 @@ static int load(struct mea_repository *r, struct entry *e)
 		e->model = mea_served_get(old->model);
 		return 0;
 	}
-	rc = mea_served_open(e->name, e->version, e->path, &r->opt, &e->model);
+	rc = mea_served_open(e->name, e->version, e->path, &r->opt, r->pool, &e->model);
 	if (!rc) {
 		tell_engine(r, e);
 		return 0;
@@ -249,7 +250,7 @@ int mea_repository_reload(struct mea_repository *r)
 	return first;
 }
 
-int mea_repository_open(const char *source, const struct mea_served_options *opt,
+int mea_repository_open(const char *source, const struct mea_served_options *opt, int threads,
 			void (*note)(const char *text), struct mea_repository **out)
 {
 	struct mea_repository *r = calloc(1, sizeof(*r));
@@ -262,6 +263,8 @@ int mea_repository_open(const char *source, const struct mea_served_options *opt
 	r->opt = *opt;
 	r->note = note;
 	rc = mea_bundle_find(source, &r->source);
+	if (!rc)
+		rc = mea_pool_start(threads, &mea_served_pool_ops, &r->pool);
 	if (!rc)
 		rc = mea_repository_reload(r);
 	for (int i = 0; i < r->n; i++)
@@ -281,6 +284,7 @@ void mea_repository_close(struct mea_repository *r)
 	if (!r)
 		return;
 	free_entries(r->entries, r->n);
+	mea_pool_stop(r->pool);
 	pthread_mutex_destroy(&r->lock);
 	free(r->source);
 	free(r);

@@ -11,8 +11,9 @@
 
 struct mea_repository;
 
-/* note: told of models that cannot be loaded; may be NULL. */
-int mea_repository_open(const char *source, const struct mea_served_options *opt,
+/* All models are computed by that many threads. note: told of models that cannot be loaded; may be
+ * NULL. */
+int mea_repository_open(const char *source, const struct mea_served_options *opt, int threads,
 			void (*note)(const char *text), struct mea_repository **out);
 void mea_repository_close(struct mea_repository *r);
 

@@ -4,7 +4,8 @@
 
 #include "serve/server.h"
 #include "base/error.h"
-#include "serve/infer_dnnl.h"
+#include "serve/cpus.h"
+#include "serve/infer_int8.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -17,7 +18,7 @@ struct serve {
 	char host[256];
 	struct mea_server_options http;
 	struct mea_served_options model;
-	int drain_s;
+	int threads, drain_s;
 };
 
 /* "host:port", "[v6]:port", ":port", "*:port". */
@@ -60,10 +61,13 @@ static const struct row options[] = {
 	 "microseconds that a request waits for others to join it", 0, 1e7, "0"},
 	{"queue", "N", AT(model.queue), "requests that may wait; more are refused with 503", 1, 1e6,
 	 "256"},
-	{"threads", "N", AT(model.threads), "threads per model", 1, 256,
-	 .otherwise = "as many as CPUs"},
+	{"threads", "N", AT(threads), "threads that compute, for all models", 1, MEA_THREADS_MAX,
+	 .otherwise = "as many as processors that this process may use"},
 	{"max-body", "BYTES", AT(http.max_body), "largest request", 1, 1u << 30, "67108864"},
 	{"connections", "N", AT(http.connections), "connections at once", 1, 1e6, "4096"},
+	{"address-share", "PERCENT", AT(http.address_share),
+	 "of connections and of memory for bodies that one address may take; 100 behind a proxy", 1,
+	 100, "50"},
 	{"cert", "FILE", AT(http.cert), "PEM certificate: serves HTTPS"},
 	{"key", "FILE", AT(http.key), "its key"},
 	{"client-ca", "FILE", AT(http.client_ca),
@@ -121,7 +125,7 @@ static int serve(struct serve *s)
 	sigset_t set = block_signals();
 	struct mea_repository *r;
 	struct mea_server *server = NULL;
-	int rc = mea_repository_open(s->source, &s->model, say, &r);
+	int rc = mea_repository_open(s->source, &s->model, s->threads, say, &r);
 
 	if (rc)
 		return tool_fail();
@@ -144,10 +148,9 @@ static int serve(struct serve *s)
 
 static int serve_main(int argc, char **argv)
 {
-	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT, .model = {.ops = &mea_infer_dnnl}};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct serve s = {.http = MEA_SERVER_OPTIONS_INIT, .model = {.ops = &mea_infer_any}};
 
-	s.model.threads = cpus > 0 && cpus <= 256 ? (int)cpus : 1;
+	s.threads = mea_cpus() < MEA_THREADS_MAX ? mea_cpus() : MEA_THREADS_MAX;
 	option_parse(&tool_serve, argc, argv, &s);
 	return serve(&s);
 }

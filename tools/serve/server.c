@@ -42,8 +42,14 @@ static enum MHD_Result send_answer(struct mea_exchange *x, struct mea_answer a)
 	}
 	if (a.allow)
 		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, a.allow);
-	if (a.retry_later)
-		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, "1");
+	if (a.retry_later) {
+		snprintf(number, sizeof(number), "%llu", a.retry_ms / 1000 + 1ull);
+		MHD_add_response_header(r, MHD_HTTP_HEADER_RETRY_AFTER, number);
+	}
+	if (a.retry_ms) {
+		snprintf(number, sizeof(number), "%llu", (unsigned long long)a.retry_ms);
+		MHD_add_response_header(r, "Retry-After-Ms", number);
+	}
 	if (a.close || __atomic_load_n(&x->server->draining, __ATOMIC_RELAXED))
 		MHD_add_response_header(r, MHD_HTTP_HEADER_CONNECTION, "close");
 	if (a.status >= 400)
@@ -53,7 +59,7 @@ static enum MHD_Result send_answer(struct mea_exchange *x, struct mea_answer a)
 	return rc;
 }
 
-static void *handle_of(struct MHD_Connection *c)
+static struct mea_connection *peer_of(struct MHD_Connection *c)
 {
 	const union MHD_ConnectionInfo *i =
 		MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -66,7 +72,7 @@ static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *si
 	/* The head has reserved what it announced; chunks announce nothing. */
 	size_t more = x->size + *size > x->reserved ? x->size + *size - x->reserved : 0;
 
-	if (x->size + *size > x->body_max || (more && !mea_body_reserve(x, more))) {
+	if (x->size + *size > x->body_max || (more && mea_body_reserve(x, more))) {
 		/* No answer can be given in the midst of a body: the connection ends. */
 		__atomic_add_fetch(&x->server->count.oversized, 1, __ATOMIC_RELAXED);
 		return MHD_NO;
@@ -82,7 +88,7 @@ static enum MHD_Result take(struct mea_exchange *x, const char *data, size_t *si
 /* The request is here as a whole, or the model is done with it. */
 static enum MHD_Result answer(struct mea_exchange *x)
 {
-	mea_timeouts_set(x->server->timeouts, handle_of(x->connection), 0);
+	mea_timeouts_set(x->server->timeouts, x->peer->timeout, 0);
 	if (x->path.route != MEA_ROUTE_INFER || x->method != MEA_POST)
 		return send_answer(x, mea_answer_get(x));
 	if (!x->asked) {
@@ -103,12 +109,14 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 
 	if (x)
 		return *size ? take(x, data, size) : answer(x);
-	x = calloc(1, sizeof(*x));
+	x = peer_of(c) ? calloc(1, sizeof(*x)) : NULL;
 	if (!x)
 		return MHD_NO;
 	*ctx = x;
 	x->server = s;
 	x->connection = c;
+	x->peer = peer_of(c);
+	x->request.wait.usage = &x->peer->usage;
 	x->begun_ns = mea_now_ns();
 	x->path = mea_path_parse(url);
 	x->method = !strcmp(method, MHD_HTTP_METHOD_POST)   ? MEA_POST
@@ -117,9 +125,9 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *u
 							    : MEA_OTHER_METHOD;
 	__atomic_add_fetch(&s->count.requests, 1, __ATOMIC_RELAXED);
 	__atomic_add_fetch(&s->under_way, 1, __ATOMIC_RELAXED);
-	if (mea_head_answer(x, version, mea_timeouts_mark(handle_of(c)), &a))
+	if (mea_head_answer(x, version, &a))
 		return send_answer(x, a);
-	mea_timeouts_set(s->timeouts, handle_of(c), s->opt.body_s);
+	mea_timeouts_set(s->timeouts, x->peer->timeout, s->opt.body_s);
 	return MHD_YES;
 }
 
@@ -130,31 +138,71 @@ static void completed(void *cls, struct MHD_Connection *c, void **ctx,
 	struct mea_exchange *x = *ctx;
 
 	(void)why;
-	mea_timeouts_set(s->timeouts, handle_of(c), s->opt.idle_s);
+	(void)c;
 	if (!x)
 		return;
+	mea_timeouts_set(s->timeouts, x->peer->timeout, s->opt.idle_s);
+	mea_body_release(x);
 	*ctx = NULL;
 	mea_served_request_free(&x->request);
 	mea_served_put(x->model);
-	__atomic_sub_fetch(&s->body_bytes, x->reserved, __ATOMIC_RELAXED);
 	free(x->body);
 	free(x);
 	__atomic_sub_fetch(&s->under_way, 1, __ATOMIC_RELEASE);
 }
 
+static void forget(struct mea_server *s, struct mea_connection *p)
+{
+	if (!p)
+		return;
+	mea_timeouts_remove(s->timeouts, p->timeout);
+	mea_peers_leave(s->peers, p->peer);
+	free(p);
+}
+
+/* Its first request fails where there is no memory for it. */
+static struct mea_connection *remember(struct mea_server *s, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *fd, *from;
+	struct mea_connection *p = calloc(1, sizeof(*p));
+
+	fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	from = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	if (!p || !fd || !from) {
+		free(p);
+		return NULL;
+	}
+	p->fd = fd->connect_fd;
+	p->timeout = mea_timeouts_add(s->timeouts, p->fd, s->opt.head_s);
+	p->peer = mea_peers_enter(s->peers, from->client_addr);
+	if (p->timeout && p->peer)
+		return p;
+	forget(s, p);
+	return NULL;
+}
+
 static void connection(void *cls, struct MHD_Connection *c, void **ctx,
 		       enum MHD_ConnectionNotificationCode what)
 {
-	struct mea_server *s = cls;
-	const union MHD_ConnectionInfo *i;
-
-	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
-		mea_timeouts_remove(s->timeouts, *ctx);
-		*ctx = NULL;
+	if (what != MHD_CONNECTION_NOTIFY_CLOSED) {
+		*ctx = remember(cls, c);
 		return;
 	}
-	i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
-	*ctx = i ? mea_timeouts_add(s->timeouts, i->connect_fd, s->opt.head_s) : NULL;
+	forget(cls, *ctx);
+	*ctx = NULL;
+}
+
+/* Whether an address may have another connection. */
+static enum MHD_Result admit(void *cls, const struct sockaddr *a, socklen_t size)
+{
+	struct mea_server *s = cls;
+	int most = (int)((int64_t)s->opt.connections * s->opt.address_share / 100);
+
+	(void)size;
+	if (mea_peers_connections(s->peers, a) < (most ? most : 1))
+		return MHD_YES;
+	__atomic_add_fetch(&s->count.address_limited, 1, __ATOMIC_RELAXED);
+	return MHD_NO;
 }
 
 /* --- life --------------------------------------------------------------------------- */
@@ -250,7 +298,7 @@ static int start_daemon(struct mea_server *s, int fd)
 	if (s->opt.client_ca)
 		tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, s->pem[2]};
 	tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
-	s->daemon = MHD_start_daemon(flags, 0, NULL, NULL, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
+	s->daemon = MHD_start_daemon(flags, 0, admit, s, handle, s, MHD_OPTION_LISTEN_SOCKET, fd,
 				     MHD_OPTION_CONNECTION_LIMIT, (unsigned)s->opt.connections,
 				     MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 				     MHD_OPTION_NOTIFY_COMPLETED, completed, s,
@@ -279,6 +327,8 @@ int mea_server_start(const struct mea_server_options *opt, struct mea_repository
 	rc = read_pems(s);
 	if (!rc)
 		rc = mea_timeouts_start(&s->timeouts);
+	if (!rc)
+		rc = mea_peers_new(&s->peers);
 	if (!rc)
 		rc = mea_readers_start(mea_infer_read, &s->readers);
 	fd = rc ? rc : listen_on(&s->opt, &s->port);
@@ -326,6 +376,7 @@ void mea_server_stop(struct mea_server *s)
 		MHD_stop_daemon(s->daemon);
 	mea_readers_stop(s->readers);
 	mea_timeouts_stop(s->timeouts);
+	mea_peers_free(s->peers);
 	for (int i = 0; i < 3; i++)
 		free(s->pem[i]);
 	free(s);

@@ -13,16 +13,17 @@ struct mea_server_options {
 	 * certificate of that authority. */
 	const char *cert, *key, *client_ca;
 
-	size_t max_body; /* bytes of a request's body */
-	int connections; /* at once; more wait to be accepted */
-	int head_s;	 /* from connecting to the end of the first request's head */
-	int body_s;	 /* from a request's head to the end of its body */
-	int idle_s;	 /* from an answer to the end of the next request's head */
+	size_t max_body;   /* bytes of a request's body */
+	int connections;   /* at once; more wait to be accepted */
+	int address_share; /* per cent of connections and of bodies' memory for one address */
+	int head_s;	   /* from connecting to the end of the first request's head */
+	int body_s;	   /* from a request's head to the end of its body */
+	int idle_s;	   /* from an answer to the end of the next request's head */
 };
 
 /* clang-format off */
 #define MEA_SERVER_OPTIONS_INIT {.port = 8000, .max_body = 64u << 20, .connections = 4096, \
-	.head_s = 10, .body_s = 30, .idle_s = 75}
+	.address_share = 50, .head_s = 10, .body_s = 30, .idle_s = 75}
 /* clang-format on */
 
 struct mea_server;

@@ -17,7 +17,6 @@ struct watched {
 	struct watched *next, **link;
 	int fd;
 	uint64_t due_ns; /* 0: never */
-	bool mark;
 };
 
 struct mea_timeouts {
@@ -141,13 +140,6 @@ void mea_timeouts_set(struct mea_timeouts *g, void *handle, int limit_s)
 	pthread_mutex_lock(&g->lock);
 	w->due_ns = due(limit_s);
 	pthread_mutex_unlock(&g->lock);
-}
-
-bool *mea_timeouts_mark(void *handle)
-{
-	struct watched *w = handle;
-
-	return w ? &w->mark : NULL;
 }
 
 void mea_timeouts_counts(struct mea_timeouts *g, uint64_t *now, uint64_t *cut)

@@ -24,9 +24,6 @@ void mea_timeouts_remove(struct mea_timeouts *g, void *handle);
 /* The next step is due within limit_s; 0: nothing is due of the peer. */
 void mea_timeouts_set(struct mea_timeouts *g, void *handle, int limit_s);
 
-/* A flag of the connection for who serves it, false at first; NULL without a handle. */
-bool *mea_timeouts_mark(void *handle);
-
 /* Connections now, and those that were cut off. */
 void mea_timeouts_counts(struct mea_timeouts *g, uint64_t *now, uint64_t *cut);
 

@@ -87,6 +87,10 @@ static int plan_forward(struct mea_tnet *t)
 		tnet_touch(t, out->data, k);
 		for (int i = 0; i < o->n_in; i++)
 			tnet_touch(t, tnet_in(t, o, i)->data, k);
+		if (o->ops->work)
+			o->work_buf = tnet_buf(t, o->ops->work(t, o), k, t->o.train ? o->back : k);
+		if (o->ops->work && o->work_buf < 0)
+			return o->work_buf;
 	}
 	for (int i = 0; i < t->g->n_outputs; i++)
 		tnet_touch(t, t->values[t->values[t->g->outputs[i]].alias].data, end_of(t));
@@ -199,7 +203,7 @@ static void *pointer(const struct mea_tnet *t, int b)
 	return b < 0 ? NULL : t->arena + t->bufs[b].offset;
 }
 
-static int allocate(struct mea_tnet *t)
+static int map_arena(struct mea_tnet *t)
 {
 	void *p = mmap(NULL, t->bytes + ALIGN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
@@ -209,6 +213,20 @@ static int allocate(struct mea_tnet *t)
 	/* Large pages where the system gives them; without is only slower. */
 	(void)madvise(p, t->bytes, MADV_HUGEPAGE);
 	t->arena = p;
+	return 0;
+}
+
+int tnet_allocate(struct mea_tnet *t, const struct mea_tnet *room)
+{
+	int rc = 0;
+
+	t->guest = room && t->bytes <= room->bytes;
+	if (t->guest)
+		t->arena = room->arena;
+	else
+		rc = map_arena(t);
+	if (rc)
+		return rc;
 	for (int i = 0; i < t->g->n_values; i++) {
 		struct tvalue *v = &t->values[i];
 
@@ -217,9 +235,11 @@ static int allocate(struct mea_tnet *t)
 		for (int j = 0; j < 2; j++)
 			v->gptr[j] = pointer(t, v->grad[j]);
 	}
-	for (int k = 0; k < t->n_ops; k++)
+	for (int k = 0; k < t->n_ops; k++) {
 		for (int i = 0; i < TOP_IN_MAX; i++)
 			t->ops[k].gptr[i] = pointer(t, t->ops[k].gbuf[i]);
+		t->ops[k].work = pointer(t, t->ops[k].work_buf);
+	}
 	return 0;
 }
 
@@ -244,6 +264,7 @@ int tnet_arena(struct mea_tnet *t)
 	for (int k = 0; k < t->n_ops; k++) {
 		t->ops[k].time = k;
 		t->ops[k].back = 2 * t->n_ops - k;
+		t->ops[k].work_buf = -1;
 		for (int i = 0; i < TOP_IN_MAX; i++)
 			t->ops[k].gbuf[i] = -1;
 	}
@@ -254,5 +275,5 @@ int tnet_arena(struct mea_tnet *t)
 	}
 	if (!rc)
 		rc = place_all(t);
-	return rc ? rc : allocate(t);
+	return rc ? rc : tnet_allocate(t, NULL);
 }

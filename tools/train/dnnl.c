@@ -9,6 +9,8 @@
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
+static dnnl_primitive_attr_t attr; /* of all primitives: their scratchpads are ours */
+static pthread_key_t scratch_key;  /* a thread's struct scratch */
 static dnnl_status_t engine_status;
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 
@@ -18,6 +20,38 @@ static void engine_start(void)
 	engine_status = dnnl_engine_create(&engine, dnnl_cpu, 0);
 	if (!engine_status)
 		engine_status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+	if (!engine_status)
+		engine_status = dnnl_primitive_attr_create(&attr);
+	if (!engine_status)
+		engine_status =
+			dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user);
+	if (!engine_status && pthread_key_create(&scratch_key, free))
+		engine_status = dnnl_out_of_memory;
+}
+
+/* What kernels work in, a piece for each thread: oneDNN's own belongs to the thread that made the
+ * primitive, and ours are run by any, and by several at once. */
+struct scratch {
+	_Alignas(64) size_t bytes;
+	_Alignas(64) char data[];
+};
+
+static void *scratch(size_t bytes)
+{
+	struct scratch *s = pthread_getspecific(scratch_key);
+
+	if (s && s->bytes >= bytes)
+		return s->data;
+	free(s);
+	bytes = (bytes + 63) / 64 * 64;
+	s = aligned_alloc(64, sizeof(*s) + bytes);
+	if (s)
+		s->bytes = bytes;
+	if (pthread_setspecific(scratch_key, s)) {
+		free(s);
+		s = NULL;
+	}
+	return s ? s->data : NULL;
 }
 
 static int failed(dnnl_status_t s, const char *what)
@@ -33,53 +67,83 @@ static int failed(dnnl_status_t s, const char *what)
 
 enum { SRC, WEIGHTS, BIAS, DST, N_ARGS };
 
+/* Nothing in it changes once it is made, so that threads may run it at once. */
 struct prim {
 	dnnl_primitive_t p;
-	dnnl_memory_t mem[N_ARGS]; /* without data until it runs */
-	dnnl_exec_arg_t args[N_ARGS];
-	int n_args;
+	int arg[N_ARGS]; /* 0: none */
+	dnnl_md md[N_ARGS], scratch_md;
+	size_t scratch; /* bytes */
 };
 
 static void prim_free(struct prim *p)
 {
-	for (int i = 0; i < N_ARGS; i++)
-		if (p->mem[i])
-			dnnl_memory_destroy(p->mem[i]);
 	if (p->p)
 		dnnl_primitive_destroy(p->p);
 }
 
-static dnnl_status_t prim_arg(struct prim *p, int slot, int arg, dnnl_md md)
+/* The primitive of pd with these arguments. */
+static dnnl_status_t prim_new(const_dnnl_primitive_desc_t pd, const int arg[N_ARGS], struct prim *p)
 {
-	dnnl_status_t s = dnnl_memory_create(&p->mem[slot], md, engine, DNNL_MEMORY_NONE);
+	dnnl_status_t s = dnnl_primitive_create(&p->p, pd);
+	const_dnnl_primitive_desc_t own;
 
-	p->args[p->n_args++] = (dnnl_exec_arg_t){arg, p->mem[slot]};
+	if (!s)
+		s = dnnl_primitive_get_primitive_desc(p->p, &own);
+	if (s)
+		return s;
+	/* These live as long as the primitive. */
+	for (int i = 0; i < N_ARGS; i++) {
+		p->arg[i] = arg[i];
+		if (arg[i])
+			p->md[i] =
+				dnnl_primitive_desc_query_md(own, dnnl_query_exec_arg_md, arg[i]);
+	}
+	p->scratch_md = dnnl_primitive_desc_query_md(own, dnnl_query_scratchpad_md, 0);
+	p->scratch = p->scratch_md ? dnnl_memory_desc_get_size(p->scratch_md) : 0;
 	return s;
 }
 
-static dnnl_status_t prim_run(struct prim *p, const void *const data[N_ARGS])
+static dnnl_status_t prim_run(const struct prim *p, const void *const data[N_ARGS])
 {
+	dnnl_exec_arg_t args[N_ARGS + 1];
 	dnnl_status_t s = dnnl_success;
+	int n = 0;
 
-	for (int i = 0; i < N_ARGS && !s; i++)
-		if (p->mem[i])
-			s = dnnl_memory_set_data_handle(p->mem[i], (void *)(uintptr_t)data[i]);
-	return s ? s : dnnl_primitive_execute(p->p, stream, p->n_args, p->args);
+	for (int i = 0; i <= N_ARGS && !s; i++) {
+		bool work = i == N_ARGS;
+		void *at = !work	? (void *)(uintptr_t)data[i]
+			   : p->scratch ? scratch(p->scratch)
+					: NULL;
+
+		if (work ? !p->scratch : !p->arg[i])
+			continue;
+		if (work && !at)
+			s = dnnl_out_of_memory;
+		else
+			s = dnnl_memory_create(&args[n].memory, work ? p->scratch_md : p->md[i],
+					       engine, at);
+		args[n].arg = work ? DNNL_ARG_SCRATCHPAD : p->arg[i];
+		n += !s;
+	}
+	if (!s)
+		s = dnnl_primitive_execute(p->p, stream, n, args);
+	while (n > 0)
+		dnnl_memory_destroy(args[--n].memory);
+	return s;
 }
 
 /* A change of order and type. */
 static dnnl_status_t reorder_new(dnnl_md from, dnnl_md to, struct prim *p)
 {
+	static const int arg[N_ARGS] = {[SRC] = DNNL_ARG_FROM, [DST] = DNNL_ARG_TO};
 	dnnl_primitive_desc_t pd = NULL;
-	dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
+	dnnl_status_t s = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, attr);
 
 	if (!s)
-		s = dnnl_primitive_create(&p->p, pd);
+		s = prim_new(pd, arg, p);
 	if (pd)
 		dnnl_primitive_desc_destroy(pd);
-	if (!s)
-		s = prim_arg(p, SRC, DNNL_ARG_FROM, from);
-	return s ? s : prim_arg(p, DST, DNNL_ARG_TO, to);
+	return s;
 }
 
 /* --- convolutions -------------------------------------------------------------- */
@@ -89,7 +153,8 @@ struct mea_conv {
 	struct prim forward, data, weights;
 	struct prim to_forward, to_data, from_weights; /* reorders of the weights */
 	void *w_forward, *w_data, *w_gradient;
-	bool share; /* w_data is w_forward */
+	bool share;    /* w_data is w_forward */
+	bool borrowed; /* w_forward is another's */
 };
 
 struct descs {
@@ -135,7 +200,7 @@ static dnnl_status_t choose(const struct mea_conv_shape *s, bool data, bool weig
 {
 	struct dnnl_conv c = {&d->src,	&d->any,   s->bias ? &d->bias : NULL,
 			      &d->dst,	d->stride, d->dilation,
-			      d->pad_l, d->pad_r};
+			      d->pad_l, d->pad_r,  attr};
 	dnnl_status_t rc = dnnl_conv_forward(
 		&d->forward, engine,
 		data || weights ? dnnl_forward_training : dnnl_forward_inference, &c);
@@ -157,16 +222,9 @@ static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool
 	dnnl_md md = dnnl_primitive_desc_query_md(
 		pd, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
 	size_t bytes = dnnl_memory_desc_get_size(md);
-	dnnl_status_t rc = dnnl_primitive_create(&p->p, pd);
+	dnnl_status_t rc = prim_new(
+		pd, (const int[N_ARGS]){arg[SRC], arg[WEIGHTS], bias ? arg[BIAS] : 0, arg[DST]}, p);
 
-	if (!rc)
-		rc = prim_arg(p, SRC, arg[SRC], dnnl_md_of(&d->src));
-	if (!rc)
-		rc = prim_arg(p, WEIGHTS, arg[WEIGHTS], md);
-	if (!rc && bias)
-		rc = prim_arg(p, BIAS, arg[BIAS], dnnl_md_of(&d->bias));
-	if (!rc)
-		rc = prim_arg(p, DST, arg[DST], dnnl_md_of(&d->dst));
 	if (!rc && !*w) {
 		*w = aligned_alloc(64, (bytes + 63) / 64 * 64);
 		if (!*w)
@@ -175,6 +233,16 @@ static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool
 			      : reorder_new(dnnl_md_of(&d->plain), md, order);
 	}
 	return rc;
+}
+
+/* Lets c use the weights of `like` if both have them in one order. */
+static void borrow(const struct descs *d, const struct mea_conv *like, struct mea_conv *c)
+{
+	c->borrowed = dnnl_memory_desc_equal(dnnl_primitive_desc_query_md(d->forward,
+									  dnnl_query_weights_md, 0),
+					     like->forward.md[WEIGHTS]);
+	if (c->borrowed)
+		c->w_forward = like->w_forward;
 }
 
 static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
@@ -215,7 +283,8 @@ static void forget(struct descs *d)
 		dnnl_md_free(md[i]);
 }
 
-int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct mea_conv **out)
+int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights,
+		 const struct mea_conv *like, struct mea_conv **out)
 {
 	struct mea_conv *c = calloc(1, sizeof(*c));
 	struct descs d = {0};
@@ -231,6 +300,8 @@ int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct
 		rc = describe(s, &d);
 	if (!rc)
 		rc = choose(s, data, weights, &d);
+	if (!rc && like)
+		borrow(&d, like, c);
 	if (!rc)
 		rc = build_all(&d, c);
 	forget(&d);
@@ -252,7 +323,8 @@ void mea_conv_free(struct mea_conv *c)
 	prim_free(&c->to_forward);
 	prim_free(&c->to_data);
 	prim_free(&c->from_weights);
-	free(c->w_forward);
+	if (!c->borrowed)
+		free(c->w_forward);
 	if (!c->share)
 		free(c->w_data);
 	free(c->w_gradient);
@@ -261,15 +333,17 @@ void mea_conv_free(struct mea_conv *c)
 
 int mea_conv_set_weights(struct mea_conv *c, const float *w)
 {
-	dnnl_status_t rc =
-		prim_run(&c->to_forward, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_forward});
+	dnnl_status_t rc = dnnl_success;
 
+	if (!c->borrowed)
+		rc = prim_run(&c->to_forward,
+			      (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_forward});
 	if (!rc && c->data.p && !c->share)
 		rc = prim_run(&c->to_data, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data});
 	return failed(rc, "weights");
 }
 
-int mea_conv_forward(struct mea_conv *c, const void *src, const float *bias, void *dst)
+int mea_conv_forward(const struct mea_conv *c, const void *src, const float *bias, void *dst)
 {
 	return failed(prim_run(&c->forward, (const void *[N_ARGS]){src, c->w_forward,
 								   c->bias ? bias : NULL, dst}),

@@ -26,16 +26,18 @@ struct mea_conv;
 
 /*
  * Makes a convolution of that shape; data and weights say which gradients it will be
- * asked for. MEA_EUNSUPPORTED when oneDNN has none.
+ * asked for. like: NULL, or one of the same weights, which outlives the new one; its copy of
+ * them is used where both have them in one order. MEA_EUNSUPPORTED when oneDNN has none.
  */
-int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct mea_conv **out);
+int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights,
+		 const struct mea_conv *like, struct mea_conv **out);
 void mea_conv_free(struct mea_conv *c);
 
-/* Takes new weights over; to be called after every change of them. */
+/* Takes new weights over, unless they are another's; to be called after every change of them. */
 int mea_conv_set_weights(struct mea_conv *c, const float *w);
 
-/* dst = conv(src) + bias; bias (float32) only if the shape has it. */
-int mea_conv_forward(struct mea_conv *c, const void *src, const float *bias, void *dst);
+/* dst = conv(src) + bias; bias (float32) only if the shape has it. Several threads may call it. */
+int mea_conv_forward(const struct mea_conv *c, const void *src, const float *bias, void *dst);
 /* dsrc = gradient of the input. */
 int mea_conv_backward_data(struct mea_conv *c, const void *ddst, void *dsrc);
 /* dw, dbias = gradients summed over the batch, in float32. */

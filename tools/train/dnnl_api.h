@@ -12,6 +12,7 @@
 struct dnnl_conv {
 	const dnnl_memory_desc_t *src, *weights, *bias, *dst;
 	const dnnl_dim_t *stride, *dilation, *pad_l, *pad_r;
+	const_dnnl_primitive_attr_t attr;
 };
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -42,7 +43,7 @@ static inline dnnl_status_t dnnl_conv_forward(dnnl_primitive_desc_t *pd, dnnl_en
 {
 	return dnnl_convolution_forward_primitive_desc_create(
 		pd, engine, kind, dnnl_convolution_direct, *c->src, *c->weights,
-		dnnl_md_of(c->bias), *c->dst, c->stride, c->dilation, c->pad_l, c->pad_r, NULL);
+		dnnl_md_of(c->bias), *c->dst, c->stride, c->dilation, c->pad_l, c->pad_r, c->attr);
 }
 
 static inline dnnl_status_t dnnl_conv_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -50,7 +51,7 @@ static inline dnnl_status_t dnnl_conv_data(dnnl_primitive_desc_t *pd, dnnl_engin
 {
 	return dnnl_convolution_backward_data_primitive_desc_create(
 		pd, engine, dnnl_convolution_direct, *c->src, *c->weights, *c->dst, c->stride,
-		c->dilation, c->pad_l, c->pad_r, forward, NULL);
+		c->dilation, c->pad_l, c->pad_r, forward, c->attr);
 }
 
 static inline dnnl_status_t dnnl_conv_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -59,7 +60,7 @@ static inline dnnl_status_t dnnl_conv_weights(dnnl_primitive_desc_t *pd, dnnl_en
 {
 	return dnnl_convolution_backward_weights_primitive_desc_create(
 		pd, engine, dnnl_convolution_direct, *c->src, *c->weights, dnnl_md_of(c->bias),
-		*c->dst, c->stride, c->dilation, c->pad_l, c->pad_r, forward, NULL);
+		*c->dst, c->stride, c->dilation, c->pad_l, c->pad_r, forward, c->attr);
 }
 
 #else
@@ -90,7 +91,7 @@ static inline dnnl_status_t dnnl_conv_forward(dnnl_primitive_desc_t *pd, dnnl_en
 		&d, kind, dnnl_convolution_direct, c->src, c->weights, c->bias, c->dst, c->stride,
 		c->dilation, c->pad_l, c->pad_r);
 
-	return rc ? rc : dnnl_primitive_desc_create(pd, &d, NULL, engine, NULL);
+	return rc ? rc : dnnl_primitive_desc_create(pd, &d, c->attr, engine, NULL);
 }
 
 static inline dnnl_status_t dnnl_conv_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -101,7 +102,7 @@ static inline dnnl_status_t dnnl_conv_data(dnnl_primitive_desc_t *pd, dnnl_engin
 		&d, dnnl_convolution_direct, c->src, c->weights, c->dst, c->stride, c->dilation,
 		c->pad_l, c->pad_r);
 
-	return rc ? rc : dnnl_primitive_desc_create(pd, &d, NULL, engine, forward);
+	return rc ? rc : dnnl_primitive_desc_create(pd, &d, c->attr, engine, forward);
 }
 
 static inline dnnl_status_t dnnl_conv_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -113,7 +114,7 @@ static inline dnnl_status_t dnnl_conv_weights(dnnl_primitive_desc_t *pd, dnnl_en
 		&d, dnnl_convolution_direct, c->src, c->weights, c->bias, c->dst, c->stride,
 		c->dilation, c->pad_l, c->pad_r);
 
-	return rc ? rc : dnnl_primitive_desc_create(pd, &d, NULL, engine, forward);
+	return rc ? rc : dnnl_primitive_desc_create(pd, &d, c->attr, engine, forward);
 }
 
 #endif

@@ -34,6 +34,8 @@ struct top_ops {
 	enum top_kind kind;
 	/* Enters the input gradients with tnet_contribute(); NULL: a new buffer for each. */
 	int (*plan)(struct mea_tnet *t, struct top *o);
+	/* Bytes that it works in while it runs; NULL: none. A trained net keeps them. */
+	size_t (*work)(const struct mea_tnet *t, const struct top *o);
 	/* Makes what it runs with; pointers are not known yet. */
 	int (*build)(struct mea_tnet *t, struct top *o);
 	int (*refresh)(struct mea_tnet *t, struct top *o);
@@ -54,7 +56,9 @@ struct top {
 	void *gptr[TOP_IN_MAX];
 	bool add_to[TOP_IN_MAX]; /* it is then added to the input's second gradient */
 	float lo, hi;		 /* bounds of a fused Relu or Clip */
-	void *state;
+	int work_buf;
+	void *work;  /* by ops->work() */
+	void *state; /* a forward pass without training only reads it: twins have the same */
 };
 
 struct mea_tnet {
@@ -68,6 +72,7 @@ struct mea_tnet {
 	int n_bufs;
 	char *arena;
 	size_t bytes;
+	bool twin, guest;	      /* its operations, its arena are another net's */
 	double seconds[TOP_KINDS][2]; /* forward, backward */
 };
 
@@ -83,6 +88,8 @@ void tnet_touch(struct mea_tnet *t, int b, int time);
 int tnet_contribute(struct mea_tnet *t, struct top *o, int i, int given);
 /* Plans and allocates all memory. */
 int tnet_arena(struct mea_tnet *t);
+/* Allocates what is planned, or takes room's memory where it is large enough; NULL: its own. */
+int tnet_allocate(struct mea_tnet *t, const struct mea_tnet *room);
 
 /* --- compile.c --- */
 int tnet_compile(struct mea_tnet *t);

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -56,15 +57,48 @@ void mea_tnet_free(struct mea_tnet *t)
 {
 	if (!t)
 		return;
-	for (int k = 0; k < t->n_ops; k++)
+	for (int k = 0; k < t->n_ops && !t->twin; k++)
 		if (t->ops[k].ops->free && t->ops[k].state)
 			t->ops[k].ops->free(&t->ops[k]);
-	if (t->arena)
+	if (t->arena && !t->guest)
 		munmap(t->arena, t->bytes + 4096);
 	free(t->ops);
 	free(t->values);
 	free(t->bufs);
 	free(t);
+}
+
+/* A copy of n elements of that size; NULL: no memory. */
+static void *copy_of(const void *from, int n, size_t size)
+{
+	void *to = calloc((size_t)n + 1, size);
+
+	return to ? memcpy(to, from, (size_t)n * size) : NULL;
+}
+
+int mea_tnet_twin(const struct mea_tnet *t, const struct mea_tnet *room, struct mea_tnet **out)
+{
+	struct mea_tnet *twin = copy_of(t, 1, sizeof(*t));
+	int rc = 0;
+
+	*out = NULL;
+	if (!twin)
+		return mea_nomem();
+	twin->twin = true;
+	twin->arena = NULL;
+	twin->values = copy_of(t->values, t->g->n_values, sizeof(*t->values));
+	twin->ops = copy_of(t->ops, t->n_ops, sizeof(*t->ops));
+	twin->bufs = copy_of(t->bufs, t->n_bufs, sizeof(*t->bufs));
+	if (!twin->values || !twin->ops || !twin->bufs)
+		rc = mea_nomem();
+	if (!rc)
+		rc = tnet_allocate(twin, room);
+	if (rc) {
+		mea_tnet_free(twin);
+		return rc;
+	}
+	*out = twin;
+	return 0;
 }
 
 static struct tvalue *output(const struct mea_tnet *t, int i)

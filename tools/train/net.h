@@ -28,6 +28,9 @@ struct mea_tnet_options {
 	/* train: batch norm's statistics are those of all ranks' batches together. The gradients
 	 * of parameters stay this rank's own. */
 	struct mea_team *team;
+	/* Not with train; NULL, or a net of the same graph and parameters that outlives this one:
+	 * its copies of the weights are used where both want them in one order. */
+	const struct mea_tnet *like;
 };
 
 struct mea_tnet;
@@ -36,6 +39,13 @@ struct mea_tnet;
 int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct mea_tnet_options *o,
 		 struct mea_tnet **out);
 void mea_tnet_free(struct mea_tnet *t);
+
+/*
+ * A net for another thread: it runs forward as t does, which is not for training and outlives it,
+ * on maps of its own. Kernels and weights are t's, and both may run at once. room: NULL, or a net
+ * that outlives this one and does not run at the same time; the maps may lie in its memory.
+ */
+int mea_tnet_twin(const struct mea_tnet *t, const struct mea_tnet *room, struct mea_tnet **out);
 
 /* Shape and type of graph input or output i: a map of rows = H x W pixels, or of one row for
  * vectors, which are always float32. */

@@ -114,6 +114,14 @@ static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool 
 
 /* --- the operation --------------------------------------------------------------------- */
 
+/* The same convolution of the net that t shares weights with. */
+static const struct mea_conv *like_of(const struct mea_tnet *t, const struct top *o)
+{
+	const struct conv *s = t->o.like ? t->o.like->ops[o - t->ops].state : NULL;
+
+	return s ? s->c : NULL;
+}
+
 static int conv_build(struct mea_tnet *t, struct top *o)
 {
 	const struct mea_attrs *a = &o->node->a;
@@ -155,7 +163,7 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		if (!s->src || !s->dst)
 			return mea_nomem();
 	}
-	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active, &s->c);
+	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active, like_of(t, o), &s->c);
 }
 
 static int conv_refresh(struct mea_tnet *t, struct top *o)

@@ -8,19 +8,25 @@
 
 #include "base/error.h"
 
+/* It works in the batch x k inputs, in ONNX's order. */
 struct linear {
 	int k, m;  /* inputs, outputs */
-	float *x;  /* batch x k */
-	float *dx; /* likewise */
+	float *dx; /* batch x k */
 };
 
 static void linear_free(struct top *o)
 {
 	struct linear *s = o->state;
 
-	free(s->x);
 	free(s->dx);
 	free(s);
+}
+
+static size_t linear_work(const struct mea_tnet *t, const struct top *o)
+{
+	const struct mea_map *x = &tnet_in(t, o, 0)->map;
+
+	return (size_t)t->o.batch * x->rows * (size_t)x->c * sizeof(float);
 }
 
 static int linear_build(struct mea_tnet *t, struct top *o)
@@ -30,7 +36,6 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	struct linear *s = calloc(1, sizeof(*s));
 	const struct mea_param *bias = tnet_param(t, o->node, 2);
 	bool has_bias = o->node->n_in > 2 && o->node->in[2] >= 0;
-	size_t n;
 
 	if (!s)
 		return mea_nomem();
@@ -42,10 +47,8 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	    (bias && a->beta != 1.0f))
 		return mea_fail(MEA_EUNSUPPORTED,
 				"only x W + b with constant W and b can be trained");
-	n = (size_t)t->o.batch * (size_t)s->k * sizeof(float);
-	s->x = malloc(n);
-	s->dx = o->gbuf[0] >= 0 ? malloc(n) : NULL;
-	return s->x && (s->dx || o->gbuf[0] < 0) ? 0 : mea_nomem();
+	s->dx = o->gbuf[0] >= 0 ? malloc(linear_work(t, o)) : NULL;
+	return s->dx || o->gbuf[0] < 0 ? 0 : mea_nomem();
 }
 
 /* Copies between a map and batch x (c, pixel) floats. */
@@ -77,12 +80,19 @@ static int linear_forward(struct mea_tnet *t, struct top *o)
 	const struct tvalue *x = tnet_in(t, o, 0);
 	const struct mea_param *bias = tnet_param(t, o->node, 2);
 	float *y = tnet_out(t, o)->ptr;
+	int step = t->o.train ? t->o.batch : 1, rc = 0;
 
-	exchange(&x->map, x->ptr, s->x, true);
+	exchange(&x->map, x->ptr, o->work, true);
 	for (int b = 0; bias && b < t->o.batch; b++)
 		memcpy(y + (size_t)b * (size_t)s->m, bias->data, (size_t)s->m * sizeof(*y));
-	return mea_matmul(false, o->node->a.trans_b, t->o.batch, s->m, s->k, s->x,
-			  tnet_param(t, o->node, 1)->data, bias ? 1.0f : 0.0f, y);
+	/* An image's logits must not depend on who is beside it in the batch, and a product's order
+	 * of sums depends on its size. */
+	for (int b = 0; b < t->o.batch && !rc; b += step)
+		rc = mea_matmul(false, o->node->a.trans_b, step, s->m, s->k,
+				(const float *)o->work + (size_t)b * (size_t)s->k,
+				tnet_param(t, o->node, 1)->data, bias ? 1.0f : 0.0f,
+				y + (size_t)b * (size_t)s->m);
+	return rc;
 }
 
 static int linear_backward(struct mea_tnet *t, struct top *o)
@@ -92,8 +102,8 @@ static int linear_backward(struct mea_tnet *t, struct top *o)
 	const struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
 	const float *dy = tnet_out(t, o)->gptr[0];
 	bool trans = o->node->a.trans_b;
-	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, s->x, 0, w->grad)
-		       : mea_matmul(true, false, s->k, s->m, t->o.batch, s->x, dy, 0, w->grad);
+	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, o->work, 0, w->grad)
+		       : mea_matmul(true, false, s->k, s->m, t->o.batch, o->work, dy, 0, w->grad);
 
 	for (int j = 0; bias && j < s->m; j++) {
 		double sum = 0;
@@ -112,6 +122,7 @@ static int linear_backward(struct mea_tnet *t, struct top *o)
 
 const struct top_ops top_linear = {
 	.kind = TOP_LINEAR,
+	.work = linear_work,
 	.build = linear_build,
 	.forward = linear_forward,
 	.backward = linear_backward,

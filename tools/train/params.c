@@ -48,10 +48,11 @@ static int allocate(struct mea_params *p)
 
 	for (int i = 0; i < p->n; i++)
 		p->elements += padded(p->list[i].n);
-	p->block = aligned_alloc(64, (p->elements * 3 + 16) * sizeof(*p->block));
-	if (!p->block)
+	/* What is never written, as gradients where nothing is trained, takes no memory. */
+	p->memory = calloc(p->elements * 3 + 2 * 16, sizeof(*p->block));
+	if (!p->memory)
 		return mea_nomem();
-	memset(p->block, 0, p->elements * 3 * sizeof(*p->block));
+	p->block = (float *)(((uintptr_t)p->memory + 63) / 64 * 64);
 	for (int i = 0; i < p->n; i++) {
 		p->list[i].data = p->block + at;
 		p->list[i].grad = p->block + p->elements + at;
@@ -88,7 +89,7 @@ void mea_params_free(struct mea_params *p)
 	for (int i = 0; i < p->n; i++)
 		free(p->list[i].name);
 	free(p->list);
-	free(p->block);
+	free(p->memory);
 	free(p->average);
 	free(p);
 }

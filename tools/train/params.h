@@ -18,7 +18,8 @@ struct mea_param {
 struct mea_params {
 	struct mea_param *list;
 	int n;
-	float *block;	 /* owns all data, then all gradients, then all momenta */
+	float *block;	 /* all data, then all gradients, then all momenta */
+	void *memory;	 /* owns them */
 	size_t elements; /* in each of the three */
 	float *average;	 /* of all data over the steps, elements; NULL: none is kept */
 };
