@@ -81,9 +81,31 @@ ok "are others" test "$(hard_of "$T/random")" != "$(hard_of "$T/b")"
 
 cp -r "$T/b" "$T/j"
 ok "jointly" run 0 train joint --net resnet8-a $S --epochs 1 --out "$T/j" --hard 10 -v
-ok "tells what it takes" says "MB of maps and gradients"
+ok "tells what it takes" says "maps, their gradients"
 ok "a bundle again" run 0 info "$T/j"
 ok "the extension's new main" sh -c "! cmp -s $T/j/main.onnx $T/b/main.onnx"
+
+# --- memory -------------------------------------------------------------------------------------
+# Counted together, in MB, of the last run with -v.
+together() {
+	awk '$1 == "together" { print $2 }' "$T/out"
+}
+cp -r "$T/b" "$T/m"
+X="train edge --net resnet8-a $S --epochs 1 --out $T/m --hard 10 -v"
+ok "as it is" run 0 $X
+whole=$(together)
+ok "a frozen main has no momenta" awk '$1 == "momenta" { m = $2 } $1 == "weights" { w = $2 } END { exit !(m > 0 && m < 0.7 * w) }' "$T/out"
+ok "a limit that it keeps" run 0 $X --memory "$(awk -v m="$whole" 'BEGIN { print m + 0.01 }')"
+ok "changes nothing" says "MB with batches of 32, momenta, 10 of 10 layers trained, rate 0.1"
+ok "half of it" run 0 $X --memory 12
+ok "takes small batches" says "MB with batches of 8, "
+ok "and is what was held" awk -v m="$(together)" 'BEGIN { exit !(m > 6 && m <= 12) }'
+ok "noted" between "$T/m/bundle.json" training.edge.batch 8 8
+ok "goes on as it began" run 0 $X --memory 12 --resume
+ok "with less, layers are fixed" run 0 $X --memory 7
+ok "takes fewer layers" says "no momenta, "
+ok "noted" between "$T/m/bundle.json" training.edge.fixed_layers 1 9
+ok "too little" fails 1 "--memory: it takes" train edge --net resnet8-a $S --out "$T/m" --memory 3
 
 # --- new images ------------------------------------------------------------------------------
 "$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"

@@ -343,7 +343,7 @@ static void extension_behind_main(const char *net, bool concat, bool joint)
 		resume_joint(&r);
 	/* Both of main's and the extension's answers come out. */
 	logits = calloc(r.all.n, 6 * sizeof(*logits));
-	cr_assert_eq(mea_predict(&r.front, &r.net, &r.all, false, logits, logits + r.all.n * 4), 0);
+	cr_assert_eq(mea_predict(&r.front, &r.net, &r.all, NULL, logits, logits + r.all.n * 4), 0);
 	for (size_t i = 0; i < r.all.n * 6; i++)
 		cr_assert(isfinite(logits[i]));
 	free(logits);

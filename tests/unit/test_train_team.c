@@ -102,7 +102,8 @@ static void one_rank(int rank, int ranks, change f)
 	p = r.net.params;
 	cr_assert(p->elements <= FLOATS);
 	memcpy(out->weights, p->block, p->elements * sizeof(float));
-	memcpy(out->grads, p->block + p->elements, p->elements * sizeof(float));
+	if (p->grads)
+		memcpy(out->grads, p->grads, p->elements * sizeof(float));
 	r.path[0] = 0; /* the checkpoint stays */
 	close_rig(&r);
 }

@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "train/mem.h"
 
 #define ALIGN 4096
 
@@ -208,6 +209,7 @@ static int allocate(struct mea_tnet *t)
 		return mea_nomem();
 	/* Large pages where the system gives them; without is only slower. */
 	(void)madvise(p, t->bytes, MADV_HUGEPAGE);
+	mea_mem_count(MEA_MEM_MAPS, (ptrdiff_t)(t->bytes + ALIGN));
 	t->arena = p;
 	for (int i = 0; i < t->g->n_values; i++) {
 		struct tvalue *v = &t->values[i];
@@ -231,7 +233,7 @@ static void mark_grads(struct mea_tnet *t)
 		struct top *o = &t->ops[k];
 		bool *need = &tnet_out(t, o)->needs_grad;
 
-		*need = o->ops == &top_conv || o->ops == &top_norm || o->ops == &top_linear;
+		*need = tnet_learns(t, o);
 		for (int i = 0; i < o->n_in; i++)
 			*need = *need || tnet_in(t, o, i)->needs_grad;
 	}

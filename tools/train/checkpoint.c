@@ -2,7 +2,8 @@
 /*
  * Layout, in the byte order of the machine: magic; length of the recipe and the
  * recipe; struct mea_progress; for each set the number of floats, then weights,
- * momenta and, where one is kept, their average; the SHA-256 of all before.
+ * momenta and, where one is kept, their average; the SHA-256 of all before. There are as many
+ * momenta as elements that are trained, or none; that follows from the recipe.
  */
 #include "train/checkpoint.h"
 
@@ -62,7 +63,8 @@ static void put_all(struct stream *s, const struct mea_checkpoint *c)
 		if (!p)
 			continue;
 		put(s, p->block, n * sizeof(float));
-		put(s, p->block + 2 * n, n * sizeof(float));
+		if (p->momenta)
+			put(s, p->momenta, mea_params_trained(p) * sizeof(float));
 		if (p->average)
 			put(s, p->average, n * sizeof(float));
 	}
@@ -144,10 +146,15 @@ static int check_recipe(struct stream *s, const char *path, const struct mea_che
 	return rc;
 }
 
+static size_t momenta(const struct mea_params *p)
+{
+	return p->momenta ? mea_params_trained(p) : 0;
+}
+
 /* What the file has of a set. */
 static size_t stored(const struct mea_params *p)
 {
-	return (p->average ? 3 : 2) * p->elements;
+	return (p->average ? 2 : 1) * p->elements + momenta(p);
 }
 
 /* It comes into room of its own, so that a damaged file changes nothing. */
@@ -192,6 +199,16 @@ static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
 	return 0;
 }
 
+static void take(struct mea_params *p, const float *room)
+{
+	memcpy(p->block, room, p->elements * sizeof(float));
+	room += p->elements;
+	if (p->momenta)
+		memcpy(p->momenta, room, momenta(p) * sizeof(float));
+	if (p->average)
+		memcpy(p->average, room + momenta(p), p->elements * sizeof(float));
+}
+
 int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 {
 	struct stream s = {.f = fopen(path, "rb")};
@@ -205,16 +222,8 @@ int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 	rc = get_all(&s, path, c, room);
 	fclose(s.f);
 	for (int i = 0; i < MEA_CKPT_SETS; i++) {
-		struct mea_params *p = c->sets[i];
-
-		if (!rc && p) {
-			memcpy(p->block, room[i], p->elements * sizeof(float));
-			memcpy(p->block + 2 * p->elements, room[i] + p->elements,
-			       p->elements * sizeof(float));
-			if (p->average)
-				memcpy(p->average, room[i] + 2 * p->elements,
-				       p->elements * sizeof(float));
-		}
+		if (!rc && c->sets[i])
+			take(c->sets[i], room[i]);
 		free(room[i]);
 	}
 	return rc;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "train/dnnl_api.h"
+#include "train/mem.h"
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
@@ -168,7 +169,7 @@ static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool
 	if (!rc)
 		rc = prim_arg(p, DST, arg[DST], dnnl_md_of(&d->dst));
 	if (!rc && !*w) {
-		*w = aligned_alloc(64, (bytes + 63) / 64 * 64);
+		*w = mea_mem_new(gradient ? MEA_MEM_GRADIENTS : MEA_MEM_COPIES, bytes);
 		if (!*w)
 			return dnnl_out_of_memory;
 		rc = gradient ? reorder_new(md, dnnl_md_of(&d->plain), order)
@@ -252,10 +253,10 @@ void mea_conv_free(struct mea_conv *c)
 	prim_free(&c->to_forward);
 	prim_free(&c->to_data);
 	prim_free(&c->from_weights);
-	free(c->w_forward);
+	mea_mem_free(c->w_forward);
 	if (!c->share)
-		free(c->w_data);
-	free(c->w_gradient);
+		mea_mem_free(c->w_data);
+	mea_mem_free(c->w_gradient);
 	free(c);
 }
 

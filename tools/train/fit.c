@@ -77,7 +77,7 @@ static int count_held(struct run *r, const struct mea_pick *p, double *right)
 
 	swap_averages(r);
 	if (!rc)
-		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe->bf16, NULL, logits);
+		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe, NULL, logits);
 	swap_averages(r);
 	for (size_t i = 0; i < p->n && !rc; i++) {
 		int label = p->set->label[p->index[i]];

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "train/fit_run.h"
+#include "train/mem.h"
 
 /* All that decides the result; what only says where and how often is not part of it. */
 static void describe(struct run *r)
@@ -31,6 +32,9 @@ static void describe(struct run *r)
 	if (c->average > 0 && n > 0 && (size_t)n < sizeof(r->recipe))
 		snprintf(r->recipe + n, sizeof(r->recipe) - (size_t)n, "; average %g",
 			 (double)c->average);
+	n = (int)strlen(r->recipe);
+	if (c->fixed)
+		snprintf(r->recipe + n, sizeof(r->recipe) - (size_t)n, "; fixed %d", c->fixed);
 }
 
 static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
@@ -44,6 +48,15 @@ static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
 	return 0;
 }
 
+static int open_params(const struct run *r, struct mea_tmodel *m, int fixed)
+{
+	int rc;
+
+	mea_params_fix(m->params, m->graph, fixed);
+	rc = mea_params_gradients(m->params);
+	return rc || r->f->recipe->momentum == 0 ? rc : mea_params_momenta(m->params);
+}
+
 static int open_net(struct run *r, int i, bool train)
 {
 	const struct mea_set *s = r->f->kept->set;
@@ -54,17 +67,20 @@ static int open_net(struct run *r, int i, bool train)
 				     .input_grad = {false, i == NET && r->f->joint},
 				     .output_grad = {train, i == FRONT && r->f->joint}};
 	struct mea_tmodel *m = r->model[i];
+	struct mea_map in;
 	int rc;
 
 	if (!m)
 		return 0;
-	rc = mea_tnet_new(m->graph, m->params, &o, &r->t[i]);
+	rc = train ? open_params(r, m, i == NET ? r->f->recipe->fixed : 0) : 0;
+	if (!rc)
+		rc = mea_tnet_new(m->graph, m->params, &o, &r->t[i]);
 	if (!rc)
 		rc = check_input(r->t[i], m, s);
 	if (rc)
 		return rc;
-	r->f->bytes += mea_tnet_bytes(r->t[i]);
-	r->image[i] = malloc((size_t)o.batch * (size_t)s->width * (size_t)s->height * 3 * 4);
+	in = mea_tnet_input(r->t[i], 0);
+	r->image[i] = mea_mem_new(MEA_MEM_IMAGES, mea_map_bytes(&in));
 	if (!r->image[i])
 		return mea_nomem();
 	mea_tnet_set_input(r->t[i], 0, r->image[i]);
@@ -207,13 +223,12 @@ static int open_averages(struct run *r)
 	return rc;
 }
 
-static int set_up(struct run *r)
+int mea_fit_set_up(struct run *r)
 {
 	struct mea_fit *f = r->f;
 	int ranks = mea_team_ranks(f->team), rc = 0;
 
 	describe(r);
-	f->bytes = 0;
 	if (f->recipe->batch % ranks)
 		return mea_fail(MEA_EINVAL, "a batch of %d cannot be shared evenly by %d ranks",
 				f->recipe->batch, ranks);
@@ -273,8 +288,10 @@ static int compare_recipes(struct run *r)
 
 static int share_params(struct mea_team *t, struct mea_params *p)
 {
-	int rc = mea_team_share(t, 3 * p->elements * sizeof(float), p->block);
+	int rc = mea_team_share(t, p->elements * sizeof(float), p->block);
 
+	if (!rc && p->momenta)
+		rc = mea_team_share(t, mea_params_trained(p) * sizeof(float), p->momenta);
 	return rc || !p->average ? rc : mea_team_share(t, p->elements * sizeof(float), p->average);
 }
 
@@ -297,7 +314,7 @@ static int share_start(struct run *r)
 
 int mea_fit_open(struct run *r)
 {
-	int rc = set_up(r);
+	int rc = mea_fit_set_up(r);
 
 	if (!rc)
 		rc = resume(r);
@@ -311,7 +328,7 @@ void mea_fit_close(struct run *r)
 {
 	for (int i = 0; i < NETS; i++) {
 		mea_tnet_free(r->t[i]);
-		free(r->image[i]);
+		mea_mem_free(r->image[i]);
 	}
 	mea_batch_free(&r->batch);
 	mea_batch_free(&r->front_batch);

@@ -30,8 +30,10 @@ struct run {
 	int64_t done;	     /* steps of this run */
 };
 
-/* r->f is given. After a failure, too, mea_fit_close() follows. */
+/* r->f is given. After a failure, too, mea_fit_close() follows. The second sets up what the first
+ * starts with. */
 int mea_fit_open(struct run *r);
+int mea_fit_set_up(struct run *r);
 void mea_fit_close(struct run *r);
 /* What a checkpoint holds; borrowed from r. */
 struct mea_checkpoint mea_fit_snapshot(struct run *r);

@@ -121,7 +121,7 @@ static int backward(struct run *r)
 static int update_net(struct run *r, int i, const struct mea_sgd *sgd, float average)
 {
 	struct mea_params *p = r->model[i]->params;
-	int rc = mea_team_sum_f32(r->f->team, p->elements, p->block + p->elements);
+	int rc = mea_team_sum_f32(r->f->team, mea_params_trained(p), p->grads);
 
 	if (rc)
 		return rc;

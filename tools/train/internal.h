@@ -89,6 +89,8 @@ int tnet_compile(struct mea_tnet *t);
 
 /* The parameter of the node's input, NULL when left out. */
 struct mea_param *tnet_param(const struct mea_tnet *t, const struct mea_node *n, int input);
+/* Whether op has parameters that are trained. */
+bool tnet_learns(const struct mea_tnet *t, const struct top *o);
 /* The value at op's input or output. */
 struct tvalue *tnet_in(const struct mea_tnet *t, const struct top *o, int i);
 struct tvalue *tnet_out(const struct mea_tnet *t, const struct top *o);

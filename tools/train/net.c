@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "train/internal.h"
+#include "train/mem.h"
 
 static int build(struct mea_tnet *t)
 {
@@ -37,6 +38,8 @@ int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct m
 		rc = mea_fail(MEA_EUNSUPPORTED, "%s: more than %d inputs or outputs", g->source,
 			      MEA_TNET_IO_MAX);
 	else
+		rc = o->train ? mea_params_gradients(p) : 0;
+	if (!rc)
 		rc = tnet_compile(t);
 	if (!rc)
 		rc = tnet_arena(t);
@@ -59,8 +62,10 @@ void mea_tnet_free(struct mea_tnet *t)
 	for (int k = 0; k < t->n_ops; k++)
 		if (t->ops[k].ops->free && t->ops[k].state)
 			t->ops[k].ops->free(&t->ops[k]);
-	if (t->arena)
+	if (t->arena) {
 		munmap(t->arena, t->bytes + 4096);
+		mea_mem_count(MEA_MEM_MAPS, -(ptrdiff_t)(t->bytes + 4096));
+	}
 	free(t->ops);
 	free(t->values);
 	free(t->bufs);

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "train/depthwise.h"
+#include "train/mem.h"
 
 #define NARROW 8   /* maps up to this width are joined, */
 #define WIDE   288 /* to at most this one: over 512 oneDNN 2.6's weight gradient breaks memory */
@@ -29,10 +30,10 @@ static void conv_free(struct top *o)
 	struct conv *s = o->state;
 
 	mea_conv_free(s->c);
-	free(s->src);
-	free(s->dst);
-	free(s->packed);
-	free(s->sums);
+	mea_mem_free(s->src);
+	mea_mem_free(s->dst);
+	mea_mem_free(s->packed);
+	mea_mem_free(s->sums);
 	free(s);
 }
 
@@ -104,8 +105,9 @@ static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool 
 
 	if (!is_depthwise(d) || !mea_depthwise_fast(&deep))
 		return 0;
-	s->packed = malloc(mea_depthwise_packed(&deep) * sizeof(float));
-	s->sums = train ? malloc(mea_depthwise_sums(&deep) * sizeof(float)) : NULL;
+	s->packed = mea_mem_new(MEA_MEM_COPIES, mea_depthwise_packed(&deep) * sizeof(float));
+	if (train)
+		s->sums = mea_mem_new(MEA_MEM_GRADIENTS, mea_depthwise_sums(&deep) * sizeof(float));
 	if (!s->packed || (train && !s->sums))
 		return mea_nomem();
 	s->deep = deep;
@@ -150,12 +152,12 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		return rc < 0 ? rc : 0;
 	choose_join(t, &d, s);
 	if (s->join) {
-		s->src = aligned_alloc(64, (wide_bytes(s, x) + 63) / 64 * 64);
-		s->dst = aligned_alloc(64, (wide_bytes(s, y) + 63) / 64 * 64);
+		s->src = mea_mem_new(MEA_MEM_MAPS, wide_bytes(s, x));
+		s->dst = mea_mem_new(MEA_MEM_MAPS, wide_bytes(s, y));
 		if (!s->src || !s->dst)
 			return mea_nomem();
 	}
-	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active, &s->c);
+	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active && tnet_learns(t, o), &s->c);
 }
 
 static int conv_refresh(struct mea_tnet *t, struct top *o)
@@ -210,8 +212,10 @@ static int conv_backward(struct mea_tnet *t, struct top *o)
 		src = s->src;
 		dy = s->dst;
 	}
-	rc = mea_conv_backward_weights(s->c, src, dy, tnet_param(t, o->node, 1)->grad,
-				       bias ? bias->grad : NULL);
+	rc = tnet_learns(t, o)
+		     ? mea_conv_backward_weights(s->c, src, dy, tnet_param(t, o->node, 1)->grad,
+						 bias ? bias->grad : NULL)
+		     : 0;
 	if (rc || !o->gptr[0])
 		return rc;
 	/* The wide input has done its duty and takes the wide gradient. */

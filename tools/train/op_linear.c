@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/mem.h"
 
 struct linear {
 	int k, m;  /* inputs, outputs */
@@ -18,8 +19,8 @@ static void linear_free(struct top *o)
 {
 	struct linear *s = o->state;
 
-	free(s->x);
-	free(s->dx);
+	mea_mem_free(s->x);
+	mea_mem_free(s->dx);
 	free(s);
 }
 
@@ -43,8 +44,8 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 		return mea_fail(MEA_EUNSUPPORTED,
 				"only x W + b with constant W and b can be trained");
 	n = (size_t)t->o.batch * (size_t)s->k * sizeof(float);
-	s->x = malloc(n);
-	s->dx = o->gbuf[0] >= 0 ? malloc(n) : NULL;
+	s->x = mea_mem_new(MEA_MEM_MAPS, n);
+	s->dx = o->gbuf[0] >= 0 ? mea_mem_new(MEA_MEM_MAPS, n) : NULL;
 	return s->x && (s->dx || o->gbuf[0] < 0) ? 0 : mea_nomem();
 }
 

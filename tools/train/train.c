@@ -26,7 +26,8 @@ static const struct row options[] = {
 	{"resume", NULL, AT(resume), "go on from the checkpoint in BUNDLE, if there is one"},
 	{"quantize", NULL, AT(quantize), "also write int8 networks (main, edge, joint)"},
 	{"checkpoint-every", "S", AT(every), "seconds between checkpoints", 0, 1e6, "300"},
-	{"verbose", NULL, AT(verbose), "a line for every epoch", .key = 'v'},
+	{"verbose", NULL, AT(verbose), "a line for every epoch, and what was held in memory",
+	 .key = 'v'},
 	{"log", "FILE", AT(log_path), "a line for every epoch in FILE.csv or FILE.jsonl"},
 	{"epochs", "N", AT(recipe.epochs), "passes over the images", 1, 10000, "30"},
 	{"batch", "N", AT(recipe.batch), "images a step", 2, 4096, "128"},
@@ -49,6 +50,11 @@ static const struct row options[] = {
 	{"seed", "S", AT(recipe.seed), "of weights, order, split and crops", .value = "1"},
 	{"type", "TYPE", AT(recipe.bf16), "of the numbers that are multiplied",
 	 .otherwise = "bf16 where the CPU multiplies it", .choices = "f32 bf16"},
+	{"memory", "MB", AT(memory),
+	 "hold at most so much, images included: takes smaller batches, then no momenta, then "
+	 "fewer "
+	 "layers, or refuses; 0: no limit",
+	 0, 1e6, "0"},
 	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
 	{"teacher", "FILE", AT(teacher), "learn from this network's answers as well"},
 	{"share", "A", AT(recipe.share), "the teacher's share in the loss", 0, 1, "0.7"},
@@ -163,6 +169,7 @@ static int train(int argc, char **argv)
 
 	option_parse(&tool_train, argc, argv, &t);
 	t.recipe.augment.mirror = !t.no_mirror;
+	t.rate_given = t.recipe.rate >= 0;
 	if (t.recipe.rate < 0)
 		t.recipe.rate = t.keep						  ? 0.01f
 				: t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f

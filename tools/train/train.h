@@ -23,8 +23,10 @@ struct train {
 	bool concat, no_adaptive, no_mirror;
 	bool random; /* a control: hard classes are chosen at random */
 	bool resume, verbose, quantize;
-	int every;   /* seconds between checkpoints */
-	int threads; /* 0: as OpenMP has it */
+	int every;     /* seconds between checkpoints */
+	int threads;   /* 0: as OpenMP has it */
+	double memory; /* MB that it may hold; 0: no limit */
+	bool rate_given;
 	struct progress progress;
 	struct mea_team *team; /* NULL: alone */
 	const char *log_path;  /* NULL: no log */
@@ -57,6 +59,12 @@ int train_log_check(const char *path);
 int train_log_open(struct train *t);
 void train_log_epoch(struct train *t, const struct mea_report *r);
 int train_log_close(struct train *t);
+/* With --memory: changes the recipe, which is f's, so that f fits, or fails. */
+int train_fit_in(struct train *t, struct mea_fit *f);
+/* How networks answer before that: a recipe of small batches with --memory, else t's. */
+struct mea_recipe train_recipe_before(const struct train *t);
+/* Prints what mem.h has counted. */
+void train_tell_memory(void);
 /* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
 int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
 		  struct mea_tmodel *m, struct mea_fit *f);
