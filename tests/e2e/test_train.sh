@@ -107,6 +107,16 @@ ok "takes fewer layers" says "no momenta, "
 ok "noted" between "$T/m/bundle.json" training.edge.fixed_layers 1 9
 ok "too little" fails 1 "--memory: it takes" train edge --net resnet8-a $S --out "$T/m" --memory 3
 
+# --- compressed gradients -----------------------------------------------------------------------
+C="train main --net resnet8-a $S --epochs 1 --out $T/compressed"
+ok "one rank can try it" run 0 $C --compress adacomp:conv=40,fc=400,factor=2.5 -v
+ok "tells the rates" says "convolutions"
+ok "an edge trains alone" fails 2 "--compress is for main and cloud" train edge --net resnet8-a $S --out "$T/b" --compress topk:0.1
+for c in gzip adacomp:x adacomp:conv=0 adacomp:conv adacomp:fc=1.5 adacomp:factor=0.5 adacomp:factor=nan adacomp:speed=1 \
+	topk topk:0 topk:2 topk:x none:1 auto:1; do
+	ok "--compress $c" fails 2 "--compress $c: is none of adacomp" $C --compress $c
+done
+
 # --- new images ------------------------------------------------------------------------------
 "$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"
 cp -r "$T/b" "$T/n"

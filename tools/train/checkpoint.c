@@ -2,8 +2,8 @@
 /*
  * Layout, in the byte order of the machine: magic; length of the recipe and the
  * recipe; struct mea_progress; for each set the number of floats, then weights,
- * momenta and, where one is kept, their average; the SHA-256 of all before. There are as many
- * momenta as elements that are trained, or none; that follows from the recipe.
+ * momenta and, where one is kept, their average; the residues; the SHA-256 of all before. There are
+ * as many momenta as elements that are trained, or none; that follows from the recipe.
  */
 #include "train/checkpoint.h"
 
@@ -18,7 +18,7 @@
 
 #include "base/error.h"
 
-static const char magic[8] = "meatrn1";
+static const char magic[8] = "meatrn2";
 
 /* A file that is hashed as it is written or read. */
 struct stream {
@@ -68,6 +68,7 @@ static void put_all(struct stream *s, const struct mea_checkpoint *c)
 		if (p->average)
 			put(s, p->average, n * sizeof(float));
 	}
+	put(s, c->residues, c->n_residues * sizeof(float));
 	sha256_digest(&s->sha, sizeof(digest), digest);
 	put(s, digest, sizeof(digest));
 }
@@ -157,7 +158,16 @@ static size_t stored(const struct mea_params *p)
 	return (p->average ? 2 : 1) * p->elements + momenta(p);
 }
 
-/* It comes into room of its own, so that a damaged file changes nothing. */
+/* They come into room of their own, so that a damaged file changes nothing. */
+static int get_floats(struct stream *s, const char *path, size_t n, float **room)
+{
+	*room = malloc((n + 1) * sizeof(float));
+	if (!*room)
+		return mea_nomem();
+	get(s, *room, n * sizeof(float));
+	return s->bad ? damaged(path) : 0;
+}
+
 static int get_set(struct stream *s, const char *path, const struct mea_params *p, float **room)
 {
 	uint64_t n = 0;
@@ -165,17 +175,11 @@ static int get_set(struct stream *s, const char *path, const struct mea_params *
 	get(s, &n, sizeof(n));
 	if (s->bad || n != (p ? p->elements : 0))
 		return damaged(path);
-	if (!p)
-		return 0;
-	*room = malloc((stored(p) + 1) * sizeof(float));
-	if (!*room)
-		return mea_nomem();
-	get(s, *room, stored(p) * sizeof(float));
-	return s->bad ? damaged(path) : 0;
+	return p ? get_floats(s, path, stored(p), room) : 0;
 }
 
 static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
-		   float *room[MEA_CKPT_SETS])
+		   float *room[MEA_CKPT_SETS + 1])
 {
 	uint8_t digest[SHA256_DIGEST_SIZE], want[SHA256_DIGEST_SIZE];
 	char head[sizeof(magic)];
@@ -189,6 +193,8 @@ static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
 	get(s, &at, sizeof(at));
 	for (int i = 0; i < MEA_CKPT_SETS && !rc; i++)
 		rc = get_set(s, path, c->sets[i], &room[i]);
+	if (!rc)
+		rc = get_floats(s, path, c->n_residues, &room[MEA_CKPT_SETS]);
 	if (rc)
 		return rc;
 	sha256_digest(&s->sha, sizeof(digest), digest);
@@ -212,7 +218,7 @@ static void take(struct mea_params *p, const float *room)
 int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 {
 	struct stream s = {.f = fopen(path, "rb")};
-	float *room[MEA_CKPT_SETS] = {0};
+	float *room[MEA_CKPT_SETS + 1] = {0}; /* the last: residues */
 	int rc;
 
 	if (!s.f)
@@ -226,5 +232,8 @@ int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 			take(c->sets[i], room[i]);
 		free(room[i]);
 	}
+	if (!rc && c->n_residues)
+		memcpy(c->residues, room[MEA_CKPT_SETS], c->n_residues * sizeof(float));
+	free(room[MEA_CKPT_SETS]);
 	return rc;
 }

@@ -52,8 +52,11 @@ void mea_tmodel_free(struct mea_tmodel *m)
 static int save(struct run *r)
 {
 	struct mea_checkpoint c = mea_fit_snapshot(r);
+	int rc = mea_fit_collect(r);
 
 	r->saved = mea_now_ms() * 1e-3;
+	if (rc)
+		return rc;
 	if (!r->f->checkpoint || mea_team_rank(r->f->team))
 		return 0;
 	return mea_checkpoint_save(r->f->checkpoint, &c);
@@ -136,19 +139,21 @@ static void report(struct run *r, double rate, bool end, double held)
 /* What comes between two steps. 1: asked to stop, a checkpoint was written. */
 static int between_steps(struct run *r)
 {
-	double stop = r->f->stop && *r->f->stop;
-	bool due = mea_now_ms() * 1e-3 - r->saved >= r->f->checkpoint_seconds;
-	int rc = mea_team_sum(r->f->team, 1, &stop);
+	/* Asked to stop; rank 0 says when a checkpoint is due, to which all bring their residues.
+	 */
+	double say[2] = {r->f->stop && *r->f->stop,
+			 !mea_team_rank(r->f->team) &&
+				 mea_now_ms() * 1e-3 - r->saved >= r->f->checkpoint_seconds};
+	int rc = mea_team_sum(r->f->team, 2, say);
 
 	if (rc)
 		return rc;
-	if (stop > 0 || due)
+	if (say[0] > 0 || say[1] > 0)
 		rc = save(r);
-	/* Rank 0 alone knows when a checkpoint is due, so the others hear of its failure with the
-	 * next step's sums, by mpirun; here when all of them save. */
-	if (stop > 0)
+	/* Of a failure the others hear with the next step's sums, by mpirun; here at a stop. */
+	if (say[0] > 0)
 		rc = mea_team_agree(r->f->team, rc);
-	return rc ? rc : stop > 0;
+	return rc ? rc : say[0] > 0;
 }
 
 static int epoch(struct run *r)
@@ -173,7 +178,7 @@ static int epoch(struct run *r)
 		return rc;
 	if (r->done)
 		report(r, rate, true, held);
-	r->at = (struct mea_progress){.epoch = r->at.epoch + 1};
+	r->at = (struct mea_progress){.epoch = r->at.epoch + 1, .compress = r->at.compress};
 	return 0;
 }
 
@@ -190,6 +195,9 @@ int mea_fit_run(struct mea_fit *f)
 		rc = mea_team_agree(f->team, save(&r));
 	if (!rc)
 		swap_averages(&r);
+	f->steps = r.done;
+	if (r.compress)
+		f->sent = mea_compress_sent(r.compress);
 	mea_fit_close(&r);
 	return rc;
 }

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 
+#include "train/compress.h"
 #include "train/net.h"
 #include "train/set.h"
 #include "train/team.h"
@@ -29,6 +30,7 @@ struct mea_recipe {
 	int views;
 	uint64_t seed;
 	bool bf16;
+	struct mea_compress_options compress; /* of the gradients between ranks; not joint */
 	int fixed; /* layers at the front of the network that are not trained (params.h) */
 };
 
@@ -77,7 +79,13 @@ struct mea_fit {
 	bool resume;		     /* go on from the checkpoint when there is one */
 	volatile sig_atomic_t *stop; /* set from outside: write a checkpoint and return */
 	void (*report)(const struct mea_report *r, void *ctx);
+	/* compress.measure: seconds of a step that sent all, of one that was compressed, and which
+	 * way it goes on; both NaN where no network lies between the ranks, which is not tried. On
+	 * rank 0; NULL: nobody asks. */
+	void (*chose)(double whole, double compressed, bool compress, void *ctx);
 	void *ctx;
+	struct mea_compress_sent sent; /* out: this rank's packets */
+	int64_t steps;		       /* out: of this run */
 };
 
 /* Returns 0 when all epochs are done, 1 when stopped (a checkpoint was written), or a negative

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a training starts with: networks, batches, averages, and the weights of a checkpoint or of
  * rank 0. */
+#include <math.h>
 #include <nettle/sha2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,30 +13,41 @@
 #include "train/fit_run.h"
 #include "train/mem.h"
 
+static void add(struct run *r, const char *format, ...)
+{
+	size_t n = strlen(r->recipe);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(r->recipe + n, sizeof(r->recipe) - n, format, args);
+	va_end(args);
+}
+
 /* All that decides the result; what only says where and how often is not part of it. */
 static void describe(struct run *r)
 {
 	const struct mea_recipe *c = r->f->recipe;
 	const struct mea_augment *a = &c->augment;
 
-	int n;
-
-	n = snprintf(
-		r->recipe, sizeof(r->recipe),
-		"%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
-		"smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
-		"mixup %g; views %d; seed %llu; %s",
-		r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
-		(double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
-		(double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
-		(double)a->mixup, c->views, (unsigned long long)c->seed,
-		c->bf16 ? "bfloat16" : "float32");
-	if (c->average > 0 && n > 0 && (size_t)n < sizeof(r->recipe))
-		snprintf(r->recipe + n, sizeof(r->recipe) - (size_t)n, "; average %g",
-			 (double)c->average);
-	n = (int)strlen(r->recipe);
+	snprintf(r->recipe, sizeof(r->recipe),
+		 "%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
+		 "smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
+		 "mixup %g; views %d; seed %llu; %s",
+		 r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
+		 (double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
+		 (double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
+		 (double)a->mixup, c->views, (unsigned long long)c->seed,
+		 c->bf16 ? "bfloat16" : "float32");
+	if (c->average > 0)
+		add(r, "; average %g", (double)c->average);
 	if (c->fixed)
-		snprintf(r->recipe + n, sizeof(r->recipe) - (size_t)n, "; fixed %d", c->fixed);
+		add(r, "; fixed %d", c->fixed);
+	if (c->compress.kind != MEA_COMPRESS_NONE)
+		add(r,
+		    "; compress %d conv %d fc %d factor %g rate %g dense %d measure %d on %d ranks",
+		    c->compress.kind, c->compress.conv, c->compress.fc, (double)c->compress.factor,
+		    (double)c->compress.rate, c->compress.dense, c->compress.measure,
+		    mea_team_ranks(r->f->team));
 }
 
 static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
@@ -137,12 +150,58 @@ static int check_teacher(struct run *r)
 	return 0;
 }
 
+static size_t residues(const struct run *r)
+{
+	return r->compress
+		       ? (size_t)mea_team_ranks(r->f->team) * mea_params_trained(r->f->net->params)
+		       : 0;
+}
+
+static int open_compress(struct run *r)
+{
+	struct mea_fit *f = r->f;
+	int rc;
+
+	if (f->recipe->compress.kind == MEA_COMPRESS_NONE)
+		return 0;
+	rc = mea_compress_new(&f->recipe->compress, f->net->params, f->team, &r->compress);
+	if (rc)
+		return rc;
+	r->residues = mea_mem_new(MEA_MEM_RESIDUES, residues(r) * sizeof(float));
+	r->residue_bytes = calloc((size_t)mea_team_ranks(f->team), sizeof(*r->residue_bytes));
+	return r->residues && r->residue_bytes ? 0 : mea_nomem();
+}
+
+int mea_fit_collect(struct run *r)
+{
+	size_t all = residues(r) * sizeof(float);
+
+	return all ? mea_team_gather(r->f->team, all / (size_t)mea_team_ranks(r->f->team),
+				     mea_compress_residues(r->compress), r->residue_bytes,
+				     r->residues, all)
+		   : 0;
+}
+
+int mea_fit_spread(struct run *r)
+{
+	size_t all = residues(r), mine = mea_params_trained(r->f->net->params);
+	int rc = all ? mea_team_share(r->f->team, all * sizeof(float), r->residues) : 0;
+
+	if (!rc && all)
+		memcpy(mea_compress_residues(r->compress),
+		       r->residues + (size_t)mea_team_rank(r->f->team) * mine,
+		       mine * sizeof(float));
+	return rc;
+}
+
 struct mea_checkpoint mea_fit_snapshot(struct run *r)
 {
 	return (struct mea_checkpoint){.recipe = r->recipe,
 				       .sets = {r->f->net->params,
 						r->f->joint ? r->f->front->params : NULL},
-				       .at = r->at};
+				       .at = r->at,
+				       .residues = r->residues,
+				       .n_residues = residues(r)};
 }
 
 static void hash_images(const struct mea_pick *p, char hex[2 * SHA256_DIGEST_SIZE + 1])
@@ -244,6 +303,8 @@ int mea_fit_set_up(struct run *r)
 	r->model[TEACHER] = f->teacher;
 	for (int i = 0; i < NETS && !rc; i++)
 		rc = open_net(r, i, i == NET || (i == FRONT && f->joint));
+	if (!rc)
+		rc = open_compress(r);
 	if (!rc && f->front)
 		rc = connect(r);
 	if (!rc)
@@ -295,6 +356,23 @@ static int share_params(struct mea_team *t, struct mea_params *p)
 	return rc || !p->average ? rc : mea_team_share(t, p->elements * sizeof(float), p->average);
 }
 
+/* Between ranks of one machine there is nothing to save. */
+static int choose(struct run *r)
+{
+	bool local;
+	int rc;
+
+	if (!r->f->recipe->compress.measure || r->at.compress != MEA_UNDECIDED)
+		return 0;
+	rc = mea_team_local(r->f->team, &local);
+	if (rc || !local)
+		return rc;
+	r->at.compress = MEA_WHOLE;
+	if (r->f->chose && !mea_team_rank(r->f->team))
+		r->f->chose(NAN, NAN, false, r->f->ctx);
+	return 0;
+}
+
 /* Every rank goes on from where rank 0 is. */
 static int share_start(struct run *r)
 {
@@ -305,6 +383,10 @@ static int share_start(struct run *r)
 		rc = share_params(f->team, f->net->params);
 	if (!rc && f->joint)
 		rc = share_params(f->team, f->front->params);
+	if (!rc)
+		rc = mea_fit_spread(r);
+	if (!rc)
+		rc = choose(r);
 	if (!rc)
 		rc = mea_tnet_refresh(r->t[NET]);
 	if (!rc && f->joint)
@@ -330,6 +412,9 @@ void mea_fit_close(struct run *r)
 		mea_tnet_free(r->t[i]);
 		mea_mem_free(r->image[i]);
 	}
+	mea_compress_free(r->compress);
+	mea_mem_free(r->residues);
+	free(r->residue_bytes);
 	mea_batch_free(&r->batch);
 	mea_batch_free(&r->front_batch);
 	free(r->order);

@@ -25,6 +25,10 @@ struct run {
 	int local;	  /* images of a step on this rank */
 	int64_t steps;	  /* of an epoch */
 	struct mea_progress at;
+	struct mea_compress *compress; /* NULL: all gradients are sent */
+	float *residues;	       /* all ranks', when a checkpoint is read or written */
+	size_t *residue_bytes;
+	double took[2]; /* seconds of steps that sent all, and of compressed ones */
 	char recipe[1024];
 	double start, saved; /* seconds of the clock */
 	int64_t done;	     /* steps of this run */
@@ -35,6 +39,9 @@ struct run {
 int mea_fit_open(struct run *r);
 int mea_fit_set_up(struct run *r);
 void mea_fit_close(struct run *r);
+/* Brings all ranks' residues together in r->residues, and gives this rank its own of them. */
+int mea_fit_collect(struct run *r);
+int mea_fit_spread(struct run *r);
 /* What a checkpoint holds; borrowed from r. */
 struct mea_checkpoint mea_fit_snapshot(struct run *r);
 

@@ -77,9 +77,9 @@ void mea_mem_forget(void)
 const char *mea_mem_name(enum mea_mem_kind kind)
 {
 	static const char *const names[MEA_MEM_KINDS] = {
-		"networks as read", "weights",	"kernels' weights",	 "gradients",
-		"momenta",	    "averages", "maps, their gradients", "images",
-		"teacher's answers"};
+		"networks as read",  "weights",		 "kernels' weights",	  "gradients",
+		"momenta",	     "averages",	 "maps, their gradients", "images",
+		"teacher's answers", "residues, packets"};
 
 	return names[kind];
 }

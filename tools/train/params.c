@@ -31,6 +31,7 @@ static int add(struct mea_params *p, const struct mea_graph *g, const struct mea
 		.name = strdup(v->name),
 		.value = n->in[input],
 		.n = mea_shape_count(&v->shape),
+		.rank = v->shape.rank,
 		.decay = v->shape.rank > 1,
 		.running = n->op == MEA_OP_BatchNormalization && input >= 3,
 	};

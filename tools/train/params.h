@@ -10,6 +10,7 @@ struct mea_param {
 	char *name; /* of the graph's value; owned */
 	int value;  /* its index in the graph */
 	size_t n;
+	int rank;     /* 4: of a Conv; 2: of a Gemm; 1: a vector */
 	bool decay;   /* weight decay applies: matrices and kernels */
 	bool running; /* a batch norm's mean or variance: no gradient */
 	bool fixed;   /* is not trained */

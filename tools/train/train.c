@@ -55,6 +55,10 @@ static const struct row options[] = {
 	 "fewer "
 	 "layers, or refuses; 0: no limit",
 	 0, 1e6, "0"},
+	{"compress", "HOW", AT(compress),
+	 "main, cloud: send gradients compressed: adacomp[:conv=N,fc=N,factor=F,dense=EPOCHS], "
+	 "topk:RATE, auto (what is faster) or none",
+	 .value = "none"},
 	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
 	{"teacher", "FILE", AT(teacher), "learn from this network's answers as well"},
 	{"share", "A", AT(recipe.share), "the teacher's share in the loss", 0, 1, "0.7"},
@@ -88,7 +92,8 @@ static const struct row options[] = {
 
 static int check(void *args)
 {
-	const struct train *t = args;
+	struct train *t = args;
+	int rc = train_compress_parse(t->compress, &t->recipe.compress);
 	const struct {
 		bool wrong;
 		const char *why;
@@ -106,10 +111,15 @@ static int check(void *args)
 		 "--answers needs --teacher and --views"},
 		{t->teacher && (t->keep || t->stage == STAGE_JOINT),
 		 "--teacher: is for main, edge and cloud from the start"},
+		{t->recipe.compress.kind != MEA_COMPRESS_NONE && t->stage != STAGE_MAIN &&
+			 t->stage != STAGE_CLOUD,
+		 "--compress is for main and cloud"},
 		{t->keep && t->stage != STAGE_EDGE, "--keep is for the edge"},
 		{t->quantize && t->stage == STAGE_CLOUD, "--quantize is for main and the edge"},
 	};
 
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].wrong)
 			return mea_fail(MEA_EINVAL, "%s", rules[i].why);

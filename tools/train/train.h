@@ -29,7 +29,8 @@ struct train {
 	bool rate_given;
 	struct progress progress;
 	struct mea_team *team; /* NULL: alone */
-	const char *log_path;  /* NULL: no log */
+	const char *compress;
+	const char *log_path; /* NULL: no log */
 
 	/* while it runs */
 	struct mea_set *set;
@@ -65,6 +66,10 @@ int train_fit_in(struct train *t, struct mea_fit *f);
 struct mea_recipe train_recipe_before(const struct train *t);
 /* Prints what mem.h has counted. */
 void train_tell_memory(void);
+/* --compress: the options that text asks for; what auto chose; the table of what was sent. */
+int train_compress_parse(const char *text, struct mea_compress_options *o);
+void train_compress_chose(double whole, double compressed, bool compress, void *ctx);
+void train_compress_tell(const struct train *t, const struct mea_fit *f);
 /* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
 int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
 		  struct mea_tmodel *m, struct mea_fit *f);

@@ -65,6 +65,7 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->resume = t->resume;
 	f->stop = &train_stop;
 	f->report = report;
+	f->chose = train_compress_chose;
 	f->ctx = t;
 	rc = mea_team_agree(t->team, train_fit_in(t, f));
 	if (!rc)
@@ -74,8 +75,10 @@ int train_fit(struct train *t, struct mea_fit *f)
 	progress_end(&t->progress);
 	if (train_log_close(t))
 		fprintf(stderr, "%s: %s\n", tool_name, mea_errmsg());
-	if (t->verbose && rc >= 0)
+	if (t->verbose && rc >= 0) {
+		train_compress_tell(t, f);
 		train_tell_memory();
+	}
 	return rc;
 }
 
@@ -121,6 +124,8 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(o, "average", number(r->average));
 	if (t->blend < 1)
 		json_object_set_new(o, "blend", number(t->blend));
+	if (r->compress.kind != MEA_COMPRESS_NONE)
+		json_object_set_new(o, "compress", json_string(t->compress));
 	if (t->team)
 		json_object_set_new(o, "ranks", json_integer(t->team->ranks));
 	if (t->teacher) {
