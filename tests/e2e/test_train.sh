@@ -117,6 +117,31 @@ for c in gzip adacomp:x adacomp:conv=0 adacomp:conv adacomp:fc=1.5 adacomp:facto
 	ok "--compress $c" fails 2 "--compress $c: is none of adacomp" $C --compress $c
 done
 
+# --- integer weights --------------------------------------------------------------------------------
+cp -r "$T/b" "$T/w"
+W="train edge --net resnet8-a $S --epochs 2 --out $T/w --hard 10"
+ok "int8 weights" run 0 $W --weights int8 -v
+ok "are of 8 bits" says "integer weights of 8.00 bits in the mean"
+ok "and less to hold" awk '$1 == "weights" { w = $2 } $1 == "gradients" { g = $2 } END { exit !(g < w) }' "$T/out"
+ok "noted" sh -c "jq -e '.training.edge | .weights == \"int8\" and .rounding == \"stochastic\" and .bits == 8' $T/w/bundle.json"
+cp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "the int8 network runs" run 0 run "$T/w" --data "$D" --backend ref --json
+ok "all images answered" is images 100
+ok "the same again" run 0 $W --weights int8
+ok "the same bytes" cmp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "no second run of what is done" run 0 $W --weights int8 --resume -v
+ok "the same bytes" cmp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "nearest" run 0 $W --weights int8 --rounding nearest
+ok "is another network" sh -c "! cmp -s $T/w/extension.int8.onnx $T/int8.onnx"
+ok "another training" fails 1 "is of another training" $W --weights int8 --resume
+ok "widths that change, without momenta" run 0 $W --weights auto:10 --momentum 0
+ok "new images" run 0 train edge --net resnet8-a $S --data "$D" --keep "$D" --epochs 1 --out "$T/w" --weights int16
+for w in int4 auto:7 auto:17 auto:x auto: int8:9; do
+	ok "--weights $w" fails 2 "--weights $w: is none of float, int8, int16 or auto:MAX" $W --weights $w
+done
+ok "not main" fails 2 "--weights is for the edge" train main --net resnet8-a $S --out "$T/x" --weights int8
+ok "not averaged" fails 2 "--weights does not go with --average" $W --weights int8 --average 0.9
+
 # --- new images ------------------------------------------------------------------------------
 "$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"
 cp -r "$T/b" "$T/n"

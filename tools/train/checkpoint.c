@@ -2,8 +2,8 @@
 /*
  * Layout, in the byte order of the machine: magic; length of the recipe and the
  * recipe; struct mea_progress; for each set the number of floats, then weights,
- * momenta and, where one is kept, their average; the residues; the SHA-256 of all before. There are
- * as many momenta as elements that are trained, or none; that follows from the recipe.
+ * momenta and, where one is kept, their average; what is extra; the SHA-256 of all before. There
+ * are as many momenta as elements that are trained, or none; that follows from the recipe.
  */
 #include "train/checkpoint.h"
 
@@ -68,7 +68,7 @@ static void put_all(struct stream *s, const struct mea_checkpoint *c)
 		if (p->average)
 			put(s, p->average, n * sizeof(float));
 	}
-	put(s, c->residues, c->n_residues * sizeof(float));
+	put(s, c->extra, c->extra_bytes);
 	sha256_digest(&s->sha, sizeof(digest), digest);
 	put(s, digest, sizeof(digest));
 }
@@ -159,12 +159,12 @@ static size_t stored(const struct mea_params *p)
 }
 
 /* They come into room of their own, so that a damaged file changes nothing. */
-static int get_floats(struct stream *s, const char *path, size_t n, float **room)
+static int get_bytes(struct stream *s, const char *path, size_t n, float **room)
 {
-	*room = malloc((n + 1) * sizeof(float));
+	*room = malloc(n + 1);
 	if (!*room)
 		return mea_nomem();
-	get(s, *room, n * sizeof(float));
+	get(s, *room, n);
 	return s->bad ? damaged(path) : 0;
 }
 
@@ -175,7 +175,7 @@ static int get_set(struct stream *s, const char *path, const struct mea_params *
 	get(s, &n, sizeof(n));
 	if (s->bad || n != (p ? p->elements : 0))
 		return damaged(path);
-	return p ? get_floats(s, path, stored(p), room) : 0;
+	return p ? get_bytes(s, path, stored(p) * sizeof(float), room) : 0;
 }
 
 static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
@@ -194,7 +194,7 @@ static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
 	for (int i = 0; i < MEA_CKPT_SETS && !rc; i++)
 		rc = get_set(s, path, c->sets[i], &room[i]);
 	if (!rc)
-		rc = get_floats(s, path, c->n_residues, &room[MEA_CKPT_SETS]);
+		rc = get_bytes(s, path, c->extra_bytes, &room[MEA_CKPT_SETS]);
 	if (rc)
 		return rc;
 	sha256_digest(&s->sha, sizeof(digest), digest);
@@ -218,7 +218,7 @@ static void take(struct mea_params *p, const float *room)
 int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 {
 	struct stream s = {.f = fopen(path, "rb")};
-	float *room[MEA_CKPT_SETS + 1] = {0}; /* the last: residues */
+	float *room[MEA_CKPT_SETS + 1] = {0}; /* the last: extra */
 	int rc;
 
 	if (!s.f)
@@ -232,8 +232,8 @@ int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 			take(c->sets[i], room[i]);
 		free(room[i]);
 	}
-	if (!rc && c->n_residues)
-		memcpy(c->residues, room[MEA_CKPT_SETS], c->n_residues * sizeof(float));
+	if (!rc && c->extra_bytes)
+		memcpy(c->extra, room[MEA_CKPT_SETS], c->extra_bytes);
 	free(room[MEA_CKPT_SETS]);
 	return rc;
 }

@@ -22,15 +22,15 @@ struct mea_checkpoint {
 	const char *recipe; /* all that decides the result, as text; must be equal to go on */
 	struct mea_params *sets[MEA_CKPT_SETS]; /* NULL: none */
 	struct mea_progress at;
-	float *residues; /* of all ranks, one behind the other (compress.h) */
-	size_t n_residues;
+	void *extra; /* more that decides what follows: all ranks' residues, or grids */
+	size_t extra_bytes;
 };
 
 /* Writes c to path: to a file beside it first, which then takes its name. Whatever
  * goes wrong, an earlier checkpoint of that name stays whole. */
 int mea_checkpoint_save(const char *path, const struct mea_checkpoint *c);
 
-/* Fills c->sets, c->residues and c->at from path. MEA_ENOENT when there is none; MEA_EINVAL for a
+/* Fills c->sets, c->extra and c->at from path. MEA_ENOENT when there is none; MEA_EINVAL for a
  * damaged file and for one of another recipe, in which case nothing of c has changed. */
 int mea_checkpoint_load(const char *path, struct mea_checkpoint *c);
 

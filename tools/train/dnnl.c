@@ -91,6 +91,8 @@ struct mea_conv {
 	struct prim to_forward, to_data, from_weights; /* reorders of the weights */
 	void *w_forward, *w_data, *w_gradient;
 	bool share; /* w_data is w_forward */
+	bool lean;
+	size_t room;
 };
 
 struct descs {
@@ -151,7 +153,7 @@ static dnnl_status_t choose(const struct mea_conv_shape *s, bool data, bool weig
 
 /* The kernel of pd with the library's own copy of the weights, *w, and the reorder
  * between them and the caller's. */
-static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool bias,
+static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, struct mea_conv *c,
 			   const int arg[N_ARGS], struct prim *p, struct prim *order, void **w)
 {
 	bool gradient = pd == d->weights;
@@ -164,13 +166,15 @@ static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool
 		rc = prim_arg(p, SRC, arg[SRC], dnnl_md_of(&d->src));
 	if (!rc)
 		rc = prim_arg(p, WEIGHTS, arg[WEIGHTS], md);
-	if (!rc && bias)
+	if (!rc && c->bias && pd != d->data)
 		rc = prim_arg(p, BIAS, arg[BIAS], dnnl_md_of(&d->bias));
 	if (!rc)
 		rc = prim_arg(p, DST, arg[DST], dnnl_md_of(&d->dst));
+	c->room = bytes > c->room ? bytes : c->room;
 	if (!rc && !*w) {
-		*w = mea_mem_new(gradient ? MEA_MEM_GRADIENTS : MEA_MEM_COPIES, bytes);
-		if (!*w)
+		if (!c->lean)
+			*w = mea_mem_new(gradient ? MEA_MEM_GRADIENTS : MEA_MEM_COPIES, bytes);
+		if (!c->lean && !*w)
 			return dnnl_out_of_memory;
 		rc = gradient ? reorder_new(md, dnnl_md_of(&d->plain), order)
 			      : reorder_new(dnnl_md_of(&d->plain), md, order);
@@ -186,7 +190,7 @@ static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
 	static const int weights[N_ARGS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS,
 					    DNNL_ARG_DIFF_DST};
 	dnnl_status_t rc =
-		build(d, d->forward, c->bias, forward, &c->forward, &c->to_forward, &c->w_forward);
+		build(d, d->forward, c, forward, &c->forward, &c->to_forward, &c->w_forward);
 
 	if (!rc && d->data) {
 		c->share = dnnl_memory_desc_equal(
@@ -194,10 +198,10 @@ static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
 			dnnl_primitive_desc_query_md(d->data, dnnl_query_weights_md, 0));
 		if (c->share)
 			c->w_data = c->w_forward;
-		rc = build(d, d->data, false, data, &c->data, &c->to_data, &c->w_data);
+		rc = build(d, d->data, c, data, &c->data, &c->to_data, &c->w_data);
 	}
 	if (!rc && d->weights)
-		rc = build(d, d->weights, c->bias, weights, &c->weights, &c->from_weights,
+		rc = build(d, d->weights, c, weights, &c->weights, &c->from_weights,
 			   &c->w_gradient);
 	return rc;
 }
@@ -226,6 +230,7 @@ int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights, struct
 	if (!c)
 		return mea_nomem();
 	c->bias = s->bias;
+	c->lean = s->lean;
 	pthread_once(&engine_once, engine_start);
 	rc = engine_status;
 	if (!rc)
@@ -253,10 +258,12 @@ void mea_conv_free(struct mea_conv *c)
 	prim_free(&c->to_forward);
 	prim_free(&c->to_data);
 	prim_free(&c->from_weights);
-	mea_mem_free(c->w_forward);
-	if (!c->share)
-		mea_mem_free(c->w_data);
-	mea_mem_free(c->w_gradient);
+	if (!c->lean) {
+		mea_mem_free(c->w_forward);
+		if (!c->share)
+			mea_mem_free(c->w_data);
+		mea_mem_free(c->w_gradient);
+	}
 	free(c);
 }
 
@@ -265,9 +272,27 @@ int mea_conv_set_weights(struct mea_conv *c, const float *w)
 	dnnl_status_t rc =
 		prim_run(&c->to_forward, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_forward});
 
-	if (!rc && c->data.p && !c->share)
+	if (!rc && c->data.p && !c->share && !c->lean)
 		rc = prim_run(&c->to_data, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data});
 	return failed(rc, "weights");
+}
+
+int mea_conv_set_data_weights(struct mea_conv *c, const float *w)
+{
+	struct prim *order = c->share ? &c->to_forward : &c->to_data;
+
+	return failed(prim_run(order, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data}),
+		      "weights");
+}
+
+size_t mea_conv_room(const struct mea_conv *c)
+{
+	return c->room;
+}
+
+void mea_conv_lend(struct mea_conv *c, void *room)
+{
+	c->w_forward = c->w_data = c->w_gradient = room;
 }
 
 int mea_conv_forward(struct mea_conv *c, const void *src, const float *bias, void *dst)

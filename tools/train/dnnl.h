@@ -20,6 +20,7 @@ struct mea_conv_shape {
 	int pad[4];			       /* top, left, bottom, right */
 	int groups;
 	bool bias, bf16;
+	bool lean; /* keeps no copy of the weights: mea_conv_lend() */
 };
 
 struct mea_conv;
@@ -33,6 +34,15 @@ void mea_conv_free(struct mea_conv *c);
 
 /* Takes new weights over; to be called after every change of them. */
 int mea_conv_set_weights(struct mea_conv *c, const float *w);
+
+/*
+ * A lean convolution works in room of mea_conv_room() bytes, which others may use in turn. Weights
+ * are then set before every call: for the forward pass by mea_conv_set_weights(), for the input's
+ * gradient by mea_conv_set_data_weights().
+ */
+size_t mea_conv_room(const struct mea_conv *c);
+void mea_conv_lend(struct mea_conv *c, void *room);
+int mea_conv_set_data_weights(struct mea_conv *c, const float *w);
 
 /* dst = conv(src) + bias; bias (float32) only if the shape has it. */
 int mea_conv_forward(struct mea_conv *c, const void *src, const float *bias, void *dst);

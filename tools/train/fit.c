@@ -51,15 +51,16 @@ void mea_tmodel_free(struct mea_tmodel *m)
 
 static int save(struct run *r)
 {
-	struct mea_checkpoint c = mea_fit_snapshot(r);
 	int rc = mea_fit_collect(r);
+	struct mea_checkpoint c = mea_fit_snapshot(r);
 
 	r->saved = mea_now_ms() * 1e-3;
 	if (rc)
 		return rc;
-	if (!r->f->checkpoint || mea_team_rank(r->f->team))
-		return 0;
-	return mea_checkpoint_save(r->f->checkpoint, &c);
+	if (r->f->checkpoint && !mea_team_rank(r->f->team))
+		rc = mea_checkpoint_save(r->f->checkpoint, &c);
+	mea_fit_extra_done(r);
+	return rc;
 }
 
 /* The averages, where they are kept, take the place of the weights, or give it back. */
@@ -182,11 +183,25 @@ static int epoch(struct run *r)
 	return 0;
 }
 
+/* Mean over the elements that have a grid; NaN without one. */
+static double bits_of(const struct mea_params *p)
+{
+	double bits = 0, n = 0;
+
+	for (int i = 0; i < p->n; i++)
+		if (p->list[i].grid) {
+			bits += (double)p->list[i].n * p->list[i].grid->bits;
+			n += (double)p->list[i].n;
+		}
+	return bits / n;
+}
+
 int mea_fit_run(struct mea_fit *f)
 {
 	struct run r = {.f = f};
-	int rc = mea_fit_open(&r);
+	int ended, rc = mea_fit_open(&r);
 
+	mea_mem_forget();
 	r.start = r.saved = mea_now_ms() * 1e-3;
 	while (!rc && r.at.epoch < f->recipe->epochs)
 		rc = epoch(&r);
@@ -195,9 +210,12 @@ int mea_fit_run(struct mea_fit *f)
 		rc = mea_team_agree(f->team, save(&r));
 	if (!rc)
 		swap_averages(&r);
+	f->memory = mea_mem_read();
 	f->steps = r.done;
 	if (r.compress)
 		f->sent = mea_compress_sent(r.compress);
 	mea_fit_close(&r);
-	return rc;
+	f->bits = bits_of(f->net->params);
+	ended = mea_grids_end(f->net->params, f->net->graph);
+	return ended < 0 ? ended : rc;
 }

@@ -9,6 +9,8 @@
 #include <signal.h>
 
 #include "train/compress.h"
+#include "train/grid.h"
+#include "train/mem.h"
 #include "train/net.h"
 #include "train/set.h"
 #include "train/team.h"
@@ -31,6 +33,7 @@ struct mea_recipe {
 	uint64_t seed;
 	bool bf16;
 	struct mea_compress_options compress; /* of the gradients between ranks; not joint */
+	struct mea_grid_options grid; /* of the network's matrices; not in a team, not joint */
 	int fixed; /* layers at the front of the network that are not trained (params.h) */
 };
 
@@ -85,7 +88,9 @@ struct mea_fit {
 	void (*chose)(double whole, double compressed, bool compress, void *ctx);
 	void *ctx;
 	struct mea_compress_sent sent; /* out: this rank's packets */
+	struct mea_mem memory;	       /* out: while it trained */
 	int64_t steps;		       /* out: of this run */
+	double bits;		       /* out: mean width of the matrices' integers; NaN: floats */
 };
 
 /* Returns 0 when all epochs are done, 1 when stopped (a checkpoint was written), or a negative

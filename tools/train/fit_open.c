@@ -40,6 +40,9 @@ static void describe(struct run *r)
 		 c->bf16 ? "bfloat16" : "float32");
 	if (c->average > 0)
 		add(r, "; average %g", (double)c->average);
+	if (c->grid.weights != MEA_WEIGHTS_FLOAT)
+		add(r, "; weights %d up to %d bits, %s", c->grid.weights, c->grid.most,
+		    c->grid.nearest ? "nearest" : "stochastic");
 	if (c->fixed)
 		add(r, "; fixed %d", c->fixed);
 	if (c->compress.kind != MEA_COMPRESS_NONE)
@@ -66,7 +69,12 @@ static int open_params(const struct run *r, struct mea_tmodel *m, int fixed)
 	int rc;
 
 	mea_params_fix(m->params, m->graph, fixed);
-	rc = mea_params_gradients(m->params);
+	rc = r->f->recipe->grid.weights != MEA_WEIGHTS_FLOAT
+		     ? mea_grids_new(m->params, m->graph, &r->f->recipe->grid,
+				     r->f->recipe->momentum > 0)
+		     : 0;
+	if (!rc)
+		rc = mea_params_gradients(m->params);
 	return rc || r->f->recipe->momentum == 0 ? rc : mea_params_momenta(m->params);
 }
 
@@ -77,6 +85,8 @@ static int open_net(struct run *r, int i, bool train)
 				     .team = r->f->team,
 				     .train = train,
 				     .bf16 = r->f->recipe->bf16,
+				     .learn = mea_fit_learn,
+				     .ctx = r,
 				     .input_grad = {false, i == NET && r->f->joint},
 				     .output_grad = {train, i == FRONT && r->f->joint}};
 	struct mea_tmodel *m = r->model[i];
@@ -150,58 +160,14 @@ static int check_teacher(struct run *r)
 	return 0;
 }
 
-static size_t residues(const struct run *r)
-{
-	return r->compress
-		       ? (size_t)mea_team_ranks(r->f->team) * mea_params_trained(r->f->net->params)
-		       : 0;
-}
-
-static int open_compress(struct run *r)
-{
-	struct mea_fit *f = r->f;
-	int rc;
-
-	if (f->recipe->compress.kind == MEA_COMPRESS_NONE)
-		return 0;
-	rc = mea_compress_new(&f->recipe->compress, f->net->params, f->team, &r->compress);
-	if (rc)
-		return rc;
-	r->residues = mea_mem_new(MEA_MEM_RESIDUES, residues(r) * sizeof(float));
-	r->residue_bytes = calloc((size_t)mea_team_ranks(f->team), sizeof(*r->residue_bytes));
-	return r->residues && r->residue_bytes ? 0 : mea_nomem();
-}
-
-int mea_fit_collect(struct run *r)
-{
-	size_t all = residues(r) * sizeof(float);
-
-	return all ? mea_team_gather(r->f->team, all / (size_t)mea_team_ranks(r->f->team),
-				     mea_compress_residues(r->compress), r->residue_bytes,
-				     r->residues, all)
-		   : 0;
-}
-
-int mea_fit_spread(struct run *r)
-{
-	size_t all = residues(r), mine = mea_params_trained(r->f->net->params);
-	int rc = all ? mea_team_share(r->f->team, all * sizeof(float), r->residues) : 0;
-
-	if (!rc && all)
-		memcpy(mea_compress_residues(r->compress),
-		       r->residues + (size_t)mea_team_rank(r->f->team) * mine,
-		       mine * sizeof(float));
-	return rc;
-}
-
 struct mea_checkpoint mea_fit_snapshot(struct run *r)
 {
-	return (struct mea_checkpoint){.recipe = r->recipe,
-				       .sets = {r->f->net->params,
-						r->f->joint ? r->f->front->params : NULL},
-				       .at = r->at,
-				       .residues = r->residues,
-				       .n_residues = residues(r)};
+	return (struct mea_checkpoint){
+		.recipe = r->recipe,
+		.sets = {r->f->net->params, r->f->joint ? r->f->front->params : NULL},
+		.at = r->at,
+		.extra = r->extra,
+		.extra_bytes = (size_t)mea_team_ranks(r->f->team) * mea_fit_own_extra(r)};
 }
 
 static void hash_images(const struct mea_pick *p, char hex[2 * SHA256_DIGEST_SIZE + 1])
@@ -304,7 +270,7 @@ int mea_fit_set_up(struct run *r)
 	for (int i = 0; i < NETS && !rc; i++)
 		rc = open_net(r, i, i == NET || (i == FRONT && f->joint));
 	if (!rc)
-		rc = open_compress(r);
+		rc = mea_fit_open_extra(r);
 	if (!rc && f->front)
 		rc = connect(r);
 	if (!rc)
@@ -322,14 +288,19 @@ int mea_fit_set_up(struct run *r)
 
 static int resume(struct run *r)
 {
-	struct mea_checkpoint c = mea_fit_snapshot(r);
+	struct mea_checkpoint c;
 	int rc;
 
 	if (!r->f->resume || !r->f->checkpoint || mea_team_rank(r->f->team))
 		return 0;
+	rc = mea_fit_extra(r);
+	if (rc)
+		return rc;
+	c = mea_fit_snapshot(r);
 	rc = mea_checkpoint_load(r->f->checkpoint, &c);
 	if (!rc)
 		r->at = c.at;
+	r->resumed = !rc;
 	return rc == MEA_ENOENT ? 0 : rc;
 }
 
@@ -385,6 +356,7 @@ static int share_start(struct run *r)
 		rc = share_params(f->team, f->front->params);
 	if (!rc)
 		rc = mea_fit_spread(r);
+	mea_fit_extra_done(r);
 	if (!rc)
 		rc = choose(r);
 	if (!rc)
@@ -413,8 +385,8 @@ void mea_fit_close(struct run *r)
 		mea_mem_free(r->image[i]);
 	}
 	mea_compress_free(r->compress);
-	mea_mem_free(r->residues);
-	free(r->residue_bytes);
+	mea_mem_free(r->extra);
+	free(r->extra_bytes);
 	mea_batch_free(&r->batch);
 	mea_batch_free(&r->front_batch);
 	free(r->order);

@@ -178,6 +178,14 @@ static int update_net(struct run *r, int i, const struct mea_sgd *sgd, float ave
 	return mea_tnet_refresh(r->t[i]);
 }
 
+int mea_fit_learn(void *ctx, struct mea_param *q, const float *grad)
+{
+	struct run *r = ctx;
+
+	return mea_grid_step(q, (int)(q - r->f->net->params->list), grad, &r->sgd,
+			     r->f->recipe->rate, &r->f->recipe->grid, r->number);
+}
+
 static int step(struct run *r, double *rate)
 {
 	const struct mea_recipe *c = r->f->recipe;
@@ -189,6 +197,8 @@ static int step(struct run *r, double *rate)
 	int rc;
 
 	*rate = (double)sgd.rate;
+	r->sgd = sgd;
+	r->number = number;
 	fill(r, &r->batch, r->f->map);
 	if (r->f->joint)
 		fill(r, &r->front_batch, NULL);

@@ -28,6 +28,10 @@ struct mea_tnet_options {
 	/* train: batch norm's statistics are those of all ranks' batches together. The gradients
 	 * of parameters stay this rank's own. */
 	struct mea_team *team;
+	/* train: takes the gradient of a parameter with a grid (grid.h), q, right after its
+	 * operation's backward step; then the gradient is gone. */
+	int (*learn)(void *ctx, struct mea_param *q, const float *grad);
+	void *ctx;
 };
 
 struct mea_tnet;
@@ -56,7 +60,7 @@ const void *mea_tnet_input_grad(const struct mea_tnet *t, int i);
 int mea_tnet_refresh(struct mea_tnet *t);
 /* train: also updates the running means and variances. */
 int mea_tnet_forward(struct mea_tnet *t);
-/* Sets the gradients of all parameters that are not fixed. */
+/* Sets the gradients of all parameters that are not fixed and have no grid. */
 int mea_tnet_backward(struct mea_tnet *t);
 
 /* Bytes of maps and gradients. */

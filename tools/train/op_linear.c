@@ -43,6 +43,7 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	    (bias && a->beta != 1.0f))
 		return mea_fail(MEA_EUNSUPPORTED,
 				"only x W + b with constant W and b can be trained");
+	tnet_lean(t, tnet_param(t, o->node, 1), 1);
 	n = (size_t)t->o.batch * (size_t)s->k * sizeof(float);
 	s->x = mea_mem_new(MEA_MEM_MAPS, n);
 	s->dx = o->gbuf[0] >= 0 ? mea_mem_new(MEA_MEM_MAPS, n) : NULL;
@@ -83,18 +84,20 @@ static int linear_forward(struct mea_tnet *t, struct top *o)
 	for (int b = 0; bias && b < t->o.batch; b++)
 		memcpy(y + (size_t)b * (size_t)s->m, bias->data, (size_t)s->m * sizeof(*y));
 	return mea_matmul(false, o->node->a.trans_b, t->o.batch, s->m, s->k, s->x,
-			  tnet_param(t, o->node, 1)->data, bias ? 1.0f : 0.0f, y);
+			  tnet_weights(t, tnet_param(t, o->node, 1)), bias ? 1.0f : 0.0f, y);
 }
 
 static int linear_backward(struct mea_tnet *t, struct top *o)
 {
 	struct linear *s = o->state;
 	const struct tvalue *x = tnet_in(t, o, 0);
-	const struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
+	struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
 	const float *dy = tnet_out(t, o)->gptr[0];
 	bool trans = o->node->a.trans_b;
-	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, s->x, 0, w->grad)
-		       : mea_matmul(true, false, s->k, s->m, t->o.batch, s->x, dy, 0, w->grad);
+	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, s->x, 0,
+				    tnet_gradient(t, w))
+		       : mea_matmul(true, false, s->k, s->m, t->o.batch, s->x, dy, 0,
+				    tnet_gradient(t, w));
 
 	for (int j = 0; bias && j < s->m; j++) {
 		double sum = 0;
@@ -103,12 +106,13 @@ static int linear_backward(struct mea_tnet *t, struct top *o)
 			sum += dy[(size_t)b * (size_t)s->m + (size_t)j];
 		bias->grad[j] = (float)sum;
 	}
-	if (rc || !o->gptr[0])
-		return rc;
-	rc = mea_matmul(false, !trans, t->o.batch, s->k, s->m, dy, w->data, 0, s->dx);
-	exchange(&x->map, s->dx, o->gptr[0], false);
-	tnet_grad_done(t, o, 0);
-	return rc;
+	if (!rc && o->gptr[0]) {
+		rc = mea_matmul(false, !trans, t->o.batch, s->k, s->m, dy, tnet_weights(t, w), 0,
+				s->dx);
+		exchange(&x->map, s->dx, o->gptr[0], false);
+		tnet_grad_done(t, o, 0);
+	}
+	return rc ? rc : tnet_learn(t, w);
 }
 
 const struct top_ops top_linear = {

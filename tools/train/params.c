@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/error.h"
 #include "graph/hot.h"
+#include "train/grid.h"
 #include "train/mem.h"
 
 static bool trains(const struct mea_graph *g, const struct mea_node *n, int input)
@@ -44,20 +45,30 @@ static size_t padded(size_t n)
 	return (n + 15) / 16 * 16;
 }
 
-static int allocate(struct mea_params *p)
+int mea_params_move(struct mea_params *p)
 {
+	float *old = p->block;
 	size_t at = 0;
 
+	mea_params_release(p);
+	p->elements = 0;
 	for (int i = 0; i < p->n; i++)
-		p->elements += padded(p->list[i].n);
+		p->elements += p->list[i].grid ? 0 : padded(p->list[i].n);
 	p->block = mea_mem_new(MEA_MEM_WEIGHTS, p->elements * sizeof(*p->block));
-	if (!p->block)
-		return mea_nomem();
-	for (int i = 0; i < p->n; i++) {
-		p->list[i].data = p->block + at;
-		at += padded(p->list[i].n);
+	for (int i = 0; i < p->n && p->block; i++) {
+		struct mea_param *q = &p->list[i];
+		float *from = q->data;
+
+		q->data = q->grid ? NULL : p->block + at;
+		at += q->grid ? 0 : padded(q->n);
+		if (from && q->data)
+			memcpy(q->data, from, q->n * sizeof(*from));
 	}
-	return 0;
+	if (!p->block)
+		p->block = old;
+	else
+		mea_mem_free(old);
+	return p->block == old ? mea_nomem() : 0;
 }
 
 int mea_params_new(const struct mea_graph *g, struct mea_params **out)
@@ -70,7 +81,7 @@ int mea_params_new(const struct mea_graph *g, struct mea_params **out)
 			if (trains(g, &g->nodes[i], j))
 				rc = add(p, g, &g->nodes[i], j);
 	if (!rc)
-		rc = allocate(p);
+		rc = mea_params_move(p);
 	if (rc) {
 		mea_params_free(p);
 		return rc;
@@ -90,8 +101,10 @@ void mea_params_free(struct mea_params *p)
 	if (!p)
 		return;
 	mea_params_release(p);
-	for (int i = 0; i < p->n; i++)
+	for (int i = 0; i < p->n; i++) {
 		free(p->list[i].name);
+		mea_grid_free(p->list[i].grid);
+	}
 	free(p->list);
 	mea_mem_free(p->block);
 	mea_mem_count(MEA_MEM_FILES, -(ptrdiff_t)p->file);
@@ -163,7 +176,7 @@ int mea_params_gradients(struct mea_params *p)
 	int rc = beside(p, MEA_MEM_GRADIENTS, &p->grads);
 
 	for (int i = 0; i < p->n && !rc; i++)
-		if (!p->list[i].fixed)
+		if (!p->list[i].fixed && p->list[i].data)
 			p->list[i].grad = p->grads + (p->list[i].data - p->block) - p->fixed;
 	return rc;
 }
@@ -173,7 +186,7 @@ int mea_params_momenta(struct mea_params *p)
 	int rc = beside(p, MEA_MEM_MOMENTA, &p->momenta);
 
 	for (int i = 0; i < p->n && !rc; i++)
-		if (!p->list[i].fixed)
+		if (!p->list[i].fixed && p->list[i].data)
 			p->list[i].momentum = p->momenta + (p->list[i].data - p->block) - p->fixed;
 	return rc;
 }
@@ -225,7 +238,7 @@ void mea_sgd_step(struct mea_params *p, const struct mea_sgd *s)
 		struct mea_param *q = &p->list[i];
 		float decay = q->decay ? s->decay : 0.0f;
 
-		if (q->running || q->fixed)
+		if (q->running || q->fixed || q->grid)
 			continue;
 		if (q->momentum)
 			step(q->n, s, decay, q->data, q->grad, q->momentum);

@@ -10,10 +10,11 @@ struct mea_param {
 	char *name; /* of the graph's value; owned */
 	int value;  /* its index in the graph */
 	size_t n;
-	int rank;     /* 4: of a Conv; 2: of a Gemm; 1: a vector */
-	bool decay;   /* weight decay applies: matrices and kernels */
-	bool running; /* a batch norm's mean or variance: no gradient */
-	bool fixed;   /* is not trained */
+	int rank;	       /* 4: of a Conv; 2: of a Gemm; 1: a vector */
+	bool decay;	       /* weight decay applies: matrices and kernels */
+	bool running;	       /* a batch norm's mean or variance: no gradient */
+	bool fixed;	       /* is not trained */
+	struct mea_grid *grid; /* its integers, while it is trained as such (grid.h); owned */
 	/* n each, in the set's blocks; NULL: there is none */
 	float *data, *grad, *momentum;
 };
@@ -40,6 +41,9 @@ void mea_params_fix(struct mea_params *p, const struct mea_graph *g, int n);
 /* Allocates gradients, or momenta of 0, unless they are there. */
 int mea_params_gradients(struct mea_params *p);
 int mea_params_momenta(struct mea_params *p);
+/* New places for the data of all that has no grid, in a block as large; what has one loses its
+ * data, and what had none starts with zeros. Gradients, momenta and averages go. */
+int mea_params_move(struct mea_params *p);
 /* Frees both, and averages. */
 void mea_params_release(struct mea_params *p);
 /* Elements that are trained: those of grads and momenta. */

@@ -59,6 +59,13 @@ static const struct row options[] = {
 	 "main, cloud: send gradients compressed: adacomp[:conv=N,fc=N,factor=F,dense=EPOCHS], "
 	 "topk:RATE, auto (what is faster) or none",
 	 .value = "none"},
+	{"weights", "TYPE", AT(weights),
+	 "edge: float, or train one copy of the matrices as int8, int16 or auto[:MAX] (8 to MAX "
+	 "bits, "
+	 "MAX up to 16), with momenta in bfloat16; the int8 network is written too",
+	 .value = "float"},
+	{"rounding", "HOW", AT(recipe.grid.nearest), "of integer weights after a step",
+	 .value = "stochastic", .choices = "stochastic nearest"},
 	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
 	{"teacher", "FILE", AT(teacher), "learn from this network's answers as well"},
 	{"share", "A", AT(recipe.share), "the teacher's share in the loss", 0, 1, "0.7"},
@@ -94,6 +101,8 @@ static int check(void *args)
 {
 	struct train *t = args;
 	int rc = train_compress_parse(t->compress, &t->recipe.compress);
+	const bool grid = !rc && !(rc = train_weights_parse(t->weights, &t->recipe.grid)) &&
+			  t->recipe.grid.weights != MEA_WEIGHTS_FLOAT;
 	const struct {
 		bool wrong;
 		const char *why;
@@ -114,6 +123,9 @@ static int check(void *args)
 		{t->recipe.compress.kind != MEA_COMPRESS_NONE && t->stage != STAGE_MAIN &&
 			 t->stage != STAGE_CLOUD,
 		 "--compress is for main and cloud"},
+		{grid && t->stage != STAGE_EDGE, "--weights is for the edge"},
+		{grid && (t->recipe.average > 0 || t->memory > 0),
+		 "--weights does not go with --average or --memory"},
 		{t->keep && t->stage != STAGE_EDGE, "--keep is for the edge"},
 		{t->quantize && t->stage == STAGE_CLOUD, "--quantize is for main and the edge"},
 	};
@@ -179,6 +191,8 @@ static int train(int argc, char **argv)
 
 	option_parse(&tool_train, argc, argv, &t);
 	t.recipe.augment.mirror = !t.no_mirror;
+	t.recipe.grid.seed = t.recipe.seed;
+	t.quantize = t.quantize || t.recipe.grid.weights != MEA_WEIGHTS_FLOAT;
 	t.rate_given = t.recipe.rate >= 0;
 	if (t.recipe.rate < 0)
 		t.recipe.rate = t.keep						  ? 0.01f

@@ -47,16 +47,15 @@ int train_fit_in(struct train *t, struct mea_fit *f)
 	return 0;
 }
 
-void train_tell_memory(void)
+void train_tell_memory(const struct mea_mem *m)
 {
-	struct mea_mem m = mea_mem_read();
 	struct rusage u;
 
 	printf("held at most               MB\n");
 	for (int i = 0; i < MEA_MEM_KINDS; i++)
 		printf("  %-22s %8.2f\n", mea_mem_name((enum mea_mem_kind)i),
-		       (double)m.most[i] / 1e6);
-	printf("  %-22s %8.2f\n", "together", (double)m.all_most / 1e6);
+		       (double)m->most[i] / 1e6);
+	printf("  %-22s %8.2f\n", "together", (double)m->all_most / 1e6);
 	if (!getrusage(RUSAGE_SELF, &u))
 		printf("  %-22s %8.2f\n", "peak RSS", (double)u.ru_maxrss * 1024e-6);
 }

@@ -72,12 +72,15 @@ int train_fit(struct train *t, struct mea_fit *f)
 		rc = train_log_open(t);
 	if (!rc)
 		rc = mea_fit_run(f);
+	t->bits = f->bits;
 	progress_end(&t->progress);
 	if (train_log_close(t))
 		fprintf(stderr, "%s: %s\n", tool_name, mea_errmsg());
 	if (t->verbose && rc >= 0) {
 		train_compress_tell(t, f);
-		train_tell_memory();
+		if (!isnan(f->bits))
+			printf("integer weights of %.2f bits in the mean\n", f->bits);
+		train_tell_memory(&f->memory);
 	}
 	return rc;
 }
@@ -124,6 +127,12 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(o, "average", number(r->average));
 	if (t->blend < 1)
 		json_object_set_new(o, "blend", number(t->blend));
+	if (r->grid.weights != MEA_WEIGHTS_FLOAT) {
+		json_object_set_new(o, "weights", json_string(t->weights));
+		json_object_set_new(o, "rounding",
+				    json_string(r->grid.nearest ? "nearest" : "stochastic"));
+		json_object_set_new(o, "bits", json_real(t->bits));
+	}
 	if (r->compress.kind != MEA_COMPRESS_NONE)
 		json_object_set_new(o, "compress", json_string(t->compress));
 	if (t->team)
