@@ -29,7 +29,7 @@ struct stream {
 
 static void put(struct stream *s, const void *data, size_t n)
 {
-	if (s->bad)
+	if (s->bad || !n)
 		return;
 	s->bad = fwrite(data, 1, n, s->f) != n;
 	sha256_update(&s->sha, n, data);
@@ -37,7 +37,7 @@ static void put(struct stream *s, const void *data, size_t n)
 
 static void get(struct stream *s, void *data, size_t n)
 {
-	if (s->bad)
+	if (s->bad || !n)
 		return;
 	s->bad = fread(data, 1, n, s->f) != n;
 	if (!s->bad)

@@ -76,10 +76,16 @@ void mea_mem_forget(void)
 
 const char *mea_mem_name(enum mea_mem_kind kind)
 {
-	static const char *const names[MEA_MEM_KINDS] = {
-		"networks as read",  "weights",		 "kernels' weights",	  "gradients",
-		"momenta",	     "averages",	 "maps, their gradients", "images",
-		"teacher's answers", "residues, packets"};
+	static const char *const names[MEA_MEM_KINDS] = {"networks as read",
+							 "weights",
+							 "kernels' weights",
+							 "gradients",
+							 "momenta",
+							 "averages",
+							 "maps, their gradients",
+							 "images",
+							 "teacher's answers",
+							 "residues, checkpoint"};
 
 	return names[kind];
 }

@@ -18,7 +18,7 @@ enum mea_mem_kind {
 	MEA_MEM_MAPS, /* and their gradients */
 	MEA_MEM_IMAGES,
 	MEA_MEM_ANSWERS,  /* a teacher's */
-	MEA_MEM_RESIDUES, /* of compressed gradients, and their packets */
+	MEA_MEM_RESIDUES, /* of compressed gradients, their packets; a checkpoint under way */
 	MEA_MEM_KINDS
 };
 
