@@ -36,6 +36,7 @@ PACKAGES_fpga := check onnx
 PACKAGES_fpga-frames := check
 PACKAGES_fuzz-onnx := check fuzz
 PACKAGES_fuzz-http := check fuzz
+PACKAGES_fuzz-packet := check fuzz
 PACKAGES_install-kmod := kmod
 PACKAGES_bench-cpu := run onnx
 PACKAGES_check-cloud := check cloud

@@ -90,7 +90,7 @@ check-san-programs: check-programs
 		"$(B)/tests/rtl/random_layers 8x8 300"
 
 .PHONY: check-slow
-check-slow: check-programs formal fuzz-onnx fuzz-http $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) $(CHECK_SLOW_EXTRA) ## long random runs, mutants, proofs, fuzzers
+check-slow: check-programs formal fuzz-onnx fuzz-http fuzz-packet $(SIM_MORE:%=$(SIM_DIR)/libmea_sim_%.so) $(CHECK_SLOW_EXTRA) ## long random runs, mutants, proofs, fuzzers
 	@TEST_LIMIT=3600 tests/run.sh $(CHECK_SLOW_SCRIPTS) hw/formal/mutants.sh "tests/rtl/mutants.sh $(B)" \
 		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/random_layers $(c) 20000 100000") $(LARGE_RUNS)
 

@@ -65,6 +65,8 @@ static int set_up(struct bench *b, const char *net, bool bf16)
 	if (!rc)
 		rc = mea_params_new(b->g, &b->p);
 	if (!rc)
+		rc = mea_params_momenta(b->p);
+	if (!rc)
 		rc = mea_tnet_new(b->g, b->p, &o, &b->t);
 	if (rc)
 		return rc;

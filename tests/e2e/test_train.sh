@@ -81,9 +81,66 @@ ok "are others" test "$(hard_of "$T/random")" != "$(hard_of "$T/b")"
 
 cp -r "$T/b" "$T/j"
 ok "jointly" run 0 train joint --net resnet8-a $S --epochs 1 --out "$T/j" --hard 10 -v
-ok "tells what it takes" says "MB of maps and gradients"
+ok "tells what it takes" says "maps, their gradients"
 ok "a bundle again" run 0 info "$T/j"
 ok "the extension's new main" sh -c "! cmp -s $T/j/main.onnx $T/b/main.onnx"
+
+# --- memory -------------------------------------------------------------------------------------
+# Counted together, in MB, of the last run with -v.
+together() {
+	awk '$1 == "together" { print $2 }' "$T/out"
+}
+cp -r "$T/b" "$T/m"
+X="train edge --net resnet8-a $S --epochs 1 --out $T/m --hard 10 -v"
+ok "as it is" run 0 $X
+whole=$(together)
+ok "a frozen main has no momenta" awk '$1 == "momenta" { m = $2 } $1 == "weights" { w = $2 } END { exit !(m > 0 && m < 0.7 * w) }' "$T/out"
+ok "a limit that it keeps" run 0 $X --memory "$(awk -v m="$whole" 'BEGIN { print m + 0.01 }')"
+ok "changes nothing" says "MB with batches of 32, momenta, 10 of 10 layers trained, rate 0.1"
+ok "half of it" run 0 $X --memory 12
+ok "takes small batches" says "MB with batches of 8, "
+ok "and is what was held" awk -v m="$(together)" 'BEGIN { exit !(m > 6 && m <= 12) }'
+ok "noted" between "$T/m/bundle.json" training.edge.batch 8 8
+ok "goes on as it began" run 0 $X --memory 12 --resume
+ok "with less, layers are fixed" run 0 $X --memory 7
+ok "takes fewer layers" says "no momenta, "
+ok "noted" between "$T/m/bundle.json" training.edge.fixed_layers 1 9
+ok "too little" fails 1 "--memory: it takes" train edge --net resnet8-a $S --out "$T/m" --memory 3
+
+# --- compressed gradients -----------------------------------------------------------------------
+C="train main --net resnet8-a $S --epochs 1 --out $T/compressed"
+ok "one rank can try it" run 0 $C --compress adacomp:conv=40,fc=400,factor=2.5 -v
+ok "tells the rates" says "convolutions"
+ok "an edge trains alone" fails 2 "--compress is for main and cloud" train edge --net resnet8-a $S --out "$T/b" --compress topk:0.1
+for c in gzip adacomp:x adacomp:conv=0 adacomp:conv adacomp:fc=1.5 adacomp:factor=0.5 adacomp:factor=nan adacomp:speed=1 \
+	topk topk:0 topk:2 topk:x none:1 auto:1; do
+	ok "--compress $c" fails 2 "--compress $c: is none of adacomp" $C --compress $c
+done
+
+# --- integer weights --------------------------------------------------------------------------------
+cp -r "$T/b" "$T/w"
+W="train edge --net resnet8-a $S --epochs 2 --out $T/w --hard 10"
+ok "int8 weights" run 0 $W --weights int8 -v
+ok "are of 8 bits" says "integer weights of 8.00 bits in the mean"
+ok "and less to hold" awk '$1 == "weights" { w = $2 } $1 == "gradients" { g = $2 } END { exit !(g < w) }' "$T/out"
+ok "noted" sh -c "jq -e '.training.edge | .weights == \"int8\" and .rounding == \"stochastic\" and .bits == 8' $T/w/bundle.json"
+cp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "the int8 network runs" run 0 run "$T/w" --data "$D" --backend ref --json
+ok "all images answered" is images 100
+ok "the same again" run 0 $W --weights int8
+ok "the same bytes" cmp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "no second run of what is done" run 0 $W --weights int8 --resume -v
+ok "the same bytes" cmp "$T/w/extension.int8.onnx" "$T/int8.onnx"
+ok "nearest" run 0 $W --weights int8 --rounding nearest
+ok "is another network" sh -c "! cmp -s $T/w/extension.int8.onnx $T/int8.onnx"
+ok "another training" fails 1 "is of another training" $W --weights int8 --resume
+ok "widths that change, without momenta" run 0 $W --weights auto:10 --momentum 0
+ok "new images" run 0 train edge --net resnet8-a $S --data "$D" --keep "$D" --epochs 1 --out "$T/w" --weights int16
+for w in int4 auto:7 auto:17 auto:x auto: int8:9; do
+	ok "--weights $w" fails 2 "--weights $w: is none of float, int8, int16 or auto:MAX" $W --weights $w
+done
+ok "not main" fails 2 "--weights is for the edge" train main --net resnet8-a $S --out "$T/x" --weights int8
+ok "not averaged" fails 2 "--weights does not go with --average" $W --weights int8 --average 0.9
 
 # --- new images ------------------------------------------------------------------------------
 "$MEA" dataset glyphs --out "$T/new" --train 400 --test 10 --seed 9 >"$T/log"

@@ -52,6 +52,28 @@ ok "the same bytes" cmp "$T/main2/main.onnx" "$T/again/main.onnx"
 ok "cloud on 2" ranks 2 0 train cloud $S --net resnet8 --epochs 1 --out "$T/main2"
 ok "is in the bundle" run 0 info "$T/main2"
 
+# --- compressed gradients ---------------------------------------------------------------------
+C="train main $S --rate 0.05 --epochs 2 --compress adacomp:dense=0,factor=2"
+ok "compressed" ranks 2 0 $C --out "$T/c" -v
+rate() {
+	awk -v kind="$1" '$1 == kind { print $4 }' "$T/out"
+}
+ok "one rank tells what it sent" test "$(grep -c '^packets of this rank' "$T/out")" -eq 1
+ok "convolutions" awk -v r="$(rate convolutions)" 'BEGIN { exit !(r > 20) }'
+ok "heads" awk -v r="$(rate heads)" 'BEGIN { exit !(r > 80) }'
+ok "vectors whole" test "$(rate vectors)" = 1.0
+ok "and all that MPI got" grep -q "^handed to MPI by this rank, of all kinds: [1-9]" "$T/out"
+ok "the same again" ranks 2 0 $C --out "$T/c2"
+ok "the same bytes" cmp "$T/c/main.onnx" "$T/c2/main.onnx"
+ok "noted" grep -q '"compress": "adacomp:dense=0,factor=2"' "$T/c/bundle.json"
+ok "an epoch sends all first" ranks 2 0 train main $S --epochs 1 --compress adacomp:dense=1 --out "$T/c3"
+ok "and one without compression" ranks 2 0 train main $S --epochs 1 --out "$T/c4"
+ok "the same bytes" cmp "$T/c3/main.onnx" "$T/c4/main.onnx"
+ok "top-k" ranks 2 0 train main $S --epochs 1 --compress topk:0.01 --out "$T/c4"
+ok "what is faster" ranks 2 0 train main $S --epochs 1 --compress auto --out "$T/c5"
+ok "not between ranks of one machine" says "--compress auto: no network lies between the ranks"
+ok "the same bytes" cmp "$T/c5/main.onnx" "$T/c3/main.onnx"
+
 # --- what goes wrong -------------------------------------------------------------------------
 ok "slices must be even" ranks 3 1 train main $S --out "$T/x"
 ok "says one rank" said 1 "a batch of 32 cannot be shared evenly by 3 ranks"
@@ -90,6 +112,13 @@ ended() {
 	}
 	[ -z "$(pgrep -f -- "--out $T/k")" ]
 }
+S2="$S --compress adacomp"
+ok "whole, compressed" ranks 2 0 train main $S2 --epochs 8 --out "$T/whole"
+start --checkpoint-every 0 --compress adacomp
+kill -INT "$(rank_of 1)"
+ok "SIGINT ends all" ended 1
+ok "--resume" ranks 2 0 train main $S2 --epochs 8 --out "$T/k" --resume
+ok "the same bytes" cmp "$T/whole/main.onnx" "$T/k/main.onnx"
 ok "whole" ranks 2 0 train main $S --epochs 8 --out "$T/whole"
 start --checkpoint-every 0
 kill -INT "$(rank_of 1)"

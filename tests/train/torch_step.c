@@ -252,6 +252,8 @@ static void one(const struct trial *c, const char *net)
 
 	if (!rc)
 		rc = mea_params_new(g, &p);
+	if (!rc)
+		rc = mea_params_momenta(p);
 	if (rc) {
 		ok(false, net, mea_errmsg());
 		return;

@@ -4,6 +4,7 @@
 
 #include <omp.h>
 
+#include "train/dnnl.h"
 #include "train/net.h"
 
 #define BATCH 3
@@ -155,10 +156,28 @@ static void check_gradient(struct pair *q, const char *what, int value, size_t n
 		  sqrt(sum / (double)count));
 }
 
+/* What a processor without AVX-512 says. */
+static void check_refused(struct mea_graph *g)
+{
+	struct mea_tnet_options o = {.batch = BATCH, .bf16 = true};
+	struct mea_params *p;
+	struct mea_tnet *t;
+
+	cr_assert_eq(mea_params_new(g, &p), 0, "%s", mea_errmsg());
+	cr_expect_eq(mea_tnet_new(g, p, &o, &t), MEA_EUNSUPPORTED);
+	cr_expect_not_null(strstr(mea_errmsg(), "bfloat16 needs a processor with AVX-512"));
+	mea_params_free(p);
+	mea_graph_free(g);
+}
+
 static void check(struct mea_graph *g, bool bf16, double tolerance)
 {
 	struct pair q;
 
+	if (bf16 && !mea_dnnl_computes_bf16()) {
+		check_refused(g);
+		return;
+	}
 	open_pair(&q, g, bf16);
 	cr_assert_eq(mea_tnet_forward(q.t), 0, "%s", mea_errmsg());
 	check_outputs(&q, tolerance);

@@ -380,6 +380,8 @@ Test(steps, sgd)
 	srand(1);
 	finish(g, gemm(g, "fc", input(g, "x", shape_of(2, 1, 3)), 2, true));
 	cr_assert_eq(mea_params_new(g, &p), 0);
+	cr_assert_eq(mea_params_gradients(p), 0);
+	cr_assert_eq(mea_params_momenta(p), 0);
 	cr_assert_eq(p->n, 2);
 	cr_assert(p->list[0].decay && !p->list[1].decay);
 	for (int i = 0; i < 2; i++)

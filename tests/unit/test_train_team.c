@@ -78,9 +78,26 @@ static int fork_share(struct mea_team *t, size_t bytes, void *data)
 	return 0;
 }
 
-static const struct mea_team_ops fork_ops = {fork_sum, fork_sum_f32, fork_share, NULL};
+static int fork_gather(struct mea_team *t, const size_t *bytes, const void *mine, void *all)
+{
+	char *to = all;
+
+	cr_assert(bytes[t->rank] <= sizeof(shared->piece[0]));
+	memcpy(shared->piece[t->rank], mine, bytes[t->rank]);
+	pthread_barrier_wait(&shared->barrier);
+	for (int r = 0; r < t->ranks; to += bytes[r++])
+		memcpy(to, shared->piece[r], bytes[r]);
+	pthread_barrier_wait(&shared->barrier);
+	return 0;
+}
+
+static const struct mea_team_ops fork_ops = {fork_sum, fork_sum_f32, fork_share, fork_gather, NULL};
 
 typedef void (*change)(struct rig *r, int rank);
+
+/* Of the process that the ranks are of; and images are drawn by rand(). */
+static pid_t run_id;
+static pthread_mutex_t opening = PTHREAD_MUTEX_INITIALIZER;
 
 static void one_rank(int rank, int ranks, change f)
 {
@@ -89,8 +106,10 @@ static void one_rank(int rank, int ranks, change f)
 	const struct mea_params *p;
 	struct rig r;
 
+	pthread_mutex_lock(&opening);
 	open_rig(&r, false);
-	snprintf(r.path, sizeof(r.path), "/tmp/mea-test-%d.checkpoint", (int)getppid());
+	pthread_mutex_unlock(&opening);
+	snprintf(r.path, sizeof(r.path), "/tmp/mea-test-%d.checkpoint", (int)run_id);
 	r.fit.team = ranks > 1 ? &team : NULL;
 	if (f)
 		f(&r, rank);
@@ -102,16 +121,17 @@ static void one_rank(int rank, int ranks, change f)
 	p = r.net.params;
 	cr_assert(p->elements <= FLOATS);
 	memcpy(out->weights, p->block, p->elements * sizeof(float));
-	memcpy(out->grads, p->block + p->elements, p->elements * sizeof(float));
+	if (p->grads)
+		memcpy(out->grads, p->grads, p->elements * sizeof(float));
 	r.path[0] = 0; /* the checkpoint stays */
 	close_rig(&r);
 }
 
-/* Trains on so many ranks, each changed by f; results are in shared. */
-static void train_on(int ranks, change f)
+static void open_shared(int ranks)
 {
 	pthread_barrierattr_t attr;
 
+	run_id = getpid();
 	if (!shared)
 		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -119,6 +139,12 @@ static void train_on(int ranks, change f)
 	pthread_barrierattr_init(&attr);
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_barrier_init(&shared->barrier, &attr, (unsigned int)ranks);
+}
+
+/* Trains on so many ranks, each changed by f; results are in shared. */
+static void train_on(int ranks, change f)
+{
+	open_shared(ranks);
 	for (int i = 0; i < ranks; i++)
 		if (!fork()) {
 			one_rank(i, ranks, f);
@@ -129,6 +155,36 @@ static void train_on(int ranks, change f)
 
 		cr_assert(wait(&status) > 0 && WIFEXITED(status) && !WEXITSTATUS(status));
 	}
+	pthread_barrier_destroy(&shared->barrier);
+}
+
+struct thread {
+	pthread_t id;
+	int rank, ranks;
+	change f;
+};
+
+static void *as_thread(void *arg)
+{
+	const struct thread *t = arg;
+
+	omp_set_num_threads(1);
+	one_rank(t->rank, t->ranks, t->f);
+	return NULL;
+}
+
+/* The same in this one process. */
+static void simulate_on(int ranks, change f)
+{
+	struct thread t[RANKS_MAX];
+
+	open_shared(ranks);
+	for (int i = 0; i < ranks; i++) {
+		t[i] = (struct thread){.rank = i, .ranks = ranks, .f = f};
+		cr_assert_eq(pthread_create(&t[i].id, NULL, as_thread, &t[i]), 0);
+	}
+	for (int i = 0; i < ranks; i++)
+		cr_assert_eq(pthread_join(t[i].id, NULL), 0);
 	pthread_barrier_destroy(&shared->barrier);
 }
 
@@ -247,6 +303,74 @@ static void taught(struct rig *r, int rank)
 Test(team, a_teacher_in_two_views, .timeout = 300)
 {
 	same_weights(taught);
+}
+
+/* --- compressed gradients ------------------------------------------------------------------- */
+
+static void compressed(struct rig *r, int rank)
+{
+	(void)rank;
+	r->recipe.compress = (struct mea_compress_options){
+		.kind = MEA_COMPRESS_ADACOMP, .conv = 50, .fc = 500, .factor = 2};
+}
+
+static void no_checkpoint(struct rig *r, int rank)
+{
+	compressed(r, rank);
+	r->fit.checkpoint = NULL;
+}
+
+/* Ranks have the same bits as each other, and as one process that simulates them. */
+Test(team, compressed_weights, .timeout = 300)
+{
+	static struct result first;
+
+	for (int ranks = 2; ranks <= 4; ranks *= 2) {
+		train_on(ranks, no_checkpoint);
+		first = shared->result[0];
+		cr_assert_eq(first.rc, 0, "%s", first.message);
+		for (int i = 0; i < ranks; i++)
+			cr_assert_arr_eq(shared->result[i].weights, first.weights,
+					 sizeof(first.weights), "rank %d differs", i);
+		simulate_on(ranks, no_checkpoint);
+		for (int i = 0; i < ranks; i++) {
+			cr_assert_eq(shared->result[i].rc, 0, "%s", shared->result[i].message);
+			cr_assert_arr_eq(shared->result[i].weights, first.weights,
+					 sizeof(first.weights), "simulated rank %d differs", i);
+		}
+	}
+}
+
+/* Stops rank 0 after 5 of 12 steps. */
+static void compressed_half(struct rig *r, int rank)
+{
+	compressed(r, rank);
+	r->stop_after = 5;
+}
+
+/* Each rank goes on with its own residues. */
+Test(team, compressed_and_resumed, .timeout = 300)
+{
+	static struct result whole;
+
+	forget_checkpoint();
+	train_on(2, no_checkpoint);
+	whole = shared->result[0];
+	train_on(2, compressed_half);
+	cr_assert_eq(shared->result[0].rc, 1, "%s", shared->result[0].message);
+	cr_assert_eq(shared->result[0].steps, 5);
+	train_on(2, compressed);
+	cr_assert_eq(shared->result[0].rc, 0, "%s", shared->result[0].message);
+	cr_assert_eq(shared->result[0].steps, 7);
+	for (int i = 0; i < 2; i++)
+		cr_assert_arr_eq(shared->result[i].weights, whole.weights, sizeof(whole.weights),
+				 "rank %d differs", i);
+	/* Residues are of so many ranks. */
+	train_on(4, compressed);
+	cr_assert_eq(shared->result[0].rc, MEA_EINVAL);
+	cr_assert(strstr(shared->result[0].message, "is of another training"), "%s",
+		  shared->result[0].message);
+	forget_checkpoint();
 }
 
 /* --- stops and failures -------------------------------------------------------------------- */

@@ -128,7 +128,7 @@ Test(views, serve_another_training)
 	float *want;
 	size_t bytes;
 
-	open_rig(&r, true);
+	open_rig(&r, mea_dnnl_computes_bf16());
 	r.recipe.views = 2;
 	r.recipe.augment.mixup = 0;
 	fresh_teacher(&r);

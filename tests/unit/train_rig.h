@@ -8,6 +8,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "train/dnnl.h"
 #include "train/fit.h"
 #include "train/nets.h"
 

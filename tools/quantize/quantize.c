@@ -13,6 +13,7 @@
 
 #define NAME_SIZE	 1200
 #define WEIGHT_SCALE_MIN 1e-10	/* keeps products of scales normal floats */
+#define GRID_ERROR	 1e-3	/* of a step: rounding of the folded batch norm is far below */
 #define BIAS_MAX	 0x1p28 /* leaves the accumulator three bits for the sum */
 
 struct emit {
@@ -106,17 +107,31 @@ struct params {
 	float *w_scale, *b_scale;
 };
 
+/* Whether all weights are whole multiples of scale. */
+static bool on_grid(const float *w, size_t row, double scale)
+{
+	bool on = true;
+
+	for (size_t i = 0; i < row && on; i++)
+		on = fabs((double)w[i] / scale - nearbyint((double)w[i] / scale)) < GRID_ERROR;
+	return on;
+}
+
 /*
- * Weight scale of channel c: the largest weight becomes 127, but never so small
- * that the bias would leave its integers.
+ * Weight scale of channel c: that of a grid on which the weights lie already, as those trained as
+ * integers do; else the largest weight becomes 127. Never so small that the bias would leave its
+ * integers.
  */
 static float weight_scale(const float *w, size_t row, float bias, float x_scale)
 {
 	double top = 0, least;
+	int grid = 0;
 
 	for (size_t i = 0; i < row; i++)
 		top = fabs((double)w[i]) > top ? fabs((double)w[i]) : top;
-	top /= 127;
+	for (int n = 127; n > 0 && top > 0 && !grid; n--)
+		grid = on_grid(w, row, top / n) ? n : 0;
+	top /= grid ? grid : 127;
 	least = fabs((double)bias) / (x_scale * BIAS_MAX);
 	if (top < least)
 		top = least;

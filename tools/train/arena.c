@@ -12,6 +12,7 @@
 
 #include "base/array.h"
 #include "base/error.h"
+#include "train/mem.h"
 
 #define ALIGN 4096
 
@@ -212,6 +213,7 @@ static int map_arena(struct mea_tnet *t)
 		return mea_nomem();
 	/* Large pages where the system gives them; without is only slower. */
 	(void)madvise(p, t->bytes, MADV_HUGEPAGE);
+	mea_mem_count(MEA_MEM_MAPS, (ptrdiff_t)(t->bytes + ALIGN));
 	t->arena = p;
 	return 0;
 }
@@ -251,7 +253,7 @@ static void mark_grads(struct mea_tnet *t)
 		struct top *o = &t->ops[k];
 		bool *need = &tnet_out(t, o)->needs_grad;
 
-		*need = o->ops == &top_conv || o->ops == &top_norm || o->ops == &top_linear;
+		*need = tnet_learns(t, o);
 		for (int i = 0; i < o->n_in; i++)
 			*need = *need || tnet_in(t, o, i)->needs_grad;
 	}

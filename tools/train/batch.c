@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "train/kernels.h"
+#include "train/mem.h"
 #include "train/rng.h"
 #include "train/set.h"
 
@@ -21,11 +22,12 @@ int mea_batch_new(const struct mea_set *s, int n, int classes, struct mea_batch 
 		.n = n,
 		.whole = n,
 		.classes = classes,
-		.rgb = malloc((size_t)n * bytes),
-		.target = malloc((size_t)n * (size_t)classes * sizeof(float)),
+		.rgb = mea_mem_new(MEA_MEM_IMAGES, (size_t)n * bytes),
+		.target = mea_mem_new(MEA_MEM_IMAGES, (size_t)n * (size_t)classes * sizeof(float)),
 		.label = malloc((size_t)n * sizeof(int)),
-		.other = malloc((size_t)n * bytes),
-		.other_target = malloc((size_t)n * (size_t)classes * sizeof(float)),
+		.other = mea_mem_new(MEA_MEM_IMAGES, (size_t)n * bytes),
+		.other_target =
+			mea_mem_new(MEA_MEM_IMAGES, (size_t)n * (size_t)classes * sizeof(float)),
 	};
 	if (b->rgb && b->target && b->label && b->other && b->other_target)
 		return 0;
@@ -35,11 +37,11 @@ int mea_batch_new(const struct mea_set *s, int n, int classes, struct mea_batch 
 
 void mea_batch_free(struct mea_batch *b)
 {
-	free(b->rgb);
-	free(b->target);
+	mea_mem_free(b->rgb);
+	mea_mem_free(b->target);
 	free(b->label);
-	free(b->other);
-	free(b->other_target);
+	mea_mem_free(b->other);
+	mea_mem_free(b->other_target);
 	*b = (struct mea_batch){0};
 }
 

@@ -2,7 +2,8 @@
 /*
  * Layout, in the byte order of the machine: magic; length of the recipe and the
  * recipe; struct mea_progress; for each set the number of floats, then weights,
- * momenta and, where one is kept, their average; the SHA-256 of all before.
+ * momenta and, where one is kept, their average; what is extra; the SHA-256 of all before. There
+ * are as many momenta as elements that are trained, or none; that follows from the recipe.
  */
 #include "train/checkpoint.h"
 
@@ -17,7 +18,7 @@
 
 #include "base/error.h"
 
-static const char magic[8] = "meatrn1";
+static const char magic[8] = "meatrn2";
 
 /* A file that is hashed as it is written or read. */
 struct stream {
@@ -28,7 +29,7 @@ struct stream {
 
 static void put(struct stream *s, const void *data, size_t n)
 {
-	if (s->bad)
+	if (s->bad || !n)
 		return;
 	s->bad = fwrite(data, 1, n, s->f) != n;
 	sha256_update(&s->sha, n, data);
@@ -36,7 +37,7 @@ static void put(struct stream *s, const void *data, size_t n)
 
 static void get(struct stream *s, void *data, size_t n)
 {
-	if (s->bad)
+	if (s->bad || !n)
 		return;
 	s->bad = fread(data, 1, n, s->f) != n;
 	if (!s->bad)
@@ -62,10 +63,12 @@ static void put_all(struct stream *s, const struct mea_checkpoint *c)
 		if (!p)
 			continue;
 		put(s, p->block, n * sizeof(float));
-		put(s, p->block + 2 * n, n * sizeof(float));
+		if (p->momenta)
+			put(s, p->momenta, mea_params_trained(p) * sizeof(float));
 		if (p->average)
 			put(s, p->average, n * sizeof(float));
 	}
+	put(s, c->extra, c->extra_bytes);
 	sha256_digest(&s->sha, sizeof(digest), digest);
 	put(s, digest, sizeof(digest));
 }
@@ -144,13 +147,27 @@ static int check_recipe(struct stream *s, const char *path, const struct mea_che
 	return rc;
 }
 
+static size_t momenta(const struct mea_params *p)
+{
+	return p->momenta ? mea_params_trained(p) : 0;
+}
+
 /* What the file has of a set. */
 static size_t stored(const struct mea_params *p)
 {
-	return (p->average ? 3 : 2) * p->elements;
+	return (p->average ? 2 : 1) * p->elements + momenta(p);
 }
 
-/* It comes into room of its own, so that a damaged file changes nothing. */
+/* They come into room of their own, so that a damaged file changes nothing. */
+static int get_bytes(struct stream *s, const char *path, size_t n, float **room)
+{
+	*room = malloc(n + 1);
+	if (!*room)
+		return mea_nomem();
+	get(s, *room, n);
+	return s->bad ? damaged(path) : 0;
+}
+
 static int get_set(struct stream *s, const char *path, const struct mea_params *p, float **room)
 {
 	uint64_t n = 0;
@@ -158,17 +175,11 @@ static int get_set(struct stream *s, const char *path, const struct mea_params *
 	get(s, &n, sizeof(n));
 	if (s->bad || n != (p ? p->elements : 0))
 		return damaged(path);
-	if (!p)
-		return 0;
-	*room = malloc((stored(p) + 1) * sizeof(float));
-	if (!*room)
-		return mea_nomem();
-	get(s, *room, stored(p) * sizeof(float));
-	return s->bad ? damaged(path) : 0;
+	return p ? get_bytes(s, path, stored(p) * sizeof(float), room) : 0;
 }
 
 static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
-		   float *room[MEA_CKPT_SETS])
+		   float *room[MEA_CKPT_SETS + 1])
 {
 	uint8_t digest[SHA256_DIGEST_SIZE], want[SHA256_DIGEST_SIZE];
 	char head[sizeof(magic)];
@@ -182,6 +193,8 @@ static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
 	get(s, &at, sizeof(at));
 	for (int i = 0; i < MEA_CKPT_SETS && !rc; i++)
 		rc = get_set(s, path, c->sets[i], &room[i]);
+	if (!rc)
+		rc = get_bytes(s, path, c->extra_bytes, &room[MEA_CKPT_SETS]);
 	if (rc)
 		return rc;
 	sha256_digest(&s->sha, sizeof(digest), digest);
@@ -192,10 +205,20 @@ static int get_all(struct stream *s, const char *path, struct mea_checkpoint *c,
 	return 0;
 }
 
+static void take(struct mea_params *p, const float *room)
+{
+	memcpy(p->block, room, p->elements * sizeof(float));
+	room += p->elements;
+	if (p->momenta)
+		memcpy(p->momenta, room, momenta(p) * sizeof(float));
+	if (p->average)
+		memcpy(p->average, room + momenta(p), p->elements * sizeof(float));
+}
+
 int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 {
 	struct stream s = {.f = fopen(path, "rb")};
-	float *room[MEA_CKPT_SETS] = {0};
+	float *room[MEA_CKPT_SETS + 1] = {0}; /* the last: extra */
 	int rc;
 
 	if (!s.f)
@@ -205,17 +228,12 @@ int mea_checkpoint_load(const char *path, struct mea_checkpoint *c)
 	rc = get_all(&s, path, c, room);
 	fclose(s.f);
 	for (int i = 0; i < MEA_CKPT_SETS; i++) {
-		struct mea_params *p = c->sets[i];
-
-		if (!rc && p) {
-			memcpy(p->block, room[i], p->elements * sizeof(float));
-			memcpy(p->block + 2 * p->elements, room[i] + p->elements,
-			       p->elements * sizeof(float));
-			if (p->average)
-				memcpy(p->average, room[i] + 2 * p->elements,
-				       p->elements * sizeof(float));
-		}
+		if (!rc && c->sets[i])
+			take(c->sets[i], room[i]);
 		free(room[i]);
 	}
+	if (!rc && c->extra_bytes)
+		memcpy(c->extra, room[MEA_CKPT_SETS], c->extra_bytes);
+	free(room[MEA_CKPT_SETS]);
 	return rc;
 }

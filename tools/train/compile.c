@@ -43,6 +43,14 @@ struct mea_param *tnet_param(const struct mea_tnet *t, const struct mea_node *n,
 	return i < 0 ? NULL : &t->p->list[i];
 }
 
+bool tnet_learns(const struct mea_tnet *t, const struct top *o)
+{
+	const struct mea_param *p = tnet_param(t, o->node, 1);
+
+	return (o->ops == &top_conv || o->ops == &top_norm || o->ops == &top_linear) && p &&
+	       !p->fixed;
+}
+
 /* --- values -------------------------------------------------------------------- */
 
 static int describe_value(struct mea_tnet *t, int i)

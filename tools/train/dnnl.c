@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "train/dnnl_api.h"
+#include "train/mem.h"
 
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
@@ -155,6 +156,8 @@ struct mea_conv {
 	void *w_forward, *w_data, *w_gradient;
 	bool share;    /* w_data is w_forward */
 	bool borrowed; /* w_forward is another's */
+	bool lean;
+	size_t room;
 };
 
 struct descs {
@@ -215,19 +218,24 @@ static dnnl_status_t choose(const struct mea_conv_shape *s, bool data, bool weig
 
 /* The kernel of pd with the library's own copy of the weights, *w, and the reorder
  * between them and the caller's. */
-static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, bool bias,
+static dnnl_status_t build(const struct descs *d, dnnl_primitive_desc_t pd, struct mea_conv *c,
 			   const int arg[N_ARGS], struct prim *p, struct prim *order, void **w)
 {
 	bool gradient = pd == d->weights;
 	dnnl_md md = dnnl_primitive_desc_query_md(
 		pd, gradient ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
 	size_t bytes = dnnl_memory_desc_get_size(md);
-	dnnl_status_t rc = prim_new(
-		pd, (const int[N_ARGS]){arg[SRC], arg[WEIGHTS], bias ? arg[BIAS] : 0, arg[DST]}, p);
+	dnnl_status_t rc =
+		prim_new(pd,
+			 (const int[N_ARGS]){arg[SRC], arg[WEIGHTS],
+					     c->bias && pd != d->data ? arg[BIAS] : 0, arg[DST]},
+			 p);
 
+	c->room = bytes > c->room ? bytes : c->room;
 	if (!rc && !*w) {
-		*w = aligned_alloc(64, (bytes + 63) / 64 * 64);
-		if (!*w)
+		if (!c->lean)
+			*w = mea_mem_new(gradient ? MEA_MEM_GRADIENTS : MEA_MEM_COPIES, bytes);
+		if (!c->lean && !*w)
 			return dnnl_out_of_memory;
 		rc = gradient ? reorder_new(md, dnnl_md_of(&d->plain), order)
 			      : reorder_new(dnnl_md_of(&d->plain), md, order);
@@ -253,7 +261,7 @@ static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
 	static const int weights[N_ARGS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS,
 					    DNNL_ARG_DIFF_DST};
 	dnnl_status_t rc =
-		build(d, d->forward, c->bias, forward, &c->forward, &c->to_forward, &c->w_forward);
+		build(d, d->forward, c, forward, &c->forward, &c->to_forward, &c->w_forward);
 
 	if (!rc && d->data) {
 		c->share = dnnl_memory_desc_equal(
@@ -261,10 +269,10 @@ static dnnl_status_t build_all(const struct descs *d, struct mea_conv *c)
 			dnnl_primitive_desc_query_md(d->data, dnnl_query_weights_md, 0));
 		if (c->share)
 			c->w_data = c->w_forward;
-		rc = build(d, d->data, false, data, &c->data, &c->to_data, &c->w_data);
+		rc = build(d, d->data, c, data, &c->data, &c->to_data, &c->w_data);
 	}
 	if (!rc && d->weights)
-		rc = build(d, d->weights, c->bias, weights, &c->weights, &c->from_weights,
+		rc = build(d, d->weights, c, weights, &c->weights, &c->from_weights,
 			   &c->w_gradient);
 	return rc;
 }
@@ -294,6 +302,7 @@ int mea_conv_new(const struct mea_conv_shape *s, bool data, bool weights,
 	if (!c)
 		return mea_nomem();
 	c->bias = s->bias;
+	c->lean = s->lean;
 	pthread_once(&engine_once, engine_start);
 	rc = engine_status;
 	if (!rc)
@@ -323,11 +332,13 @@ void mea_conv_free(struct mea_conv *c)
 	prim_free(&c->to_forward);
 	prim_free(&c->to_data);
 	prim_free(&c->from_weights);
-	if (!c->borrowed)
-		free(c->w_forward);
-	if (!c->share)
-		free(c->w_data);
-	free(c->w_gradient);
+	if (!c->lean) {
+		if (!c->borrowed)
+			mea_mem_free(c->w_forward);
+		if (!c->share)
+			mea_mem_free(c->w_data);
+		mea_mem_free(c->w_gradient);
+	}
 	free(c);
 }
 
@@ -338,9 +349,27 @@ int mea_conv_set_weights(struct mea_conv *c, const float *w)
 	if (!c->borrowed)
 		rc = prim_run(&c->to_forward,
 			      (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_forward});
-	if (!rc && c->data.p && !c->share)
+	if (!rc && c->data.p && !c->share && !c->lean)
 		rc = prim_run(&c->to_data, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data});
 	return failed(rc, "weights");
+}
+
+int mea_conv_set_data_weights(struct mea_conv *c, const float *w)
+{
+	struct prim *order = c->share ? &c->to_forward : &c->to_data;
+
+	return failed(prim_run(order, (const void *[N_ARGS]){[SRC] = w, [DST] = c->w_data}),
+		      "weights");
+}
+
+size_t mea_conv_room(const struct mea_conv *c)
+{
+	return c->room;
+}
+
+void mea_conv_lend(struct mea_conv *c, void *room)
+{
+	c->w_forward = c->w_data = c->w_gradient = room;
 }
 
 int mea_conv_forward(const struct mea_conv *c, const void *src, const float *bias, void *dst)
@@ -377,6 +406,12 @@ int mea_matmul(bool trans_a, bool trans_b, int m, int n, int k, const float *a, 
 	return failed(dnnl_sgemm(trans_a ? 'T' : 'N', trans_b ? 'T' : 'N', m, n, k, 1.0f, a,
 				 trans_a ? m : k, b, trans_b ? k : n, beta, out, n),
 		      "matrix product");
+}
+
+bool mea_dnnl_computes_bf16(void)
+{
+	return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) ==
+	       dnnl_cpu_isa_avx512_core;
 }
 
 bool mea_dnnl_has_bf16(void)

@@ -20,6 +20,7 @@ struct mea_conv_shape {
 	int pad[4];			       /* top, left, bottom, right */
 	int groups;
 	bool bias, bf16;
+	bool lean; /* keeps no copy of the weights: mea_conv_lend() */
 };
 
 struct mea_conv;
@@ -36,6 +37,15 @@ void mea_conv_free(struct mea_conv *c);
 /* Takes new weights over, unless they are another's; to be called after every change of them. */
 int mea_conv_set_weights(struct mea_conv *c, const float *w);
 
+/*
+ * A lean convolution works in room of mea_conv_room() bytes, which others may use in turn. Weights
+ * are then set before every call: for the forward pass by mea_conv_set_weights(), for the input's
+ * gradient by mea_conv_set_data_weights().
+ */
+size_t mea_conv_room(const struct mea_conv *c);
+void mea_conv_lend(struct mea_conv *c, void *room);
+int mea_conv_set_data_weights(struct mea_conv *c, const float *w);
+
 /* dst = conv(src) + bias; bias (float32) only if the shape has it. Several threads may call it. */
 int mea_conv_forward(const struct mea_conv *c, const void *src, const float *bias, void *dst);
 /* dsrc = gradient of the input. */
@@ -50,6 +60,8 @@ int mea_matmul(bool trans_a, bool trans_b, int m, int n, int k, const float *a, 
 
 /* Whether this CPU multiplies bfloat16 in hardware (AVX-512 BF16 or AMX). */
 bool mea_dnnl_has_bf16(void);
+/* True if it computes in bfloat16 at all: with AVX-512, be it slowly. */
+bool mea_dnnl_computes_bf16(void);
 /* The instruction set that oneDNN uses here, for notes. */
 const char *mea_dnnl_isa(void);
 

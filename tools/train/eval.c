@@ -95,10 +95,10 @@ static int count(const struct mea_bundle *b, struct nets *n, const struct mea_pi
 
 	cloud = cloud && model(n, MEA_NET_CLOUD);
 	if (!rc)
-		rc = mea_predict(model(n, MEA_NET_MAIN), model(n, MEA_NET_EXTENSION), p, false,
-				 main, extension);
+		rc = mea_predict(model(n, MEA_NET_MAIN), model(n, MEA_NET_EXTENSION), p, NULL, main,
+				 extension);
 	if (!rc && cloud)
-		rc = mea_predict(NULL, model(n, MEA_NET_CLOUD), p, false, NULL, whole);
+		rc = mea_predict(NULL, model(n, MEA_NET_CLOUD), p, NULL, NULL, whole);
 	for (size_t i = 0; i < p->n && !rc; i++)
 		mea_tables_add(t, b, main + i * c, h ? extension + i * h : NULL,
 			       cloud ? whole + i * c : NULL, p->set->label[p->index[i]]);

@@ -51,12 +51,16 @@ void mea_tmodel_free(struct mea_tmodel *m)
 
 static int save(struct run *r)
 {
+	int rc = mea_fit_collect(r);
 	struct mea_checkpoint c = mea_fit_snapshot(r);
 
 	r->saved = mea_now_ms() * 1e-3;
-	if (!r->f->checkpoint || mea_team_rank(r->f->team))
-		return 0;
-	return mea_checkpoint_save(r->f->checkpoint, &c);
+	if (rc)
+		return rc;
+	if (r->f->checkpoint && !mea_team_rank(r->f->team))
+		rc = mea_checkpoint_save(r->f->checkpoint, &c);
+	mea_fit_extra_done(r);
+	return rc;
 }
 
 /* The averages, where they are kept, take the place of the weights, or give it back. */
@@ -77,7 +81,7 @@ static int count_held(struct run *r, const struct mea_pick *p, double *right)
 
 	swap_averages(r);
 	if (!rc)
-		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe->bf16, NULL, logits);
+		rc = mea_predict(r->f->front, r->f->net, p, r->f->recipe, NULL, logits);
 	swap_averages(r);
 	for (size_t i = 0; i < p->n && !rc; i++) {
 		int label = p->set->label[p->index[i]];
@@ -136,19 +140,21 @@ static void report(struct run *r, double rate, bool end, double held)
 /* What comes between two steps. 1: asked to stop, a checkpoint was written. */
 static int between_steps(struct run *r)
 {
-	double stop = r->f->stop && *r->f->stop;
-	bool due = mea_now_ms() * 1e-3 - r->saved >= r->f->checkpoint_seconds;
-	int rc = mea_team_sum(r->f->team, 1, &stop);
+	/* Asked to stop; rank 0 says when a checkpoint is due, to which all bring their residues.
+	 */
+	double say[2] = {r->f->stop && *r->f->stop,
+			 !mea_team_rank(r->f->team) &&
+				 mea_now_ms() * 1e-3 - r->saved >= r->f->checkpoint_seconds};
+	int rc = mea_team_sum(r->f->team, 2, say);
 
 	if (rc)
 		return rc;
-	if (stop > 0 || due)
+	if (say[0] > 0 || say[1] > 0)
 		rc = save(r);
-	/* Rank 0 alone knows when a checkpoint is due, so the others hear of its failure with the
-	 * next step's sums, by mpirun; here when all of them save. */
-	if (stop > 0)
+	/* Of a failure the others hear with the next step's sums, by mpirun; here at a stop. */
+	if (say[0] > 0)
 		rc = mea_team_agree(r->f->team, rc);
-	return rc ? rc : stop > 0;
+	return rc ? rc : say[0] > 0;
 }
 
 static int epoch(struct run *r)
@@ -173,15 +179,29 @@ static int epoch(struct run *r)
 		return rc;
 	if (r->done)
 		report(r, rate, true, held);
-	r->at = (struct mea_progress){.epoch = r->at.epoch + 1};
+	r->at = (struct mea_progress){.epoch = r->at.epoch + 1, .compress = r->at.compress};
 	return 0;
+}
+
+/* Mean over the elements that have a grid; NaN without one. */
+static double bits_of(const struct mea_params *p)
+{
+	double bits = 0, n = 0;
+
+	for (int i = 0; i < p->n; i++)
+		if (p->list[i].grid) {
+			bits += (double)p->list[i].n * p->list[i].grid->bits;
+			n += (double)p->list[i].n;
+		}
+	return bits / n;
 }
 
 int mea_fit_run(struct mea_fit *f)
 {
 	struct run r = {.f = f};
-	int rc = mea_fit_open(&r);
+	int ended, rc = mea_fit_open(&r);
 
+	mea_mem_forget();
 	r.start = r.saved = mea_now_ms() * 1e-3;
 	while (!rc && r.at.epoch < f->recipe->epochs)
 		rc = epoch(&r);
@@ -190,6 +210,12 @@ int mea_fit_run(struct mea_fit *f)
 		rc = mea_team_agree(f->team, save(&r));
 	if (!rc)
 		swap_averages(&r);
+	f->memory = mea_mem_read();
+	f->steps = r.done;
+	if (r.compress)
+		f->sent = mea_compress_sent(r.compress);
 	mea_fit_close(&r);
-	return rc;
+	f->bits = bits_of(f->net->params);
+	ended = mea_grids_end(f->net->params, f->net->graph);
+	return ended < 0 ? ended : rc;
 }

@@ -8,6 +8,9 @@
 
 #include <signal.h>
 
+#include "train/compress.h"
+#include "train/grid.h"
+#include "train/mem.h"
 #include "train/net.h"
 #include "train/set.h"
 #include "train/team.h"
@@ -29,6 +32,9 @@ struct mea_recipe {
 	int views;
 	uint64_t seed;
 	bool bf16;
+	struct mea_compress_options compress; /* of the gradients between ranks; not joint */
+	struct mea_grid_options grid; /* of the network's matrices; not in a team, not joint */
+	int fixed; /* layers at the front of the network that are not trained (params.h) */
 };
 
 /* The learning rate of step number `step` of `total`: one-cycle climbs for a quarter of the time
@@ -76,8 +82,15 @@ struct mea_fit {
 	bool resume;		     /* go on from the checkpoint when there is one */
 	volatile sig_atomic_t *stop; /* set from outside: write a checkpoint and return */
 	void (*report)(const struct mea_report *r, void *ctx);
+	/* compress.measure: seconds of a step that sent all, of one that was compressed, and which
+	 * way it goes on; both NaN where no network lies between the ranks, which is not tried. On
+	 * rank 0; NULL: nobody asks. */
+	void (*chose)(double whole, double compressed, bool compress, void *ctx);
 	void *ctx;
-	size_t bytes; /* out: maps and gradients of all networks */
+	struct mea_compress_sent sent; /* out: this rank's packets */
+	struct mea_mem memory;	       /* out: while it trained */
+	int64_t steps;		       /* out: of this run */
+	double bits;		       /* out: mean width of the matrices' integers; NaN: floats */
 };
 
 /* Returns 0 when all epochs are done, 1 when stopped (a checkpoint was written), or a negative
@@ -86,9 +99,23 @@ struct mea_fit {
  * bit; they start as rank 0's. */
 int mea_fit_run(struct mea_fit *f);
 
+#define MEA_BATCH_LEAST 2
+
+/* Bytes that f's training holds at most with its recipe, and what else is held now: it is set up,
+ * counted and taken down again. */
+int mea_fit_measure(struct mea_fit *f, size_t *bytes);
+
+/*
+ * Changes c, which is f's recipe, until f holds at most limit bytes: batches by half, at least 8;
+ * then no momenta; then ever more layers fixed, at most all but one; then batches of at least
+ * MEA_BATCH_LEAST. *bytes is what it then holds. Fails, with the figures, when nothing fits.
+ */
+int mea_fit_choose(struct mea_fit *f, struct mea_recipe *c, size_t limit, size_t *bytes);
+
 /* Logits of both networks (front's may be NULL) on images of p, n x outputs each; net is front's
- * successor when there is a front. net NULL: of front alone. */
+ * successor when there is a front. net NULL: of front alone. In the recipe's type and by its batch,
+ * at most 100; NULL: in float32, by 100. */
 int mea_predict(struct mea_tmodel *front, struct mea_tmodel *net, const struct mea_pick *p,
-		bool bf16, float *front_logits, float *net_logits);
+		const struct mea_recipe *recipe, float *front_logits, float *net_logits);
 
 #endif

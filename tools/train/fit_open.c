@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a training starts with: networks, batches, averages, and the weights of a checkpoint or of
  * rank 0. */
+#include <math.h>
 #include <nettle/sha2.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,17 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "train/fit_run.h"
+#include "train/mem.h"
+
+static void add(struct run *r, const char *format, ...)
+{
+	size_t n = strlen(r->recipe);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(r->recipe + n, sizeof(r->recipe) - n, format, args);
+	va_end(args);
+}
 
 /* All that decides the result; what only says where and how often is not part of it. */
 static void describe(struct run *r)
@@ -16,21 +29,28 @@ static void describe(struct run *r)
 	const struct mea_recipe *c = r->f->recipe;
 	const struct mea_augment *a = &c->augment;
 
-	int n;
-
-	n = snprintf(
-		r->recipe, sizeof(r->recipe),
-		"%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
-		"smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
-		"mixup %g; views %d; seed %llu; %s",
-		r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
-		(double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
-		(double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
-		(double)a->mixup, c->views, (unsigned long long)c->seed,
-		c->bf16 ? "bfloat16" : "float32");
-	if (c->average > 0 && n > 0 && (size_t)n < sizeof(r->recipe))
-		snprintf(r->recipe + n, sizeof(r->recipe) - (size_t)n, "; average %g",
-			 (double)c->average);
+	snprintf(r->recipe, sizeof(r->recipe),
+		 "%s; %zu images; %d epochs of batch %d; schedule %d rate %g momentum %g decay %g "
+		 "smoothing %g; teacher %d share %g temperature %g; pad %d mirror %d cutout %d "
+		 "mixup %g; views %d; seed %llu; %s",
+		 r->f->what, r->f->kept->n, c->epochs, c->batch, c->schedule, (double)c->rate,
+		 (double)c->momentum, (double)c->decay, (double)c->smoothing, r->f->teacher != NULL,
+		 (double)c->share, (double)c->temperature, a->pad, a->mirror, a->cutout,
+		 (double)a->mixup, c->views, (unsigned long long)c->seed,
+		 c->bf16 ? "bfloat16" : "float32");
+	if (c->average > 0)
+		add(r, "; average %g", (double)c->average);
+	if (c->grid.weights != MEA_WEIGHTS_FLOAT)
+		add(r, "; weights %d up to %d bits, %s", c->grid.weights, c->grid.most,
+		    c->grid.nearest ? "nearest" : "stochastic");
+	if (c->fixed)
+		add(r, "; fixed %d", c->fixed);
+	if (c->compress.kind != MEA_COMPRESS_NONE)
+		add(r,
+		    "; compress %d conv %d fc %d factor %g rate %g dense %d measure %d on %d ranks",
+		    c->compress.kind, c->compress.conv, c->compress.fc, (double)c->compress.factor,
+		    (double)c->compress.rate, c->compress.dense, c->compress.measure,
+		    mea_team_ranks(r->f->team));
 }
 
 static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
@@ -44,6 +64,20 @@ static int check_input(const struct mea_tnet *t, const struct mea_tmodel *m,
 	return 0;
 }
 
+static int open_params(const struct run *r, struct mea_tmodel *m, int fixed)
+{
+	int rc;
+
+	mea_params_fix(m->params, m->graph, fixed);
+	rc = r->f->recipe->grid.weights != MEA_WEIGHTS_FLOAT
+		     ? mea_grids_new(m->params, m->graph, &r->f->recipe->grid,
+				     r->f->recipe->momentum > 0)
+		     : 0;
+	if (!rc)
+		rc = mea_params_gradients(m->params);
+	return rc || r->f->recipe->momentum == 0 ? rc : mea_params_momenta(m->params);
+}
+
 static int open_net(struct run *r, int i, bool train)
 {
 	const struct mea_set *s = r->f->kept->set;
@@ -51,20 +85,25 @@ static int open_net(struct run *r, int i, bool train)
 				     .team = r->f->team,
 				     .train = train,
 				     .bf16 = r->f->recipe->bf16,
+				     .learn = mea_fit_learn,
+				     .ctx = r,
 				     .input_grad = {false, i == NET && r->f->joint},
 				     .output_grad = {train, i == FRONT && r->f->joint}};
 	struct mea_tmodel *m = r->model[i];
+	struct mea_map in;
 	int rc;
 
 	if (!m)
 		return 0;
-	rc = mea_tnet_new(m->graph, m->params, &o, &r->t[i]);
+	rc = train ? open_params(r, m, i == NET ? r->f->recipe->fixed : 0) : 0;
+	if (!rc)
+		rc = mea_tnet_new(m->graph, m->params, &o, &r->t[i]);
 	if (!rc)
 		rc = check_input(r->t[i], m, s);
 	if (rc)
 		return rc;
-	r->f->bytes += mea_tnet_bytes(r->t[i]);
-	r->image[i] = malloc((size_t)o.batch * (size_t)s->width * (size_t)s->height * 3 * 4);
+	in = mea_tnet_input(r->t[i], 0);
+	r->image[i] = mea_mem_new(MEA_MEM_IMAGES, mea_map_bytes(&in));
 	if (!r->image[i])
 		return mea_nomem();
 	mea_tnet_set_input(r->t[i], 0, r->image[i]);
@@ -123,10 +162,12 @@ static int check_teacher(struct run *r)
 
 struct mea_checkpoint mea_fit_snapshot(struct run *r)
 {
-	return (struct mea_checkpoint){.recipe = r->recipe,
-				       .sets = {r->f->net->params,
-						r->f->joint ? r->f->front->params : NULL},
-				       .at = r->at};
+	return (struct mea_checkpoint){
+		.recipe = r->recipe,
+		.sets = {r->f->net->params, r->f->joint ? r->f->front->params : NULL},
+		.at = r->at,
+		.extra = r->extra,
+		.extra_bytes = (size_t)mea_team_ranks(r->f->team) * mea_fit_own_extra(r)};
 }
 
 static void hash_images(const struct mea_pick *p, char hex[2 * SHA256_DIGEST_SIZE + 1])
@@ -207,13 +248,12 @@ static int open_averages(struct run *r)
 	return rc;
 }
 
-static int set_up(struct run *r)
+int mea_fit_set_up(struct run *r)
 {
 	struct mea_fit *f = r->f;
 	int ranks = mea_team_ranks(f->team), rc = 0;
 
 	describe(r);
-	f->bytes = 0;
 	if (f->recipe->batch % ranks)
 		return mea_fail(MEA_EINVAL, "a batch of %d cannot be shared evenly by %d ranks",
 				f->recipe->batch, ranks);
@@ -229,6 +269,8 @@ static int set_up(struct run *r)
 	r->model[TEACHER] = f->teacher;
 	for (int i = 0; i < NETS && !rc; i++)
 		rc = open_net(r, i, i == NET || (i == FRONT && f->joint));
+	if (!rc)
+		rc = mea_fit_open_extra(r);
 	if (!rc && f->front)
 		rc = connect(r);
 	if (!rc)
@@ -246,14 +288,19 @@ static int set_up(struct run *r)
 
 static int resume(struct run *r)
 {
-	struct mea_checkpoint c = mea_fit_snapshot(r);
+	struct mea_checkpoint c;
 	int rc;
 
 	if (!r->f->resume || !r->f->checkpoint || mea_team_rank(r->f->team))
 		return 0;
+	rc = mea_fit_extra(r);
+	if (rc)
+		return rc;
+	c = mea_fit_snapshot(r);
 	rc = mea_checkpoint_load(r->f->checkpoint, &c);
 	if (!rc)
 		r->at = c.at;
+	r->resumed = !rc;
 	return rc == MEA_ENOENT ? 0 : rc;
 }
 
@@ -273,9 +320,28 @@ static int compare_recipes(struct run *r)
 
 static int share_params(struct mea_team *t, struct mea_params *p)
 {
-	int rc = mea_team_share(t, 3 * p->elements * sizeof(float), p->block);
+	int rc = mea_team_share(t, p->elements * sizeof(float), p->block);
 
+	if (!rc && p->momenta)
+		rc = mea_team_share(t, mea_params_trained(p) * sizeof(float), p->momenta);
 	return rc || !p->average ? rc : mea_team_share(t, p->elements * sizeof(float), p->average);
+}
+
+/* Between ranks of one machine there is nothing to save. */
+static int choose(struct run *r)
+{
+	bool local;
+	int rc;
+
+	if (!r->f->recipe->compress.measure || r->at.compress != MEA_UNDECIDED)
+		return 0;
+	rc = mea_team_local(r->f->team, &local);
+	if (rc || !local)
+		return rc;
+	r->at.compress = MEA_WHOLE;
+	if (r->f->chose && !mea_team_rank(r->f->team))
+		r->f->chose(NAN, NAN, false, r->f->ctx);
+	return 0;
 }
 
 /* Every rank goes on from where rank 0 is. */
@@ -289,6 +355,11 @@ static int share_start(struct run *r)
 	if (!rc && f->joint)
 		rc = share_params(f->team, f->front->params);
 	if (!rc)
+		rc = mea_fit_spread(r);
+	mea_fit_extra_done(r);
+	if (!rc)
+		rc = choose(r);
+	if (!rc)
 		rc = mea_tnet_refresh(r->t[NET]);
 	if (!rc && f->joint)
 		rc = mea_tnet_refresh(r->t[FRONT]);
@@ -297,7 +368,7 @@ static int share_start(struct run *r)
 
 int mea_fit_open(struct run *r)
 {
-	int rc = set_up(r);
+	int rc = mea_fit_set_up(r);
 
 	if (!rc)
 		rc = resume(r);
@@ -311,8 +382,11 @@ void mea_fit_close(struct run *r)
 {
 	for (int i = 0; i < NETS; i++) {
 		mea_tnet_free(r->t[i]);
-		free(r->image[i]);
+		mea_mem_free(r->image[i]);
 	}
+	mea_compress_free(r->compress);
+	mea_mem_free(r->extra);
+	free(r->extra_bytes);
 	mea_batch_free(&r->batch);
 	mea_batch_free(&r->front_batch);
 	free(r->order);

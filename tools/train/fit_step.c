@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "train/fit_run.h"
 #include "train/loss.h"
@@ -118,10 +119,56 @@ static int backward(struct run *r)
 	return mea_tnet_backward(r->t[FRONT]);
 }
 
+/* Steps of a trial, the first two to warm up: 0 sends whole gradients, 1 compressed ones. */
+static const bool trial[] = {0, 1, 0, 0, 1, 1};
+#define TRIALS 6
+#define WARM   2
+
+static int64_t number_of(const struct run *r)
+{
+	return r->at.epoch * r->steps + r->at.step;
+}
+
+/* Whether this step's gradients are compressed. */
+static bool compresses(const struct run *r)
+{
+	const struct mea_compress_options *o = &r->f->recipe->compress;
+
+	if (!r->compress || r->at.epoch < o->dense)
+		return false;
+	if (!o->measure || r->at.compress != MEA_UNDECIDED)
+		return !o->measure || r->at.compress == MEA_COMPRESSED;
+	return number_of(r) < TRIALS && trial[number_of(r)];
+}
+
+/* Takes down how long a step of the trial took, the shorter of its kind; decides after the last. A
+ * training that was taken up amid the trial has not timed both kinds, and sends whole gradients. */
+static int decide(struct run *r, double seconds)
+{
+	double *took = &r->took[compresses(r)];
+	int rc, ranks = mea_team_ranks(r->f->team);
+	bool faster;
+
+	if (number_of(r) >= WARM)
+		*took = *took > 0 && *took < seconds ? *took : seconds;
+	if (number_of(r) < TRIALS - 1)
+		return 0;
+	rc = mea_team_sum(r->f->team, 2, r->took);
+	if (rc)
+		return rc;
+	faster = r->took[1] < 0.9 * r->took[0];
+	r->at.compress = faster ? MEA_COMPRESSED : MEA_WHOLE;
+	if (r->f->chose && !mea_team_rank(r->f->team))
+		r->f->chose(r->took[0] / ranks, r->took[1] / ranks, faster, r->f->ctx);
+	return 0;
+}
+
 static int update_net(struct run *r, int i, const struct mea_sgd *sgd, float average)
 {
 	struct mea_params *p = r->model[i]->params;
-	int rc = mea_team_sum_f32(r->f->team, p->elements, p->block + p->elements);
+	int rc = i == NET && compresses(r)
+			 ? mea_compress_sum(r->compress)
+			 : mea_team_sum_f32(r->f->team, mea_params_trained(p), p->grads);
 
 	if (rc)
 		return rc;
@@ -131,7 +178,15 @@ static int update_net(struct run *r, int i, const struct mea_sgd *sgd, float ave
 	return mea_tnet_refresh(r->t[i]);
 }
 
-int mea_fit_step(struct run *r, double *rate)
+int mea_fit_learn(void *ctx, struct mea_param *q, const float *grad)
+{
+	struct run *r = ctx;
+
+	return mea_grid_step(q, (int)(q - r->f->net->params->list), grad, &r->sgd,
+			     r->f->recipe->rate, &r->f->recipe->grid, r->number);
+}
+
+static int step(struct run *r, double *rate)
 {
 	const struct mea_recipe *c = r->f->recipe;
 	int64_t number = r->at.epoch * r->steps + r->at.step;
@@ -142,6 +197,8 @@ int mea_fit_step(struct run *r, double *rate)
 	int rc;
 
 	*rate = (double)sgd.rate;
+	r->sgd = sgd;
+	r->number = number;
 	fill(r, &r->batch, r->f->map);
 	if (r->f->joint)
 		fill(r, &r->front_batch, NULL);
@@ -168,4 +225,14 @@ int mea_fit_step(struct run *r, double *rate)
 	if (!rc)
 		rc = update_net(r, NET, &sgd, average);
 	return rc || !r->f->joint ? rc : update_net(r, FRONT, &sgd, average);
+}
+
+int mea_fit_step(struct run *r, double *rate)
+{
+	double start = mea_now_ms() * 1e-3;
+	int rc = step(r, rate);
+
+	if (rc || !r->f->recipe->compress.measure || r->at.compress != MEA_UNDECIDED)
+		return rc;
+	return decide(r, mea_now_ms() * 1e-3 - start);
 }

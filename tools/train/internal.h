@@ -74,6 +74,11 @@ struct mea_tnet {
 	size_t bytes;
 	bool twin, guest;	      /* its operations, its arena are another net's */
 	double seconds[TOP_KINDS][2]; /* forward, backward */
+	/* Of matrices with a grid, one at a time: its floats and its gradient, of lean_n elements,
+	 * and what oneDNN makes of either. */
+	float *lean_w, *lean_grad;
+	void *lean_room;
+	size_t lean_n, lean_bytes;
 };
 
 extern const struct top_ops top_conv, top_norm, top_linear, top_pool, top_clamp, top_add,
@@ -96,6 +101,15 @@ int tnet_compile(struct mea_tnet *t);
 
 /* The parameter of the node's input, NULL when left out. */
 struct mea_param *tnet_param(const struct mea_tnet *t, const struct mea_node *n, int input);
+/* Whether op has parameters that are trained. */
+bool tnet_learns(const struct mea_tnet *t, const struct top *o);
+/* Room for a matrix with a grid; called while operations are built. */
+void tnet_lean(struct mea_tnet *t, const struct mea_param *q, size_t room);
+/* The floats of a matrix: its own, or of its grid until the next call. And where its gradient goes,
+ * which tnet_learn() then hands over if it has a grid. */
+const float *tnet_weights(struct mea_tnet *t, const struct mea_param *q);
+float *tnet_gradient(struct mea_tnet *t, const struct mea_param *q);
+int tnet_learn(struct mea_tnet *t, struct mea_param *q);
 /* The value at op's input or output. */
 struct tvalue *tnet_in(const struct mea_tnet *t, const struct top *o, int i);
 struct tvalue *tnet_out(const struct mea_tnet *t, const struct top *o);

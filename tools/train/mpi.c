@@ -73,8 +73,10 @@ static int mpi_share(struct mea_team *t, size_t bytes, void *data)
 	for (size_t at = 0; at < bytes; at += PIECE) {
 		size_t n = bytes - at < PIECE ? bytes - at : PIECE;
 		MPI_Request request;
-		int rc = MPI_Ibcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD,
-				    &request);
+		int rc;
+
+		t->sent += t->rank ? 0 : (double)n;
+		rc = MPI_Ibcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD, &request);
 
 		if (rc)
 			return broken(t, rc);
@@ -91,6 +93,7 @@ static int add(struct mea_team *t, size_t n, void *x, MPI_Datatype type, size_t 
 		void *p = (char *)x + at * size;
 		MPI_Request request;
 
+		t->sent += t->rank ? (double)((size_t)count * size) : 0;
 		rc = MPI_Ireduce(t->rank ? p : MPI_IN_PLACE, p, count, type, MPI_SUM, 0,
 				 MPI_COMM_WORLD, &request);
 		if (rc)
@@ -99,6 +102,30 @@ static int add(struct mea_team *t, size_t n, void *x, MPI_Datatype type, size_t 
 			return -1;
 	}
 	return mpi_share(t, n * size, x);
+}
+
+/* Packets differ in length: each rank sends its own to all. */
+static int mpi_gather(struct mea_team *t, const size_t *bytes, const void *mine, void *all)
+{
+	int counts[t->ranks], at[t->ranks], rc;
+	MPI_Request request;
+	size_t sum = 0;
+
+	for (int i = 0; i < t->ranks; i++) {
+		at[i] = (int)sum;
+		counts[i] = (int)bytes[i];
+		sum += bytes[i];
+	}
+	if (sum > INT32_MAX) {
+		snprintf(t->error, sizeof(t->error), "%zu bytes are too many for MPI", sum);
+		return -1;
+	}
+	rc = MPI_Iallgatherv(mine, counts[t->rank], MPI_BYTE, all, counts, at, MPI_BYTE,
+			     MPI_COMM_WORLD, &request);
+	t->sent += (double)bytes[t->rank];
+	if (rc)
+		return broken(t, rc);
+	return wait_for(t, &request, limit);
 }
 
 static int mpi_sum(struct mea_team *t, size_t n, double *x)
@@ -140,7 +167,8 @@ static int mpi_leave(struct mea_team *t)
 
 static struct mea_team *mpi_open(char *error, size_t size)
 {
-	static const struct mea_team_ops ops = {mpi_sum, mpi_sum_f32, mpi_share, mpi_leave};
+	static const struct mea_team_ops ops = {mpi_sum, mpi_sum_f32, mpi_share, mpi_gather,
+						mpi_leave};
 	const char *seconds = getenv("MEA_MPI_TIMEOUT");
 	int have;
 

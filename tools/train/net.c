@@ -9,7 +9,49 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "train/dnnl.h"
+#include "train/grid.h"
 #include "train/internal.h"
+#include "train/mem.h"
+
+/* --- matrices with a grid ------------------------------------------------------------- */
+
+void tnet_lean(struct mea_tnet *t, const struct mea_param *q, size_t room)
+{
+	t->lean_n = q->grid && q->n > t->lean_n ? q->n : t->lean_n;
+	t->lean_bytes = q->grid && room > t->lean_bytes ? room : t->lean_bytes;
+}
+
+static int open_lean(struct mea_tnet *t)
+{
+	if (!t->lean_n)
+		return 0;
+	t->lean_w = mea_mem_new(MEA_MEM_COPIES, t->lean_n * sizeof(float));
+	t->lean_room = mea_mem_new(MEA_MEM_COPIES, t->lean_bytes);
+	if (t->o.train)
+		t->lean_grad = mea_mem_new(MEA_MEM_GRADIENTS, t->lean_n * sizeof(float));
+	return t->lean_w && t->lean_room && (t->lean_grad || !t->o.train) ? 0 : mea_nomem();
+}
+
+const float *tnet_weights(struct mea_tnet *t, const struct mea_param *q)
+{
+	if (!q->grid)
+		return q->data;
+	mea_grid_expand(q, t->lean_w);
+	return t->lean_w;
+}
+
+float *tnet_gradient(struct mea_tnet *t, const struct mea_param *q)
+{
+	return q->grid ? t->lean_grad : q->grad;
+}
+
+int tnet_learn(struct mea_tnet *t, struct mea_param *q)
+{
+	return q->grid && t->o.learn ? t->o.learn(t->o.ctx, q, t->lean_grad) : 0;
+}
+
+/* --- the whole ------------------------------------------------------------------------- */
 
 static int build(struct mea_tnet *t)
 {
@@ -37,12 +79,20 @@ int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct m
 	if (g->n_inputs > MEA_TNET_IO_MAX || g->n_outputs > MEA_TNET_IO_MAX)
 		rc = mea_fail(MEA_EUNSUPPORTED, "%s: more than %d inputs or outputs", g->source,
 			      MEA_TNET_IO_MAX);
+	else if (o->bf16 && !mea_dnnl_computes_bf16())
+		rc = mea_fail(MEA_EUNSUPPORTED,
+			      "%s: bfloat16 needs a processor with AVX-512; this one has %s",
+			      g->source, mea_dnnl_isa());
 	else
+		rc = o->train ? mea_params_gradients(p) : 0;
+	if (!rc)
 		rc = tnet_compile(t);
 	if (!rc)
 		rc = tnet_arena(t);
 	if (!rc)
 		rc = build(t);
+	if (!rc)
+		rc = open_lean(t);
 	if (!rc)
 		rc = mea_tnet_refresh(t);
 	if (rc) {
@@ -60,8 +110,13 @@ void mea_tnet_free(struct mea_tnet *t)
 	for (int k = 0; k < t->n_ops && !t->twin; k++)
 		if (t->ops[k].ops->free && t->ops[k].state)
 			t->ops[k].ops->free(&t->ops[k]);
-	if (t->arena && !t->guest)
+	if (t->arena && !t->guest) {
 		munmap(t->arena, t->bytes + 4096);
+		mea_mem_count(MEA_MEM_MAPS, -(ptrdiff_t)(t->bytes + 4096));
+	}
+	mea_mem_free(t->lean_w);
+	mea_mem_free(t->lean_grad);
+	mea_mem_free(t->lean_room);
 	free(t->ops);
 	free(t->values);
 	free(t->bufs);

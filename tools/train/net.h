@@ -31,11 +31,16 @@ struct mea_tnet_options {
 	/* Not with train; NULL, or a net of the same graph and parameters that outlives this one:
 	 * its copies of the weights are used where both want them in one order. */
 	const struct mea_tnet *like;
+	/* train: takes the gradient of a parameter with a grid (grid.h), q, right after its
+	 * operation's backward step; then the gradient is gone. */
+	int (*learn)(void *ctx, struct mea_param *q, const float *grad);
+	void *ctx;
 };
 
 struct mea_tnet;
 
-/* g and p (of g) are borrowed. Fails with the node's name on what cannot be trained. */
+/* g and p (of g) are borrowed; train allocates p's gradients. Fails with the node's name on what
+ * cannot be trained. */
 int mea_tnet_new(const struct mea_graph *g, struct mea_params *p, const struct mea_tnet_options *o,
 		 struct mea_tnet **out);
 void mea_tnet_free(struct mea_tnet *t);
@@ -65,7 +70,7 @@ const void *mea_tnet_input_grad(const struct mea_tnet *t, int i);
 int mea_tnet_refresh(struct mea_tnet *t);
 /* train: also updates the running means and variances. */
 int mea_tnet_forward(struct mea_tnet *t);
-/* Sets the gradients of all parameters. */
+/* Sets the gradients of all parameters that are not fixed and have no grid. */
 int mea_tnet_backward(struct mea_tnet *t);
 
 /* Bytes of maps and gradients. */

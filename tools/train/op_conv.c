@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "train/depthwise.h"
+#include "train/mem.h"
 
 #define NARROW 8   /* maps up to this width are joined, */
 #define WIDE   288 /* to at most this one: over 512 oneDNN 2.6's weight gradient breaks memory */
@@ -29,10 +30,10 @@ static void conv_free(struct top *o)
 	struct conv *s = o->state;
 
 	mea_conv_free(s->c);
-	free(s->src);
-	free(s->dst);
-	free(s->packed);
-	free(s->sums);
+	mea_mem_free(s->src);
+	mea_mem_free(s->dst);
+	mea_mem_free(s->packed);
+	mea_mem_free(s->sums);
 	free(s);
 }
 
@@ -98,14 +99,16 @@ static bool is_depthwise(const struct mea_conv_shape *d)
 }
 
 /* Returns 1 where depthwise.c takes the convolution, 0 where it does not. */
+/* Not of integers, which depthwise.c does not take one matrix at a time. */
 static int depthwise_build(struct conv *s, const struct mea_conv_shape *d, bool train)
 {
 	struct mea_depthwise deep = {d->n, d->ih, d->iw, d->ic, d->bf16};
 
-	if (!is_depthwise(d) || !mea_depthwise_fast(&deep))
+	if (d->lean || !is_depthwise(d) || !mea_depthwise_fast(&deep))
 		return 0;
-	s->packed = malloc(mea_depthwise_packed(&deep) * sizeof(float));
-	s->sums = train ? malloc(mea_depthwise_sums(&deep) * sizeof(float)) : NULL;
+	s->packed = mea_mem_new(MEA_MEM_COPIES, mea_depthwise_packed(&deep) * sizeof(float));
+	if (train)
+		s->sums = mea_mem_new(MEA_MEM_GRADIENTS, mea_depthwise_sums(&deep) * sizeof(float));
 	if (!s->packed || (train && !s->sums))
 		return mea_nomem();
 	s->deep = deep;
@@ -126,6 +129,7 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 {
 	const struct mea_attrs *a = &o->node->a;
 	const struct tvalue *x = tnet_in(t, o, 0), *y = tnet_out(t, o);
+	const struct mea_param *w = tnet_param(t, o->node, 1);
 	struct conv *s = calloc(1, sizeof(*s));
 	struct mea_conv_shape d = {
 		.n = t->o.batch,
@@ -144,8 +148,9 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 	if (!s)
 		return mea_nomem();
 	o->state = s;
-	if (!tnet_param(t, o->node, 1))
+	if (!w)
 		return mea_fail(MEA_EUNSUPPORTED, "weights that are computed cannot be trained");
+	d.lean = w->grid;
 	for (int i = 0; i < 2; i++) {
 		d.kernel[i] = (int)a->kernel[i];
 		d.stride[i] = (int)a->stride[i];
@@ -158,28 +163,34 @@ static int conv_build(struct mea_tnet *t, struct top *o)
 		return rc < 0 ? rc : 0;
 	choose_join(t, &d, s);
 	if (s->join) {
-		s->src = aligned_alloc(64, (wide_bytes(s, x) + 63) / 64 * 64);
-		s->dst = aligned_alloc(64, (wide_bytes(s, y) + 63) / 64 * 64);
+		s->src = mea_mem_new(MEA_MEM_MAPS, wide_bytes(s, x));
+		s->dst = mea_mem_new(MEA_MEM_MAPS, wide_bytes(s, y));
 		if (!s->src || !s->dst)
 			return mea_nomem();
 	}
-	return mea_conv_new(&d, o->gbuf[0] >= 0, o->active, like_of(t, o), &s->c);
+	rc = mea_conv_new(&d, o->gbuf[0] >= 0, o->active && tnet_learns(t, o), like_of(t, o),
+			  &s->c);
+	if (!rc)
+		tnet_lean(t, w, mea_conv_room(s->c));
+	return rc;
 }
 
 static int conv_refresh(struct mea_tnet *t, struct top *o)
 {
-	const float *w = tnet_param(t, o->node, 1)->data;
+	const struct mea_param *w = tnet_param(t, o->node, 1);
 	struct conv *s = o->state;
 
+	if (w->grid)
+		return 0;
 	if (!s->packed)
-		return mea_conv_set_weights(s->c, w);
-	mea_depthwise_pack(&s->deep, w, s->packed);
+		return mea_conv_set_weights(s->c, w->data);
+	mea_depthwise_pack(&s->deep, w->data, s->packed);
 	return 0;
 }
 
 static int conv_forward(struct mea_tnet *t, struct top *o)
 {
-	const struct mea_param *bias = tnet_param(t, o->node, 2);
+	const struct mea_param *bias = tnet_param(t, o->node, 2), *w = tnet_param(t, o->node, 1);
 	const struct tvalue *x = tnet_in(t, o, 0), *y = tnet_out(t, o);
 	struct conv *s = o->state;
 	int rc;
@@ -187,6 +198,12 @@ static int conv_forward(struct mea_tnet *t, struct top *o)
 	if (s->packed) {
 		mea_depthwise_forward(&s->deep, s->packed, x->ptr, y->ptr);
 		return 0;
+	}
+	if (w->grid) {
+		mea_conv_lend(s->c, t->lean_room);
+		rc = mea_conv_set_weights(s->c, tnet_weights(t, w));
+		if (rc)
+			return rc;
 	}
 	if (s->join)
 		wide_copy(s, x, x->ptr, s->src, false);
@@ -197,17 +214,32 @@ static int conv_forward(struct mea_tnet *t, struct top *o)
 	return rc;
 }
 
+/* Of the input, whose wide form has done its duty and takes the wide gradient. */
+static int input_gradient(struct mea_tnet *t, struct top *o, const void *dy)
+{
+	const struct mea_param *w = tnet_param(t, o->node, 1);
+	const struct tvalue *x = tnet_in(t, o, 0);
+	struct conv *s = o->state;
+	int rc = w->grid ? mea_conv_set_data_weights(s->c, tnet_weights(t, w)) : 0;
+
+	if (!rc)
+		rc = mea_conv_backward_data(s->c, dy, s->join ? s->src : o->gptr[0]);
+	if (s->join)
+		wide_copy(s, x, o->gptr[0], s->src, true);
+	tnet_grad_done(t, o, 0);
+	return rc;
+}
+
 static int conv_backward(struct mea_tnet *t, struct top *o)
 {
-	const struct mea_param *bias = tnet_param(t, o->node, 2);
+	struct mea_param *bias = tnet_param(t, o->node, 2), *w = tnet_param(t, o->node, 1);
 	const struct tvalue *x = tnet_in(t, o, 0), *y = tnet_out(t, o);
 	struct conv *s = o->state;
 	const void *src = x->ptr, *dy = y->gptr[0];
 	int rc;
 
 	if (s->packed) {
-		mea_depthwise_backward(&s->deep, s->packed, src, dy, o->gptr[0],
-				       tnet_param(t, o->node, 1)->grad, s->sums);
+		mea_depthwise_backward(&s->deep, s->packed, src, dy, o->gptr[0], w->grad, s->sums);
 		if (o->gptr[0])
 			tnet_grad_done(t, o, 0);
 		return 0;
@@ -218,16 +250,15 @@ static int conv_backward(struct mea_tnet *t, struct top *o)
 		src = s->src;
 		dy = s->dst;
 	}
-	rc = mea_conv_backward_weights(s->c, src, dy, tnet_param(t, o->node, 1)->grad,
-				       bias ? bias->grad : NULL);
-	if (rc || !o->gptr[0])
-		return rc;
-	/* The wide input has done its duty and takes the wide gradient. */
-	rc = mea_conv_backward_data(s->c, dy, s->join ? s->src : o->gptr[0]);
-	if (s->join)
-		wide_copy(s, x, o->gptr[0], s->src, true);
-	tnet_grad_done(t, o, 0);
-	return rc;
+	if (w->grid)
+		mea_conv_lend(s->c, t->lean_room);
+	rc = tnet_learns(t, o) ? mea_conv_backward_weights(s->c, src, dy, tnet_gradient(t, w),
+							   bias ? bias->grad : NULL)
+			       : 0;
+	if (!rc && o->gptr[0])
+		rc = input_gradient(t, o, dy);
+	/* Both gradients are of the same weights, which change now. */
+	return rc || !tnet_learns(t, o) ? rc : tnet_learn(t, w);
 }
 
 const struct top_ops top_conv = {

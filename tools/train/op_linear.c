@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "train/mem.h"
 
 /* It works in the batch x k inputs, in ONNX's order. */
 struct linear {
@@ -18,7 +19,7 @@ static void linear_free(struct top *o)
 {
 	struct linear *s = o->state;
 
-	free(s->dx);
+	mea_mem_free(s->dx);
 	free(s);
 }
 
@@ -47,7 +48,8 @@ static int linear_build(struct mea_tnet *t, struct top *o)
 	    (bias && a->beta != 1.0f))
 		return mea_fail(MEA_EUNSUPPORTED,
 				"only x W + b with constant W and b can be trained");
-	s->dx = o->gbuf[0] >= 0 ? malloc(linear_work(t, o)) : NULL;
+	tnet_lean(t, tnet_param(t, o->node, 1), 1);
+	s->dx = o->gbuf[0] >= 0 ? mea_mem_new(MEA_MEM_MAPS, linear_work(t, o)) : NULL;
 	return s->dx || o->gbuf[0] < 0 ? 0 : mea_nomem();
 }
 
@@ -79,6 +81,7 @@ static int linear_forward(struct mea_tnet *t, struct top *o)
 	struct linear *s = o->state;
 	const struct tvalue *x = tnet_in(t, o, 0);
 	const struct mea_param *bias = tnet_param(t, o->node, 2);
+	const float *w = tnet_weights(t, tnet_param(t, o->node, 1));
 	float *y = tnet_out(t, o)->ptr;
 	int step = t->o.train ? t->o.batch : 1, rc = 0;
 
@@ -89,9 +92,8 @@ static int linear_forward(struct mea_tnet *t, struct top *o)
 	 * of sums depends on its size. */
 	for (int b = 0; b < t->o.batch && !rc; b += step)
 		rc = mea_matmul(false, o->node->a.trans_b, step, s->m, s->k,
-				(const float *)o->work + (size_t)b * (size_t)s->k,
-				tnet_param(t, o->node, 1)->data, bias ? 1.0f : 0.0f,
-				y + (size_t)b * (size_t)s->m);
+				(const float *)o->work + (size_t)b * (size_t)s->k, w,
+				bias ? 1.0f : 0.0f, y + (size_t)b * (size_t)s->m);
 	return rc;
 }
 
@@ -99,11 +101,13 @@ static int linear_backward(struct mea_tnet *t, struct top *o)
 {
 	struct linear *s = o->state;
 	const struct tvalue *x = tnet_in(t, o, 0);
-	const struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
+	struct mea_param *w = tnet_param(t, o->node, 1), *bias = tnet_param(t, o->node, 2);
 	const float *dy = tnet_out(t, o)->gptr[0];
 	bool trans = o->node->a.trans_b;
-	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, o->work, 0, w->grad)
-		       : mea_matmul(true, false, s->k, s->m, t->o.batch, o->work, dy, 0, w->grad);
+	int rc = trans ? mea_matmul(true, false, s->m, s->k, t->o.batch, dy, o->work, 0,
+				    tnet_gradient(t, w))
+		       : mea_matmul(true, false, s->k, s->m, t->o.batch, o->work, dy, 0,
+				    tnet_gradient(t, w));
 
 	for (int j = 0; bias && j < s->m; j++) {
 		double sum = 0;
@@ -112,12 +116,13 @@ static int linear_backward(struct mea_tnet *t, struct top *o)
 			sum += dy[(size_t)b * (size_t)s->m + (size_t)j];
 		bias->grad[j] = (float)sum;
 	}
-	if (rc || !o->gptr[0])
-		return rc;
-	rc = mea_matmul(false, !trans, t->o.batch, s->k, s->m, dy, w->data, 0, s->dx);
-	exchange(&x->map, s->dx, o->gptr[0], false);
-	tnet_grad_done(t, o, 0);
-	return rc;
+	if (!rc && o->gptr[0]) {
+		rc = mea_matmul(false, !trans, t->o.batch, s->k, s->m, dy, tnet_weights(t, w), 0,
+				s->dx);
+		exchange(&x->map, s->dx, o->gptr[0], false);
+		tnet_grad_done(t, o, 0);
+	}
+	return rc ? rc : tnet_learn(t, w);
 }
 
 const struct top_ops top_linear = {

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "train/mem.h"
 
 #define RUNNING 0.1f
 
@@ -48,7 +49,7 @@ static void norm_free(struct top *o)
 	for (int i = 0; i < ARRAYS; i++)
 		free(s->a[i]);
 	free(s->sum);
-	free(s->partial);
+	mea_mem_free(s->partial);
 	free(s);
 }
 
@@ -71,7 +72,8 @@ static int norm_build(struct mea_tnet *t, struct top *o)
 	for (int i = 0; i < ARRAYS; i++)
 		ok = (s->a[i] = calloc(c, sizeof(float))) && ok;
 	s->sum = calloc(2 * c, sizeof(*s->sum));
-	s->partial = t->o.train ? malloc(m->blocks * 2 * c * sizeof(float)) : NULL;
+	if (t->o.train)
+		s->partial = mea_mem_new(MEA_MEM_MAPS, m->blocks * 2 * c * sizeof(float));
 	return ok && s->sum && (s->partial || !t->o.train) ? 0 : mea_nomem();
 }
 
@@ -152,7 +154,7 @@ static int gradients(const struct mea_tnet *t, const struct top *o, const struct
 	int rc;
 
 	mea_sum_partials(s->partial, m->blocks, 2 * m->c, s->sum);
-	for (int i = 0; i < m->c; i++) {
+	for (int i = 0; i < m->c && tnet_learns(t, o); i++) {
 		tnet_param(t, o->node, GAMMA)->grad[i] = (float)(s->sum[m->c + i] * s->a[INV][i]);
 		tnet_param(t, o->node, BETA)->grad[i] = (float)s->sum[i];
 	}

@@ -7,6 +7,7 @@
 
 #include "images/data.h"
 #include "base/error.h"
+#include "train/mem.h"
 #include "train/rng.h"
 
 #define PURPOSE_SPLIT 2
@@ -50,7 +51,13 @@ static int read_images(struct mea_data *d, struct mea_set *s)
 	return 0;
 }
 
-int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out)
+static void count(struct mea_set *s)
+{
+	s->counted = s->n * (size_t)s->width * (size_t)s->height * 3;
+	mea_mem_count(MEA_MEM_IMAGES, (ptrdiff_t)s->counted);
+}
+
+static int load(const char *path, bool train, int width, int height, struct mea_set **out)
 {
 	struct mea_data_want want = {.width = width, .height = height, .train = train};
 	struct mea_data *d = NULL;
@@ -82,10 +89,20 @@ int mea_set_load(const char *path, bool train, int width, int height, struct mea
 	return 0;
 }
 
+int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out)
+{
+	int rc = load(path, train, width, height, out);
+
+	if (!rc)
+		count(*out);
+	return rc;
+}
+
 void mea_set_free(struct mea_set *s)
 {
 	if (!s)
 		return;
+	mea_mem_count(MEA_MEM_IMAGES, -(ptrdiff_t)s->counted);
 	for (int i = 0; s->names && i < s->classes; i++)
 		free(s->names[i]);
 	free(s->names);
@@ -126,6 +143,7 @@ int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_se
 	memcpy(s->rgb + a->n * bytes, b->rgb, b->n * bytes);
 	memcpy(s->label, a->label, a->n * sizeof(*s->label));
 	memcpy(s->label + a->n, b->label, b->n * sizeof(*s->label));
+	count(s);
 	*out = s;
 	return 0;
 }

@@ -12,7 +12,8 @@ struct mea_set {
 	int *label;
 	size_t n;
 	int width, height, classes;
-	char **names; /* one a class; a class without a name is called by its number */
+	char **names;	/* one a class; a class without a name is called by its number */
+	size_t counted; /* bytes of it that mem.h has counted */
 };
 
 /*

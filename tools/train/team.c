@@ -4,6 +4,8 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 
@@ -55,6 +57,60 @@ int mea_team_sum_f32(struct mea_team *t, size_t n, float *x)
 int mea_team_share(struct mea_team *t, size_t bytes, void *data)
 {
 	return t ? done(t, t->ops->share(t, bytes, data)) : 0;
+}
+
+int mea_team_gather(struct mea_team *t, size_t own, const void *mine, size_t *bytes, void *all,
+		    size_t room)
+{
+	double *sizes;
+	int rc;
+
+	bytes[0] = own;
+	if (!t && own > room)
+		return mea_fail(MEA_EINVAL, "%zu bytes for a room of %zu", own, room);
+	if (!t) {
+		memcpy(all, mine, own);
+		return 0;
+	}
+	sizes = calloc((size_t)t->ranks, sizeof(*sizes));
+	if (!sizes)
+		return mea_nomem();
+	sizes[t->rank] = (double)own;
+	rc = mea_team_sum(t, (size_t)t->ranks, sizes);
+	for (int i = 0; i < t->ranks && !rc; i++) {
+		bytes[i] = sizes[i] >= 0 && sizes[i] <= (double)room ? (size_t)sizes[i] : room + 1;
+		if (bytes[i] > room)
+			rc = mea_fail(MEA_EINVAL,
+				      "rank %d sends more than the %zu bytes there is room for", i,
+				      room);
+		else
+			room -= bytes[i];
+	}
+	free(sizes);
+	return rc ? rc : done(t, t->ops->gather(t, bytes, mine, all));
+}
+
+int mea_team_local(struct mea_team *t, bool *local)
+{
+	char mine[64] = "", first[64];
+	FILE *f = t ? fopen("/proc/sys/kernel/random/boot_id", "r") : NULL;
+	double others;
+	struct stat st;
+	int rc;
+
+	if (f && !fgets(mine, 40, f))
+		mine[0] = 0;
+	if (f)
+		fclose(f);
+	if (!stat("/proc/self/ns/net", &st))
+		snprintf(mine + strlen(mine), 24, " %llu", (unsigned long long)st.st_ino);
+	memcpy(first, mine, sizeof(first));
+	rc = mea_team_share(t, sizeof(first), first);
+	others = strcmp(first, mine) != 0;
+	if (!rc)
+		rc = mea_team_sum(t, 1, &others);
+	*local = others == 0;
+	return rc;
 }
 
 int mea_team_agree(struct mea_team *t, int rc)

@@ -19,6 +19,7 @@ struct mea_team_ops {
 	int (*sum)(struct mea_team *t, size_t n, double *x);
 	int (*sum_f32)(struct mea_team *t, size_t n, float *x);
 	int (*share)(struct mea_team *t, size_t bytes, void *data);
+	int (*gather)(struct mea_team *t, const size_t *bytes, const void *mine, void *all);
 	/* Waits for all ranks and ends. */
 	int (*leave)(struct mea_team *t);
 };
@@ -26,12 +27,13 @@ struct mea_team_ops {
 struct mea_team {
 	const struct mea_team_ops *ops;
 	int rank, ranks; /* 0 .. ranks - 1 */
+	double sent;	 /* bytes that this rank handed over to be sent, each once */
 	int failed;	 /* the rank whose failure mea_team_agree() has told of; -1: none */
 	char error[256];
 };
 
 /* Symbol mea_team_plugin of the plugin. open: NULL, with a sentence in error, when it fails. */
-#define MEA_TEAM_VERSION 1
+#define MEA_TEAM_VERSION 2
 struct mea_team_plugin {
 	int version;
 	struct mea_team *(*open)(char *error, size_t size);
@@ -43,6 +45,18 @@ int mea_team_join(struct mea_team **out);
 /* x becomes its sum over the ranks, with the same bits on all of them. */
 int mea_team_sum(struct mea_team *t, size_t n, double *x);
 int mea_team_sum_f32(struct mea_team *t, size_t n, float *x);
+
+/*
+ * all becomes the ranks' data, one behind the other by rank: bytes[] (one a rank) of each, of which
+ * this one brings `own` at mine. Fails on all ranks when they take more than room bytes. Without a
+ * team it is a copy.
+ */
+int mea_team_gather(struct mea_team *t, size_t own, const void *mine, size_t *bytes, void *all,
+		    size_t room);
+
+/* Whether all ranks reach each other without a network: they share a kernel and its network
+ * namespace. True without a team. */
+int mea_team_local(struct mea_team *t, bool *local);
 
 /* data becomes what it is on rank 0. */
 int mea_team_share(struct mea_team *t, size_t bytes, void *data);

@@ -26,7 +26,8 @@ static const struct row options[] = {
 	{"resume", NULL, AT(resume), "go on from the checkpoint in BUNDLE, if there is one"},
 	{"quantize", NULL, AT(quantize), "also write int8 networks (main, edge, joint)"},
 	{"checkpoint-every", "S", AT(every), "seconds between checkpoints", 0, 1e6, "300"},
-	{"verbose", NULL, AT(verbose), "a line for every epoch", .key = 'v'},
+	{"verbose", NULL, AT(verbose), "a line for every epoch, and what was held in memory",
+	 .key = 'v'},
 	{"log", "FILE", AT(log_path), "a line for every epoch in FILE.csv or FILE.jsonl"},
 	{"epochs", "N", AT(recipe.epochs), "passes over the images", 1, 10000, "30"},
 	{"batch", "N", AT(recipe.batch), "images a step", 2, 4096, "128"},
@@ -49,6 +50,22 @@ static const struct row options[] = {
 	{"seed", "S", AT(recipe.seed), "of weights, order, split and crops", .value = "1"},
 	{"type", "TYPE", AT(recipe.bf16), "of the numbers that are multiplied",
 	 .otherwise = "bf16 where the CPU multiplies it", .choices = "f32 bf16"},
+	{"memory", "MB", AT(memory),
+	 "hold at most so much, images included: takes smaller batches, then no momenta, then "
+	 "fewer "
+	 "layers, or refuses; 0: no limit",
+	 0, 1e6, "0"},
+	{"compress", "HOW", AT(compress),
+	 "main, cloud: send gradients compressed: adacomp[:conv=N,fc=N,factor=F,dense=EPOCHS], "
+	 "topk:RATE, auto (what is faster) or none",
+	 .value = "none"},
+	{"weights", "TYPE", AT(weights),
+	 "edge: float, or train one copy of the matrices as int8, int16 or auto[:MAX] (8 to MAX "
+	 "bits, "
+	 "MAX up to 16), with momenta in bfloat16; the int8 network is written too",
+	 .value = "float"},
+	{"rounding", "HOW", AT(recipe.grid.nearest), "of integer weights after a step",
+	 .value = "stochastic", .choices = "stochastic nearest"},
 	{"threads", "N", AT(threads), "threads", 1, 1024, .otherwise = "all cores"},
 	{"teacher", "FILE", AT(teacher), "learn from this network's answers as well"},
 	{"share", "A", AT(recipe.share), "the teacher's share in the loss", 0, 1, "0.7"},
@@ -82,7 +99,10 @@ static const struct row options[] = {
 
 static int check(void *args)
 {
-	const struct train *t = args;
+	struct train *t = args;
+	int rc = train_compress_parse(t->compress, &t->recipe.compress);
+	const bool grid = !rc && !(rc = train_weights_parse(t->weights, &t->recipe.grid)) &&
+			  t->recipe.grid.weights != MEA_WEIGHTS_FLOAT;
 	const struct {
 		bool wrong;
 		const char *why;
@@ -100,10 +120,18 @@ static int check(void *args)
 		 "--answers needs --teacher and --views"},
 		{t->teacher && (t->keep || t->stage == STAGE_JOINT),
 		 "--teacher: is for main, edge and cloud from the start"},
+		{t->recipe.compress.kind != MEA_COMPRESS_NONE && t->stage != STAGE_MAIN &&
+			 t->stage != STAGE_CLOUD,
+		 "--compress is for main and cloud"},
+		{grid && t->stage != STAGE_EDGE, "--weights is for the edge"},
+		{grid && (t->recipe.average > 0 || t->memory > 0),
+		 "--weights does not go with --average or --memory"},
 		{t->keep && t->stage != STAGE_EDGE, "--keep is for the edge"},
 		{t->quantize && t->stage == STAGE_CLOUD, "--quantize is for main and the edge"},
 	};
 
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].wrong)
 			return mea_fail(MEA_EINVAL, "%s", rules[i].why);
@@ -163,6 +191,9 @@ static int train(int argc, char **argv)
 
 	option_parse(&tool_train, argc, argv, &t);
 	t.recipe.augment.mirror = !t.no_mirror;
+	t.recipe.grid.seed = t.recipe.seed;
+	t.quantize = t.quantize || t.recipe.grid.weights != MEA_WEIGHTS_FLOAT;
+	t.rate_given = t.recipe.rate >= 0;
 	if (t.recipe.rate < 0)
 		t.recipe.rate = t.keep						  ? 0.01f
 				: t.stage == STAGE_EDGE || t.stage == STAGE_JOINT ? 0.1f

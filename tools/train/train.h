@@ -23,11 +23,14 @@ struct train {
 	bool concat, no_adaptive, no_mirror;
 	bool random; /* a control: hard classes are chosen at random */
 	bool resume, verbose, quantize;
-	int every;   /* seconds between checkpoints */
-	int threads; /* 0: as OpenMP has it */
+	int every;     /* seconds between checkpoints */
+	int threads;   /* 0: as OpenMP has it */
+	double memory; /* MB that it may hold; 0: no limit */
+	bool rate_given;
 	struct progress progress;
 	struct mea_team *team; /* NULL: alone */
-	const char *log_path;  /* NULL: no log */
+	const char *compress, *weights;
+	const char *log_path; /* NULL: no log */
 
 	/* while it runs */
 	struct mea_set *set;
@@ -39,6 +42,7 @@ struct train {
 	char basis[80], taught_by[80];
 	FILE *log;
 	double log_start; /* tool_now() then */
+	double bits;	  /* of integer weights, in the mean */
 };
 
 extern volatile sig_atomic_t train_stop;
@@ -57,6 +61,18 @@ int train_log_check(const char *path);
 int train_log_open(struct train *t);
 void train_log_epoch(struct train *t, const struct mea_report *r);
 int train_log_close(struct train *t);
+/* With --memory: changes the recipe, which is f's, so that f fits, or fails. */
+int train_fit_in(struct train *t, struct mea_fit *f);
+/* How networks answer before that: a recipe of small batches with --memory, else t's. */
+struct mea_recipe train_recipe_before(const struct train *t);
+/* Prints what was held while it trained. */
+void train_tell_memory(const struct mea_mem *m);
+/* --compress: the options that text asks for; what auto chose; the table of what was sent. */
+int train_compress_parse(const char *text, struct mea_compress_options *o);
+void train_compress_chose(double whole, double compressed, bool compress, void *ctx);
+void train_compress_tell(const struct train *t, const struct mea_fit *f);
+/* --weights: what text asks for. */
+int train_weights_parse(const char *text, struct mea_grid_options *o);
 /* The teacher of --teacher, if one is given, as f's; m is freed by the caller. */
 int train_teacher(struct train *t, const float its_mean[3], const float its_std[3],
 		  struct mea_tmodel *m, struct mea_fit *f);

@@ -22,6 +22,17 @@ $(B)/libmea_mpi.so: $(B)/tools/train/mpi.o
 .PHONY: mpi
 mpi: $(B)/mea $(B)/libmea_mpi.so ## training by several processes
 
+# Packets of ranks under libFuzzer, for FUZZ_SECONDS.
+build/fuzz/fuzz_packet: $(patsubst %.c,build/fuzz/%.o,tests/fuzz/fuzz_packet.c tools/train/packet.c tools/train/unpack.c $(wildcard runtime/base/*.c))
+	$(if $(V),,@echo "  LD      $@")
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ -lm
+
+.PHONY: fuzz-packet
+fuzz-packet: build/fuzz/fuzz_packet ## packets of gradients under libFuzzer
+	@mkdir -p build/fuzz/packet
+	build/fuzz/fuzz_packet -max_len=2000 -timeout=10 -rss_limit_mb=2048 -max_total_time=$(FUZZ_SECONDS) \
+		-print_final_stats=1 -artifact_prefix=build/fuzz/ build/fuzz/packet
+
 # Whole steps against PyTorch, where Debian's python3-torch is installed.
 $(B)/tests/train/torch_step: $(B)/tests/train/torch_step.o $(B)/libmea_train.a $(B)/libmea_tools.a $(B)/libmea.a
 	$(call link,$(TRAIN_LIBS) $(MEA_LIBS))

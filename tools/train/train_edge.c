@@ -56,6 +56,7 @@ static int check_split(const struct train *t, const struct edge *e)
 
 static int choose_hard(const struct train *t, struct edge *e)
 {
+	struct mea_recipe before = train_recipe_before(t);
 	int classes = t->set->classes, rc;
 	float *logits = malloc((t->held.n * (size_t)classes + 1) * sizeof(*logits));
 
@@ -66,7 +67,7 @@ static int choose_hard(const struct train *t, struct edge *e)
 	rc = !logits || !e->precision || !e->hard || !e->map ? mea_nomem()
 	     : e->n_hard > classes || e->n_hard < 2
 		     ? mea_fail(MEA_EINVAL, "--hard: %d of %d classes", e->n_hard, classes)
-		     : mea_predict(NULL, &e->main, &t->held, t->recipe.bf16, NULL, logits);
+		     : mea_predict(NULL, &e->main, &t->held, &before, NULL, logits);
 	if (!rc) {
 		mea_class_precision(&t->held, logits, classes, e->precision);
 		if (t->random)
@@ -89,9 +90,9 @@ static int calibrate(const struct train *t, struct edge *e)
 	size_t k = (size_t)t->set->classes, h = (size_t)e->n_hard;
 	float *main = malloc((t->held.n * k + 1) * sizeof(*main));
 	float *logits = malloc((t->held.n * h + 1) * sizeof(*logits));
-	int rc = main && logits ? mea_predict(&e->main, &e->extension, &t->held, t->recipe.bf16,
-					      main, logits)
-				: mea_nomem();
+	int rc = main && logits
+			 ? mea_predict(&e->main, &e->extension, &t->held, &t->recipe, main, logits)
+			 : mea_nomem();
 
 	if (!rc) {
 		e->temperature = mea_temperature(&t->held, logits, e->n_hard, e->map);

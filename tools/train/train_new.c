@@ -93,7 +93,7 @@ static int mix(struct update *u)
 	return 0;
 }
 
-static int measure(struct update *u, bool bf16, double accuracy[KINDS])
+static int measure(struct update *u, const struct mea_recipe *c, double accuracy[KINDS])
 {
 	size_t k = (size_t)u->b->n_hard;
 
@@ -101,7 +101,7 @@ static int measure(struct update *u, bool bf16, double accuracy[KINDS])
 		const struct mea_pick *p = &u->held[i];
 		float *logits = malloc(p->n * k * sizeof(*logits));
 		size_t right = 0;
-		int rc = logits ? mea_predict(&u->main, &u->extension, p, bf16, NULL, logits)
+		int rc = logits ? mea_predict(&u->main, &u->extension, p, c, NULL, logits)
 				: mea_nomem();
 
 		for (size_t j = 0; j < p->n && !rc; j++)
@@ -153,6 +153,7 @@ static int finish(const struct train *t, struct update *u)
 
 int train_new(struct train *t)
 {
+	struct mea_recipe before = train_recipe_before(t);
 	struct update u = {0};
 	int rc = load(t, &u);
 
@@ -164,11 +165,11 @@ int train_new(struct train *t)
 	if (!rc)
 		rc = mix(&u);
 	if (!rc)
-		rc = measure(&u, t->recipe.bf16, u.before);
+		rc = measure(&u, &before, u.before);
 	if (!rc)
 		rc = fit(t, &u);
 	if (!rc)
-		rc = measure(&u, t->recipe.bf16, u.after);
+		rc = measure(&u, &t->recipe, u.after);
 	if (!rc)
 		rc = finish(t, &u);
 	if (!rc)

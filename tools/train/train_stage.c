@@ -65,15 +65,23 @@ int train_fit(struct train *t, struct mea_fit *f)
 	f->resume = t->resume;
 	f->stop = &train_stop;
 	f->report = report;
+	f->chose = train_compress_chose;
 	f->ctx = t;
-	rc = train_log_open(t);
+	rc = mea_team_agree(t->team, train_fit_in(t, f));
+	if (!rc)
+		rc = train_log_open(t);
 	if (!rc)
 		rc = mea_fit_run(f);
+	t->bits = f->bits;
 	progress_end(&t->progress);
 	if (train_log_close(t))
 		fprintf(stderr, "%s: %s\n", tool_name, mea_errmsg());
-	if (t->verbose && rc >= 0)
-		printf("%.1f MB of maps and gradients\n", (double)f->bytes / 1e6);
+	if (t->verbose && rc >= 0) {
+		train_compress_tell(t, f);
+		if (!isnan(f->bits))
+			printf("integer weights of %.2f bits in the mean\n", f->bits);
+		train_tell_memory(&f->memory);
+	}
 	return rc;
 }
 
@@ -119,6 +127,14 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 		json_object_set_new(o, "average", number(r->average));
 	if (t->blend < 1)
 		json_object_set_new(o, "blend", number(t->blend));
+	if (r->grid.weights != MEA_WEIGHTS_FLOAT) {
+		json_object_set_new(o, "weights", json_string(t->weights));
+		json_object_set_new(o, "rounding",
+				    json_string(r->grid.nearest ? "nearest" : "stochastic"));
+		json_object_set_new(o, "bits", json_real(t->bits));
+	}
+	if (r->compress.kind != MEA_COMPRESS_NONE)
+		json_object_set_new(o, "compress", json_string(t->compress));
 	if (t->team)
 		json_object_set_new(o, "ranks", json_integer(t->team->ranks));
 	if (t->teacher) {
@@ -131,6 +147,8 @@ void train_note(const struct train *t, json_t *doc, double temperature)
 	json_object_set_new(o, "cutout", json_integer(r->augment.cutout));
 	json_object_set_new(o, "mixup", number(r->augment.mixup));
 	json_object_set_new(o, "views", r->views ? json_integer(r->views) : json_null());
+	if (r->fixed)
+		json_object_set_new(o, "fixed_layers", json_integer(r->fixed));
 	json_object_set_new(o, "seed", json_integer((json_int_t)r->seed));
 	json_object_set_new(o, "type", json_string(r->bf16 ? "bf16" : "f32"));
 	json_object_set_new(o, "temperature", json_real(temperature));
@@ -208,8 +226,7 @@ static int calibrate(const struct train *t, struct mea_tmodel *m, double *temper
 {
 	size_t k = (size_t)t->set->classes;
 	float *logits = malloc((t->held.n * k + 1) * sizeof(*logits));
-	int rc = logits ? mea_predict(NULL, m, &t->held, t->recipe.bf16, NULL, logits)
-			: mea_nomem();
+	int rc = logits ? mea_predict(NULL, m, &t->held, &t->recipe, NULL, logits) : mea_nomem();
 
 	if (!rc && t->verbose && t->blend < 1)
 		tell_blend(t, logits);

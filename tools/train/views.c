@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "train/mem.h"
 
 /* The file: a page that says what it holds, then the answers as in memory, in the byte order of
  * the machine. */
@@ -67,6 +68,7 @@ static int map(struct mea_views *v, int fd, struct mea_views **out)
 	if (v->map == MAP_FAILED)
 		return mea_fail(MEA_ENOMEM, "no memory for a teacher's answers (%zu MB)",
 				v->bytes / 1000000);
+	mea_mem_count(MEA_MEM_ANSWERS, (ptrdiff_t)v->bytes);
 	*out = v;
 	return 0;
 }
@@ -172,8 +174,10 @@ void mea_views_free(struct mea_views *v)
 {
 	if (!v)
 		return;
-	if (v->map != MAP_FAILED)
+	if (v->map != MAP_FAILED) {
 		munmap(v->map, v->bytes);
+		mea_mem_count(MEA_MEM_ANSWERS, -(ptrdiff_t)v->bytes);
+	}
 	free(v);
 }
 
