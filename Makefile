@@ -46,6 +46,7 @@ PACKAGES_check-interop := check
 PACKAGES_bench-link := check
 PACKAGES_mlperf-tiny := check
 PACKAGES_check-zoo := run onnx
+PACKAGES_check-trained := run onnx
 PACKAGES_kmod := kmod
 PACKAGES_cosim := check cosim
 PACKAGES_cosim-kernel := cosim

@@ -155,6 +155,11 @@ ZOO_PYTHON ?= python3
 check-zoo: $(B)/mea $(B)/tests/e2e/answer build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
 	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea"
 
+# The same Python, and pip's downloads.
+.PHONY: check-trained
+check-trained: $(B)/mea $(B)/tests/e2e/answer build/hw/sim/libmea_sim_16x16.so ## trained networks of PyPI's packages, half an hour
+	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/trained.py $(B)/mea"
+
 # --- bench -----------------------------------------------------------------------
 # cpu_*.c are parts of cpu.c.
 BENCH_BINS := $(patsubst %.c,$(B)/%,$(sort $(filter-out tests/bench/cpu%,$(wildcard tests/bench/*.c))))

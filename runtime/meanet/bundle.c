@@ -3,6 +3,7 @@
 #include "bundle.h"
 
 #include "base/error.h"
+#include "meanet/preprocess.h"
 
 #include <errno.h>
 #include <math.h>
@@ -140,6 +141,8 @@ static int parse_input(struct mea_bundle *b)
 		rc = get_side(input, "height", "input.height", &b->height);
 	if (!rc)
 		rc = get_three(input, "mean", "input.mean", false, b->mean);
+	if (!rc)
+		rc = mea_check_mean("input.mean", b->mean);
 	if (!rc)
 		rc = get_three(input, "std", "input.std", true, b->std);
 	return rc;

@@ -3,9 +3,22 @@
 
 #include <math.h>
 
+#include "base/error.h"
+
 static float normal(int p, float mean, float std)
 {
 	return ((float)p / 255.0f - mean) / std;
+}
+
+int mea_check_mean(const char *field, const float mean[3])
+{
+	for (int k = 0; k < 3; k++)
+		if (mean[k] > 1)
+			return mea_fail(MEA_EINVAL,
+					"%s: %g is over 1; mean and deviation are of pixel / 255, "
+					"so divide both by 255 (%.4g)",
+					field, (double)mean[k], (double)mean[k] / 255);
+	return 0;
 }
 
 void mea_preprocess_init(struct mea_preprocess *p, const float mean[3], const float std[3],

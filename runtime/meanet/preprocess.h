@@ -17,6 +17,10 @@ struct mea_preprocess {
 void mea_preprocess_init(struct mea_preprocess *p, const float mean[3], const float std[3],
 			 float scale, int zero_point);
 
+/* Fails with MEA_EINVAL, naming field, when a mean of pixel / 255 is over 1: then it is one of
+ * pixels of 0 to 255, and every image would be black. NaN passes. */
+int mea_check_mean(const char *field, const float mean[3]);
+
 /* Converts n pixels of RGB bytes; both orders are HWC. */
 void mea_preprocess(const struct mea_preprocess *p, const uint8_t *rgb, size_t n, int8_t *out);
 

@@ -75,24 +75,40 @@ static void in_time(struct mea_cloud *c, const struct transfer *t)
 	mea_cwnd_answered(&c->cwnd, &r, mea_now_ms());
 }
 
+/* True if a server is silent while another one answers: it fails, not the link. */
+static bool silent(const struct mea_cloud *c, const struct transfer *t)
+{
+	return t->endpoint->answered_ms < t->sent && c->answered_ms > t->sent;
+}
+
+static bool all_silent(const struct mea_cloud *c, const struct call *call)
+{
+	for (int i = 0; i < TRIES_MAX; i++)
+		if (call->tries[i] && !silent(c, call->tries[i]))
+			return false;
+	return trying(call);
+}
+
 /* A call, whose message says so, had no answer in time. With others beside it the link may be too
- * full; alone, it is its servers that fail. */
+ * full; alone, or if others were answered, it is its servers that fail. */
 static void late(struct mea_cloud *c, struct call *call)
 {
 	struct mea_cwnd_request r = request_of(call);
+	bool servers = all_silent(c, call);
 	struct endpoint *told = NULL;
 
 	if (call->late)
 		return;
 	call->late = true;
-	for (int i = 0; i < TRIES_MAX && mea_cwnd_is_least(&c->cwnd); i++) {
+	for (int i = 0; i < TRIES_MAX && (servers || mea_cwnd_is_least(&c->cwnd)); i++) {
 		struct endpoint *e = call->tries[i] ? call->tries[i]->endpoint : NULL;
 
 		if (e && e != told)
 			mea_endpoint_bad(c, e, call->a.text);
 		told = e ? e : told;
 	}
-	mea_cwnd_late(&c->cwnd, &r, mea_now_ms());
+	if (!servers)
+		mea_cwnd_late(&c->cwnd, &r, mea_now_ms());
 }
 
 /* Requests under way; *oldest: when the first of them was sent, INFINITY: there is none. */
@@ -257,6 +273,11 @@ static void answered(struct mea_cloud *c, struct transfer *t, CURLcode code)
 
 	if (!missed) {
 		mea_endpoint_good(e);
+		e->answered_ms = c->answered_ms = mea_now_ms();
+		/* A second try was answered first. */
+		if (call->tries[!i] && silent(c, call->tries[!i]))
+			mea_endpoint_bad(c, call->tries[!i]->endpoint,
+					 "no answer, while another server had one");
 		mea_transfer_link(c, t, mea_now_ms() - call->begun);
 		in_time(c, t);
 		c->hedges = fmin(c->hedges + HEDGE_EARNED, MEA_HEDGES_MAX);

@@ -33,10 +33,11 @@ struct endpoint {
 	struct mea_oip_target target; /* valid once up */
 	bool binary, png;	      /* announces binary tensors, PNG bodies */
 	int outstanding;
-	int failures;	   /* in a row */
-	double backoff_ms; /* until the next probe; grows with each */
-	double retry_ms;   /* when that is */
-	bool away;	   /* a probe failed since it was last up */
+	double answered_ms; /* when it last did; 0: never */
+	int failures;	    /* in a row */
+	double backoff_ms;  /* until the next probe; grows with each */
+	double retry_ms;    /* when that is */
+	bool away;	    /* a probe failed since it was last up */
 	struct transfer *probe;
 	enum probe_step step;
 	char reason[160]; /* of the last failure */
@@ -82,6 +83,7 @@ struct mea_cloud {
 	struct transfer *spare; /* handles for the next transfers */
 	float *logits;
 	double hedges;	      /* second tries that may still be spent while the first runs */
+	double answered_ms;   /* when a server last did; 0: never */
 	struct mea_cwnd cwnd; /* of calls under way */
 
 	pthread_t thread;

@@ -54,6 +54,8 @@ ok "extension as main" fails 1 "it needs 1 and 1" bundle "$T/x" $common --main $
 for v in x 1,2 1,2,3,4 1,2,x ,, 1,,2 nan,0,0 inf,0,0; do
 	ok "--mean '$v'" fails 2 "--mean: '$v'" bundle "$T/x" --mean "$v"
 done
+ok "a mean of 0 to 255" fails 1 "--mean: 123.675 is over 1; mean and deviation are of pixel / 255" bundle "$T/x" $common --mean 123.675,116.28,103.53
+ok "a mean of 0 to 255, without a bundle" fails 1 "--mean: 116.28 is over 1" quantize $G/main.onnx --out "$T/x.onnx" --mean 0.5,116.28,0.5 --std 0.25,0.25,0.25
 ok "--std 0" fails 2 "--std: '1,0,1'" bundle "$T/x" --std 1,0,1
 ok "--threshold" fails 2 "--threshold: '-1'" bundle "$T/x" --threshold=-1
 ok "one mu" fails 2 "go together" bundle "$T/x" --mu-correct 1

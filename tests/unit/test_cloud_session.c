@@ -11,6 +11,7 @@
 #include "meanet/session.h"
 
 #define DEADLINE_MS 250
+#define LONG_MS	    3000 /* for what must be in time on a busy machine too */
 /* A busy machine may be late by so much. */
 #define GRACE_MS 750
 
@@ -23,6 +24,8 @@ static void tell(const char *text, void *ctx)
 	fprintf(stderr, "# %s\n", text);
 }
 
+static int deadline_ms = DEADLINE_MS; /* each test has a process of its own */
+
 static int open_with(const char *urls, struct mea_session **s)
 {
 	struct mea_choice c = {.ops = &mea_backend_ref};
@@ -31,7 +34,7 @@ static int open_with(const char *urls, struct mea_session **s)
 
 	m->bundle->name = "m";
 	o.cloud = urls;
-	o.deadline_ms = DEADLINE_MS;
+	o.deadline_ms = deadline_ms;
 	o.threshold = &threshold;
 	o.queue = 32;
 	o.note = tell;
@@ -39,7 +42,7 @@ static int open_with(const char *urls, struct mea_session **s)
 }
 
 struct tally {
-	int cloud, missed, complex;
+	int cloud, missed, complex, late; /* late: from the cloud after a quarter of the deadline */
 	double worst_ms;
 };
 
@@ -59,9 +62,10 @@ static void judge(const struct mea_result *r, struct tally *t)
 		cr_assert(r->cost[MEA_EXIT_CLOUD].bytes_up > PIXELS &&
 			  r->cost[MEA_EXIT_CLOUD].bytes_down > 0);
 		t->cloud++;
+		t->late += r->cloud_ms > deadline_ms / 4.0;
 	} else if (r->why == MEA_WHY_NO_EXTENSION) {
 		/* A busy machine may not come to it; never before the time is nearly over. */
-		cr_assert(r->cloud_missed && r->cloud_ms > 0.7 * DEADLINE_MS);
+		cr_assert(r->cloud_missed && r->cloud_ms > 0.7 * deadline_ms);
 		t->missed++;
 	} else {
 		cr_assert_eq(!r->complex, !r->cloud_missed);
@@ -92,7 +96,7 @@ static struct tally run_images(struct mea_session *s, int n)
 		judge(&r, &t);
 		got++;
 	}
-	cr_expect_leq(t.worst_ms, DEADLINE_MS + GRACE_MS);
+	cr_expect_leq(t.worst_ms, deadline_ms + GRACE_MS);
 	return t;
 }
 
@@ -315,10 +319,12 @@ Test(cloud_session, a_second_try_saves_a_dead_connection)
 	cr_assert(faulty_start(&bad, FAULT_SILENT));
 	cloud_start(&good, NULL, NULL, 0);
 	snprintf(urls, sizeof(urls), "%s,%s", bad.url, good.url);
+	deadline_ms = LONG_MS;
 	cr_assert_eq(open_with(urls, &s), 0, "%s", mea_errmsg());
 	t = run_images(s, 100);
-	/* At most the images that found no second try left are missed. */
-	cr_expect_geq(t.cloud, t.complex / 2, "%d of %d", t.cloud, t.complex);
+	/* What the silent server took was answered by the other one, after a wait. */
+	cr_expect_geq(t.late, 1);
+	cr_expect_geq(t.cloud, t.complex - 1, "%d of %d", t.cloud, t.complex);
 	mea_close(s);
 	cloud_stop(&good);
 	faulty_stop(&bad);

@@ -8,6 +8,7 @@
 #include "graph/lower.h"
 #include "images/names.h"
 #include "mea/bundle_edit.h"
+#include "meanet/preprocess.h"
 #include "quantize/float_model.h"
 #include "quantize/given.h"
 
@@ -140,6 +141,8 @@ static int set_input(struct args *a, json_t *doc)
 	}
 	if (path)
 		rc = given_normalise(&a->nets[MEA_NET_MAIN], path, a->mean, a->std);
+	if (!rc)
+		rc = mea_check_mean("--mean", a->mean);
 	if (!rc && !isnan(a->mean[0]))
 		set(in, "mean", tool_three(a->mean));
 	if (!rc && !isnan(a->std[0]))

@@ -82,6 +82,8 @@ static int check_model(struct quantize *q, const struct given *m)
 	const int64_t *d = v ? v->shape.dim : NULL;
 	int rc = given_normalise(m, q->what, q->mean, q->std);
 
+	if (!rc)
+		rc = mea_check_mean("--mean", q->mean);
 	if (rc)
 		return rc;
 	if (!q->out || isnan(q->mean[0]) || isnan(q->std[0]))
