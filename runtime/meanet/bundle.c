@@ -145,6 +145,13 @@ static int parse_input(struct mea_bundle *b)
 		rc = mea_check_mean("input.mean", b->mean);
 	if (!rc)
 		rc = get_three(input, "std", "input.std", true, b->std);
+	if (!rc && json_object_get(input, "order")) {
+		const char *order = json_string_value(json_object_get(input, "order"));
+
+		b->bgr = order && !strcmp(order, "bgr");
+		if (!order || (!b->bgr && strcmp(order, "rgb")))
+			rc = mea_fail(MEA_EINVAL, "input.order: must be \"rgb\" or \"bgr\"");
+	}
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #define MEA_BUNDLE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #define MEA_SHA256_HEX 65
 
@@ -25,7 +26,8 @@ struct mea_bundle {
 	const char **classes;
 	int n_classes;
 	int width, height;
-	float mean[3], std[3]; /* of pixel / 255 */
+	float mean[3], std[3]; /* of pixel / 255, in the order of the networks' channels: */
+	bool bgr;	       /* B, G, R; else R, G, B */
 	int *hard;	       /* class of each of the extension's outputs */
 	int n_hard;
 	int *hard_index; /* n_classes: the extension's output, -1 for easy ones */

@@ -97,7 +97,7 @@ static int check_extension(const struct mea_model *m)
 static void prepare_input(const struct mea_bundle *b, const struct mea_qtensor *t,
 			  struct mea_preprocess *p)
 {
-	mea_preprocess_init(p, b->mean, b->std, t->scale, t->zero_point);
+	mea_preprocess_init(p, b->mean, b->std, b->bgr, t->scale, t->zero_point);
 }
 
 int mea_model_link(struct mea_model *m)

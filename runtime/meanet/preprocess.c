@@ -22,8 +22,9 @@ int mea_check_mean(const char *field, const float mean[3])
 }
 
 void mea_preprocess_init(struct mea_preprocess *p, const float mean[3], const float std[3],
-			 float scale, int zero_point)
+			 bool bgr, float scale, int zero_point)
 {
+	p->bgr = bgr;
 	for (int k = 0; k < 3; k++) {
 		for (int v = 0; v < 256; v++) {
 			/* rintf() rounds ties to even, as QuantizeLinear does. A tiny
@@ -39,13 +40,13 @@ void mea_preprocess(const struct mea_preprocess *p, const uint8_t *rgb, size_t n
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < 3; k++)
-			out[i * 3 + k] = p->table[k][rgb[i * 3 + k]];
+			out[i * 3 + k] = p->table[k][rgb[i * 3 + (p->bgr ? 2 - k : k)]];
 }
 
-void mea_normalise(const float mean[3], const float std[3], const uint8_t *rgb, size_t n,
+void mea_normalise(const float mean[3], const float std[3], bool bgr, const uint8_t *rgb, size_t n,
 		   float *out)
 {
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < 3; k++)
-			out[k * n + i] = normal(rgb[i * 3 + k], mean[k], std[k]);
+			out[k * n + i] = normal(rgb[i * 3 + (bgr ? 2 - k : k)], mean[k], std[k]);
 }

@@ -56,6 +56,12 @@ for v in x 1,2 1,2,3,4 1,2,x ,, 1,,2 nan,0,0 inf,0,0; do
 done
 ok "a mean of 0 to 255" fails 1 "--mean: 123.675 is over 1; mean and deviation are of pixel / 255" bundle "$T/x" $common --mean 123.675,116.28,103.53
 ok "a mean of 0 to 255, without a bundle" fails 1 "--mean: 116.28 is over 1" quantize $G/main.onnx --out "$T/x.onnx" --mean 0.5,116.28,0.5 --std 0.25,0.25,0.25
+ok "--preset keras-caffe" run 0 bundle "$T/caffe" --main $G/main.onnx --classes "$T/d/fine_label_names.txt" --name c --preset keras-caffe
+ok "its order and mean" jq -e '.input.order == "bgr" and (.input.mean[0] * 255 - 103.939 | fabs) < 0.001' "$T/caffe/bundle.json"
+ok "--preset torchvision" run 0 bundle "$T/caffe" --preset torchvision
+ok "its order and deviation" jq -e '.input.order == "rgb" and (.input.std[1] - 0.224 | fabs) < 1e-6' "$T/caffe/bundle.json"
+ok "--preset and --mean" fails 2 "--preset: says what" bundle "$T/caffe" --preset keras-tf --mean 0,0,0
+ok "no such preset" fails 2 "--preset: 'caffe'" bundle "$T/caffe" --preset caffe
 ok "--std 0" fails 2 "--std: '1,0,1'" bundle "$T/x" --std 1,0,1
 ok "--threshold" fails 2 "--threshold: '-1'" bundle "$T/x" --threshold=-1
 ok "one mu" fails 2 "go together" bundle "$T/x" --mu-correct 1

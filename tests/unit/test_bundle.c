@@ -146,6 +146,8 @@ Test(bundle, every_field_is_checked)
 		{"0.4865, ", "", "input.mean: must be three", MEA_EINVAL},
 		{"0.4865, ", "116.28, ", "input.mean: 116.28 is over 1", MEA_EINVAL},
 		{"[0.25, 0.5, 1]", "[0.25, 0, 1]", "input.std: must be three positive", MEA_EINVAL},
+		{"[0.25, 0.5, 1]", "[0.25, 0.5, 1], \"order\": \"gbr\"",
+		 "input.order: must be \"rgb\" or \"bgr\"", MEA_EINVAL},
 		{"[0.25, 0.5, 1]", "[1e-60, 1, 1]", "input.std: must be three positive",
 		 MEA_EINVAL},
 		{"[0.25, 0.5, 1]", "[1e60, 1, 1]", "input.std: must be three positive", MEA_EINVAL},

@@ -40,7 +40,7 @@ Test(preprocess, agrees_with_the_formula)
 	uint8_t rgb[256 * 3];
 	int8_t out[256 * 3];
 
-	mea_preprocess_init(&p, mean, std, 0.0157f, -7);
+	mea_preprocess_init(&p, mean, std, false, 0.0157f, -7);
 	for (int i = 0; i < 256; i++)
 		memset(rgb + 3 * i, i, 3);
 	mea_preprocess(&p, rgb, 256, out);
@@ -62,12 +62,12 @@ Test(preprocess, ties_go_to_even_and_extremes_clamp)
 	struct mea_preprocess p;
 
 	/* p / 255 / (2 / 255) = p / 2. */
-	mea_preprocess_init(&p, zero, one, 2.0f / 255.0f, 0);
+	mea_preprocess_init(&p, zero, one, false, 2.0f / 255.0f, 0);
 	cr_expect(p.table[0][1] == 0 && p.table[0][3] == 2 && p.table[0][5] == 2);
 	cr_expect(p.table[0][255] == 127);
-	mea_preprocess_init(&p, zero, one, 1e-30f, 0);
+	mea_preprocess_init(&p, zero, one, false, 1e-30f, 0);
 	cr_expect(p.table[1][0] == 0 && p.table[1][1] == 127);
-	mea_preprocess_init(&p, one, one, 1e-38f, 0);
+	mea_preprocess_init(&p, one, one, false, 1e-38f, 0);
 	cr_expect(p.table[2][0] == -128);
 }
 
@@ -78,9 +78,29 @@ Test(preprocess, float_planes)
 	static const float want[6] = {1, 0, 1, -1, 0, -4};
 	float out[6];
 
-	mea_normalise(mean, std, rgb, 2, out);
+	mea_normalise(mean, std, false, rgb, 2, out);
 	for (int i = 0; i < 6; i++)
 		cr_expect_float_eq(out[i], want[i], 1e-6);
+}
+
+/* Keras' mean for networks of Caffe is in the order of their channels. */
+Test(preprocess, blue_green_red)
+{
+	static const float mean[3] = {103.939f / 255, 116.779f / 255, 123.68f / 255},
+			   std[3] = {1.0f / 255, 1.0f / 255, 1.0f / 255};
+	static const uint8_t rgb[3] = {200, 100, 50};
+	static const float want[3] = {50 - 103.939f, 100 - 116.779f, 200 - 123.68f};
+	struct mea_preprocess p;
+	int8_t q[3];
+	float out[3];
+
+	mea_preprocess_init(&p, mean, std, true, 1, 0);
+	mea_preprocess(&p, rgb, 1, q);
+	mea_normalise(mean, std, true, rgb, 1, out);
+	for (int k = 0; k < 3; k++) {
+		cr_expect_float_eq(out[k], want[k], 1e-3);
+		cr_expect_eq(q[k], (int)rint(want[k]));
+	}
 }
 
 /* --- softmax, entropy --------------------------------------------------------- */

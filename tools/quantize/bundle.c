@@ -21,6 +21,7 @@
 struct args {
 	const char *dir, *net[MEA_NETS], *classes, *hard;
 	const char *name, *description, *licence, *made;
+	const char *preset, *order;
 	float mean[3], std[3]; /* these and the rest: NaN if not given */
 	double mu_correct, mu_wrong, threshold;
 	struct given_options given;
@@ -42,6 +43,10 @@ static const struct row options[] = {
 	{.at = offsetof(struct args, given), .rows = given_options},
 	{"mean", "R,G,B", AT(mean), "mean of pixel / 255, which is subtracted"},
 	{"std", "R,G,B", AT(std), "deviation, by which is divided", OVER_0},
+	{"order", "NAME", AT(order), "main's channels, and those of --mean and --std",
+	 .choices = "rgb bgr"},
+	{"preset", "NAME", AT(preset), "mean, std and order that such networks take",
+	 .choices = "torchvision keras-tf keras-caffe"},
 	{"mu-correct", "H", AT(mu_correct), "mean entropy of main's right answers, in nats"},
 	{"mu-wrong", "H", AT(mu_wrong), "mean entropy of main's wrong answers"},
 	{"threshold", "H", AT(threshold), "entropy over which an image is complex",
@@ -57,6 +62,8 @@ static int check(void *args)
 {
 	const struct args *a = args;
 
+	if (a->preset && (!isnan(a->mean[0]) || !isnan(a->std[0]) || a->order))
+		return mea_fail(MEA_EINVAL, "--preset: says what --mean, --std and --order would");
 	if (isnan(a->mu_correct) != isnan(a->mu_wrong))
 		return mea_fail(MEA_EINVAL, "--mu-correct and --mu-wrong go together");
 	return 0;
@@ -129,6 +136,29 @@ static int check_pixels(const struct args *a, const json_t *in)
 	return 0;
 }
 
+/* As torchvision.models' weights and keras.applications' preprocess_input() have them. */
+static void take_preset(struct args *a)
+{
+	static const struct {
+		const char *name, *order;
+		float mean[3], std[3];
+	} presets[] = {
+		{"torchvision", "rgb", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
+		{"keras-tf", "rgb", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}},
+		{"keras-caffe",
+		 "bgr",
+		 {103.939f / 255, 116.779f / 255, 123.68f / 255},
+		 {1.0f / 255, 1.0f / 255, 1.0f / 255}},
+	};
+
+	for (size_t i = 0; a->preset && i < sizeof(presets) / sizeof(presets[0]); i++)
+		if (!strcmp(a->preset, presets[i].name)) {
+			a->order = presets[i].order;
+			memcpy(a->mean, presets[i].mean, sizeof(a->mean));
+			memcpy(a->std, presets[i].std, sizeof(a->std));
+		}
+}
+
 static int set_input(struct args *a, json_t *doc)
 {
 	json_t *in = json_object_get(doc, "input");
@@ -139,6 +169,7 @@ static int set_input(struct args *a, json_t *doc)
 		in = json_object();
 		set(doc, "input", in);
 	}
+	take_preset(a);
 	if (path)
 		rc = given_normalise(&a->nets[MEA_NET_MAIN], path, a->mean, a->std);
 	if (!rc)
@@ -147,6 +178,8 @@ static int set_input(struct args *a, json_t *doc)
 		set(in, "mean", tool_three(a->mean));
 	if (!rc && !isnan(a->std[0]))
 		set(in, "std", tool_three(a->std));
+	if (!rc && a->order)
+		set(in, "order", json_string(a->order));
 	if (!rc && path)
 		rc = set_size(path, a->nets[MEA_NET_MAIN].g, in);
 	return rc ? rc : check_pixels(a, in);

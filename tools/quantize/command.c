@@ -29,6 +29,8 @@ static const struct row options[] = {
 	{.at = offsetof(struct quantize, given), .rows = given_options},
 	{"mean", "R,G,B", AT(mean), "for MODEL.onnx: mean of pixel / 255, which is subtracted"},
 	{"std", "R,G,B", AT(std), "for MODEL.onnx: deviation, by which is divided", OVER_0},
+	{"order", "NAME", AT(order), "for MODEL.onnx: its channels, and those of --mean and --std",
+	 .value = "rgb", .choices = "rgb bgr"},
 	{0},
 };
 
@@ -67,7 +69,7 @@ static int next_input(void *ctx, float *const *in)
 		return rc;
 	if (q->channels == 1)
 		make_gray(q->rgb, q->pixels);
-	mea_normalise(q->mean, q->std, q->rgb, q->pixels, q->planes ? q->planes : in[0]);
+	mea_normalise(q->mean, q->std, q->order, q->rgb, q->pixels, q->planes ? q->planes : in[0]);
 	if (q->planes)
 		memcpy(in[0], q->planes, q->pixels * sizeof(**in));
 	for (size_t i = 3 * q->pixels; i < (size_t)q->channels * q->pixels; i++)
@@ -198,9 +200,10 @@ static int quantize_bundle(struct quantize *q)
 		return rc;
 	if (!q->out)
 		q->out = q->what;
-	if (!isnan(q->mean[0]) || !isnan(q->std[0]) || q->given.input[0])
-		rc = mea_fail(MEA_EINVAL,
-			      "--mean, --std, --input: the bundle says what its images are");
+	if (!isnan(q->mean[0]) || !isnan(q->std[0]) || q->given.input[0] || q->order)
+		rc = mea_fail(
+			MEA_EINVAL,
+			"--mean, --std, --order, --input: the bundle says what its images are");
 	if (!rc)
 		rc = images_open(&q->images, b->width, b->height, true, b);
 	if (!rc)

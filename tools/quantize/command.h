@@ -12,6 +12,7 @@ struct quantize {
 	const char *what, *out;
 	struct mea_quantize_options method;
 	float mean[3], std[3]; /* of NaN: not given */
+	uint32_t order;	       /* 1: B, G, R */
 	struct given_options given;
 	size_t check; /* test images to compare on; 0: none */
 	struct images images;

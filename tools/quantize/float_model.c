@@ -124,7 +124,7 @@ int mea_float_main(struct mea_float_model *m, const uint8_t *rgb, const float **
 	const void *in[1] = {m->image};
 	int rc;
 
-	mea_normalise(b->mean, b->std, rgb, (size_t)b->width * (size_t)b->height, m->image);
+	mea_normalise(b->mean, b->std, b->bgr, rgb, (size_t)b->width * (size_t)b->height, m->image);
 	rc = mea_eval_run(m->run_main, in);
 	if (rc)
 		return rc;

@@ -28,7 +28,7 @@ static int next_main(void *ctx, float *const *in)
 
 	e->first = false;
 	if (rc > 0)
-		mea_normalise(b->mean, b->std, e->rgb, e->pixels, in[0]);
+		mea_normalise(b->mean, b->std, b->bgr, e->rgb, e->pixels, in[0]);
 	return rc;
 }
 

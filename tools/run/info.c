@@ -140,6 +140,7 @@ static void print_figures(json_t *accuracy, int width)
 
 static void print_images(const struct mea_bundle *b, int width)
 {
+	const char *order = b->bgr ? "BGR" : "RGB";
 	char hard[1024] = "";
 	size_t n = 0;
 
@@ -148,10 +149,10 @@ static void print_images(const struct mea_bundle *b, int width)
 	if (b->n_hard > HARD_SHOWN && n < sizeof(hard))
 		snprintf(hard + n, sizeof(hard) - n, " and %d more", b->n_hard - HARD_SHOWN);
 	if (b->n_hard)
-		text_print(width, 4, "  images: %d x %d RGB; %d classes, %d of them hard:%s",
-			   b->width, b->height, b->n_classes, b->n_hard, hard);
+		text_print(width, 4, "  images: %d x %d %s; %d classes, %d of them hard:%s",
+			   b->width, b->height, order, b->n_classes, b->n_hard, hard);
 	else
-		text_print(width, 4, "  images: %d x %d RGB; %d classes", b->width, b->height,
+		text_print(width, 4, "  images: %d x %d %s; %d classes", b->width, b->height, order,
 			   b->n_classes);
 }
 

@@ -49,6 +49,9 @@ struct nets {
 
 static int load_nets(const struct mea_bundle *b, struct nets *n)
 {
+	if (b->bgr)
+		return mea_fail(MEA_EUNSUPPORTED, "%s: input.order is bgr; eval takes rgb only",
+				b->dir);
 	for (int i = 0; i < MEA_NETS; i++) {
 		char *path;
 		int rc;

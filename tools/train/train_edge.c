@@ -28,6 +28,10 @@ static int load_main(const struct train *t, struct edge *e)
 	char *path = NULL;
 	int rc = mea_bundle_load(t->out, &e->b);
 
+	if (!rc && e->b->bgr)
+		rc = mea_fail(MEA_EUNSUPPORTED,
+			      "%s: input.order is bgr; an extension can be trained for rgb only",
+			      t->out);
 	if (!rc)
 		rc = mea_bundle_path(e->b, MEA_NET_MAIN, MEA_FLOAT, &path);
 	if (!rc)
