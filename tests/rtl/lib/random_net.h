@@ -16,9 +16,10 @@ int random_range(int lo, int hi);
 void *random_alloc(size_t n);
 
 /*
- * One to three layers, and tables behind some of them; at the end perhaps a product. What an
- * accelerator may refuse is in it only with all_ops: grouped and large depthwise convolutions,
- * concatenations, averages without padding.
+ * One to three layers, and tables behind some of them; at the end perhaps a convolution in groups,
+ * concatenations, a product. With all_ops the layers themselves may be such, and what every
+ * accelerator refuses: averages without padding, tables of each channel. Then nothing is at the
+ * end.
  */
 struct mea_qnet *random_net(bool all_ops);
 
