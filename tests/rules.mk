@@ -143,17 +143,19 @@ lint: $(B)/onnx/onnx.pb-c.h ## clang-format, cppcheck, Verilator
 ONNX_PYTHON := build/onnx-python/bin/python
 $(ONNX_PYTHON):
 	python3 -m venv build/onnx-python
-	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy
+	build/onnx-python/bin/pip install --quiet --upgrade onnx onnxruntime numpy pillow
 
 .PHONY: check-onnx
 check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) ## the newest ONNX Runtime on what mea ships and writes
-	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea"
+	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea" \
+		"$(ONNX_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper"
 
 # Needs a Python with torch, torchvision, timm, onnx, onnxscript and onnxruntime; skipped without.
 ZOO_PYTHON ?= python3
 .PHONY: check-zoo
-check-zoo: $(B)/mea $(B)/tests/e2e/answer build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
-	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea"
+check-zoo: $(B)/mea $(B)/tests/e2e/answer $(B)/tests/e2e/helper build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
+	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea" \
+		"$(ZOO_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper"
 
 # The same Python, and pip's downloads.
 .PHONY: check-trained

@@ -13,7 +13,7 @@ list=
 [ "${1:-}" != --list ] || { list=1; shift; }
 # Generating and parsing models, images, bundles; compiling; simulating the RTL.
 run="gcc g++ libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libonnx-dev libjansson-dev
-	nettle-dev libpng-dev libjpeg-dev verilator zlib1g-dev libdrm-dev libdnnl-dev
+	nettle-dev libpng-dev libjpeg-dev libexif-dev verilator zlib1g-dev libdrm-dev libdnnl-dev
 	libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev libsystemd-dev opencl-headers
 	pocl-opencl-icd ocl-icd-libopencl1"
 # Unit tests, RTL unit benches, proofs, synthesis, the ONNX node tests.

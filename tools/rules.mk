@@ -2,7 +2,7 @@
 # The `mea` command: a folder for each program, one table in tools/main.c.
 
 # What libraries' parts of the tools need beside RUNTIME_LIBS.
-TOOLS_LIBS := -ljpeg -lmicrohttpd -lgnutls -lsystemd
+TOOLS_LIBS := -ljpeg -lexif -lmicrohttpd -lgnutls -lsystemd
 ROOMS := mea images quantize run bench serve
 TOOLS_SRCS := $(sort $(wildcard $(ROOMS:%=tools/%/*.c)))
 TOOLS_OBJS := $(TOOLS_SRCS:%.c=$(B)/%.o)

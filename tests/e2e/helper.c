@@ -9,9 +9,13 @@
  *   helper energy FILE WATTS RANGE   until it is killed, keeps a RAPL counter of so many watts
  *                                    in FILE, which wraps after RANGE microjoules
  *   helper png|jpeg|ppm FILE INDEX SCALE writes glyphs test image INDEX, enlarged
+ *   helper pixels FILE W H JSON      writes a picture's W x H x RGB bytes, resized as JSON says, a
+ *                                    bundle's "input"
  */
 #include "images/glyphs.h"
 #include "graph/graph.h"
+#include "images/image.h"
+#include "images/resize.h"
 #include "mea.h"
 #include "meanet/model.h"
 
@@ -272,6 +276,28 @@ static int count_energy(const char *file, double watts, double range)
 	}
 }
 
+static int pixels(const char *file, int w, int h, const char *text)
+{
+	json_t *input = json_loads(text, 0, NULL);
+	uint8_t *rgb = malloc((size_t)w * (size_t)h * 3);
+	struct mea_image img = {0};
+	struct mea_resize how;
+	int rc = rgb && input ? mea_resize_parse(input, &how) : 1;
+
+	if (!rc)
+		rc = mea_image_load(file, &img);
+	if (!rc)
+		rc = mea_image_resize(&img, &how, w, h, rgb);
+	if (rc)
+		fprintf(stderr, "helper: %s\n", mea_errmsg());
+	else
+		rc = fwrite(rgb, 3, (size_t)w * (size_t)h, stdout) != (size_t)w * (size_t)h;
+	mea_image_free(&img);
+	free(rgb);
+	json_decref(input);
+	return rc != 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc >= 3 && !strcmp(argv[1], "json"))
@@ -284,6 +310,8 @@ int main(int argc, char **argv)
 		return cut(argv[2], argv[3]);
 	if (argc == 4 && !strcmp(argv[1], "activate"))
 		return activate(argv[2], argv[3]);
+	if (argc == 6 && !strcmp(argv[1], "pixels"))
+		return pixels(argv[2], atoi(argv[3]), atoi(argv[4]), argv[5]);
 	if (argc == 5 &&
 	    (!strcmp(argv[1], "png") || !strcmp(argv[1], "jpeg") || !strcmp(argv[1], "ppm"))) {
 		int scale = atoi(argv[4]), rc = 1;
@@ -299,7 +327,7 @@ int main(int argc, char **argv)
 	fputs("usage: helper json FILE [PATH] | notify SOCKET | cut BUNDLE FILE | activate FILE OP "
 	      "| energy FILE "
 	      "WATTS RANGE | png|jpeg|ppm FILE "
-	      "INDEX SCALE\n",
+	      "INDEX SCALE | pixels FILE W H JSON\n",
 	      stderr);
 	return 2;
 }

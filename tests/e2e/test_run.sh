@@ -122,7 +122,6 @@ ok "empty backend" fails 1 "no backend is called ''" run $G --backend ""
 ok "device without accel" fails 1 "belongs to backend accel" run $G $ref --device sim
 ok "unknown device" fails 1 "nodevice" run $G --backend accel --device nodevice
 ok "device auto" run 0 run $G $ref --device auto --limit 1
-ok "image without --data" fails 2 "images are named by --data" run $G "$T/a.png"
 ok "a device by name must be there" fails 1 "nodevice" run $G --device nodevice --limit 3
 ok "no device in a list, next backend" run 0 run $G --backend accel:nodevice,ref --limit 3 --json
 ok "ref answers" is backend ref

@@ -5,6 +5,7 @@
 #include "images/glyphs.h"
 #include "images/image.h"
 #include "images/names.h"
+#include "images/resize.h"
 #include "base/error.h"
 
 #include <ftw.h>
@@ -79,6 +80,7 @@ static void put_samples(const char *name, int n, int labels, int label)
 }
 
 static const struct mea_data_want want32 = {.width = 32, .height = 32};
+static const struct mea_data_want train32 = {.width = 32, .height = 32, .train = true};
 
 static int open_one(const char *p, const struct mea_data_want *want, struct mea_data **d)
 {
@@ -123,7 +125,7 @@ Test(data, cifar100_folder)
 	cr_expect(strstr(where, "test.bin#2"));
 	mea_data_close(d);
 
-	cr_assert_eq(open_one(dir, &(struct mea_data_want){32, 32, true, 0}, &d), 0);
+	cr_assert_eq(open_one(dir, &train32, &d), 0);
 	cr_expect_eq(mea_data_count(d), 2);
 	mea_data_close(d);
 }
@@ -142,7 +144,7 @@ Test(data, cifar10_folder)
 	cr_assert_eq(mea_data_get(d, 1, rgb, &label), 0);
 	cr_expect(label == 9 && rgb[0] == 1);
 	mea_data_close(d);
-	cr_assert_eq(open_one(dir, &(struct mea_data_want){32, 32, true, 0}, &d), 0);
+	cr_assert_eq(open_one(dir, &train32, &d), 0);
 	cr_expect_eq(mea_data_count(d), 6);
 	cr_assert_eq(mea_data_get(d, 2, rgb, &label), 0);
 	cr_expect_eq(label, 1);
@@ -605,7 +607,7 @@ Test(data, resize_keeps_the_mean)
 	img.rgb = calloc(90 * 60, 3);
 	for (int i = 0; i < 90 * 60; i++)
 		memset(img.rgb + i * 3, (i % 90 + i / 90) % 2 ? 255 : 0, 3);
-	cr_assert_eq(mea_image_fit(&img, 32, 32, out), 0);
+	cr_assert_eq(mea_image_resize(&img, &(struct mea_resize){0}, 32, 32, out), 0);
 	for (int i = 0; i < 3072; i++) {
 		sum += out[i];
 		cr_expect(out[i] > 60 && out[i] < 195, "%d at %d", out[i], i);
@@ -624,7 +626,7 @@ Test(data, resize_looks_at_every_pixel)
 	for (int level = 0; level < 2; level++) {
 		for (int i = 0; i < 96 * 96; i++)
 			memset(img.rgb + i * 3, (level ? i / 96 : i % 96) % 3 ? 0 : 240, 3);
-		cr_assert_eq(mea_image_fit(&img, 32, 32, out), 0);
+		cr_assert_eq(mea_image_resize(&img, &(struct mea_resize){0}, 32, 32, out), 0);
 		for (int i = 33 * 3; i < 3072 - 33 * 3; i++)
 			cr_assert(out[i] > 40 && out[i] < 130, "%d at %d", out[i], i);
 	}

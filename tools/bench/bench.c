@@ -229,7 +229,7 @@ static int choose(struct bench *b)
 	if (!b->validation)
 		validation.limit = 0;
 	b->images = validation;
-	rc = images_open(&b->images, b->b->width, b->b->height, !b->validation, b->b);
+	rc = images_open(&b->images, &(struct mea_data_want){.train = !b->validation}, b->b);
 	if (!rc && !b->validation)
 		rc = held_out(b, &held);
 	if (!rc) {
@@ -275,7 +275,7 @@ static int run(struct bench *b)
 	if (!rc && b->target)
 		rc = choose(b);
 	if (!rc)
-		rc = images_open(&b->images, b->b->width, b->b->height, false, b->b);
+		rc = images_open(&b->images, &(struct mea_data_want){0}, b->b);
 	if (!rc)
 		rc = measure(b);
 	return rc ? rc : show(b);

@@ -7,7 +7,6 @@
 #include "glyphs.h"
 #include "image.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,47 +16,48 @@
 #include <unistd.h>
 
 #define GLYPHS_DEFAULT 1000
-
-struct mea_data {
-	struct mea_data_want want;
-	struct mea_source *sources;
-	size_t n_sources, count;
-	int classes;
-	struct mea_names names;
-};
+#define STDIN_MOST     (256 << 20) /* bytes of a picture */
 
 void mea_source_close(struct mea_source *s)
 {
 	if (s->fd >= 0)
 		close(s->fd);
+	free(s->bytes);
 	free(s->path);
 }
 
 /* --- the kinds of source that need no file of their own ------------------- */
 
-static int get_image(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+static int get_picture(const struct mea_source *s, size_t i, const struct mea_data_want *want,
+		       uint8_t *rgb, int *label)
 {
+	FILE *f = s->bytes ? fmemopen(s->bytes, s->n_bytes, "rb") : NULL;
 	struct mea_image img;
 	int rc;
 
 	(void)i;
-	*label = -1;
-	rc = mea_image_load(s->path, &img);
+	*label = s->label;
+	if (s->bytes && !f)
+		return mea_nomem();
+	rc = f ? mea_image_read(f, s->path, &img) : mea_image_load(s->path, &img);
+	if (f)
+		fclose(f);
 	if (rc)
 		return rc;
-	rc = mea_image_fit(&img, w, h, rgb);
+	rc = mea_image_resize(&img, &want->resize, want->width, want->height, rgb);
 	mea_image_free(&img);
 	return rc;
 }
 
-static int get_glyph(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+static int get_glyph(const struct mea_source *s, size_t i, const struct mea_data_want *want,
+		     uint8_t *rgb, int *label)
 {
 	uint8_t pixels[MEA_GLYPHS_BYTES];
 	struct mea_image img = {MEA_GLYPHS_SIZE, MEA_GLYPHS_SIZE, pixels};
 
 	*label = mea_glyph_draw(MEA_GLYPHS_SEED, s->train ? MEA_GLYPHS_TRAIN : MEA_GLYPHS_TEST,
 				(uint32_t)i, pixels);
-	return mea_image_fit(&img, w, h, rgb);
+	return mea_image_resize(&img, &want->resize, want->width, want->height, rgb);
 }
 
 /* --- building the list ------------------------------------------------------ */
@@ -70,7 +70,8 @@ static struct mea_source *new_source(struct mea_data *d)
 		return NULL;
 	s = &d->sources[d->n_sources++];
 	memset(s, 0, sizeof(*s));
-	s->fd = -1;
+	s->first = d->count;
+	s->fd = s->label = -1;
 	return s;
 }
 
@@ -150,7 +151,7 @@ out:
 }
 
 /* What is wrong with the file is found out when it is read, and costs its answer alone. */
-static int add_image(struct mea_data *d, const char *path)
+int mea_data_add_picture(struct mea_data *d, const char *path, int label)
 {
 	struct mea_source *s = new_source(d);
 
@@ -159,104 +160,61 @@ static int add_image(struct mea_data *d, const char *path)
 	s->path = strdup(path);
 	if (!s->path)
 		return mea_nomem();
-	s->get = get_image;
+	s->get = get_picture;
+	s->label = label;
 	s->count = 1;
 	d->count++;
 	return 0;
 }
 
-static int add_file(struct mea_data *d, const char *path)
+int mea_data_add_file(struct mea_data *d, const char *path)
 {
 	int kind = mea_image_sniff(path);
 
 	if (kind < 0)
 		return kind;
-	return kind == MEA_IMAGE_NONE ? add_records(d, path) : add_image(d, path);
+	return kind == MEA_IMAGE_NONE ? add_records(d, path) : mea_data_add_picture(d, path, -1);
 }
 
-/* --- folders ------------------------------------------------------------------ */
-
-static int is_image_name(const struct dirent *e)
+/* Keeps what comes through stdin, for it comes once. */
+static int add_stdin(struct mea_data *d)
 {
-	const char *dot = strrchr(e->d_name, '.');
+	int rc = mea_data_add_picture(d, "stdin", -1);
+	struct mea_source *s = &d->sources[d->n_sources - 1];
 
-	/* Hidden ones are other programs' own: "._cat.png" is no picture. */
-	return dot && e->d_name[0] != '.' &&
-	       (!strcasecmp(dot, ".png") || !strcasecmp(dot, ".jpg") || !strcasecmp(dot, ".jpeg"));
-}
-
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int add_in(struct mea_data *d, const char *dir, const char *name,
-		  int (*add)(struct mea_data *d, const char *path))
-{
-	char path[4096];
-
-	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
-		return mea_fail(MEA_EINVAL, "%.64s…/%s: the path is too long", dir, name);
-	return add(d, path);
-}
-
-static bool has(const char *dir, const char *name)
-{
-	char path[4096];
-
-	return snprintf(path, sizeof(path), "%s/%s", dir, name) < (int)sizeof(path) &&
-	       access(path, F_OK) == 0;
-}
-
-static int add_image_files(struct mea_data *d, const char *dir)
-{
-	struct dirent **list = NULL;
-	int n = scandir(dir, &list, is_image_name, by_name), rc = 0;
-
-	if (n < 0)
-		return mea_fail(MEA_EIO, "%s: %s", dir, strerror(errno));
-	for (int i = 0; i < n; i++) {
+	while (!rc && !feof(stdin)) {
+		rc = mea_grow(&s->bytes, s->n_bytes, 65536, 1);
 		if (!rc)
-			rc = add_in(d, dir, list[i]->d_name, add_image);
-		free(list[i]);
+			s->n_bytes += fread(s->bytes + s->n_bytes, 1, 65536, stdin);
+		if (!rc && ferror(stdin))
+			rc = mea_fail(MEA_EIO, "stdin: %s", strerror(errno));
+		if (!rc && s->n_bytes > STDIN_MOST)
+			rc = mea_fail(MEA_EINVAL, "stdin: more than %d bytes; one picture is read",
+				      STDIN_MOST);
 	}
-	free(list);
-	if (!rc && n == 0)
-		rc = mea_fail(MEA_ENOENT, "%s: holds no %s and no PNG or JPEG file", dir,
-			      d->want.train ? "train.bin, data_batch_1.bin"
-					    : "test.bin, test_batch.bin");
+	if (!rc && !s->n_bytes)
+		rc = mea_fail(MEA_EINVAL, "stdin: is empty");
 	return rc;
 }
 
-static int add_folder(struct mea_data *d, const char *dir)
+static bool is_csv(const char *path)
 {
-	static const char *const test[] = {"test.bin", "test_batch.bin"};
-	static const char *const batches[] = {"data_batch_1.bin", "data_batch_2.bin",
-					      "data_batch_3.bin", "data_batch_4.bin",
-					      "data_batch_5.bin"};
-	int rc = 0, found = 0;
+	size_t n = strlen(path);
 
-	if (d->want.train && has(dir, "train.bin"))
-		return add_in(d, dir, "train.bin", add_file);
-	for (size_t i = 0; i < 2 && !d->want.train; i++)
-		if (has(dir, test[i]))
-			return add_in(d, dir, test[i], add_file);
-	for (size_t i = 0; i < 5 && d->want.train && !rc; i++) {
-		if (!has(dir, batches[i]))
-			continue;
-		found++;
-		rc = add_in(d, dir, batches[i], add_file);
-	}
-	return rc || found ? rc : add_image_files(d, dir);
+	return n > 4 && !strcasecmp(path + n - 4, ".csv");
 }
 
 static int add_path(struct mea_data *d, const char *path)
 {
 	struct stat st;
 
+	if (!strcmp(path, "-"))
+		return add_stdin(d);
 	if (stat(path, &st))
 		return mea_fail(MEA_ENOENT, "%s: %s", path, strerror(errno));
-	return S_ISDIR(st.st_mode) ? add_folder(d, path) : add_file(d, path);
+	if (S_ISDIR(st.st_mode))
+		return mea_data_add_folder(d, path);
+	return is_csv(path) ? mea_data_add_csv(d, path) : mea_data_add_file(d, path);
 }
 
 int mea_data_open(const char *const *paths, int n_paths, const struct mea_data_want *want,
@@ -279,6 +237,8 @@ int mea_data_open(const char *const *paths, int n_paths, const struct mea_data_w
 	} else if (!n_paths) {
 		rc = add_glyphs(d);
 	}
+	/* They are the caller's. */
+	d->want.classes = NULL;
 	if (rc) {
 		mea_data_close(d);
 		return rc;
@@ -315,34 +275,42 @@ const char *mea_data_class_name(const struct mea_data *d, int label)
 	return label >= 0 && label < d->names.n ? d->names.name[label] : NULL;
 }
 
-/* Turns an image number into its source and the number there. */
-static struct mea_source *locate(const struct mea_data *d, size_t *i)
+/* The source that holds image i; NULL: there is none. */
+static const struct mea_source *locate(const struct mea_data *d, size_t i)
 {
-	for (size_t s = 0; s < d->n_sources; s++) {
-		if (*i < d->sources[s].count)
-			return &d->sources[s];
-		*i -= d->sources[s].count;
+	size_t low = 0, high = d->n_sources;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct mea_source *s = &d->sources[middle];
+
+		if (i < s->first)
+			high = middle;
+		else if (i - s->first < s->count)
+			return s;
+		else
+			low = middle + 1;
 	}
 	return NULL;
 }
 
 int mea_data_get(struct mea_data *d, size_t i, uint8_t *rgb, int *label)
 {
-	struct mea_source *s = locate(d, &i);
+	const struct mea_source *s = locate(d, i);
 
 	if (!s)
 		return mea_fail(MEA_EINVAL, "there are only %zu images", d->count);
-	return s->get(s, i, d->want.width, d->want.height, rgb, label);
+	return s->get(s, i - s->first, &d->want, rgb, label);
 }
 
 void mea_data_where(const struct mea_data *d, size_t i, char *text, size_t size)
 {
-	const struct mea_source *s = locate(d, &i);
+	const struct mea_source *s = locate(d, i);
 
 	if (!s)
 		snprintf(text, size, "?");
-	else if (s->get == get_image)
+	else if (s->get == get_picture)
 		snprintf(text, size, "%s", s->path);
 	else
-		snprintf(text, size, "%s#%zu", s->path, i);
+		snprintf(text, size, "%s#%zu", s->path, i - s->first);
 }

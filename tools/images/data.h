@@ -11,21 +11,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images/resize.h"
+
 struct mea_data;
 
 struct mea_data_want {
-	int width, height; /* images are cropped at the centre and resized to this */
-	bool train;	   /* the training split of a folder instead of the test split */
-	uint32_t glyphs;   /* how many glyphs to draw when there is no path; 0: 1000 */
+	int width, height;	  /* images are resized to this */
+	bool train;		  /* the training split of a folder instead of the test split */
+	uint32_t glyphs;	  /* how many glyphs to draw when there is no path; 0: 1000 */
+	struct mea_resize resize; /* zeroed: the centre, bilinear */
+	/* What labels are numbers of, until mea_data_open() returns; NULL: what the set says. */
+	const char *const *classes;
+	int n_classes;
 };
 
 /*
- * Opens one data set made of all paths in order. A path is a PNG or JPEG file, a
- * file of CIFAR-10 or CIFAR-100 samples, or a folder with such a set
- * (test.bin or test_batch.bin; train.bin or data_batch_1..5.bin) or, failing
- * that, with PNG and JPEG files. Without a path it is MEA_DATA from the
- * environment, and without that glyphs. Returns 0 or a negative error that
- * names the file.
+ * Opens one data set made of all paths in order. A path is
+ *
+ * - a PNG or JPEG file, or "-": one on stdin;
+ * - a file of CIFAR-10 or CIFAR-100 samples;
+ * - a CSV file, FILE,CLASS in each line;
+ * - a folder. The first of these counts that it holds: CIFAR samples (test.bin or test_batch.bin;
+ *   train.bin or data_batch_1..5.bin); the folders train and val, or test, of folders of pictures,
+ *   one a class (or, as Tiny ImageNet has it, val with val_annotations.txt); PNG and JPEG files;
+ *   folders of pictures, one a class.
+ *
+ * Without a path it is MEA_DATA from the environment, and without that glyphs. A damaged picture is
+ * an error when it is read. Returns 0 or a negative error that names the file.
  */
 int mea_data_open(const char *const *paths, int n_paths, const struct mea_data_want *want,
 		  struct mea_data **out);

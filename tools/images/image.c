@@ -9,43 +9,108 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int mea_image_sniff(const char *path)
+/* By the first bytes of their files. */
+static const struct kind {
+	const char *name;
+	enum mea_image_kind kind;
+	size_t at; /* where the bytes stand */
+	const char *bytes;
+	size_t n;
+} kinds[] = {
+	{"PNG", MEA_IMAGE_PNG, 0, "\x89PNG\r\n\x1a\n", 8},
+	{"JPEG", MEA_IMAGE_JPEG, 0, "\xff\xd8\xff", 3},
+	{"WebP", MEA_IMAGE_OTHER, 8, "WEBPVP8", 7},
+	{"GIF", MEA_IMAGE_OTHER, 0, "GIF8", 4},
+	{"TIFF", MEA_IMAGE_OTHER, 0, "II*\0", 4},
+	{"TIFF", MEA_IMAGE_OTHER, 0, "MM\0*", 4},
+	{"HEIF", MEA_IMAGE_OTHER, 4, "ftyphei", 7},
+	{"AVIF", MEA_IMAGE_OTHER, 4, "ftypavif", 8},
+	{"JPEG XL", MEA_IMAGE_OTHER, 4, "JXL \r\n\x87\n", 8},
+	/* The sixth byte to the ninth are 0: two letters alone would be any file. */
+	{"BMP", MEA_IMAGE_OTHER, 6, "\0\0\0\0", 4},
+};
+
+/* NULL: none of them. */
+static const struct kind *kind_of(const uint8_t *head, size_t size)
 {
-	uint8_t head[8] = {0};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const struct kind *k = &kinds[i];
+
+		if (size < k->at + k->n || memcmp(head + k->at, k->bytes, k->n))
+			continue;
+		if (strcmp(k->name, "BMP") || !memcmp(head, "BM", 2))
+			return k;
+	}
+	return NULL;
+}
+
+static int sniff(FILE *f, const char *name, const struct kind **kind)
+{
+	uint8_t head[16] = {0};
+	size_t n = fread(head, 1, sizeof(head), f);
+
+	if (n < sizeof(head) && ferror(f))
+		return mea_fail(MEA_EIO, "%s: cannot be read", name);
+	rewind(f);
+	*kind = kind_of(head, n);
+	return 0;
+}
+
+static int open_picture(const char *path, FILE **f)
+{
 	struct stat st;
-	FILE *f;
 
 	if (stat(path, &st))
 		return mea_fail(MEA_ENOENT, "%s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return mea_fail(MEA_EINVAL, "%s: not a regular file", path);
-	f = fopen(path, "rb");
-	if (!f)
-		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
-	if (fread(head, 1, sizeof(head), f) < sizeof(head) && ferror(f)) {
-		fclose(f);
-		return mea_fail(MEA_EIO, "%s: cannot be read", path);
-	}
+	*f = fopen(path, "rb");
+	return *f ? 0 : mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
+}
+
+int mea_image_sniff(const char *path)
+{
+	const struct kind *kind = NULL;
+	FILE *f;
+	int rc = open_picture(path, &f);
+
+	if (rc)
+		return rc;
+	rc = sniff(f, path, &kind);
 	fclose(f);
-	if (!memcmp(head, "\x89PNG\r\n\x1a\n", 8))
-		return MEA_IMAGE_PNG;
-	if (!memcmp(head, "\xff\xd8\xff", 3))
-		return MEA_IMAGE_JPEG;
-	return MEA_IMAGE_NONE;
+	return rc ? rc : kind ? (int)kind->kind : MEA_IMAGE_NONE;
+}
+
+int mea_image_read(FILE *f, const char *name, struct mea_image *out)
+{
+	const struct kind *kind;
+	int rc = sniff(f, name, &kind);
+
+	memset(out, 0, sizeof(*out));
+	if (rc)
+		return rc;
+	if (!kind)
+		return mea_fail(MEA_EINVAL, "%s: neither a PNG nor a JPEG file", name);
+	if (kind->kind == MEA_IMAGE_PNG)
+		return mea_image_read_png(f, name, out);
+	if (kind->kind == MEA_IMAGE_JPEG)
+		return mea_image_read_jpeg(f, name, out);
+	return mea_fail(MEA_EUNSUPPORTED, "%s: is a %s file; mea reads PNG and JPEG", name,
+			kind->name);
 }
 
 int mea_image_load(const char *path, struct mea_image *out)
 {
-	int kind = mea_image_sniff(path);
+	FILE *f;
+	int rc;
 
 	memset(out, 0, sizeof(*out));
-	if (kind < 0)
-		return kind;
-	if (kind == MEA_IMAGE_PNG)
-		return mea_image_load_png(path, out);
-	if (kind == MEA_IMAGE_JPEG)
-		return mea_image_load_jpeg(path, out);
-	return mea_fail(MEA_EINVAL, "%s: neither a PNG nor a JPEG file", path);
+	rc = open_picture(path, &f);
+	if (rc)
+		return rc;
+	rc = mea_image_read(f, path, out);
+	fclose(f);
+	return rc;
 }
 
 void mea_image_free(struct mea_image *img)
@@ -67,87 +132,4 @@ int mea_image_alloc(const char *path, uint32_t w, uint32_t h, struct mea_image *
 	out->w = (int)w;
 	out->h = (int)h;
 	return 0;
-}
-
-/* The largest w:h window in the centre of img. */
-static void centre_window(const struct mea_image *img, int w, int h, double *x, double *y,
-			  double *cw, double *ch)
-{
-	*cw = img->w;
-	*ch = img->h;
-	if ((int64_t)img->w * h > (int64_t)img->h * w)
-		*cw = (double)img->h * w / h;
-	else
-		*ch = (double)img->w * h / w;
-	*x = (img->w - *cw) / 2;
-	*y = (img->h - *ch) / 2;
-}
-
-/*
- * One output sample of a row or column: n source samples, stride bytes apart,
- * weighted by a triangle around centre.
- */
-static float sample(const float *src, int n, size_t stride, double centre, double radius)
-{
-	int lo = (int)(centre - radius), hi = (int)(centre + radius) + 1;
-	double sum = 0, total = 0;
-
-	lo = lo < 0 ? 0 : lo;
-	hi = hi > n ? n : hi;
-	for (int i = lo; i < hi; i++) {
-		double d = i + 0.5 - centre, weight = 1 - (d < 0 ? -d : d) / radius;
-
-		if (weight <= 0)
-			continue;
-		sum += weight * (double)src[(size_t)i * stride];
-		total += weight;
-	}
-	/* The nearest sample is always within reach. */
-	return (float)(sum / total);
-}
-
-static void resize(const struct mea_image *img, int w, int h, float *rows, float *line,
-		   uint8_t *rgb)
-{
-	double x0, y0, cw, ch, rx, ry;
-
-	centre_window(img, w, h, &x0, &y0, &cw, &ch);
-	rx = cw > w ? cw / w : 1;
-	ry = ch > h ? ch / h : 1;
-	for (int y = 0; y < img->h; y++) {
-		const uint8_t *src = img->rgb + (size_t)y * (size_t)img->w * 3;
-
-		for (int i = 0; i < img->w * 3; i++)
-			line[i] = src[i];
-		for (int x = 0; x < w; x++)
-			for (int k = 0; k < 3; k++)
-				rows[((size_t)y * (size_t)w + (size_t)x) * 3 + (size_t)k] =
-					sample(line + k, img->w, 3, x0 + (x + 0.5) * cw / w, rx);
-	}
-	for (int y = 0; y < h; y++)
-		for (int i = 0; i < w * 3; i++)
-			rgb[(size_t)y * (size_t)w * 3 + (size_t)i] =
-				(uint8_t)(sample(rows + i, img->h, (size_t)w * 3,
-						 y0 + (y + 0.5) * ch / h, ry) +
-					  0.5f);
-}
-
-int mea_image_fit(const struct mea_image *img, int w, int h, uint8_t *rgb)
-{
-	float *rows, *line;
-	int rc = 0;
-
-	if (img->w == w && img->h == h) {
-		memcpy(rgb, img->rgb, (size_t)w * (size_t)h * 3);
-		return 0;
-	}
-	rows = calloc((size_t)img->h * (size_t)w * 3, sizeof(*rows));
-	line = calloc((size_t)img->w * 3, sizeof(*line));
-	if (rows && line)
-		resize(img, w, h, rows, line, rgb);
-	else
-		rc = mea_fail(MEA_ENOMEM, "no memory to resize a %d x %d image", img->w, img->h);
-	free(line);
-	free(rows);
-	return rc;
 }

@@ -1,42 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Single images: decoding PNG and JPEG files, and fitting one to a size. */
+/* Single pictures: decoding PNG and JPEG files. (resize.h makes one fit a size.) */
 #ifndef MEA_IMAGE_H
 #define MEA_IMAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
-/* Larger images are refused: they are an attack or a mistake. */
-#define MEA_IMAGE_MAX_SIDE   32768
-#define MEA_IMAGE_MAX_PIXELS (1 << 26)
+/* Larger pictures are refused: they are an attack or a mistake. A JPEG of up to so many pixels is
+ * halved while it is decoded until it fits. */
+#define MEA_IMAGE_MAX_SIDE    32768
+#define MEA_IMAGE_MAX_PIXELS  (1 << 26)
+#define MEA_IMAGE_JPEG_PIXELS (1 << 30)
 
 struct mea_image {
 	int w, h;
 	uint8_t *rgb; /* h * w * 3, owned */
 };
 
-enum mea_image_kind { MEA_IMAGE_NONE, MEA_IMAGE_PNG, MEA_IMAGE_JPEG };
+enum mea_image_kind {
+	MEA_IMAGE_NONE,
+	MEA_IMAGE_PNG,
+	MEA_IMAGE_JPEG,
+	MEA_IMAGE_OTHER /* a picture that cannot be read here */
+};
 
 /* What a file's first bytes say it is; a negative error if it cannot be read or
  * is no regular file (a pipe would hang the caller). */
 int mea_image_sniff(const char *path);
 
-/* Decodes a PNG or JPEG file to 8-bit RGB; transparent parts come out black.
- * Truncated, damaged or oversized files give an error that names the file. */
+/* Decodes a PNG or JPEG file to 8-bit RGB; transparent parts come out black, and a JPEG stands as
+ * its Exif orientation says. Truncated, damaged or oversized files and other kinds give an error
+ * that names the file. */
 int mea_image_load(const char *path, struct mea_image *out);
+
+/* The same of a stream that stands at its beginning and can be rewound; the errors call it name. */
+int mea_image_read(FILE *f, const char *name, struct mea_image *out);
 
 /* Frees the pixels. */
 void mea_image_free(struct mea_image *img);
 
-/*
- * Cuts the centre of img to the shape w x h and resizes it with a triangle filter
- * (bilinear; widened when it shrinks, so that no pixel is skipped). An image
- * of the right size is copied as it is.
- */
-int mea_image_fit(const struct mea_image *img, int w, int h, uint8_t *rgb);
+/* Used by mea_image_read(). */
+int mea_image_read_png(FILE *f, const char *name, struct mea_image *out);
+int mea_image_read_jpeg(FILE *f, const char *name, struct mea_image *out);
 
-/* Used by mea_image_load(). */
-int mea_image_load_png(const char *path, struct mea_image *out);
-int mea_image_load_jpeg(const char *path, struct mea_image *out);
+/* Turns the picture as an Exif block of size bytes says; leaves it where that says nothing. */
+int mea_image_orient(struct mea_image *img, const uint8_t *exif, size_t size);
 
 /* Checks the size and allocates the pixels; the message names path. */
 int mea_image_alloc(const char *path, uint32_t w, uint32_t h, struct mea_image *out);

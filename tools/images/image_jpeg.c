@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,11 @@
  * over the whole picture. Real ones have about ten. */
 #define MAX_SCANS 100
 
+/* What decoding may hold: a progressive file is kept as a whole until its last scan. */
+#define MAX_MEMORY (1L << 30)
+/* A segment without its marker and length. */
+#define SEGMENT_MAX 65533
+
 /* All that must survive a longjmp() lives here, outside the function that calls
  * setjmp(). */
 struct reader {
@@ -24,7 +28,6 @@ struct reader {
 	struct jpeg_progress_mgr progress;
 	jmp_buf stop;
 	char text[JMSG_LENGTH_MAX];
-	FILE *f;
 	int rc;
 };
 
@@ -79,20 +82,49 @@ static void row_of_inks(const JSAMPLE *cmyk, int w, uint8_t *rgb)
 	}
 }
 
-static void decode(struct reader *r, const char *path, struct mea_image *out)
+/* Halves a picture that is too large until it fits. */
+static int choose_scale(struct reader *r, const char *name, struct mea_image *out)
+{
+	struct jpeg_decompress_struct *j = &r->jpeg;
+
+	if ((uint64_t)j->image_width * j->image_height > MEA_IMAGE_JPEG_PIXELS)
+		return mea_fail(MEA_EINVAL, "%s: %u x %u pixels; at most %d are read", name,
+				j->image_width, j->image_height, MEA_IMAGE_JPEG_PIXELS);
+	for (j->scale_denom = 1; j->scale_denom < 8; j->scale_denom *= 2) {
+		jpeg_calc_output_dimensions(j);
+		if ((uint64_t)j->output_width * j->output_height <= MEA_IMAGE_MAX_PIXELS &&
+		    j->output_width <= MEA_IMAGE_MAX_SIDE && j->output_height <= MEA_IMAGE_MAX_SIDE)
+			break;
+	}
+	jpeg_calc_output_dimensions(j);
+	return mea_image_alloc(name, j->output_width, j->output_height, out);
+}
+
+/* The first Exif segment counts. */
+static int orient(const struct jpeg_decompress_struct *j, struct mea_image *img)
+{
+	for (jpeg_saved_marker_ptr m = j->marker_list; m; m = m->next)
+		if (m->data_length > 6 && !memcmp(m->data, "Exif\0", 6))
+			return mea_image_orient(img, m->data, m->data_length);
+	return 0;
+}
+
+static void decode(struct reader *r, FILE *f, const char *name, struct mea_image *out)
 {
 	JSAMPROW cmyk = NULL;
 	bool inks;
 
 	if (setjmp(r->stop)) {
-		r->rc = mea_fail(MEA_EINVAL, "%s: %s", path, r->text);
+		r->rc = mea_fail(MEA_EINVAL, "%s: %s", name, r->text);
 		return;
 	}
 	jpeg_create_decompress(&r->jpeg);
+	r->jpeg.mem->max_memory_to_use = MAX_MEMORY;
 	r->jpeg.progress = &r->progress;
-	jpeg_stdio_src(&r->jpeg, r->f);
+	jpeg_stdio_src(&r->jpeg, f);
+	jpeg_save_markers(&r->jpeg, JPEG_APP0 + 1, SEGMENT_MAX);
 	jpeg_read_header(&r->jpeg, TRUE);
-	r->rc = mea_image_alloc(path, r->jpeg.image_width, r->jpeg.image_height, out);
+	r->rc = choose_scale(r, name, out);
 	if (r->rc)
 		return;
 	inks = r->jpeg.jpeg_color_space == JCS_CMYK || r->jpeg.jpeg_color_space == JCS_YCCK;
@@ -109,25 +141,23 @@ static void decode(struct reader *r, const char *path, struct mea_image *out)
 		if (inks)
 			row_of_inks(cmyk, out->w, rgb);
 	}
+	/* Finishing drops the segments. */
+	r->rc = orient(&r->jpeg, out);
 	jpeg_finish_decompress(&r->jpeg);
 }
 
-int mea_image_load_jpeg(const char *path, struct mea_image *out)
+int mea_image_read_jpeg(FILE *f, const char *name, struct mea_image *out)
 {
 	struct reader r = {0};
 
-	r.f = fopen(path, "rb");
-	if (!r.f)
-		return mea_fail(MEA_EIO, "%s: %s", path, strerror(errno));
 	r.jpeg.err = jpeg_std_error(&r.errors);
 	r.errors.error_exit = on_error;
 	r.errors.emit_message = on_message;
 	r.progress.progress_monitor = on_progress;
 	/* jpeg_create_decompress() keeps err and client_data. */
 	r.jpeg.client_data = &r;
-	decode(&r, path, out);
+	decode(&r, f, name, out);
 	jpeg_destroy_decompress(&r.jpeg);
-	fclose(r.f);
 	if (r.rc)
 		mea_image_free(out);
 	return r.rc;

@@ -8,15 +8,15 @@
 
 #include <string.h>
 
-int mea_image_load_png(const char *path, struct mea_image *out)
+int mea_image_read_png(FILE *f, const char *name, struct mea_image *out)
 {
 	png_image png = {.version = PNG_IMAGE_VERSION};
 	const png_color black = {0, 0, 0};
 	int rc;
 
-	if (!png_image_begin_read_from_file(&png, path))
-		return mea_fail(MEA_EINVAL, "%s: %s", path, png.message);
-	rc = mea_image_alloc(path, png.width, png.height, out);
+	if (!png_image_begin_read_from_stdio(&png, f))
+		return mea_fail(MEA_EINVAL, "%s: %s", name, png.message);
+	rc = mea_image_alloc(name, png.width, png.height, out);
 	if (rc) {
 		png_image_free(&png);
 		return rc;
@@ -28,7 +28,7 @@ int mea_image_load_png(const char *path, struct mea_image *out)
 	/* Damage to the picture is an error of libpng's, to a colour profile or a text
 	 * a warning only, and such files are common. */
 	if (!png_image_finish_read(&png, &black, out->rgb, 0, NULL)) {
-		rc = mea_fail(MEA_EINVAL, "%s: %s", path, png.message);
+		rc = mea_fail(MEA_EINVAL, "%s: %s", name, png.message);
 		png_image_free(&png);
 		mea_image_free(out);
 	}

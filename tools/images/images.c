@@ -10,8 +10,10 @@
 #define DATA_ROW                                                                                   \
 	{                                                                                          \
 		"data", "PATH", FIELD(struct images, paths),                                       \
-			"folder or file of CIFAR-100 or CIFAR-10 samples, PNG or JPEG file, or "   \
-			"folder of such; may stand several times",                                 \
+			"PNG or JPEG file (-: stdin), folder of such, folder with a folder for "   \
+			"each class, FILE.csv of lines FILE,CLASS, or folder or file of "          \
+			"CIFAR-100 "                                                               \
+			"or CIFAR-10 samples; may stand several times",                            \
 			.otherwise = "MEA_DATA, or else drawn glyphs"                              \
 	}
 
@@ -42,11 +44,26 @@ static int check_names(const struct images *im, const struct mea_bundle *b)
 	return 0;
 }
 
-int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b)
+int images_want(const struct mea_bundle *b, struct mea_data_want *want)
 {
-	struct mea_data_want want = {width, height, train, (uint32_t)im->limit};
-	int rc = mea_data_open(im->paths.items, im->paths.n, &want, &im->data);
+	int rc;
 
+	want->width = b->width;
+	want->height = b->height;
+	want->classes = b->classes;
+	want->n_classes = b->n_classes;
+	rc = mea_resize_parse(json_object_get(b->json, "input"), &want->resize);
+	return rc ? mea_fail_in(rc, "%s/bundle.json", b->dir) : 0;
+}
+
+int images_open(struct images *im, const struct mea_data_want *want, const struct mea_bundle *b)
+{
+	struct mea_data_want all = *want;
+	int rc = b ? images_want(b, &all) : 0;
+
+	all.glyphs = (uint32_t)im->limit;
+	if (!rc)
+		rc = mea_data_open(im->paths.items, im->paths.n, &all, &im->data);
 	if (!rc && b)
 		rc = check_names(im, b);
 	if (rc)
@@ -84,7 +101,7 @@ const char *images_title(const struct images *im)
 	const char *env = getenv("MEA_DATA");
 
 	if (im->paths.n)
-		return im->paths.items[0];
+		return strcmp(im->paths.items[0], "-") ? im->paths.items[0] : "stdin";
 	return env && *env ? env : "glyphs";
 }
 

@@ -18,9 +18,13 @@ extern const struct row images_options[], image_options[];
 
 struct mea_bundle;
 
-/* Opens the set (b: of a bundle whose classes its labels must mean; NULL: any).
- * Returns 0 or a negative error. */
-int images_open(struct images *im, int width, int height, bool train, const struct mea_bundle *b);
+/* What a bundle asks of its images: size, way to resize, classes. Fails where its field resize is
+ * wrong. */
+int images_want(const struct mea_bundle *b, struct mea_data_want *want);
+
+/* Opens the set, of a bundle (b) as it asks and with its classes, or as want says. Returns 0 or a
+ * negative error. */
+int images_open(struct images *im, const struct mea_data_want *want, const struct mea_bundle *b);
 
 /* Why b does not say which of n training images mea train held out (NULL: it does, by *seed of
  * mea_set_split()): it was not made by mea train, or from another number of images. */

@@ -17,7 +17,8 @@
 #define CIFAR10	 (1 + 3 * PLANE)
 #define CIFAR100 (2 + 3 * PLANE)
 
-static int get_sample(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb, int *label)
+static int get_sample(const struct mea_source *s, size_t i, const struct mea_data_want *want,
+		      uint8_t *rgb, int *label)
 {
 	uint8_t raw[CIFAR100], pixels[3 * PLANE];
 	const uint8_t *planes = raw + s->sample - 3 * PLANE;
@@ -35,7 +36,7 @@ static int get_sample(struct mea_source *s, size_t i, int w, int h, uint8_t *rgb
 	for (int p = 0; p < PLANE; p++)
 		for (int k = 0; k < 3; k++)
 			pixels[p * 3 + k] = planes[k * PLANE + p];
-	return mea_image_fit(&img, w, h, rgb);
+	return mea_image_resize(&img, &want->resize, want->width, want->height, rgb);
 }
 
 int mea_source_samples(const char *path, struct mea_source *s)

@@ -8,9 +8,9 @@
 #include "graph/lower.h"
 #include "images/names.h"
 #include "mea/bundle_edit.h"
-#include "meanet/preprocess.h"
 #include "quantize/float_model.h"
 #include "quantize/given.h"
+#include "quantize/input.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -21,9 +21,8 @@
 struct args {
 	const char *dir, *net[MEA_NETS], *classes, *hard;
 	const char *name, *description, *licence, *made;
-	const char *preset, *order;
-	float mean[3], std[3]; /* these and the rest: NaN if not given */
-	double mu_correct, mu_wrong, threshold;
+	struct input_options input;
+	double mu_correct, mu_wrong, threshold; /* NaN: not given */
 	struct given_options given;
 	struct given nets[MEA_NETS]; /* those of net */
 };
@@ -41,12 +40,7 @@ static const struct row options[] = {
 	{"hard", "LIST", AT(hard),
 	 "hard classes in the order of the extension's outputs, such as 2,3,7"},
 	{.at = offsetof(struct args, given), .rows = given_options},
-	{"mean", "R,G,B", AT(mean), "mean of pixel / 255, which is subtracted"},
-	{"std", "R,G,B", AT(std), "deviation, by which is divided", OVER_0},
-	{"order", "NAME", AT(order), "main's channels, and those of --mean and --std",
-	 .choices = "rgb bgr"},
-	{"preset", "NAME", AT(preset), "mean, std and order that such networks take",
-	 .choices = "torchvision keras-tf keras-caffe"},
+	{.at = offsetof(struct args, input), .rows = input_options},
 	{"mu-correct", "H", AT(mu_correct), "mean entropy of main's right answers, in nats"},
 	{"mu-wrong", "H", AT(mu_wrong), "mean entropy of main's wrong answers"},
 	{"threshold", "H", AT(threshold), "entropy over which an image is complex",
@@ -62,11 +56,9 @@ static int check(void *args)
 {
 	const struct args *a = args;
 
-	if (a->preset && (!isnan(a->mean[0]) || !isnan(a->std[0]) || a->order))
-		return mea_fail(MEA_EINVAL, "--preset: says what --mean, --std and --order would");
 	if (isnan(a->mu_correct) != isnan(a->mu_wrong))
 		return mea_fail(MEA_EINVAL, "--mu-correct and --mu-wrong go together");
-	return 0;
+	return input_check(&a->input);
 }
 
 /* --- parts of the document ------------------------------------------------- */
@@ -108,22 +100,6 @@ static int set_hard(json_t *doc, const char *text)
 	return 0;
 }
 
-/* The image that main takes. */
-static int set_size(const char *path, const struct mea_graph *g, json_t *in)
-{
-	const struct mea_value *v = g->n_inputs ? &g->values[g->inputs[0]] : NULL;
-
-	if (!v || v->shape.rank != 4)
-		return mea_fail(MEA_EINVAL, "%s: its first input is no image", path);
-	if (v->shape.dim[1] != 3)
-		return mea_fail(MEA_EINVAL,
-				"%s: its image has %lld channels; those of a bundle are RGB", path,
-				(long long)v->shape.dim[1]);
-	set(in, "width", json_integer(v->shape.dim[3]));
-	set(in, "height", json_integer(v->shape.dim[2]));
-	return 0;
-}
-
 /* An extension of pixels stands behind a main of pixels. */
 static int check_pixels(const struct args *a, const json_t *in)
 {
@@ -136,53 +112,12 @@ static int check_pixels(const struct args *a, const json_t *in)
 	return 0;
 }
 
-/* As torchvision.models' weights and keras.applications' preprocess_input() have them. */
-static void take_preset(struct args *a)
+static int set_input(const struct args *a, json_t *doc)
 {
-	static const struct {
-		const char *name, *order;
-		float mean[3], std[3];
-	} presets[] = {
-		{"torchvision", "rgb", {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}},
-		{"keras-tf", "rgb", {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}},
-		{"keras-caffe",
-		 "bgr",
-		 {103.939f / 255, 116.779f / 255, 123.68f / 255},
-		 {1.0f / 255, 1.0f / 255, 1.0f / 255}},
-	};
-
-	for (size_t i = 0; a->preset && i < sizeof(presets) / sizeof(presets[0]); i++)
-		if (!strcmp(a->preset, presets[i].name)) {
-			a->order = presets[i].order;
-			memcpy(a->mean, presets[i].mean, sizeof(a->mean));
-			memcpy(a->std, presets[i].std, sizeof(a->std));
-		}
-}
-
-static int set_input(struct args *a, json_t *doc)
-{
-	json_t *in = json_object_get(doc, "input");
 	const char *path = a->net[MEA_NET_MAIN];
-	int rc = 0;
+	int rc = input_enter(&a->input, path ? &a->nets[MEA_NET_MAIN] : NULL, path, doc);
 
-	if (!in) {
-		in = json_object();
-		set(doc, "input", in);
-	}
-	take_preset(a);
-	if (path)
-		rc = given_normalise(&a->nets[MEA_NET_MAIN], path, a->mean, a->std);
-	if (!rc)
-		rc = mea_check_mean("--mean", a->mean);
-	if (!rc && !isnan(a->mean[0]))
-		set(in, "mean", tool_three(a->mean));
-	if (!rc && !isnan(a->std[0]))
-		set(in, "std", tool_three(a->std));
-	if (!rc && a->order)
-		set(in, "order", json_string(a->order));
-	if (!rc && path)
-		rc = set_size(path, a->nets[MEA_NET_MAIN].g, in);
-	return rc ? rc : check_pixels(a, in);
+	return rc ? rc : check_pixels(a, json_object_get(doc, "input"));
 }
 
 static void set_thresholds(const struct args *a, json_t *doc)
@@ -316,7 +251,7 @@ static int bundle(int argc, char **argv)
 	struct mea_bundle *b = NULL;
 	struct mea_bundle_edit *e = NULL;
 	struct args a = {
-		.mean = {NAN}, .std = {NAN}, .mu_correct = NAN, .mu_wrong = NAN, .threshold = NAN};
+		.input = INPUT_OPTIONS_INIT, .mu_correct = NAN, .mu_wrong = NAN, .threshold = NAN};
 	int rc;
 
 	option_parse(&tool_bundle, argc, argv, &a);

@@ -124,8 +124,11 @@ static int quantize_model(struct quantize *q)
 	q->rgb = malloc(q->pixels * 3);
 	if (q->channels == 1)
 		q->planes = malloc(q->pixels * 3 * sizeof(*q->planes));
-	rc = q->rgb && (q->planes || q->channels > 1) ? images_open(&q->images, w, h, true, NULL)
-						      : mea_nomem();
+	rc = q->rgb && (q->planes || q->channels > 1)
+		     ? images_open(&q->images,
+				   &(struct mea_data_want){.width = w, .height = h, .train = true},
+				   NULL)
+		     : mea_nomem();
 	if (!rc)
 		rc = mea_quantize(m.g, next_input, q, &q->method, &int8);
 	progress_end(&q->progress);
@@ -205,7 +208,7 @@ static int quantize_bundle(struct quantize *q)
 			MEA_EINVAL,
 			"--mean, --std, --order, --input: the bundle says what its images are");
 	if (!rc)
-		rc = images_open(&q->images, b->width, b->height, true, b);
+		rc = images_open(&q->images, &(struct mea_data_want){.train = true}, b);
 	if (!rc)
 		rc = folder_make(q->out);
 	if (!rc)

@@ -167,8 +167,7 @@ static int open_check(struct quantize *q, struct check *c)
 	mea_data_close(q->images.data);
 	q->images.data = NULL;
 	q->images.limit = q->check;
-	return images_open(&q->images, c->int8->bundle->width, c->int8->bundle->height, false,
-			   c->int8->bundle);
+	return images_open(&q->images, &(struct mea_data_want){0}, c->int8->bundle);
 }
 
 int quantize_check(struct quantize *q)

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "graph/lower.h"
+#include "images/resize.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -156,6 +157,21 @@ static void print_images(const struct mea_bundle *b, int width)
 			   b->n_classes);
 }
 
+static int print_resize(const struct mea_bundle *b, int width)
+{
+	struct mea_resize how;
+	char side[48] = "";
+	int rc = mea_resize_parse(json_object_get(b->json, "input"), &how);
+
+	if (rc)
+		return mea_fail_in(rc, "%s/bundle.json", b->dir);
+	if (how.side)
+		snprintf(side, sizeof(side), "shorter side to %d, ", how.side);
+	text_print(width, 4, "  resized: %s, %s%s", mea_resize_mode_name(how.mode), side,
+		   mea_filter_name(how.filter));
+	return 0;
+}
+
 static int print_bundle(const struct mea_bundle *b, json_t *o, int width)
 {
 	static const char *const keys[] = {"description", "licence", "made"};
@@ -169,6 +185,9 @@ static int print_bundle(const struct mea_bundle *b, json_t *o, int width)
 			text_print(width, 4, "  %s: %s", keys[i],
 				   json_string_value(json_object_get(o, keys[i])));
 	print_images(b, width);
+	rc = print_resize(b, width);
+	if (rc)
+		return rc;
 	if (json_object_get(o, "thresholds"))
 		text_print(width, 4,
 			   "  complex: entropy over %g nats (main's mean: %g right, %g wrong)",

@@ -33,13 +33,10 @@ struct command_state {
 
 #define AT(f)	   FIELD(struct command_state, f)
 
-/* Options come first, so the paths of --data are known. */
 static int add_image(void *args, const char *arg)
 {
 	struct command_state *c = args;
 
-	if (!c->images.paths.n)
-		return mea_fail(MEA_EINVAL, "'%s': images are named by --data", arg);
 	return option_append(&c->images.paths, arg);
 }
 
@@ -87,7 +84,7 @@ static int open_all(struct command_state *c)
 	if (!rc)
 		rc = mea_bundle_load(c->bundle, &b);
 	if (!rc)
-		rc = images_open(&c->images, b->width, b->height, false, b);
+		rc = images_open(&c->images, &(struct mea_data_want){0}, b);
 	mea_bundle_free(b);
 	return rc;
 }

@@ -224,7 +224,9 @@ static int trace(struct args *a)
 		goto out;
 	rc = choose(a, m, &b);
 	if (!rc)
-		rc = images_open(&a->images, m->bundle->width, m->bundle->height, false,
+		rc = images_open(&a->images,
+				 &(struct mea_data_want){.width = m->bundle->width,
+							 .height = m->bundle->height},
 				 a->images.paths.n ? m->bundle : NULL);
 	if (rc)
 		goto out;

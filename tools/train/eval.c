@@ -139,9 +139,12 @@ static const char *known_data(const struct mea_set *s)
 static int eval_split(struct eval *e, struct nets *n, const char *data, bool train)
 {
 	struct mea_pick p = {0};
+	struct mea_data_want want = {.train = train};
 	struct mea_set *s = NULL;
-	int rc = mea_set_load(data, train, e->b->width, e->b->height, &s);
+	int rc = images_want(e->b, &want);
 
+	if (!rc)
+		rc = mea_set_load(data, &want, &s);
 	if (!rc)
 		rc = check_classes(s, e->b);
 	if (!rc)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "images/data.h"
 #include "base/error.h"
 #include "train/mem.h"
 #include "train/rng.h"
@@ -57,20 +56,14 @@ static void count(struct mea_set *s)
 	mea_mem_count(MEA_MEM_IMAGES, (ptrdiff_t)s->counted);
 }
 
-static int load(const char *path, bool train, int width, int height, struct mea_set **out)
+static int load(const char *path, const struct mea_data_want *want, struct mea_set *s)
 {
-	struct mea_data_want want = {.width = width, .height = height, .train = train};
 	struct mea_data *d = NULL;
-	struct mea_set *s;
-	int rc;
+	int rc = mea_data_open(&path, path ? 1 : 0, want, &d);
 
-	if (mea_set_is_folder(path))
-		return mea_set_load_folder(path, train, width, height, out);
-	s = calloc(1, sizeof(*s));
-	rc = s ? mea_data_open(&path, path ? 1 : 0, &want, &d) : mea_nomem();
 	if (!rc) {
-		s->width = width;
-		s->height = height;
+		s->width = want->width;
+		s->height = want->height;
 		s->n = mea_data_count(d);
 		s->classes = mea_data_classes(d);
 		if (s->classes < 1)
@@ -81,21 +74,21 @@ static int load(const char *path, bool train, int width, int height, struct mea_
 	if (!rc)
 		rc = read_images(d, s);
 	mea_data_close(d);
+	return rc;
+}
+
+int mea_set_load(const char *path, const struct mea_data_want *want, struct mea_set **out)
+{
+	struct mea_set *s = calloc(1, sizeof(*s));
+	int rc = s ? load(path, want, s) : mea_nomem();
+
 	if (rc) {
 		mea_set_free(s);
 		return rc;
 	}
+	count(s);
 	*out = s;
 	return 0;
-}
-
-int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out)
-{
-	int rc = load(path, train, width, height, out);
-
-	if (!rc)
-		count(*out);
-	return rc;
 }
 
 void mea_set_free(struct mea_set *s)

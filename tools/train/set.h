@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "images/data.h"
+
 struct mea_set {
 	uint8_t *rgb; /* n x height x width x 3 */
 	int *label;
@@ -16,18 +18,11 @@ struct mea_set {
 	size_t counted; /* bytes of it that mem.h has counted */
 };
 
-/*
- * Reads all of a data set, which must have labels: what tools/images knows, or a folder with train
- * and val (or test) folders of one folder of images a class, whose names are the classes'. An
- * error names the file.
- */
-int mea_set_load(const char *path, bool train, int width, int height, struct mea_set **out);
+/* Reads all of a data set as want says. It must have labels; an error names the file. */
+int mea_set_load(const char *path, const struct mea_data_want *want, struct mea_set **out);
 void mea_set_free(struct mea_set *s);
 /* The images of a and then those of b; their classes must be the same. */
 int mea_set_join(const struct mea_set *a, const struct mea_set *b, struct mea_set **out);
-/* Whether path is a folder of folders as above; and the reading of one (set_folder.c). */
-bool mea_set_is_folder(const char *path);
-int mea_set_load_folder(const char *path, bool train, int width, int height, struct mea_set **out);
 
 /* Images of a set, by number: what is trained or measured on. */
 struct mea_pick {

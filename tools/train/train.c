@@ -92,7 +92,8 @@ static const struct row options[] = {
 	{"join", "HOW", AT(concat), "edge: how features and the adaptive block are joined",
 	 .value = "sum", .choices = "sum concat"},
 	{"no-adaptive", NULL, AT(no_adaptive), "edge: a control without that block"},
-	{"size", "N", AT(size), "init: images of N x N pixels", 8, 4095, "224"},
+	{"size", "N", AT(size), "main, cloud, init: images of N x N pixels", 8, 4095,
+	 .otherwise = "init 224, else 32"},
 	{"classes", "N", AT(classes), "init: classes", 2, 65535, "1000"},
 	{0},
 };
@@ -132,6 +133,8 @@ static int check(void *args)
 
 	if (rc)
 		return rc;
+	if (!t->size && t->stage == STAGE_INIT)
+		t->size = 224;
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		if (rules[i].wrong)
 			return mea_fail(MEA_EINVAL, "%s", rules[i].why);

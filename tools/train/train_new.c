@@ -4,6 +4,7 @@
  * images of hard classes and as many of those it knows, so that it does not forget them. Says what
  * came of it on held-out images of both kinds.
  */
+#include "images/images.h"
 #include "train.h"
 
 #include "base/error.h"
@@ -38,6 +39,7 @@ static int read_net(const struct mea_bundle *b, enum mea_net net, struct mea_tmo
 
 static int load(const struct train *t, struct update *u)
 {
+	struct mea_data_want want = {.train = true};
 	int rc = mea_bundle_load(t->out, &u->b);
 
 	if (!rc)
@@ -48,7 +50,9 @@ static int load(const struct train *t, struct update *u)
 		rc = mea_fail(MEA_EINVAL, "%s: has %d classes, the data %d", t->out,
 			      u->b->n_classes, t->set->classes);
 	if (!rc)
-		rc = mea_set_load(t->keep, true, t->set->width, t->set->height, &u->old);
+		rc = images_want(u->b, &want);
+	if (!rc)
+		rc = mea_set_load(t->keep, &want, &u->old);
 	return rc ? rc : mea_set_join(t->set, u->old, &u->both);
 }
 

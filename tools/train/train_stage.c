@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The stages of Algorithm 1 and what they leave in the bundle. */
+#include "images/images.h"
 #include "mea/files.h"
 #include "train.h"
 
@@ -314,23 +315,19 @@ static int train_whole(struct train *t)
 	return rc;
 }
 
-/* Images are as large as the network of a file wants them, or else as the built-in ones do. */
-static int image_size(const struct train *t, int *width, int *height)
+/* Images are as large as the network of a file wants them. */
+static int file_size(const struct train *t, struct mea_data_want *want)
 {
 	struct mea_tmodel m = {0};
 	const struct mea_shape *s;
-	int rc;
+	int rc = mea_tmodel_read(t->net, mean, std, &m);
 
-	*width = *height = SIDE;
-	if (!train_net_is_file(t->net))
-		return 0;
-	rc = mea_tmodel_read(t->net, mean, std, &m);
 	if (rc)
 		return rc;
 	s = &m.graph->values[m.graph->inputs[0]].shape;
 	if (s->rank == 4 && s->dim[1] == 3) {
-		*height = (int)s->dim[2];
-		*width = (int)s->dim[3];
+		want->height = (int)s->dim[2];
+		want->width = (int)s->dim[3];
 	} else {
 		rc = mea_fail(MEA_EINVAL, "%s: its first input is no image", t->net);
 	}
@@ -338,16 +335,37 @@ static int image_size(const struct train *t, int *width, int *height)
 	return rc;
 }
 
+/* The edge and the cloud see what main sees; else the file or --size says what the network does. */
+static int load_set(struct train *t)
+{
+	int side = t->size ? t->size : SIDE;
+	struct mea_data_want want = {.train = true, .width = side, .height = side};
+	struct mea_bundle *b = NULL;
+	int rc = t->stage == STAGE_MAIN ? 0 : mea_bundle_load(t->out, &b);
+
+	if (rc == MEA_ENOENT && t->stage == STAGE_CLOUD)
+		rc = 0;
+	if (!rc && b)
+		rc = images_want(b, &want);
+	else if (!rc && train_net_is_file(t->net))
+		rc = file_size(t, &want);
+	if (!rc && t->size && (want.width != t->size || want.height != t->size))
+		rc = mea_fail(MEA_EINVAL, "--size: %s takes images of %d x %d", b ? t->out : t->net,
+			      want.width, want.height);
+	if (!rc)
+		rc = mea_set_load(t->data, &want, &t->set);
+	mea_bundle_free(b);
+	return rc;
+}
+
 int train_stage_run(struct train *t)
 {
-	int width, height, rc = mea_team_rank(t->team) ? 0 : folder_make(t->out);
+	int rc = mea_team_rank(t->team) ? 0 : folder_make(t->out);
 
 	if (!rc && t->stage == STAGE_INIT)
 		return train_init(t);
 	if (!rc)
-		rc = image_size(t, &width, &height);
-	if (!rc)
-		rc = mea_set_load(t->data, true, width, height, &t->set);
+		rc = load_set(t);
 	if (!rc)
 		rc = mea_set_split(t->set, t->recipe.seed, &t->kept, &t->held);
 	rc = mea_team_agree(t->team, rc);
