@@ -155,7 +155,8 @@ ZOO_PYTHON ?= python3
 .PHONY: check-zoo
 check-zoo: $(B)/mea $(B)/tests/e2e/answer $(B)/tests/e2e/helper build/hw/sim/libmea_sim_16x16.so ## networks of torchvision and timm, exported and run; half an hour
 	@MEA_SIM_DIR=$(SIM_DIR) TEST_LIMIT=7200 tests/run.sh "$(ZOO_PYTHON) tests/onnx/zoo.py $(B)/mea" \
-		"$(ZOO_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper"
+		"$(ZOO_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper" \
+		"$(ZOO_PYTHON) tests/onnx/walk.py $(B)/mea"
 
 # The same Python, and pip's downloads.
 .PHONY: check-trained

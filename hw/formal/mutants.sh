@@ -24,7 +24,7 @@ guard: refuses for the wrong cause|guard-exact-16|mea_guard.v|closed ? `MEA_FAUL
 master: the write guard sees the rights to read|bus-64|mea_accel.v|.slot_right(aw_right)|.slot_right(aw_right \| ar_right)
 master: the read guard sees the other bank's slots|bus-128|mea_slots.v|ar = {run, ar_slot}|ar = {!run, ar_slot}
 master: writes go on after the job|bus-64|mea_accel.v|wire wr_req = s_req && may_write;|wire wr_req = s_req;
-master: the bus counts as idle with a read under way|bus-128|mea_accel.v|bus_idle = track_empty && store_idle|bus_idle = store_idle
+master: the bus counts as idle with a read under way|bus-128|mea_accel.v|bus_idle = track_empty && store_idle|bus_idle = (track_empty \|\| track_load) && store_idle
 registers: a RUNNING bank can be written|bus-64|mea_regs.v|wire wen1 = wr_bank1 && state1 == `MEA_STATE_EMPTY;|wire wen1 = wr_bank1;
 registers: a second START overtakes|bus-64|mea_regs.v|state0 != `MEA_STATE_READY && state0 != `MEA_STATE_RUNNING)|state0 != `MEA_STATE_RUNNING)
 registers: a reset raises the interrupt|bus-64|mea_regs.v|if (run && !reset_request)|if (run)
