@@ -3,7 +3,7 @@
 
 # What libraries' parts of the tools need beside RUNTIME_LIBS.
 TOOLS_LIBS := -ljpeg -lexif -lmicrohttpd -lgnutls -lsystemd
-ROOMS := mea images quantize run bench serve
+ROOMS := mea images quantize run bench report serve
 TOOLS_SRCS := $(sort $(wildcard $(ROOMS:%=tools/%/*.c)))
 TOOLS_OBJS := $(TOOLS_SRCS:%.c=$(B)/%.o)
 TRAIN_TOOL_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/train/train*.c tools/train/eval*.c)))
@@ -11,6 +11,7 @@ TRAIN_TOOL_OBJS := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/train/train*.
 PLUGIN_PATH := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib/mea'
 
 $(B)/tools/bench/model.o: tools/bench/models.json
+$(B)/tools/report/page.o: tools/report/style.css
 $(B)/tools/serve/infer_dnnl.o: EXTRA_CFLAGS += -fopenmp
 $(TOOLS_OBJS): | $(B)/onnx/onnx.pb-c.h
 

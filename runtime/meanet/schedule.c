@@ -202,6 +202,12 @@ static bool go_on(struct mea_session *s, struct task *t, const struct mea_opinio
 	return step == MEA_STEP_EXTENSION;
 }
 
+static void tell(const struct mea_session *s, const struct task *t, int label)
+{
+	if (s->heard)
+		s->heard(s->heard_ctx, t->r.tag, t->net, label);
+}
+
 /* A network has ended: what follows from its logits. */
 static int advance(struct mea_session *s, struct task *t)
 {
@@ -215,10 +221,12 @@ static int advance(struct mea_session *s, struct task *t)
 		return rc;
 	if (t->net == MEA_NET_MAIN) {
 		o = mea_opinion_of(logits, b->n_classes);
+		tell(s, t, o.label);
 		if (go_on(s, t, &o))
 			return 0;
 	} else {
 		o = mea_opinion_of(logits, b->n_hard);
+		tell(s, t, b->hard[o.label]);
 		mea_after_extension(b, &o, &t->r);
 	}
 	forget_running(s, t);

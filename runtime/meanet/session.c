@@ -297,6 +297,14 @@ const char *mea_class_name(const struct mea_session *s, int label)
 	return label >= 0 && label < b->n_classes ? b->classes[label] : NULL;
 }
 
+void mea_session_hear(struct mea_session *s,
+		      void (*heard)(void *ctx, uint64_t tag, enum mea_net net, int label),
+		      void *ctx)
+{
+	s->heard = heard;
+	s->heard_ctx = ctx;
+}
+
 void mea_link_figures(struct mea_session *s, struct mea_link *link)
 {
 	memset(link, 0, sizeof(*link));

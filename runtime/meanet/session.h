@@ -74,6 +74,9 @@ struct mea_session {
 	double deadline_ms;
 	void (*note)(const char *text, void *ctx);
 	void *note_ctx;
+	/* mea_session_hear(): NULL: nobody listens. */
+	void (*heard)(void *ctx, uint64_t tag, enum mea_net net, int label);
+	void *heard_ctx;
 
 	/* The thread's own; nobody else looks at these while it runs. */
 	struct mea_choice choices[MEA_CHOICES_MAX];
@@ -114,6 +117,15 @@ struct task *mea_fifo_pop(struct fifo *f);
  */
 int mea_session_open(struct mea_model *m, const struct mea_choice *choices, int n,
 		     const struct mea_options *opt, struct mea_session **out);
+
+/*
+ * From now on heard is told the class that main and the extension say of each image, whichever
+ * answer counts; the cloud's is in the result. Before the first image. The session's thread calls
+ * it, before the image can be collected; once more for an image that another backend takes over.
+ */
+void mea_session_hear(struct mea_session *s,
+		      void (*heard)(void *ctx, uint64_t tag, enum mea_net net, int label),
+		      void *ctx);
 
 /* entries.c: backends that work, fail, rest and return; for the session's thread. */
 

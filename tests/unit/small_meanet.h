@@ -189,8 +189,9 @@ static const float *run(const struct mea_qnet *n, const int8_t *a, const int8_t 
 	return logits;
 }
 
+/* said: the class that each network gives, -1 where it does not run. */
 static struct mea_result truth(const struct mea_model *m, struct mea_exec *main,
-			       struct mea_exec *ext, const uint8_t *rgb)
+			       struct mea_exec *ext, const uint8_t *rgb, int said[2])
 {
 	int8_t q[PIXELS], features[SIDE * SIDE * 2];
 	float logits[CLASSES];
@@ -199,9 +200,12 @@ static struct mea_result truth(const struct mea_model *m, struct mea_exec *main,
 
 	mea_preprocess(&m->pre_main, rgb, SIDE * SIDE, q);
 	o = mea_opinion_of(run(m->main, q, NULL, features, main, logits), CLASSES);
+	said[0] = o.label;
+	said[1] = -1;
 	if (mea_after_main(m->bundle, &o, "not configured", &r) == MEA_STEP_EXTENSION) {
 		mea_preprocess(&m->pre_extension, rgb, SIDE * SIDE, q);
 		o = mea_opinion_of(run(m->extension, q, features, NULL, ext, logits), HARD);
+		said[1] = m->bundle->hard[o.label];
 		mea_after_extension(m->bundle, &o, &r);
 	}
 	return r;
@@ -209,6 +213,7 @@ static struct mea_result truth(const struct mea_model *m, struct mea_exec *main,
 
 #define IMAGES 300
 static struct mea_result truths[IMAGES];
+static int truths_said[IMAGES][2];
 
 static void learn_truths(void)
 {
@@ -223,7 +228,7 @@ static void learn_truths(void)
 	cr_assert_eq(mea_backend_ref.prepare(b, m->extension, &ext), 0, "%s", mea_errmsg());
 	for (uint32_t i = 0; i < IMAGES; i++) {
 		image(i, rgb);
-		truths[i] = truth(m, main, ext, rgb);
+		truths[i] = truth(m, main, ext, rgb, truths_said[i]);
 		used[truths[i].exit]++;
 	}
 	/* The test is worth something only if both exits are used. */

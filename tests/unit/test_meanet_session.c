@@ -96,6 +96,38 @@ Test(session, equals_the_truth_in_any_depth)
 	}
 }
 
+static int said[IMAGES][2];
+
+static void hear(void *ctx, uint64_t tag, enum mea_net net, int label)
+{
+	*(int *)ctx += 1;
+	said[tag][net] = label;
+}
+
+/* Whichever answer counts, and when the first backend fails on some images. */
+Test(session, tells_what_each_network_says)
+{
+	for (int failing = 0; failing < 2; failing++) {
+		struct mea_session *s;
+		int heard = 0, other = 0;
+
+		fake.fail_every = failing ? 7 : 0;
+		fake.error = MEA_EDEVICE;
+		memset(said, -1, sizeof(said));
+		cr_assert_eq(open_on(true, 8, 2, &s), 0, "%s", mea_errmsg());
+		mea_session_hear(s, hear, &heard);
+		run_all(s, IMAGES);
+		mea_close(s);
+		for (int i = 0; i < IMAGES; i++) {
+			cr_assert_eq(said[i][0], truths_said[i][0], "main, image %d", i);
+			cr_assert_eq(said[i][1], truths_said[i][1], "extension, image %d", i);
+			other += said[i][1] >= 0 && said[i][1] != said[i][0];
+		}
+		cr_expect_gt(other, 5, "the networks differ");
+		cr_expect_geq(heard, IMAGES);
+	}
+}
+
 Test(session, main_and_extension_overlap_up_to_jobs)
 {
 	struct mea_session *s;

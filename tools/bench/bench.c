@@ -34,26 +34,11 @@ static int take_rail(void *args, const char *arg)
 		"--rail: '%s' does not start with accelerator=, host=, radio= or idle=", arg);
 }
 
-static const struct row options[] = {
-	{NULL, "BUNDLE", AT(bundle), "bundle", .needed = true},
+const struct row bench_options[] = {
 	{.at = offsetof(struct bench, images), .rows = images_options},
 	{.at = offsetof(struct bench, session), .rows = session_options},
-	{"json", NULL, AT(json), "print the report as one JSON object"},
-	{"wide", NULL, AT(wide), "print all columns, however wide the terminal is"},
-	{"csv", "FILE", AT(csv), "write it as a table as well"},
-	{"plot", "DIR", AT(plot), "draw it with gnuplot: SVG and PNG, and the scripts"},
-	{"beside", "FILE", AT(beside),
-	 "figures of others to print and draw beside, such as models/meanet-paper.json"},
-	{"sweep", NULL, AT(sweep), "accuracy, energy, latency and share sent over the threshold"},
 	{"thresholds", "LIST", AT(thresholds), "sweep these, as 0,0.5,1",
 	 .otherwise = "those that send 0, 5, ... 100 %"},
-	{"target", "WHAT", AT(target),
-	 "choose the threshold on validation images and write it into the bundle: accuracy=95% "
-	 "with the least energy, or the best accuracy with at most energy=MJ, latency=MS or "
-	 "sent=30%",
-	 .words = "accuracy= energy= latency= sent="},
-	{"validation", "PATH", AT(validation), "those images",
-	 .otherwise = "the tenth of the training split that mea train held out"},
 	{"max-rate", "R", AT(max_rate),
 	 "at most R images a second: for power measurements, and the radio's tail", OVER_0},
 	{"window", "S", AT(window_s), "length of a window in seconds", OVER_0,
@@ -74,19 +59,46 @@ static const struct row options[] = {
 	{0},
 };
 
+static const struct row options[] = {
+	{NULL, "BUNDLE", AT(bundle), "bundle", .needed = true},
+	{.rows = bench_options},
+	{"json", NULL, AT(json), "print the report as one JSON object"},
+	{"wide", NULL, AT(wide), "print all columns, however wide the terminal is"},
+	{"csv", "FILE", AT(csv), "write it as a table as well"},
+	{"plot", "DIR", AT(plot), "draw it with gnuplot: SVG and PNG, and the scripts"},
+	{"beside", "FILE", AT(beside),
+	 "figures of others to print and draw beside, such as models/meanet-paper.json"},
+	{"sweep", NULL, AT(sweep), "accuracy, energy, latency and share sent over the threshold"},
+	{"target", "WHAT", AT(target),
+	 "choose the threshold on validation images and write it into the bundle: accuracy=95% "
+	 "with the least energy, or the best accuracy with at most energy=MJ, latency=MS or "
+	 "sent=30%",
+	 .words = "accuracy= energy= latency= sent="},
+	{"validation", "PATH", AT(validation), "those images",
+	 .otherwise = "the tenth of the training split that mea train held out"},
+	{0},
+};
+
+int bench_check(const struct bench *b)
+{
+	if (b->session.send == SEND_FEATURES)
+		return mea_fail(MEA_EINVAL, "--cloud-send features: the cloud alone has none");
+	if (b->target && !isnan(b->session.threshold))
+		return mea_fail(MEA_EINVAL, "--target chooses the threshold: not with --threshold");
+	if ((b->sweep || b->target || b->thresholds) && !b->session.open.cloud)
+		return mea_fail(MEA_EINVAL, "%s: without --cloud no threshold changes anything",
+				b->target  ? "--target"
+				: b->sweep ? "--sweep"
+					   : "--thresholds");
+	return 0;
+}
+
 static int check(void *args)
 {
 	struct bench *b = args;
 
 	b->sweep |= b->thresholds != NULL;
-	if (b->session.send == SEND_FEATURES)
-		return mea_fail(MEA_EINVAL, "--cloud-send features: the cloud alone has none");
-	if (b->target && !isnan(b->session.threshold))
-		return mea_fail(MEA_EINVAL, "--target chooses the threshold: not with --threshold");
-	if ((b->sweep || b->target) && !b->session.open.cloud)
-		return mea_fail(MEA_EINVAL, "%s: without --cloud no threshold changes anything",
-				b->target ? "--target" : "--sweep");
-	return 0;
+	return bench_check(b);
 }
 
 void bench_note(struct bench *b, const char *fmt, ...)
@@ -134,7 +146,7 @@ static void find_clock(struct bench *b)
 
 static int load_all(struct bench *b)
 {
-	int rc = bench_check(b);
+	int rc = bench_check_sweep(b);
 	json_error_t e;
 
 	if (!rc)
@@ -268,42 +280,55 @@ static int show(struct bench *b)
 	return rc;
 }
 
-static int run(struct bench *b)
+int bench_run(struct bench *b)
 {
-	int rc = load_all(b);
+	int rc;
 
+	b->notes = json_array();
+	rc = load_all(b);
 	if (!rc && b->target)
 		rc = choose(b);
 	if (!rc)
 		rc = images_open(&b->images, &(struct mea_data_want){0}, b->b);
-	if (!rc)
-		rc = measure(b);
-	return rc ? rc : show(b);
+	return rc ? rc : measure(b);
+}
+
+bool bench_complete(const struct bench *b)
+{
+	return !b->unreadable && !b->cloud_missed;
+}
+
+void bench_close(struct bench *b)
+{
+	forget(b);
+	for (int i = 0; i < PATHS; i++)
+		free(b->path[i].rail);
+	mea_sampler_close(b->sampler);
+	mea_meters_close(b->meters);
+	mea_bundle_free(b->b);
+	json_decref(b->notes);
+	json_decref(b->others);
+	images_close(&b->images);
 }
 
 static int bench(int argc, char **argv)
 {
-	struct bench b = {.session.open = MEA_OPTIONS_INIT, .host_watts = NAN};
+	struct bench b = BENCH_INIT;
 	int rc;
 
 	option_parse(&tool_bench, argc, argv, &b);
 	tool_catch_interrupt();
-	b.notes = json_array();
-	rc = run(&b);
+	rc = bench_run(&b);
+	if (!rc)
+		rc = show(&b);
 	if (rc)
 		tool_fail();
-	forget(&b);
-	for (int i = 0; i < PATHS; i++)
-		free(b.path[i].rail);
-	mea_sampler_close(b.sampler);
-	mea_meters_close(b.meters);
-	mea_bundle_free(b.b);
-	json_decref(b.notes);
-	json_decref(b.others);
-	images_close(&b.images);
+	else
+		rc = bench_complete(&b) ? TOOL_OK : TOOL_FAILED;
+	bench_close(&b);
 	if (!rc && tool_interrupted())
 		return TOOL_INTERRUPTED;
-	return rc || b.unreadable || b.cloud_missed ? TOOL_FAILED : TOOL_OK;
+	return rc ? TOOL_FAILED : TOOL_OK;
 }
 
 const struct tool tool_bench = {

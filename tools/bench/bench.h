@@ -9,6 +9,7 @@
 #define MEA_TOOL_BENCH_H
 
 #include <jansson.h>
+#include <math.h>
 
 #include "bench/model.h"
 #include "bench/sampler.h"
@@ -81,10 +82,11 @@ struct path_run {
 
 /* What is known of one image, whatever the threshold. */
 struct routed {
-	int label;	 /* the data's; -1: none */
-	bool readable;	 /* and answered */
-	int edge_label;	 /* of main and extension without a cloud */
-	int cloud_label; /* -1: not asked */
+	int label;	/* the data's; -1: none */
+	bool readable;	/* and answered */
+	int edge_label; /* of main and extension without a cloud */
+	/* What each network says, -1: it was not asked. */
+	int said[MEA_NETS];
 	float entropy;
 	bool extension; /* the edge's answer took it */
 };
@@ -122,6 +124,26 @@ struct bench {
 	struct progress progress;
 };
 
+/* What bench.c does is for `mea report` as well. */
+
+/* What a bench starts from; options fill in the rest. */
+#define BENCH_INIT                                                                                 \
+	{                                                                                          \
+		.session.open = MEA_OPTIONS_INIT, .host_watts = NAN                                \
+	}
+
+/* Rows of struct bench: images, session, thresholds, windows, models and sensors. */
+extern const struct row bench_options[];
+
+/* Whether these options go together: 0 or MEA_EINVAL. */
+int bench_check(const struct bench *b);
+/* Opens all that the options name, and measures the images. Returns 0 or a negative error; in any
+ * case bench_close() is due. */
+int bench_run(struct bench *b);
+/* Whether every image got each answer that it was asked for. */
+bool bench_complete(const struct bench *b);
+void bench_close(struct bench *b);
+
 /* Says something worth knowing in the report. */
 __attribute__((format(printf, 2, 3))) void bench_note(struct bench *b, const char *fmt, ...);
 
@@ -135,8 +157,10 @@ struct mea_cloud;
 int bench_cloud(struct bench *b, struct mea_cloud **out);
 /* Image i of those that are measured. */
 int bench_image(struct bench *b, size_t i, uint8_t *rgb, int *label);
-/* The path of an image at a threshold. */
+/* The path of an image at a threshold, and the class that is its answer on a path: the edge's
+ * where the cloud gave none. */
 enum path bench_path_of(const struct bench *b, const struct routed *r, double threshold);
+int bench_answer(const struct routed *r, enum path path);
 
 /* Idle power; windows of each path alone, the paths in turn. */
 int bench_idle(struct bench *b);
@@ -175,7 +199,7 @@ void bench_print_beside(const json_t *report, const json_t *beside);
 /* The points of a sweep, Pareto front marked; NULL without memory. */
 json_t *bench_sweep(const struct bench *b);
 /* Whether b->thresholds and b->target can be read. */
-int bench_check(const struct bench *b);
+int bench_check_sweep(const struct bench *b);
 /* Chooses the threshold for b->target on validation data and writes it into the bundle. */
 int bench_target(struct bench *b);
 

@@ -37,6 +37,13 @@ enum path bench_path_of(const struct bench *b, const struct routed *r, double th
 	return r->extension ? PATH_EXTENSION : PATH_MAIN;
 }
 
+int bench_answer(const struct routed *r, enum path path)
+{
+	int cloud = r->said[MEA_NET_CLOUD];
+
+	return path >= PATH_CLOUD && cloud >= 0 ? cloud : r->edge_label;
+}
+
 int bench_image(struct bench *b, size_t i, uint8_t *rgb, int *label)
 {
 	return mea_data_get(b->images.data, b->held ? b->held[i] : i, rgb, label);
@@ -84,12 +91,21 @@ static int take_result(struct bench *b, struct mea_session *s)
 	return 0;
 }
 
+/* In the session's thread, before the image's result is taken. */
+static void heard(void *ctx, uint64_t tag, enum mea_net net, int label)
+{
+	struct bench *b = ctx;
+
+	b->routed[tag].said[net] = label;
+}
+
 static int read_image(struct bench *b, size_t i, uint8_t *rgb)
 {
 	struct routed *r = &b->routed[i];
 	int rc = bench_image(b, i, rgb, &r->label);
 
-	r->cloud_label = -1;
+	for (int net = 0; net < MEA_NETS; net++)
+		r->said[net] = -1;
 	if (!rc && r->label >= b->b->n_classes)
 		rc = mea_fail(MEA_EINVAL, "image %zu: class %d, but %s has %d classes", i, r->label,
 			      b->bundle, b->b->n_classes);
@@ -107,6 +123,7 @@ static int route_edge(struct bench *b, uint8_t *rgb)
 
 	if (rc)
 		return rc;
+	mea_session_hear(s, heard, b);
 	b->progress = (struct progress){.what = "edge"};
 	for (size_t i = 0; i < b->n && !rc; i++) {
 		/* One bad file costs its own answer only. */
@@ -180,7 +197,7 @@ static void come_back(void *ctx, const struct mea_cloud_answer *answer)
 	struct routed *r = &a->b->routed[q->image];
 
 	if (!answer->error)
-		r->cloud_label = mea_opinion_of(answer->logits, a->b->b->n_classes).label;
+		r->said[MEA_NET_CLOUD] = mea_opinion_of(answer->logits, a->b->b->n_classes).label;
 	pthread_mutex_lock(&a->lock);
 	if (!answer->error) {
 		struct bench *b = a->b;

@@ -54,8 +54,7 @@ struct mean bench_mean(const struct bench *b, double threshold)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct routed *r = &b->routed[i];
 		enum path path = path_at(b, r, threshold);
-		int answer = path >= PATH_CLOUD && r->cloud_label >= 0 ? r->cloud_label
-								       : r->edge_label;
+		int answer = bench_answer(r, path);
 
 		if (!r->readable)
 			continue;
@@ -259,7 +258,7 @@ static int write_choice(struct bench *b, double threshold, const struct mean *m)
 	return rc;
 }
 
-int bench_check(const struct bench *b)
+int bench_check_sweep(const struct bench *b)
 {
 	double unused[POINTS_MAX], value;
 	enum goal goal;

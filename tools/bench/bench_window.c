@@ -288,8 +288,7 @@ static int gather(struct rig *g)
 		return mea_nomem();
 	for (size_t i = 0; i < b->n && !rc; i++) {
 		const struct routed *r = &b->routed[i];
-		int answer = g->path >= PATH_CLOUD && r->cloud_label >= 0 ? r->cloud_label
-									  : r->edge_label;
+		int answer = bench_answer(r, g->path);
 
 		if (!goes(b, r, g->path))
 			continue;

@@ -24,7 +24,7 @@ struct tool {
 };
 
 extern const struct tool tool_bench, tool_bundle, tool_dataset, tool_eval, tool_info, tool_quantize,
-	tool_run, tool_serve, tool_top, tool_trace, tool_train;
+	tool_report, tool_run, tool_serve, tool_top, tool_trace, tool_train;
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];

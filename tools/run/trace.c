@@ -2,6 +2,7 @@
 /* mea trace BUNDLE: where the time of one inference goes, layer by layer. */
 #include "trace.h"
 #include "images/images.h"
+#include "mea/files.h"
 #include "mea/session_args.h"
 
 #include "backend/accel/accel.h"
@@ -187,10 +188,11 @@ static int trace_image(struct mea_backend *b, const struct mea_model *m, const u
 }
 
 /* The first backend of the list that opens and takes the model. */
-static int choose(const struct args *a, const struct mea_model *m, struct mea_backend **out)
+static int choose(const struct mea_options *open, const struct mea_model *m,
+		  struct mea_backend **out)
 {
 	struct mea_choice c[MEA_CHOICES_MAX];
-	int n = mea_choices_parse(a->open.backends, a->open.device, c);
+	int n = mea_choices_parse(open->backends, open->device, c);
 	int rc = n < 0 ? n : MEA_ENODEV;
 
 	for (int i = 0; i < n; i++) {
@@ -212,48 +214,56 @@ static int choose(const struct args *a, const struct mea_model *m, struct mea_ba
 	return rc;
 }
 
-static int trace(struct args *a)
+int trace_run(const char *bundle, const struct mea_options *open, struct images *im,
+	      struct traced *out)
 {
-	struct net_trace t[2] = {0};
 	struct mea_backend *b = NULL;
-	struct mea_model *m = NULL;
 	uint8_t *rgb = NULL;
-	int label, rc = mea_model_load(a->bundle, &m);
+	int label, rc;
 
+	memset(out, 0, sizeof(*out));
+	rc = mea_model_load(bundle, &out->model);
+	if (rc)
+		return rc;
+	rc = choose(open, out->model, &b);
+	if (!rc)
+		rc = images_open(im,
+				 &(struct mea_data_want){.width = out->model->bundle->width,
+							 .height = out->model->bundle->height},
+				 im->paths.n ? out->model->bundle : NULL);
 	if (rc)
 		goto out;
-	rc = choose(a, m, &b);
+	rgb = malloc((size_t)out->model->bundle->width * (size_t)out->model->bundle->height * 3);
+	rc = rgb ? mea_data_get(im->data, 0, rgb, &label) : mea_nomem();
 	if (!rc)
-		rc = images_open(&a->images,
-				 &(struct mea_data_want){.width = m->bundle->width,
-							 .height = m->bundle->height},
-				 a->images.paths.n ? m->bundle : NULL);
-	if (rc)
-		goto out;
-	rgb = malloc((size_t)m->bundle->width * (size_t)m->bundle->height * 3);
-	rc = rgb ? mea_data_get(a->images.data, 0, rgb, &label) : mea_nomem();
-	if (!rc)
-		rc = trace_image(b, m, rgb, t);
-	if (!rc)
-		rc = a->json ? trace_json(a->bundle, t, m->extension ? 2 : 1)
-			     : trace_text(a->bundle, t, m->extension ? 2 : 1, a->wide);
+		rc = trace_image(b, out->model, rgb, out->net);
+	out->n = out->model->extension ? 2 : 1;
 out:
-	for (int i = 0; i < 2; i++)
-		free(t[i].layer);
 	if (b)
 		b->ops->close(b);
 	free(rgb);
-	mea_model_free(m);
 	return rc;
+}
+
+void trace_free(struct traced *t)
+{
+	for (int i = 0; i < 2; i++)
+		free(t->net[i].layer);
+	mea_model_free(t->model);
 }
 
 static int trace_main(int argc, char **argv)
 {
 	struct args a = {.images = {.limit = 1}};
+	struct traced t;
 	int rc;
 
 	option_parse(&tool_trace, argc, argv, &a);
-	rc = trace(&a);
+	rc = trace_run(a.bundle, &a.open, &a.images, &t);
+	if (!rc)
+		rc = a.json ? tool_print_json(trace_json(a.bundle, &t))
+			    : trace_text(a.bundle, &t, a.wide);
+	trace_free(&t);
 	images_close(&a.images);
 	return rc ? tool_fail() : TOOL_OK;
 }

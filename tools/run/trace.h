@@ -3,7 +3,10 @@
 #ifndef MEA_TOOL_TRACE_H
 #define MEA_TOOL_TRACE_H
 
+#include <jansson.h>
+
 #include "backend/backend.h"
+#include "images/images.h"
 #include "meanet/model.h"
 
 struct net_trace {
@@ -23,8 +26,22 @@ struct net_trace {
 	struct mea_run_stats end, total;
 };
 
-/* Both return 0 or a negative error. */
-int trace_text(const char *bundle, const struct net_trace *t, int n, bool wide);
-int trace_json(const char *bundle, const struct net_trace *t, int n);
+/* A bundle's networks, each run on one image. */
+struct traced {
+	struct mea_model *model;
+	struct net_trace net[2]; /* main, extension */
+	int n;
+};
+
+/* Opens im and runs its first image through the networks of the bundle, on the first backend that
+ * takes them. Returns 0 or a negative error; out is for trace_free() in any case. */
+int trace_run(const char *bundle, const struct mea_options *open, struct images *im,
+	      struct traced *out);
+void trace_free(struct traced *t);
+
+/* Prints the tables. Returns 0 or a negative error. */
+int trace_text(const char *bundle, const struct traced *t, bool wide);
+/* The same as an object, a new reference: {bundle, networks: [...]}. */
+json_t *trace_json(const char *bundle, const struct traced *t);
 
 #endif

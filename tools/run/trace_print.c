@@ -132,13 +132,13 @@ static int print_net(const struct net_trace *t, int width)
 	return rc;
 }
 
-int trace_text(const char *bundle, const struct net_trace *t, int n, bool wide)
+int trace_text(const char *bundle, const struct traced *t, bool wide)
 {
 	int rc = 0;
 
 	printf("%s\n", bundle);
-	for (int i = 0; i < n && !rc; i++)
-		rc = print_net(&t[i], table_width(wide));
+	for (int i = 0; i < t->n && !rc; i++)
+		rc = print_net(&t->net[i], table_width(wide));
 	return rc;
 }
 
@@ -203,12 +203,11 @@ static json_t *net_json(const struct net_trace *t)
 	return o;
 }
 
-int trace_json(const char *bundle, const struct net_trace *t, int n)
+json_t *trace_json(const char *bundle, const struct traced *t)
 {
-	json_t *nets = json_array(), *o;
+	json_t *nets = json_array();
 
-	for (int i = 0; i < n; i++)
-		json_array_append_new(nets, net_json(&t[i]));
-	o = json_pack("{s:o, s:o}", "bundle", tool_text(bundle), "networks", nets);
-	return tool_print_json(o);
+	for (int i = 0; i < t->n; i++)
+		json_array_append_new(nets, net_json(&t->net[i]));
+	return json_pack("{s:o, s:o}", "bundle", tool_text(bundle), "networks", nets);
 }
