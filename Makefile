@@ -41,6 +41,7 @@ PACKAGES_install-kmod := kmod
 PACKAGES_bench-cpu := run onnx
 PACKAGES_check-cloud := check cloud
 PACKAGES_check-onnx := run onnx
+PACKAGES_check-perfetto := run onnx
 PACKAGES_bench-cloud := check cloud
 PACKAGES_check-interop := check
 PACKAGES_bench-link := check

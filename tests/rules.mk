@@ -150,6 +150,16 @@ check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) 
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea" \
 		"$(ONNX_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper"
 
+# Perfetto's trace processor, which its package of Python's index fetches.
+PERFETTO_PYTHON := build/perfetto-python/bin/python
+$(PERFETTO_PYTHON):
+	python3 -m venv build/perfetto-python
+	build/perfetto-python/bin/pip install --quiet --upgrade perfetto
+
+.PHONY: check-perfetto
+check-perfetto: $(B)/mea build/hw/sim/libmea_sim_16x16.so $(PERFETTO_PYTHON) ## Perfetto's trace processor on mea trace --perfetto
+	@tests/run.sh "$(PERFETTO_PYTHON) tests/e2e/trace_processor.py $(B)/mea"
+
 # Needs a Python with torch, torchvision, timm, onnx, onnxscript and onnxruntime; skipped without.
 ZOO_PYTHON ?= python3
 .PHONY: check-zoo

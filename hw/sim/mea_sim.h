@@ -75,6 +75,29 @@ uint32_t mea_sim_status(struct mea_sim *s);
 typedef void mea_sim_burst_fn(void *arg, uint64_t addr, uint32_t bytes, bool write);
 void mea_sim_watch(struct mea_sim *s, mea_sim_burst_fn *fn, void *arg);
 
+/* What happens to the commands of a job. */
+enum mea_sim_event {
+	MEA_SIM_JOB,   /* a job starts */
+	MEA_SIM_BEGIN, /* an engine takes a command */
+	MEA_SIM_END,   /* the command is complete */
+	MEA_SIM_CLASS, /* from here on cycles belong to another class */
+};
+
+struct mea_sim_notice {
+	enum mea_sim_event event;
+	unsigned queue; /* BEGIN, END: load, compute, store, depthwise, from 0 */
+	uint32_t index; /* BEGIN, END: of the command in the job; CLASS: as COUNTER in isa.def */
+	uint32_t cycle; /* of the job, from 0; END: the last one that the command takes */
+	/* Cycles of the job, this one included, in which the depthwise unit's multipliers worked.
+	 */
+	uint32_t dw_cycles;
+};
+
+/* Calls fn for each of these in its cycle; fn may not touch the device. The record of a job, and
+ * what stores it, is no command. NULL: no more. */
+typedef void mea_sim_engine_fn(void *arg, const struct mea_sim_notice *step);
+void mea_sim_engines(struct mea_sim *s, mea_sim_engine_fn *fn, void *arg);
+
 /* Cycles since open. */
 uint64_t mea_sim_cycles(struct mea_sim *s);
 

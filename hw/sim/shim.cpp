@@ -6,6 +6,8 @@
 // makes simulations slow.
 #include "shim.h"
 
+#include "engines.h"
+
 #include "Vmea_accel.h"
 #include "Vmea_accel___024root.h"
 #include "mea_isa.h"
@@ -95,6 +97,7 @@ struct mea_shim {
 	uint64_t irq_rises = 0;
 	mea_sim_burst_fn *watcher = nullptr;
 	void *watcher_arg = nullptr;
+	Engines engines;
 
 	bool stalls()
 	{
@@ -208,6 +211,8 @@ struct mea_shim {
 		t->clk = 0;
 		t->eval();
 		dump();
+		if (engines.fn)
+			engines.look(top->rootp);
 		bool ar = t->m_axi_arvalid && t->m_axi_arready;
 		bool aw = t->m_axi_awvalid && t->m_axi_awready;
 		bool r = t->m_axi_rvalid && t->m_axi_rready;
@@ -431,6 +436,12 @@ void shim_watch(mea_shim *s, mea_sim_burst_fn *fn, void *arg)
 	s->watcher_arg = arg;
 }
 
+void shim_engines(mea_shim *s, mea_sim_engine_fn *fn, void *arg)
+{
+	s->engines.fn = fn;
+	s->engines.arg = arg;
+}
+
 uint64_t shim_cycles(mea_shim *s)
 {
 	return s->now;
@@ -451,7 +462,7 @@ void shim_bus_fault(mea_shim *s, uint64_t read_n, uint64_t write_n, bool hang)
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const struct mea_shim_ops mea_shim_ops = {
-	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open,   shim_close, shim_map,	   shim_unmap,
-	shim_read,	  shim_write,	  shim_irq,    shim_run,   shim_step,	   shim_irq_rises,
-	shim_status,	  shim_watch,	  shim_cycles, shim_bus,   shim_bus_fault,
+	MEA_SHIM_VERSION, MEA_SIM_CONFIG, shim_open,	shim_close,  shim_map,	shim_unmap,
+	shim_read,	  shim_write,	  shim_irq,	shim_run,    shim_step, shim_irq_rises,
+	shim_status,	  shim_watch,	  shim_engines, shim_cycles, shim_bus,	shim_bus_fault,
 };

@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define MEA_SHIM_VERSION 2
+#define MEA_SHIM_VERSION 3
 
 struct mea_shim;
 
@@ -28,6 +28,7 @@ struct mea_shim_ops {
 	uint64_t (*irq_rises)(struct mea_shim *s);
 	uint32_t (*status)(struct mea_shim *s);
 	void (*watch)(struct mea_shim *s, mea_sim_burst_fn *fn, void *arg);
+	void (*engines)(struct mea_shim *s, mea_sim_engine_fn *fn, void *arg);
 	uint64_t (*cycles)(struct mea_shim *s);
 	void (*bus)(struct mea_shim *s, struct mea_sim_bus *bus);
 	void (*bus_fault)(struct mea_shim *s, uint64_t read_n, uint64_t write_n, bool hang);

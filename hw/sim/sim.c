@@ -177,6 +177,11 @@ void mea_sim_watch(struct mea_sim *s, mea_sim_burst_fn *fn, void *arg)
 	s->ops->watch(s->shim, fn, arg);
 }
 
+void mea_sim_engines(struct mea_sim *s, mea_sim_engine_fn *fn, void *arg)
+{
+	s->ops->engines(s->shim, fn, arg);
+}
+
 uint64_t mea_sim_cycles(struct mea_sim *s)
 {
 	return s->ops->cycles(s->shim);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device/log.h"
 #include "mea_isa.h"
 #include "plan/plan.h"
 
@@ -67,6 +68,9 @@ struct mea_device_ops {
 	 * MEA_EDEVICE says in its message which fault and where (a job over its
 	 * budget is fault WATCHDOG), MEA_ENODEV that the device is gone. */
 	int (*wait)(struct mea_fence *f, int timeout_ms);
+	/* From now on log (NULL: none) is of the job that started last; nobody may look at it while
+	 * a job runs. NULL: the device does not tell what its engines do. */
+	void (*log)(struct mea_device *dev, struct mea_device_log *log);
 	/* CPU time in ms that this process has spent so far on being the device; NULL: none. */
 	double (*cpu_ms)(struct mea_device *dev);
 };

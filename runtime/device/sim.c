@@ -381,6 +381,15 @@ static int sim_wait(struct mea_fence *fence, int timeout_ms)
 	return result;
 }
 
+static void sim_log(struct mea_device *dev, struct mea_device_log *log)
+{
+	struct sim_device *d = (struct sim_device *)dev;
+
+	pthread_mutex_lock(&d->lock);
+	mea_sim_engines(d->sim, log ? mea_device_log_take : NULL, log);
+	pthread_mutex_unlock(&d->lock);
+}
+
 static double sim_cpu_ms(struct mea_device *dev)
 {
 	struct sim_device *d = (struct sim_device *)dev;
@@ -401,5 +410,6 @@ const struct mea_device_ops mea_device_sim = {
 	.submit = sim_submit,
 	.wait_fd = sim_wait_fd,
 	.wait = sim_wait,
+	.log = sim_log,
 	.cpu_ms = sim_cpu_ms,
 };

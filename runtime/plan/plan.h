@@ -79,6 +79,15 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 		  struct mea_plan **out);
 void mea_plan_free(struct mea_plan *p);
 
+/* What a command of a plan does. */
+struct mea_command {
+	const char *what; /* "load weights", "convolve", ... */
+	int layer;	  /* that it is for */
+	/* That a LOAD reads or a STORE writes, in whole beats; 0 for others. */
+	uint64_t bus_bytes;
+};
+void mea_command_decode(const struct mea_hw *hw, const uint32_t cmd[16], struct mea_command *out);
+
 /* NULL when the accelerator can run the layer, else the reason. */
 const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net,
 			     const struct mea_qlayer *l);

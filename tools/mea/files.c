@@ -59,6 +59,45 @@ out:
 	return rc;
 }
 
+int file_begin(struct file_draft *d, const char *path)
+{
+	*d = (struct file_draft){.final = strdup(path)};
+	if (!d->final)
+		return mea_nomem();
+	if (asprintf(&d->path, "%s.tmp%ld", path, (long)getpid()) < 0) {
+		d->path = NULL;
+		return mea_nomem();
+	}
+	d->f = fopen(d->path, "wx");
+	return d->f ? 0 : mea_fail(MEA_EIO, "%s: cannot be written: %s", path, strerror(errno));
+}
+
+int file_finish(struct file_draft *d)
+{
+	FILE *f = d->f;
+	int rc = 0;
+
+	d->f = NULL;
+	if (ferror(f) | fclose(f))
+		rc = mea_fail(MEA_EIO, "%s: cannot be written", d->final);
+	else if (rename(d->path, d->final))
+		rc = mea_fail(MEA_EIO, "%s: %s", d->final, strerror(errno));
+	if (rc)
+		unlink(d->path);
+	return rc;
+}
+
+void file_abandon(struct file_draft *d)
+{
+	if (d->f) {
+		fclose(d->f);
+		unlink(d->path);
+	}
+	free(d->path);
+	free(d->final);
+	memset(d, 0, sizeof(*d));
+}
+
 int folder_make(const char *dir)
 {
 	if (mkdir(dir, 0777) && errno != EEXIST)

@@ -11,6 +11,19 @@
  * a file onto itself does nothing. */
 int file_copy(const char *from, const char *to);
 
+/* A file while it is written; it gets its name when it is whole. */
+struct file_draft {
+	FILE *f;
+	char *path, *final;
+};
+
+/* Begins file path, beside it. Returns 0 or a negative error; file_abandon() is due in any case. */
+int file_begin(struct file_draft *d, const char *path);
+/* Puts the file in its place, or says why not. */
+int file_finish(struct file_draft *d);
+/* Takes away what was not finished. A zeroed draft is fine. */
+void file_abandon(struct file_draft *d);
+
 /* Whether both paths lead to one file or folder. */
 bool file_same(const char *a, const char *b);
 

@@ -30,71 +30,29 @@ static int check(void *args)
 
 /* --- the file ------------------------------------------------------------------------- */
 
-/* The page while it is written; it gets its name when it is whole. */
+/* The page, in a folder that is made for it. */
 struct draft {
-	const char *dir;
-	char *path, *final;
+	struct file_draft file;
 	bool made; /* the folder is ours */
-	FILE *f;
 };
 
 /* Before anything is measured, so that a bad folder costs no time. */
-static int draft_open(struct draft *p, const char *dir)
+static int draft_open(struct draft *d, const char *dir)
 {
 	struct stat st;
+	char *path;
 	int rc;
 
-	*p = (struct draft){.dir = dir};
-	p->made = stat(dir, &st) != 0;
-	if (!p->made && !S_ISDIR(st.st_mode))
+	if (!stat(dir, &st) && !S_ISDIR(st.st_mode))
 		return mea_fail(MEA_EINVAL, "--out: %s: is no folder", dir);
-	rc = folder_make(dir);
-	if (rc) {
-		p->made = false;
-		return rc;
-	}
-	if (asprintf(&p->final, "%s/index.html", dir) < 0) {
-		p->final = NULL;
+	d->made = !mkdir(dir, 0777);
+	if (!d->made && errno != EEXIST)
+		return mea_fail(MEA_EIO, "%s: cannot make the folder: %s", dir, strerror(errno));
+	if (asprintf(&path, "%s/index.html", dir) < 0)
 		return mea_nomem();
-	}
-	if (asprintf(&p->path, "%s.tmp%ld", p->final, (long)getpid()) < 0) {
-		p->path = NULL;
-		return mea_nomem();
-	}
-	p->f = fopen(p->path, "wx");
-	return p->f ? 0 : mea_fail(MEA_EIO, "%s: %s", p->path, strerror(errno));
-}
-
-/* Puts the page in its place. */
-static int draft_finish(struct draft *p)
-{
-	FILE *f = p->f;
-
-	p->f = NULL;
-	if (ferror(f) | fclose(f)) {
-		unlink(p->path);
-		return mea_fail(MEA_EIO, "%s: cannot be written", p->path);
-	}
-	if (rename(p->path, p->final)) {
-		int rc = mea_fail(MEA_EIO, "%s: %s", p->final, strerror(errno));
-
-		unlink(p->path);
-		return rc;
-	}
-	return 0;
-}
-
-/* Leaves nothing of a page that was not finished. */
-static void draft_close(struct draft *p, bool finished)
-{
-	if (p->f) {
-		fclose(p->f);
-		unlink(p->path);
-	}
-	if (!finished && p->made)
-		rmdir(p->dir);
-	free(p->path);
-	free(p->final);
+	rc = file_begin(&d->file, path);
+	free(path);
+	return rc;
 }
 
 /* --- the figures ---------------------------------------------------------------------- */
@@ -109,7 +67,7 @@ static int trace_layers(struct report *r)
 
 	o.backends = "accel";
 	o.device = r->bench.session.open.device;
-	rc = trace_run(r->bench.bundle, &o, &im, &t);
+	rc = trace_run(r->bench.bundle, &o, &im, false, &t);
 	if (rc)
 		snprintf(r->no_layers, sizeof(r->no_layers), "%s", mea_errmsg());
 	else
@@ -119,9 +77,9 @@ static int trace_layers(struct report *r)
 	return rc || r->layers ? 0 : mea_nomem();
 }
 
-static int make(struct report *r, struct draft *p)
+static int make(struct report *r, struct draft *d)
 {
-	int rc = draft_open(p, r->out);
+	int rc = draft_open(d, r->out);
 
 	if (!rc)
 		rc = bench_run(&r->bench);
@@ -130,14 +88,19 @@ static int make(struct report *r, struct draft *p)
 	if (rc)
 		return rc;
 	r->figures = bench_report(&r->bench);
-	rc = r->figures ? page_write(p->f, r) : mea_nomem();
-	return rc ? rc : draft_finish(p);
+	rc = r->figures ? page_write(d->file.f, r) : mea_nomem();
+	if (!rc)
+		rc = file_finish(&d->file);
+	if (!rc)
+		printf("%s\n", d->file.final);
+	return rc;
 }
 
 static int report(int argc, char **argv)
 {
 	struct report r = {.bench = BENCH_INIT};
 	struct draft draft = {0};
+	bool complete;
 	int rc;
 
 	option_parse(&tool_report, argc, argv, &r);
@@ -145,17 +108,16 @@ static int report(int argc, char **argv)
 	rc = make(&r, &draft);
 	if (rc)
 		tool_fail();
-	else if (!bench_complete(&r.bench))
-		rc = TOOL_FAILED;
-	if (draft.final && !draft.f && rc >= 0)
-		printf("%s\n", draft.final);
-	draft_close(&draft, rc >= 0);
+	complete = bench_complete(&r.bench);
+	file_abandon(&draft.file);
+	if (rc && draft.made)
+		rmdir(r.out);
 	json_decref(r.figures);
 	json_decref(r.layers);
 	bench_close(&r.bench);
 	if (!rc && tool_interrupted())
 		return TOOL_INTERRUPTED;
-	return rc ? TOOL_FAILED : TOOL_OK;
+	return rc || !complete ? TOOL_FAILED : TOOL_OK;
 }
 
 const struct tool tool_report = {

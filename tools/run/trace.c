@@ -16,6 +16,7 @@ struct args {
 	const char *bundle;
 	struct mea_options open; /* backends and device */
 	bool json, wide;
+	const char *perfetto;
 	struct images images;
 };
 
@@ -25,6 +26,9 @@ static const struct row options[] = {
 	{.at = offsetof(struct args, open), .rows = place_options},
 	{"json", NULL, FIELD(struct args, json), "print one JSON object"},
 	{"wide", NULL, FIELD(struct args, wide), "print all columns, however wide the terminal is"},
+	{"perfetto", "FILE", FIELD(struct args, perfetto),
+	 "write what each engine did when, for ui.perfetto.dev and chrome://tracing; the simulated "
+	 "accelerator alone can tell"},
 	{0},
 };
 
@@ -113,20 +117,34 @@ static int wait_accel(struct stage *s, struct mea_job *job, struct net_trace *t)
 	return 0;
 }
 
-/* Runs net; with t->layer set and on an accelerator, with a record per layer. */
+static int log_begin(struct mea_backend *b, const struct stage *s, struct net_trace *t)
+{
+	if (b->ops != &mea_backend_accel)
+		return mea_fail(
+			MEA_EUNSUPPORTED,
+			"--perfetto: backend %s has no engines; accel does, with --device sim",
+			b->ops->name);
+	return mea_accel_log_begin(s->exec, &t->log);
+}
+
+/* Runs net; profile: on an accelerator, with a record per layer; engines: with their log. */
 static int run_net(struct mea_backend *b, const struct mea_qnet *net, int8_t *const *in,
-		   int8_t *features, bool profile, struct net_trace *t)
+		   int8_t *features, bool profile, bool engines, struct net_trace *t)
 {
 	struct mea_job *job = NULL;
 	struct stage s = {0};
 	int rc = stage_open(b, net, profile, in, &s);
 
+	if (!rc && engines)
+		rc = log_begin(b, &s, t);
 	if (!rc)
 		rc = b->ops->submit(s.exec, s.in, s.out, &job);
 	if (!rc && profile)
 		rc = wait_accel(&s, job, t);
 	else if (!rc)
 		rc = b->ops->wait(job, -1, &t->plain);
+	if (!rc && engines)
+		rc = mea_accel_log_end(s.exec, &t->log);
 	if (!rc && !profile && b->ops == &mea_backend_accel) {
 		const struct mea_hw *hw = mea_accel_hw(s.exec);
 
@@ -140,7 +158,7 @@ static int run_net(struct mea_backend *b, const struct mea_qnet *net, int8_t *co
 }
 
 static int trace_net(struct mea_backend *b, enum mea_net which, const struct mea_qnet *net,
-		     int8_t *const *in, int8_t *features, struct net_trace *t)
+		     int8_t *const *in, int8_t *features, bool engines, struct net_trace *t)
 {
 	int rc;
 
@@ -150,11 +168,11 @@ static int trace_net(struct mea_backend *b, enum mea_net which, const struct mea
 	t->layer = calloc((size_t)net->n_layers, sizeof(*t->layer));
 	if (!t->layer)
 		return mea_nomem();
-	rc = run_net(b, net, in, features, false, t);
+	rc = run_net(b, net, in, features, false, engines, t);
 	/* Writing the records costs some cycles, so the run that counts is the one
 	 * without. */
 	if (!rc && b->ops == &mea_backend_accel)
-		rc = run_net(b, net, in, NULL, true, t);
+		rc = run_net(b, net, in, NULL, true, false, t);
 	return rc ? mea_fail_in(rc, "%s", t->name) : 0;
 }
 
@@ -166,7 +184,7 @@ static size_t size_of(const struct mea_qtensor *t)
 }
 
 static int trace_image(struct mea_backend *b, const struct mea_model *m, const uint8_t *rgb,
-		       struct net_trace t[2])
+		       bool engines, struct net_trace t[2])
 {
 	const struct mea_bundle *bundle = m->bundle;
 	size_t pixels = (size_t)bundle->width * (size_t)bundle->height;
@@ -176,11 +194,12 @@ static int trace_image(struct mea_backend *b, const struct mea_model *m, const u
 
 	if (!rc) {
 		mea_preprocess(&m->pre_main, rgb, pixels, in[0]);
-		rc = trace_net(b, MEA_NET_MAIN, m->main, in, m->extension ? in[1] : NULL, &t[0]);
+		rc = trace_net(b, MEA_NET_MAIN, m->main, in, m->extension ? in[1] : NULL, engines,
+			       &t[0]);
 	}
 	if (!rc && m->extension) {
 		mea_preprocess(&m->pre_extension, rgb, pixels, in[0]);
-		rc = trace_net(b, MEA_NET_EXTENSION, m->extension, in, NULL, &t[1]);
+		rc = trace_net(b, MEA_NET_EXTENSION, m->extension, in, NULL, engines, &t[1]);
 	}
 	free(in[0]);
 	free(in[1]);
@@ -214,7 +233,7 @@ static int choose(const struct mea_options *open, const struct mea_model *m,
 	return rc;
 }
 
-int trace_run(const char *bundle, const struct mea_options *open, struct images *im,
+int trace_run(const char *bundle, const struct mea_options *open, struct images *im, bool engines,
 	      struct traced *out)
 {
 	struct mea_backend *b = NULL;
@@ -236,7 +255,7 @@ int trace_run(const char *bundle, const struct mea_options *open, struct images 
 	rgb = malloc((size_t)out->model->bundle->width * (size_t)out->model->bundle->height * 3);
 	rc = rgb ? mea_data_get(im->data, 0, rgb, &label) : mea_nomem();
 	if (!rc)
-		rc = trace_image(b, out->model, rgb, out->net);
+		rc = trace_image(b, out->model, rgb, engines, out->net);
 	out->n = out->model->extension ? 2 : 1;
 out:
 	if (b)
@@ -247,22 +266,42 @@ out:
 
 void trace_free(struct traced *t)
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 2; i++) {
 		free(t->net[i].layer);
+		mea_accel_log_free(&t->net[i].log);
+	}
 	mea_model_free(t->model);
+}
+
+static int trace(const struct args *a, struct images *im, struct traced *t)
+{
+	struct file_draft draft = {0};
+	char where[512];
+	int rc = a->perfetto ? file_begin(&draft, a->perfetto) : 0;
+
+	if (!rc)
+		rc = trace_run(a->bundle, &a->open, im, a->perfetto != NULL, t);
+	if (!rc && a->perfetto) {
+		mea_data_where(im->data, 0, where, sizeof(where));
+		rc = trace_perfetto(draft.f, a->bundle, where, t);
+	}
+	if (!rc && a->perfetto)
+		rc = file_finish(&draft);
+	file_abandon(&draft);
+	if (!rc)
+		rc = a->json ? tool_print_json(trace_json(a->bundle, t))
+			     : trace_text(a->bundle, t, a->wide);
+	return rc;
 }
 
 static int trace_main(int argc, char **argv)
 {
 	struct args a = {.images = {.limit = 1}};
-	struct traced t;
+	struct traced t = {0};
 	int rc;
 
 	option_parse(&tool_trace, argc, argv, &a);
-	rc = trace_run(a.bundle, &a.open, &a.images, &t);
-	if (!rc)
-		rc = a.json ? tool_print_json(trace_json(a.bundle, &t))
-			    : trace_text(a.bundle, &t, a.wide);
+	rc = trace(&a, &a.images, &t);
 	trace_free(&t);
 	images_close(&a.images);
 	return rc ? tool_fail() : TOOL_OK;

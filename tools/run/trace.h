@@ -5,7 +5,7 @@
 
 #include <jansson.h>
 
-#include "backend/backend.h"
+#include "backend/accel/accel.h"
 #include "images/images.h"
 #include "meanet/model.h"
 
@@ -24,6 +24,8 @@ struct net_trace {
 		bool fused;
 	} * layer;
 	struct mea_run_stats end, total;
+	/* What the engines did in the plain run, where that was asked for; owned. */
+	struct mea_accel_log log;
 };
 
 /* A bundle's networks, each run on one image. */
@@ -34,14 +36,22 @@ struct traced {
 };
 
 /* Opens im and runs its first image through the networks of the bundle, on the first backend that
- * takes them. Returns 0 or a negative error; out is for trace_free() in any case. */
-int trace_run(const char *bundle, const struct mea_options *open, struct images *im,
+ * takes them; engines: with the logs of the engines. Returns 0 or a negative error; out is for
+ * trace_free() in any case. */
+int trace_run(const char *bundle, const struct mea_options *open, struct images *im, bool engines,
 	      struct traced *out);
 void trace_free(struct traced *t);
 
 /* Prints the tables. Returns 0 or a negative error. */
 int trace_text(const char *bundle, const struct traced *t, bool wide);
-/* The same as an object, a new reference: {bundle, networks: [...]}. */
+/* The name of a class of cycles, "mac" and so on; "" for an unknown one. */
+const char *trace_class(uint32_t index);
+
+/* Writes the engines' logs as JSON in Chrome's trace format; image is where the image came from.
+ * Returns 0 or a negative error; the file's own errors show when it is finished. */
+int trace_perfetto(FILE *f, const char *bundle, const char *image, const struct traced *t);
+
+/* The tables as an object, a new reference: {bundle, networks: [...]}. */
 json_t *trace_json(const char *bundle, const struct traced *t);
 
 #endif

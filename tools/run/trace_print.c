@@ -25,6 +25,14 @@ static const struct {
 
 #define N_CLASSES (sizeof(classes) / sizeof(classes[0]))
 
+const char *trace_class(uint32_t index)
+{
+	for (size_t i = 0; i < N_CLASSES; i++)
+		if ((uint32_t)classes[i].index == index)
+			return classes[i].name;
+	return "";
+}
+
 static uint64_t class_sum(const struct mea_run_stats *s)
 {
 	uint64_t sum = 0;

@@ -163,9 +163,14 @@ const struct mea_plan *mea_accel_plan(const struct mea_exec *e)
 	return ((const struct accel_exec *)e)->plan;
 }
 
+struct mea_device *mea_accel_device(const struct mea_exec *e)
+{
+	return ((const struct accel_exec *)e)->a->dev;
+}
+
 const struct mea_hw *mea_accel_hw(const struct mea_exec *e)
 {
-	return &((const struct accel_exec *)e)->a->dev->hw;
+	return &mea_accel_device(e)->hw;
 }
 
 /* --- buffers ------------------------------------------------------------------ */
