@@ -42,6 +42,7 @@ PACKAGES_bench-cpu := run onnx
 PACKAGES_check-cloud := check cloud
 PACKAGES_check-onnx := run onnx
 PACKAGES_check-perfetto := run onnx
+PACKAGES_check-ci := onnx
 PACKAGES_bench-cloud := check cloud
 PACKAGES_check-interop := check
 PACKAGES_bench-link := check

@@ -150,6 +150,16 @@ check-onnx: $(B)/mea $(B)/tests/e2e/helper $(B)/tests/e2e/answer $(ONNX_PYTHON) 
 	@tests/run.sh "$(ONNX_PYTHON) tests/onnx/runtime.py $(B)/mea" \
 		"$(ONNX_PYTHON) tests/onnx/pictures.py $(B)/tests/e2e/helper"
 
+# The files for CI servers.
+CI_SCHEMA := build/ci-python/bin/check-jsonschema
+$(CI_SCHEMA):
+	python3 -m venv build/ci-python
+	build/ci-python/bin/pip install --quiet --upgrade check-jsonschema
+
+.PHONY: check-ci
+check-ci: $(CI_SCHEMA) ## ci/'s files for GitHub and GitLab, against the servers' schemas
+	@tests/run.sh "tests/e2e/ci_schema.sh $(CI_SCHEMA)"
+
 # Perfetto's trace processor, which its package of Python's index fetches.
 PERFETTO_PYTHON := build/perfetto-python/bin/python
 $(PERFETTO_PYTHON):

@@ -7,7 +7,8 @@
 # A word may be a program with arguments ("build/x 16x16 100"). Criterion programs
 # (tests/unit, tests/kmod) are asked for TAP on standard error; others print it themselves.
 # Shows what failed, why what was skipped was, and, last, the sums. Every program
-# has a time limit (TEST_LIMIT seconds, 900). TAP_LOG: a file that gets the TAP of all.
+# has a time limit (TEST_LIMIT seconds, 900). TAP_LOG: a file that gets the TAP of all. JUNIT: a
+# file that is written as JUnit's XML, for a CI server.
 # Exit status: 0 if nothing failed.
 set -u
 # Programs of tests look for simulators beside themselves, where none are.
@@ -15,6 +16,10 @@ export MEA_SIM_DIR=${MEA_SIM_DIR:-build/hw/sim}
 passed=0 failed=0 skipped=0
 limit=${TEST_LIMIT:-900}
 out=$(mktemp -d)
+: >"$out/suites"
+# A test that runs this script itself is not meant.
+junit=${JUNIT-}
+unset JUNIT
 trap 'rm -rf "$out"' EXIT
 
 for program in "$@"; do
@@ -51,10 +56,21 @@ for program in "$@"; do
 		grep -vE '^ok' "$out/tap" | head -60
 		tail -n 40 "$out/log"
 	fi
+	[ -z "$junit" ] || LC_ALL=C awk -v suite="$program" -v seconds=$((SECONDS - start)) \
+		-f "$(dirname "$0")/junit.awk" "$out/tap" "$out/log" >>"$out/suites"
 	[ -z "${TAP_LOG-}" ] || cat "$out/tap" >>"$TAP_LOG"
 	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 	rm -f "$out/tap" "$out/log"
 done
+if [ -n "$junit" ]; then
+	{
+		echo '<?xml version="1.0" encoding="UTF-8"?>'
+		echo '<testsuites>'
+		# What is no UTF-8 has no place in it.
+		iconv -c -f UTF-8 -t UTF-8 "$out/suites"
+		echo '</testsuites>'
+	} >"$junit.tmp" && mv "$junit.tmp" "$junit" || failed=$((failed + 1))
+fi
 echo
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

@@ -52,7 +52,7 @@ guest()
 	# The simulator decides how long a job takes, and the host how long the simulator waits.
 	module=${MODULE:-$folder/mea/mea.ko timeout_ms=10000}
 	tools/cosim/run.sh -k "$built" "${options[@]}" -m "$module" -t "$limit" -o "$out" \
-		-e "TAP_LOG=/run/out/tap" -e "TEST_LIMIT=$limit" -e "COSIM_FOLDER=$folder" \
+		-e "TAP_LOG=/run/out/tap" -e "JUNIT=/run/out/junit.xml" -e "TEST_LIMIT=$limit" -e "COSIM_FOLDER=$folder" \
 		-- tests/run.sh "$@" >"$out/output" 2>"$out/errors"
 	rc=$?
 	# tests/run.sh ends with status 1 when a test failed, which it has counted.
