@@ -58,6 +58,8 @@ PACKAGES_bench-kmod := check cosim
 PACKAGES_dt-check := cosim dt
 PACKAGES_lint-kmod := cosim sparse
 PACKAGES_kmod-arm64 := cosim arm64
+PACKAGES_arm64 := run cross
+PACKAGES_check-arm64 := check cross
 PACKAGES_all := run
 PACKAGES_install := run
 PACKAGES_mpi := run mpi
@@ -82,7 +84,7 @@ OPT ?= -O2
 CFLAGS ?= $(OPT) -g
 MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -MMD -MP \
-	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem /usr/include/libdrm \
+	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem =/usr/include/libdrm \
 	$(if $(filter runtime/%,$<),,-Itools) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage)
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined) $(if $(COV),--coverage)
@@ -139,6 +141,7 @@ clean: ## remove build/
 	rm -rf build
 
 # Not what lies in a Debian or a kernel that tests put there.
--include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux -o -path $(B)/cosim/qemu \) -prune \
+-include $(shell test -d $(B) && find $(B) \( -path $(B)/fresh-debian -o -path $(B)/cosim/linux -o -path $(B)/cosim/qemu \
+	-o -path build/arm64/root -o -path $(B)/arm64 \) -prune \
 	-o -name '*.d' -type f -print)
 endif

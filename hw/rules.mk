@@ -51,9 +51,9 @@ $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk: $(RTL_SRCS) hw/rtl/waivers.vlt hw/sim/public.
 $(SIM_DIR)/libmea_sim_$(1)$(2).so: $(SIM_DIR)/$(1)$(2)/Vmea_accel.mk hw/sim/shim.cpp hw/sim/engines.h hw/sim/shim.h hw/sim/mea_sim.h hw/isa/mea_isa.h
 	$$(if $$(V),,@echo "  CXX     $$@")
 	$$(Q)MAKEFLAGS= make -s -C $(SIM_DIR)/$(1)$(2) -f Vmea_accel.mk OPT_FAST="$(if $(filter -cover,$(2)),-O1,$(SIM_OPT))" OPT_SLOW=$(if $(filter -cover,$(2)),-O0,-O1) \
-		OPT_GLOBAL="$(SIM_OPT)" CXXFLAGS="-fPIC -fvisibility=hidden" \
+		OPT_GLOBAL="$(SIM_OPT)" CXX="$(CXX)" CXXFLAGS="-fPIC -fvisibility=hidden" \
 		Vmea_accel__ALL.a verilated.o verilated_threads.o $(if $(filter -trace,$(2)),verilated_fst_c.o) $(if $(filter -cover,$(2)),verilated_cov.o) >/dev/null
-	$$(Q)g++ -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra $$(if $$(WERROR),-Werror) \
+	$$(Q)$(CXX) -std=c++17 $(SIM_OPT) -fPIC -shared -fvisibility=hidden -Wall -Wextra $$(if $$(WERROR),-Werror) \
 		-DMEA_SIM_CONFIG='"$(1)$(2)"' -DMEA_SIM_AXI_DW=$$(subst -GAXI_DW=,,$$(filter -GAXI_DW=%,$$(SIM_PARAMS_$(1)))) \
 		-DMEA_SIM_DW=$$(if $$(filter -GDW_TAPS=0,$$(SIM_PARAMS_$(1))),0,1) \
 		-DMEA_SIM_TRACE=$(if $(filter -trace,$(2)),1,0) -DMEA_SIM_COVER=$(if $(filter -cover,$(2)),1,0) -Ihw/sim -Ihw/isa -I$(SIM_DIR)/$(1)$(2) \

@@ -4,7 +4,8 @@
 #
 #   tools/deps.sh [--list] GROUP ...
 #
-#   groups: run (build and demo), check, lint, coverage, pictures, fuzz, cloud, kmod, cosim, dt, sparse, arm64, mpi, torch, onnx
+#   groups: run (build and demo), check, lint, coverage, pictures, fuzz, cloud, kmod, cosim, dt, sparse, arm64,
+#           cross, mpi, torch, onnx
 #   --list  says what is missing and installs nothing
 #
 # Says what it installs, for what, and how much that is. Needs root: as another user it asks sudo.
@@ -42,6 +43,8 @@ cosim="gcc libc6-dev make linux-source-6.12 xz-utils flex bison bc libelf-dev"
 dt="python3-venv device-tree-compiler"
 sparse="sparse"
 arm64="gcc-aarch64-linux-gnu"
+# The command and the library for arm64.
+cross="gcc-aarch64-linux-gnu g++-aarch64-linux-gnu libc6-dev-arm64-cross mmdebstrap qemu-user-static"
 
 want=
 for group in "$@"; do
@@ -61,6 +64,7 @@ for group in "$@"; do
 	dt) want="$want $dt" ;;
 	sparse) want="$want $sparse" ;;
 	arm64) want="$want $arm64" ;;
+	cross) want="$want $cross" ;;
 	*) echo "deps.sh: $group: unknown group" >&2; exit 2 ;;
 	esac
 done

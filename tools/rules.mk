@@ -43,3 +43,4 @@ $(B)/completion/mea.fish: tools/doc/fish.awk
 ALL_TARGETS += $(B)/mea $(PAGES) $(COMPLETIONS)
 include tools/train/train.mk
 include tools/cosim/cosim.mk
+include tools/arm64/arm64.mk
