@@ -84,7 +84,7 @@ OPT ?= -O2
 CFLAGS ?= $(OPT) -g
 MEA_CFLAGS = -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -MMD -MP \
-	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem =/usr/include/libdrm \
+	-I$(B) -Ihw -Ihw/isa -Iruntime -Iruntime/include -isystem $(SYSROOT)/usr/include/libdrm \
 	$(if $(filter runtime/%,$<),,-Itools) \
 	$(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) $(if $(COV),--coverage)
 MEA_LDFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined) $(if $(COV),--coverage)

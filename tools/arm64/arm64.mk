@@ -3,7 +3,7 @@
 
 ARM64_B := build/arm64
 ARM64_ROOT := $(abspath $(ARM64_B)/root)
-ARM64_MAKE = $(MAKE) DEPS=0 B=$(ARM64_B) SIM_DIR=$(ARM64_B)/hw/sim SIM_OPT=-O3 AR=aarch64-linux-gnu-ar \
+ARM64_MAKE = $(MAKE) DEPS=0 B=$(ARM64_B) SIM_DIR=$(ARM64_B)/hw/sim SIM_OPT=-O3 AR=aarch64-linux-gnu-ar SYSROOT=$(ARM64_ROOT) \
 	CC="aarch64-linux-gnu-gcc --sysroot=$(ARM64_ROOT)" CXX="aarch64-linux-gnu-g++ --sysroot=$(ARM64_ROOT)"
 
 .PHONY: arm64 check-arm64

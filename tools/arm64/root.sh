@@ -8,7 +8,7 @@
 # MIRROR: another mirror than mmdebstrap would take. A folder that is whole stays as it is.
 set -eu -o pipefail
 [ $# -eq 1 ] || { sed -n '3,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-packages=libc6-dev,libprotobuf-c-dev,libjansson-dev,nettle-dev,libpng-dev,libjpeg-dev,zlib1g-dev,libdrm-dev,libdnnl-dev
+packages=libc6-dev,libprotobuf-c-dev,libjansson-dev,nettle-dev,libpng-dev,libjpeg-dev,libexif-dev,zlib1g-dev,libdrm-dev,libdnnl-dev
 packages=$packages,libcurl4-openssl-dev,libmicrohttpd-dev,libgnutls28-dev,libsystemd-dev,opencl-headers,ocl-icd-libopencl1
 packages=$packages,libstdc++6
 [ "$(cat "$1/.packages" 2>/dev/null)" != "$packages" ] || exit 0

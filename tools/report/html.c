@@ -2,7 +2,7 @@
 #include "html.h"
 
 #include "base/error.h"
-#include "images/image.h"
+#include "images/resize.h"
 #include "mea/files.h"
 #include "offload/oip.h"
 
@@ -140,7 +140,7 @@ int html_picture(FILE *f, const uint8_t *rgb, int width, int height)
 	small = malloc((size_t)w * (size_t)h * 3);
 	if (!small)
 		return mea_nomem();
-	rc = mea_image_fit(&whole, w, h, small);
+	rc = mea_image_resize(&whole, &(struct mea_resize){0}, w, h, small);
 	if (!rc)
 		rc = put_png(f, small, w, h);
 	free(small);
