@@ -18,6 +18,7 @@ PACKAGES_check := check lint cosim mpi
 PACKAGES_check-san := check
 PACKAGES_check-slow := check fuzz cosim
 PACKAGES_check-large := check
+PACKAGES_check-bound := check
 PACKAGES_coverage := check coverage
 PACKAGES_check-imagenet := check
 PACKAGES_lint := run lint

@@ -57,7 +57,9 @@ RANDOM_LAYERS ?= 2000
 RANDOM_SEED ?= 1
 RANDOM_LARGE ?= 60
 RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LAYERS) $(RANDOM_SEED)" \
-	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large")
+	"$(B)/tests/rtl/random_layers $(c) $(RANDOM_LARGE) $(RANDOM_SEED) large") \
+	$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/bound $(c) 150 $(RANDOM_SEED)" "$(B)/tests/rtl/bound $(c) 10 $(RANDOM_SEED) large") \
+	"$(B)/tests/rtl/bound 16x16 10 models/cifar100-resnet32-a/main.int8.onnx"
 # Seed 118: more stores before the loads that wait for them than a token counter holds.
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") "$(B)/tests/rtl/guard 8x8p" \
 	$(foreach c,16x16 32x32 8x16,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes") \
@@ -137,6 +139,14 @@ lint: $(B)/onnx/onnx.pb-c.h ## clang-format, cppcheck, Verilator
 		-I$(B) -Iruntime -Iruntime/include -Itools $(filter-out tests/unit/%,$(filter %.c,$(C_FILES)))
 	$(Q)$(foreach c,$(SIM_ALL),$(VERILATOR) --lint-only -Wall hw/rtl/waivers.vlt -Ihw/isa \
 		$(SIM_PARAMS_$(c)) -y hw/rtl --top-module mea_accel hw/rtl/mea_accel.v &&) true
+
+# Long runs of the bound: networks on each array, 1,000 images of one network and 100 buses.
+.PHONY: check-bound
+check-bound: $(B)/tests/rtl/bound $(SIM_CONFIGS:%=$(SIM_DIR)/libmea_sim_%.so) ## the bound on a job's cycles, a quarter of an hour
+	@TEST_LIMIT=3600 tests/run.sh "$(B)/tests/rtl/bound 16x16 1000 models/cifar100-resnet32-a/main.int8.onnx" \
+		$(foreach m,resnet32-b/main resnet32-b/extension mobilenetv2-b/main mobilenetv2-b/extension,\
+		"$(B)/tests/rtl/bound 16x16 20 models/cifar100-$(m).int8.onnx") \
+		$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/bound $(c) 3000 100000" "$(B)/tests/rtl/bound $(c) 200 100000 large")
 
 # --- others' judgement -------------------------------------------------------------
 # The newest ONNX Runtime and ONNX of Python's package index, in an environment of their own.

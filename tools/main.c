@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct tool *const tools[] = {
-	&tool_run,    &tool_bench,    &tool_serve,  &tool_info,	 &tool_top,  &tool_trace,
-	&tool_report, &tool_quantize, &tool_bundle, &tool_train, &tool_eval, &tool_dataset,
+	&tool_run,   &tool_bench, &tool_bound,	 &tool_serve,	 &tool_info,
+	&tool_top,   &tool_trace, &tool_report,	 &tool_quantize, &tool_bundle,
+	&tool_train, &tool_eval,  &tool_dataset,
 };
 
 #define N_TOOLS (sizeof(tools) / sizeof(tools[0]))

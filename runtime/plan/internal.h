@@ -80,6 +80,7 @@ struct item {
 	/* time.c: when it leaves the queue and is complete; of a compute command also its
 	 * first and last issue */
 	int64_t start, end, first, issued;
+	int at; /* in the program, once merged */
 };
 
 struct queue {
@@ -112,6 +113,22 @@ void mea_queues_free(struct queues *qs);
 /* Sets p->cycles and, where there are records, p->layer_end, for a bus of
  * MEA_PLAN_LATENCY. qs is merged. */
 void mea_time(const struct mea_hw *hw, const struct queues *qs, struct mea_plan *p);
+
+/* Bytes of the words that a LOAD writes; beats of a row of such, of a LOAD or a STORE. */
+int mea_load_word(const struct mea_hw *hw, const uint32_t *cmd);
+int64_t mea_row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word);
+/* Of a CONV, POOL or DEPTHWISE: output pixels, passes over them, words of one channel block that it
+ * reads, and words from the first that it reads to its last block's last. */
+int64_t mea_cmd_pixels(const uint32_t *cmd);
+int64_t mea_cmd_passes(const uint32_t *cmd);
+int64_t mea_map_words(const uint32_t *cmd);
+int64_t mea_read_span(const struct mea_hw *hw, const uint32_t *cmd);
+
+/* --- bound.c: what the program takes at most --- */
+
+/* Fills b, whose arrays the caller frees, for a program of n commands. qs is merged; MEA_ENOMEM. */
+int mea_bound(const struct mea_hw *hw, const struct queues *qs, int n, const struct mea_bus *bus,
+	      struct mea_bound *b);
 
 /* --- depend.c: waits that follow from what items read and write --- */
 

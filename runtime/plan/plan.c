@@ -154,8 +154,8 @@ static void sum_up(struct emit *e, const struct mea_qnet *net)
 	p->n_out = e->net->n_outputs;
 }
 
-int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
-		  struct mea_plan **out)
+static int plan(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
+		const struct mea_bus *bus, struct mea_bound *bound, struct mea_plan **out)
 {
 	struct emit e = {.hw = hw, .profile = profile};
 	int rc = check_net(hw, net);
@@ -179,6 +179,8 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	if (rc == 0) {
 		e.p->weight_bytes = (e.p->weight_bytes + 63) / 64 * 64;
 		mea_time(hw, &e.qs, e.p);
+		if (bus)
+			rc = mea_bound(hw, &e.qs, e.p->n_cmd, bus, bound);
 		sum_up(&e, net);
 		*out = e.p;
 	} else {
@@ -191,6 +193,23 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 	free(e.place);
 	free(e.unit);
 	free(e.chunk);
+	return rc;
+}
+
+int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool profile,
+		  struct mea_plan **out)
+{
+	return plan(hw, net, profile, NULL, NULL, out);
+}
+
+int mea_plan_bound(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_bus *bus,
+		   struct mea_bound *bound)
+{
+	struct mea_plan *p = NULL;
+	int rc = plan(hw, net, false, bus, bound, &p);
+
+	if (!rc)
+		mea_plan_free(p);
 	return rc;
 }
 

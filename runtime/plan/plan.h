@@ -88,6 +88,33 @@ struct mea_command {
 };
 void mea_command_decode(const struct mea_hw *hw, const uint32_t cmd[16], struct mea_command *out);
 
+/* A bus, by what it does at worst. */
+struct mea_bus {
+	uint32_t latency; /* cycles from an address, once taken, to its first beat, or to the answer
+			   */
+	/* 0 to 0.9: the share of the cycles in which beats, or addresses, wait: n that follow one
+	 * another take no more than 1.03 n / (1 - stall) + 134 stall / (1 - stall) cycles, or n
+	 * without stalls. Independent stalls keep that by four standard deviations. */
+	double stall;
+};
+
+struct mea_bound {
+	uint64_t cycles; /* of the job, until its record is written */
+	/* Of each command in program order: when it is taken and when it is complete, at the
+	 * latest; owned. */
+	uint64_t *start, *end;
+	int n;
+};
+
+/*
+ * Plans net for hw and bounds its cycles on such a bus, whatever the data: no command is complete
+ * later than the bound says. MEA_EUNSUPPORTED as mea_plan_make(); the caller frees *b with
+ * mea_bound_free().
+ */
+int mea_plan_bound(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_bus *bus,
+		   struct mea_bound *b);
+void mea_bound_free(struct mea_bound *b);
+
 /* NULL when the accelerator can run the layer, else the reason. */
 const char *mea_plan_refuses(const struct mea_hw *hw, const struct mea_qnet *net,
 			     const struct mea_qlayer *l);

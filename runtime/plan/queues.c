@@ -83,6 +83,7 @@ static void put(struct merge *m, int queue)
 		if (m->most < m->tokens[queue][i])
 			m->most = m->tokens[queue][i];
 	}
+	it->at = m->p->n_cmd;
 	m->qs->order[m->p->n_cmd].queue = queue;
 	m->qs->order[m->p->n_cmd].item = m->next[queue] - 1;
 	mea_put(it->cmd, MEA_F_CMD_WAIT, wait);

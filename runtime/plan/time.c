@@ -69,7 +69,7 @@ static int64_t fetch(struct timing *t, int queue, int i)
 }
 
 /* Bytes of the words that a LOAD writes. */
-static int load_word(const struct mea_hw *hw, const uint32_t *cmd)
+int mea_load_word(const struct mea_hw *hw, const uint32_t *cmd)
 {
 	switch (mea_get(cmd, MEA_F_LOAD_DEST)) {
 	case MEA_DEST_ACT:
@@ -84,7 +84,7 @@ static int load_word(const struct mea_hw *hw, const uint32_t *cmd)
 }
 
 /* Of a row of words of so many bytes; LOAD and STORE have the field at the same place. */
-static int64_t row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word)
+int64_t mea_row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word)
 {
 	return mea_div_up((int)mea_get(cmd, MEA_F_LOAD_ROW_WORDS) * word, hw->axi_bytes);
 }
@@ -92,8 +92,8 @@ static int64_t row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word)
 static void time_load(struct timing *t, int i, int64_t ready)
 {
 	struct item *it = item_of(t, Q_LOAD, i);
-	int word = load_word(t->hw, it->cmd);
-	int64_t row = row_beats(t->hw, it->cmd, word), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
+	int word = mea_load_word(t->hw, it->cmd);
+	int64_t row = mea_row_beats(t->hw, it->cmd, word), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
 	int64_t burst = row < BURSTS ? row : BURSTS, beats = row * rows;
 	int64_t rate = MEA_PLAN_LATENCY + 2 * BURSTS; /* cycles in which BURSTS bursts come */
 
@@ -112,7 +112,7 @@ static void time_store(struct timing *t, int i, int64_t ready)
 	struct item *it = item_of(t, Q_STORE, i);
 	bool snap = mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP;
 	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
-			   : row_beats(t->hw, it->cmd, t->hw->lanes);
+			   : mea_row_beats(t->hw, it->cmd, t->hw->lanes);
 	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
 
 	it->start = later(ready, end_of(t, Q_STORE, i - 1) + 1);
@@ -122,46 +122,46 @@ static void time_store(struct timing *t, int i, int64_t ready)
 
 /* --- array and depthwise unit ---------------------------------------------------- */
 
-static int64_t pixels(const uint32_t *cmd)
+int64_t mea_cmd_pixels(const uint32_t *cmd)
 {
 	return (int64_t)mea_get(cmd, MEA_F_CONV_OUT_W) * mea_get(cmd, MEA_F_CONV_OUT_H);
 }
 
 /* Words of one channel block that a command reads. */
-static int64_t map_words(const uint32_t *cmd)
+int64_t mea_map_words(const uint32_t *cmd)
 {
 	return later((int64_t)mea_get(cmd, MEA_F_CONV_IN_ROW) * mea_get(cmd, MEA_F_CONV_IN_H), 1);
 }
 
-static int64_t passes_of(const uint32_t *cmd)
+int64_t mea_cmd_passes(const uint32_t *cmd)
 {
 	return (int64_t)mea_get(cmd, MEA_F_CONV_KW) * mea_get(cmd, MEA_F_CONV_KH) *
 	       mea_get(cmd, MEA_F_CONV_K_BLOCKS);
 }
 
 /* Words from the first that a command reads to its last block's last. */
-static int64_t read_span(const struct mea_hw *hw, const uint32_t *cmd)
+int64_t mea_read_span(const struct mea_hw *hw, const uint32_t *cmd)
 {
 	int subs = hw->lanes / hw->rows;
 	int64_t blocks = mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_CONV
 				 ? mea_div_up((int)mea_get(cmd, MEA_F_CONV_K_BLOCKS), subs)
 				 : 1;
 
-	return (blocks - 1) * mea_get(cmd, MEA_F_CONV_IN_PLANE) + map_words(cmd);
+	return (blocks - 1) * mea_get(cmd, MEA_F_CONV_IN_PLANE) + mea_map_words(cmd);
 }
 
 /* The share of its time that compute command c leaves to depthwise command d. */
 static double left_over(const struct mea_hw *hw, const uint32_t *c, const uint32_t *d)
 {
 	bool conv = mea_get(c, MEA_F_CMD_OPCODE) == MEA_OP_CONV;
-	int64_t px = pixels(c), all = px * passes_of(c);
+	int64_t px = mea_cmd_pixels(c), all = px * mea_cmd_passes(c);
 	double rate = 1;
 
 	if (mea_get(c, MEA_F_CONV_FINAL) && !(conv && mea_get(c, MEA_F_CONV_YIELD)))
 		rate = 1 - (double)later(px - SUMS * 9 / hw->dw_taps, 0) / (double)all;
 	if (!mea_get(c, MEA_F_CONV_STEM))
-		rate *= 1 - mea_same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), read_span(hw, c),
-					  mea_get(d, MEA_F_CONV_IN_BASE), map_words(d));
+		rate *= 1 - mea_same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), mea_read_span(hw, c),
+					  mea_get(d, MEA_F_CONV_IN_BASE), mea_map_words(d));
 	return rate;
 }
 
@@ -227,9 +227,9 @@ static int64_t split_cycles(const struct mea_hw *hw, const uint32_t *cmd)
 		last = 0;
 	in = mea_get(cmd, MEA_F_CONV_IN_BASE) +
 	     last / (hw->lanes / hw->rows) * mea_get(cmd, MEA_F_CONV_IN_PLANE);
-	return (int64_t)((double)pixels(cmd) * mea_same_bank(hw, in, map_words(cmd),
-							     mea_get(cmd, MEA_F_CONV_RES_BASE),
-							     mea_res_words(cmd)));
+	return (int64_t)((double)mea_cmd_pixels(cmd) *
+			 mea_same_bank(hw, in, mea_map_words(cmd),
+				       mea_get(cmd, MEA_F_CONV_RES_BASE), mea_res_words(cmd)));
 }
 
 /* Results of the depthwise unit that go before those of the final pass [from, to). */
@@ -245,7 +245,8 @@ static int64_t yielded(const struct timing *t, const uint32_t *cmd, int64_t from
 		int64_t a = later(d->start, from), b = d->end < to ? d->end : to;
 
 		if (b > a)
-			n += (double)pixels(d->cmd) * (double)(b - a) / (double)(d->end - d->start);
+			n += (double)mea_cmd_pixels(d->cmd) * (double)(b - a) /
+			     (double)(d->end - d->start);
 	}
 	return (int64_t)n;
 }
@@ -256,8 +257,8 @@ static void time_compute(struct timing *t, int i, int64_t ready)
 	const uint32_t *cmd = it->cmd;
 	bool pool = mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_POOL,
 	     stem = mea_get(cmd, MEA_F_CONV_STEM);
-	int64_t px = pixels(cmd), passes = passes_of(cmd), final = px;
-	int64_t tile = pool ? px : later(px, stem ? t->hw->rows + 1 : t->hw->rows / 2 + 1);
+	int64_t px = mea_cmd_pixels(cmd), passes = mea_cmd_passes(cmd), final = px;
+	int64_t tile = pool ? px : later(px, (stem ? t->hw->rows : 0) + t->hw->rows / 2 + 1);
 	int64_t weights;
 
 	it->start = later(ready, end_of(t, Q_COMPUTE, i - COMPUTE_SLOT) + 1);

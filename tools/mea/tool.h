@@ -23,8 +23,8 @@ struct tool {
 	int (*main)(int argc, char **argv);
 };
 
-extern const struct tool tool_bench, tool_bundle, tool_dataset, tool_eval, tool_info, tool_quantize,
-	tool_report, tool_run, tool_serve, tool_top, tool_trace, tool_train;
+extern const struct tool tool_bench, tool_bound, tool_bundle, tool_dataset, tool_eval, tool_info,
+	tool_quantize, tool_report, tool_run, tool_serve, tool_top, tool_trace, tool_train;
 
 /* "mea NAME", for messages. */
 extern char tool_name[32];
