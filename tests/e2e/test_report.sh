@@ -115,6 +115,10 @@ ok "it keeps its direction" sh -c "! LC_ALL=C grep -qP '\xe2\x80\xae|\x1b|\x01|\
 ok "its class is not known" grep -qF "1 without a known class" "$R"
 ok "nor is an accuracy" test -z "$(page edge-only-accuracy)"
 
+# What can be read once only.
+ok "a picture on stdin" sh -c "timeout 60 $MEA report $G --backend ref $fast --data - --out '$T/report' <'$png' >'$T/out' 2>'$T/err'"
+ok "has its layers" test -n "$(page main-network-cycles)"
+
 # --- failures
 echo older >"$R"
 ok "no server" run 1 report $G --backend ref $fast --limit 8 --cloud http://127.0.0.1:1 --out "$T/report"
