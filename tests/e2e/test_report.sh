@@ -84,7 +84,7 @@ jq -r '.each[].name' "$T/out" >"$T/cloud"
 jq -r '.each[] | select(.exit != "cloud") | .index' "$T/run" | head -3 >"$T/stay"
 for i in $(cat "$T/stay"); do
 	ok "image $i: what the cloud would have said" grep -A1 -F "title=\"glyphs#$i; " "$R"
-	ok "is told, in grey" grep -qE "title=\"glyphs#$i; .* beside\">cloud: <bdi>$(sed -n "$((i + 1))p" "$T/cloud")</bdi>" "$R"
+	ok "is told, faintly" grep -qE "title=\"glyphs#$i; .* beside\">cloud: <bdi>$(sed -n "$((i + 1))p" "$T/cloud")</bdi>" "$R"
 done
 ok "a sweep" test "$(grep -c 'class="dot' "$R")" -ge 40
 ok "its energy is named as modelled" grep -qF "mJ an image, modelled" "$R"

@@ -88,6 +88,9 @@ static int make(struct report *r, struct draft *d)
 		rc = trace_layers(r);
 	if (rc)
 		return rc;
+	if (tool_interrupted())
+		bench_note(&r->bench,
+			   "interrupted: the latencies are of the windows before, if any");
 	r->figures = bench_report(&r->bench);
 	rc = r->figures ? page_write(d->file.f, r) : mea_nomem();
 	if (!rc)
