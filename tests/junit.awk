@@ -25,6 +25,14 @@ FILENAME == ARGV[1] && /^(ok|not ok)/ {
 		sub(/^ */, "", why[n])
 		$0 = substr($0, 1, RSTART - 1)
 	}
+	# A name is the same from run to run: "(6 ms)" or "(0.01s)" behind it is the test's time.
+	if (match($0, / *\([0-9.]+ ?m?s\)$/)) {
+		took[n] = substr($0, RSTART, RLENGTH)
+		milli = took[n] ~ /ms\)$/
+		gsub(/[^0-9.]/, "", took[n])
+		took[n] = sprintf(" time=\"%.3f\"", took[n] / (milli ? 1000 : 1))
+		$0 = substr($0, 1, RSTART - 1)
+	}
 	name[n] = $0 == "" ? "test " n : $0
 	failed += bad[n]
 	skipped += skip[n]
@@ -38,7 +46,7 @@ END {
 	printf "<testsuite name=\"%s\" tests=\"%d\" failures=\"%d\" skipped=\"%d\" time=\"%d\">\n",
 		suite, n, failed, skipped, seconds
 	for (i = 1; i <= n; i++) {
-		printf "<testcase classname=\"%s\" name=\"%s\"", suite, xml(name[i])
+		printf "<testcase classname=\"%s\" name=\"%s\"%s", suite, xml(name[i]), took[i]
 		if (bad[i])
 			printf "><failure message=\"failed\">%s</failure></testcase>\n", xml(why[i])
 		else if (skip[i])

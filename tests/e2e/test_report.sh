@@ -84,7 +84,7 @@ jq -r '.each[].name' "$T/out" >"$T/cloud"
 jq -r '.each[] | select(.exit != "cloud") | .index' "$T/run" | head -3 >"$T/stay"
 for i in $(cat "$T/stay"); do
 	ok "image $i: what the cloud would have said" grep -A1 -F "title=\"glyphs#$i; " "$R"
-	ok "is told, in grey" grep -qE "title=\"glyphs#$i; .* beside\">cloud: <bdi>$(sed -n "$((i + 1))p" "$T/cloud")</bdi>" "$R"
+	ok "is told, faintly" grep -qE "title=\"glyphs#$i; .* beside\">cloud: <bdi>$(sed -n "$((i + 1))p" "$T/cloud")</bdi>" "$R"
 done
 ok "a sweep" test "$(grep -c 'class="dot' "$R")" -ge 40
 ok "its energy is named as modelled" grep -qF "mJ an image, modelled" "$R"
@@ -114,6 +114,10 @@ ok "report" run 0 report $G --backend ref $fast --data "$png" --out "$T/report"
 ok "it keeps its direction" sh -c "! LC_ALL=C grep -qP '\xe2\x80\xae|\x1b|\x01|\xff' '$R'"
 ok "its class is not known" grep -qF "1 without a known class" "$R"
 ok "nor is an accuracy" test -z "$(page edge-only-accuracy)"
+
+# What can be read once only.
+ok "a picture on stdin" sh -c "timeout 60 $MEA report $G --backend ref $fast --data - --out '$T/report' <'$png' >'$T/out' 2>'$T/err'"
+ok "has its layers" test -n "$(page main-network-cycles)"
 
 # --- failures
 echo older >"$R"

@@ -118,7 +118,7 @@ int gallery_write(FILE *f, const struct report *r)
 	int rc = rgb ? 0 : mea_nomem();
 
 	fputs("<section id=\"gallery\">\n<h2>Images by exit</h2>\n<p class=\"note\">Under each "
-	      "image: its class, and what each network said of it. Networks in grey were not on "
+	      "image: its class, and what each network said of it. Faint networks were not on "
 	      "the image's way; they were asked for this report.</p>\n",
 	      f);
 	for (int path = 0; path < REPORT_EXITS && !rc; path++) {

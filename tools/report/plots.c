@@ -12,7 +12,7 @@
 
 #define FLOW_HEIGHT 180.0 /* of all images */
 #define FLOW_SLOT   76.0  /* an exit with its three lines takes so much at least */
-#define FLOW_LEFT   150.0
+#define FLOW_LEFT   165.0
 #define FLOW_RIGHT  380.0
 #define FLOW_BAR    14.0
 
@@ -47,14 +47,15 @@ static void band(FILE *f, const char *name, double start, double end, double hei
 static void put_ms(FILE *f, const json_t *p)
 {
 	double device = read_real(p, "accelerator_ms"), radio = read_real(p, "radio_ms");
+	double latency = read_real(json_object_get(p, "latency_ms"), "mean");
 
-	if (!isfinite(device)) {
-		html_number(f, "%.3f", read_real(json_object_get(p, "latency_ms"), "mean"));
-		fputs(" ms", f);
-		return;
-	}
-	fprintf(f, "%.3f ms accelerator", device);
-	if (isfinite(radio))
+	if (isfinite(device))
+		fprintf(f, "%.3f ms accelerator", device);
+	else if (isfinite(latency))
+		fprintf(f, "%.3f ms", latency);
+	else
+		fputs("time not known", f);
+	if (isfinite(device) && isfinite(radio))
 		fprintf(f, " + %.3f ms radio (modelled)", radio);
 }
 
@@ -72,10 +73,14 @@ static void flow_exit(FILE *f, const json_t *p, double y)
 {
 	double accuracy = read_real(p, "accuracy"), x = FLOW_RIGHT + FLOW_BAR + 14;
 
-	fprintf(f,
-		"<text class=\"strong\" x=\"%g\" y=\"%.1f\">%s answers %.1f %% of the images</text>"
-		"<text x=\"%g\" y=\"%.1f\">",
-		x, y + 14, read_text(p, "name"), 100 * share_of(p), x, y + 33);
+	fprintf(f, "<text class=\"strong\" x=\"%g\" y=\"%.1f\">%s answers ", x, y + 14,
+		read_text(p, "name"));
+	if (!(read_real(p, "images") > 0)) {
+		fputs("no image</text>\n", f);
+		return;
+	}
+	fprintf(f, "%.1f %% of the images</text><text x=\"%g\" y=\"%.1f\">", 100 * share_of(p), x,
+		y + 33);
 	if (isfinite(accuracy))
 		fprintf(f, "%.2f %% of these are right", 100 * accuracy);
 	else
@@ -252,10 +257,11 @@ static void latency_bar(FILE *f, const struct axis *a, const json_t *p, double y
 		svg_whisker(f, a, fmax(0, read_real(l, "low")), high, y);
 	}
 	fprintf(f, "<text x=\"%g\" y=\"%.1f\">", BAR_RIGHT + 14, y + 4);
-	html_number(f, "%.3f", mean);
+	if (isfinite(mean))
+		fprintf(f, "%.3f", mean);
 	if (isfinite(high))
 		fprintf(f, " &plusmn; %.3f", high - mean);
-	fputs(" ms</text>\n", f);
+	fputs(isfinite(mean) ? " ms</text>\n" : "not measured</text>\n", f);
 }
 
 static void put_unstable(FILE *f, const json_t *p)

@@ -57,24 +57,25 @@ static int draft_open(struct draft *d, const char *dir)
 
 /* --- the figures ---------------------------------------------------------------------- */
 
-/* Layers are those of the accelerator, whoever answers the images: cycles do not depend on that. */
+/* Layers are those of the accelerator, whoever answers the images, and of a black image: cycles
+ * depend on neither. */
 static int trace_layers(struct report *r)
 {
-	struct images im = {.paths = r->bench.images.paths, .limit = 1};
+	const struct mea_bundle *b = r->bench.b;
 	struct mea_options o = MEA_OPTIONS_INIT;
-	struct traced t;
-	int rc;
+	struct traced t = {0};
+	uint8_t *rgb = calloc((size_t)b->width * (size_t)b->height, 3);
+	int rc = rgb ? mea_model_load(r->bench.bundle, &t.model) : mea_nomem();
 
 	o.backends = "accel";
 	o.device = r->bench.session.open.device;
-	rc = trace_run(r->bench.bundle, &o, &im, false, &t);
-	if (rc)
+	if (!rc && trace_run(&t, &o, rgb, false))
 		snprintf(r->no_layers, sizeof(r->no_layers), "%s", mea_errmsg());
-	else
+	else if (!rc)
 		r->layers = trace_json(r->bench.bundle, &t);
 	trace_free(&t);
-	mea_data_close(im.data);
-	return rc || r->layers ? 0 : mea_nomem();
+	free(rgb);
+	return rc;
 }
 
 static int make(struct report *r, struct draft *d)
@@ -87,6 +88,9 @@ static int make(struct report *r, struct draft *d)
 		rc = trace_layers(r);
 	if (rc)
 		return rc;
+	if (tool_interrupted())
+		bench_note(&r->bench,
+			   "interrupted: the latencies are of the windows before, if any");
 	r->figures = bench_report(&r->bench);
 	rc = r->figures ? page_write(d->file.f, r) : mea_nomem();
 	if (!rc)

@@ -233,34 +233,16 @@ static int choose(const struct mea_options *open, const struct mea_model *m,
 	return rc;
 }
 
-int trace_run(const char *bundle, const struct mea_options *open, struct images *im, bool engines,
-	      struct traced *out)
+int trace_run(struct traced *t, const struct mea_options *open, const uint8_t *rgb, bool engines)
 {
 	struct mea_backend *b = NULL;
-	uint8_t *rgb = NULL;
-	int label, rc;
+	int rc = choose(open, t->model, &b);
 
-	memset(out, 0, sizeof(*out));
-	rc = mea_model_load(bundle, &out->model);
 	if (rc)
 		return rc;
-	rc = choose(open, out->model, &b);
-	if (!rc)
-		rc = images_open(im,
-				 &(struct mea_data_want){.width = out->model->bundle->width,
-							 .height = out->model->bundle->height},
-				 im->paths.n ? out->model->bundle : NULL);
-	if (rc)
-		goto out;
-	rgb = malloc((size_t)out->model->bundle->width * (size_t)out->model->bundle->height * 3);
-	rc = rgb ? mea_data_get(im->data, 0, rgb, &label) : mea_nomem();
-	if (!rc)
-		rc = trace_image(b, out->model, rgb, engines, out->net);
-	out->n = out->model->extension ? 2 : 1;
-out:
-	if (b)
-		b->ops->close(b);
-	free(rgb);
+	rc = trace_image(b, t->model, rgb, engines, t->net);
+	t->n = t->model->extension ? 2 : 1;
+	b->ops->close(b);
 	return rc;
 }
 
@@ -273,20 +255,44 @@ void trace_free(struct traced *t)
 	mea_model_free(t->model);
 }
 
-static int trace(const struct args *a, struct images *im, struct traced *t)
+/* The first image, as the networks take it. */
+static int first_image(struct args *a, const struct mea_bundle *b, uint8_t **rgb)
+{
+	struct mea_data_want want = {.width = b->width, .height = b->height};
+	int label, rc = images_open(&a->images, &want, a->images.paths.n ? b : NULL);
+
+	*rgb = NULL;
+	if (rc)
+		return rc;
+	*rgb = malloc((size_t)b->width * (size_t)b->height * 3);
+	return *rgb ? mea_data_get(a->images.data, 0, *rgb, &label) : mea_nomem();
+}
+
+static int write_perfetto(const struct args *a, struct file_draft *d, const struct traced *t)
+{
+	char where[512];
+	int rc;
+
+	mea_data_where(a->images.data, 0, where, sizeof(where));
+	rc = trace_perfetto(d->f, a->bundle, where, t);
+	return rc ? rc : file_finish(d);
+}
+
+static int trace(struct args *a, struct traced *t)
 {
 	struct file_draft draft = {0};
-	char where[512];
+	uint8_t *rgb = NULL;
 	int rc = a->perfetto ? file_begin(&draft, a->perfetto) : 0;
 
 	if (!rc)
-		rc = trace_run(a->bundle, &a->open, im, a->perfetto != NULL, t);
-	if (!rc && a->perfetto) {
-		mea_data_where(im->data, 0, where, sizeof(where));
-		rc = trace_perfetto(draft.f, a->bundle, where, t);
-	}
+		rc = mea_model_load(a->bundle, &t->model);
+	if (!rc)
+		rc = first_image(a, t->model->bundle, &rgb);
+	if (!rc)
+		rc = trace_run(t, &a->open, rgb, a->perfetto != NULL);
 	if (!rc && a->perfetto)
-		rc = file_finish(&draft);
+		rc = write_perfetto(a, &draft, t);
+	free(rgb);
 	file_abandon(&draft);
 	if (!rc)
 		rc = a->json ? tool_print_json(trace_json(a->bundle, t))
@@ -301,7 +307,7 @@ static int trace_main(int argc, char **argv)
 	int rc;
 
 	option_parse(&tool_trace, argc, argv, &a);
-	rc = trace(&a, &a.images, &t);
+	rc = trace(&a, &t);
 	trace_free(&t);
 	images_close(&a.images);
 	return rc ? tool_fail() : TOOL_OK;

@@ -6,7 +6,6 @@
 #include <jansson.h>
 
 #include "backend/accel/accel.h"
-#include "images/images.h"
 #include "meanet/model.h"
 
 struct net_trace {
@@ -35,11 +34,10 @@ struct traced {
 	int n;
 };
 
-/* Opens im and runs its first image through the networks of the bundle, on the first backend that
- * takes them; engines: with the logs of the engines. Returns 0 or a negative error; out is for
- * trace_free() in any case. */
-int trace_run(const char *bundle, const struct mea_options *open, struct images *im, bool engines,
-	      struct traced *out);
+/* Runs an image through the networks of t->model, on the first backend that takes them; engines:
+ * with the logs of the engines. Returns 0 or a negative error. t starts as zeros with a model,
+ * which trace_free() frees as well. */
+int trace_run(struct traced *t, const struct mea_options *open, const uint8_t *rgb, bool engines);
 void trace_free(struct traced *t);
 
 /* Prints the tables. Returns 0 or a negative error. */
