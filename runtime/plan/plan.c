@@ -203,13 +203,16 @@ int mea_plan_make(const struct mea_hw *hw, const struct mea_qnet *net, bool prof
 }
 
 int mea_plan_bound(const struct mea_hw *hw, const struct mea_qnet *net, const struct mea_bus *bus,
-		   struct mea_bound *bound)
+		   struct mea_bound *b)
 {
 	struct mea_plan *p = NULL;
-	int rc = plan(hw, net, false, bus, bound, &p);
+	int rc;
 
-	if (!rc)
-		mea_plan_free(p);
+	*b = (struct mea_bound){0};
+	rc = plan(hw, net, false, bus, b, &p);
+	mea_plan_free(p);
+	if (rc)
+		mea_bound_free(b);
 	return rc;
 }
 

@@ -68,16 +68,18 @@ static int bound_net(struct args *a, struct mea_backend *b, const char *name,
 	struct exit_bound *e = &all->exit[all->n], *before = all->n ? e - 1 : NULL;
 	const struct mea_bus bus = {(uint32_t)a->latency, a->stall_percent / 100};
 	struct mea_exec *exec;
-	struct mea_bound bound = {0};
+	const struct mea_plan *plan;
+	uint64_t cycles;
 	int rc = mea_accel_prepare(b, net, false, &exec);
 
 	if (rc)
 		return mea_fail_in(rc, "%s: no bound, for the accelerator does not run all of it",
 				   name);
 	all->hw = *mea_accel_hw(exec);
-	rc = mea_plan_bound(&all->hw, net, &bus, &bound);
+	plan = mea_accel_plan(exec);
+	rc = mea_accel_bound(exec, &bus, &cycles);
 	if (!rc) {
-		*e = (struct exit_bound){name, bound.cycles, mea_accel_plan(exec)->macs, bound.n};
+		*e = (struct exit_bound){name, cycles, plan->macs, plan->n_cmd};
 		if (before) {
 			e->cycles += before->cycles;
 			e->macs += before->macs;
@@ -85,7 +87,6 @@ static int bound_net(struct args *a, struct mea_backend *b, const char *name,
 		}
 		all->n++;
 	}
-	mea_bound_free(&bound);
 	exec->ops->release(exec);
 	return rc;
 }

@@ -168,6 +168,17 @@ struct mea_device *mea_accel_device(const struct mea_exec *e)
 	return ((const struct accel_exec *)e)->a->dev;
 }
 
+int mea_accel_bound(const struct mea_exec *e, const struct mea_bus *bus, uint64_t *cycles)
+{
+	struct mea_bound b;
+	int rc = mea_plan_bound(mea_accel_hw(e), e->net, bus, &b);
+
+	*cycles = rc ? 0 : b.cycles;
+	if (!rc)
+		mea_bound_free(&b);
+	return rc;
+}
+
 const struct mea_hw *mea_accel_hw(const struct mea_exec *e)
 {
 	return &mea_accel_device(e)->hw;
