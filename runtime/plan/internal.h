@@ -81,6 +81,13 @@ struct item {
 	 * first and last issue */
 	int64_t start, end, first, issued;
 	int at; /* in the program, once merged */
+	/* bound.c: its engine can begin with it, takes so long, gap after the one before included,
+	 * and is done with it; the first item of the other queue that it may meet; and what it has
+	 * cost the other queue's engine in stretch number `stretch`, by cause */
+	struct {
+		int64_t ready, work, gap, done, gone[3];
+		int from, stretch;
+	} busy;
 };
 
 struct queue {
