@@ -25,20 +25,6 @@
 #define MORE	   0.03
 #define DEVIATIONS 4
 
-static int64_t end_of(const struct latest *t, int queue, int i)
-{
-	const struct item *it = item_of(t, queue, i);
-
-	return it ? it->end : 0;
-}
-
-static int64_t start_of(const struct latest *t, int queue, int i)
-{
-	const struct item *it = item_of(t, queue, i);
-
-	return it ? it->start : 0;
-}
-
 /* Of so many beats or addresses that follow one another. */
 static int64_t cycles_of(const struct latest *t, int64_t n)
 {
@@ -56,10 +42,11 @@ static int64_t fetch(struct latest *t, int queue, int i)
 	/* With as many bursts under way as there may be, the request waits for the oldest, which
 	 * was asked for before all of them. */
 	if (t->bus > asked)
-		asked += ADDRESS + later(0, t->latency - ADDRESS * BURSTS) + cycles_of(t, BURSTS);
-	there = later(asked + t->latency, sooner(t->bus, asked + t->latency + flight));
-	there = later(there + t->slack, t->fetched[FETCH_AHEAD - 1]) + cycles_of(t, beats) + 1;
-	there = later(there, start_of(t, queue, i - (int)MEA_QUEUE_DEPTH) + 1);
+		asked += ADDRESS + mea_later(0, t->latency - ADDRESS * BURSTS) +
+			 cycles_of(t, BURSTS);
+	there = mea_later(asked + t->latency, sooner(t->bus, asked + t->latency + flight));
+	there = mea_later(there + t->slack, t->fetched[FETCH_AHEAD - 1]) + cycles_of(t, beats) + 1;
+	there = mea_later(there, mea_item_start(t->qs, queue, i - (int)MEA_QUEUE_DEPTH) + 1);
 	memmove(t->fetched, t->fetched + 1, (FETCH_AHEAD - 1) * sizeof(t->fetched[0]));
 	t->fetched[FETCH_AHEAD - 1] = there;
 	return there;
@@ -69,7 +56,7 @@ static int64_t fetch(struct latest *t, int queue, int i)
  * queue: it stops there. */
 static int full_at(const struct latest *t, int queue, int i)
 {
-	const struct item *it = item_of(t, queue, i + (int)MEA_QUEUE_DEPTH + 1);
+	const struct item *it = mea_item(t->qs, queue, i + (int)MEA_QUEUE_DEPTH + 1);
 
 	return it ? it->at + FETCH_AHEAD : t->n;
 }
@@ -83,7 +70,7 @@ static int fetched_until(const struct latest *t, int i)
 	for (int q = 0; q < N_QUEUES; q++) {
 		int k = q == Q_LOAD ? t->qs->q[q].n : t->next[q];
 
-		while (k < t->qs->q[q].n && item_of(t, q, k)->after[Q_LOAD] <= i)
+		while (k < t->qs->q[q].n && mea_item(t->qs, q, k)->after[Q_LOAD] <= i)
 			k++;
 		until = (int)sooner(until, full_at(t, q, k));
 	}
@@ -96,19 +83,21 @@ static int fetched_until(const struct latest *t, int i)
 static int64_t loaded_until(const struct latest *t, int i, int fetched)
 {
 	int64_t beats = MEA_CMD_BYTES / t->hw->axi_bytes, work = 0, until = 0;
-	int64_t command = later(cycles_of(t, beats),
-				(t->latency + ADDRESS + cycles_of(t, beats)) / BURSTS + 1);
+	int64_t command = mea_later(cycles_of(t, beats),
+				    (t->latency + ADDRESS + cycles_of(t, beats)) / BURSTS + 1);
 
 	for (int k = i; k >= 0; k--) {
-		const struct item *it = item_of(t, Q_LOAD, k), *before = item_of(t, Q_LOAD, k - 1);
-		int64_t commands = command * later(0, fetched - it->at - 1);
+		const struct item *it = mea_item(t->qs, Q_LOAD, k),
+				  *before = mea_item(t->qs, Q_LOAD, k - 1);
+		int64_t commands = command * mea_later(0, fetched - it->at - 1);
 
 		work += it->busy.work;
-		until = later(until, it->busy.ready + t->slack + work + commands - it->busy.gap);
+		until = mea_later(until,
+				  it->busy.ready + t->slack + work + commands - it->busy.gap);
 		if (before && before->busy.done + it->busy.gap <= it->busy.ready)
 			break;
 		if (before && i - k == STRETCH) {
-			until = later(until, before->busy.done + work + commands);
+			until = mea_later(until, before->busy.done + work + commands);
 			break;
 		}
 	}
@@ -127,17 +116,17 @@ static int64_t load_work(const struct latest *t, const uint32_t *cmd)
 	/* A word is written a cycle, however many are in a beat. */
 	if (word < t->hw->axi_bytes)
 		beats = beats * t->hw->axi_bytes / word;
-	time = later(cycles_of(t, beats), bursts * (ADDRESS + cycles_of(t, 1)));
-	return later(time, bursts * (t->latency + ADDRESS + cycles_of(t, burst)) / BURSTS);
+	time = mea_later(cycles_of(t, beats), bursts * (ADDRESS + cycles_of(t, 1)));
+	return mea_later(time, bursts * (t->latency + ADDRESS + cycles_of(t, burst)) / BURSTS);
 }
 
 static void time_load(struct latest *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_LOAD, i);
+	struct item *it = mea_item(t->qs, Q_LOAD, i);
 	int64_t address = ADDRESS + cycles_of(t, 1);
 	const int *from = t->after[Q_LOAD];
 
-	ready = later(ready, end_of(t, Q_LOAD, i - LOADS_PENDING));
+	ready = mea_later(ready, mea_item_end(t->qs, Q_LOAD, i - LOADS_PENDING));
 	it->busy.ready = ready + address + t->latency;
 	it->busy.gap = address + 1;
 	it->busy.work = it->busy.gap + load_work(t, it->cmd) +
@@ -145,14 +134,14 @@ static void time_load(struct latest *t, int i, int64_t ready)
 			mea_bound_lost(t, from[Q_DEPTHWISE], Q_LOAD, i, Q_DEPTHWISE, WRITES);
 	/* It is taken when the one before has asked for all of its data, which are there so much
 	 * later at the latest. */
-	it->start = later(ready, t->bus - t->latency + 1);
+	it->start = mea_later(ready, t->bus - t->latency + 1);
 	it->busy.done = t->bus = loaded_until(t, i, fetched_until(t, i));
 	it->end = t->bus + 2;
 }
 
 static void time_store(struct latest *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_STORE, i);
+	struct item *it = mea_item(t->qs, Q_STORE, i);
 	const int *from = t->after[Q_STORE];
 	bool snap = mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP;
 	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
@@ -160,7 +149,7 @@ static void time_store(struct latest *t, int i, int64_t ready)
 	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
 	int64_t bursts = rows * (row / BURSTS + 2);
 
-	it->start = later(ready, end_of(t, Q_STORE, i - 1) + 1);
+	it->start = mea_later(ready, mea_item_end(t->qs, Q_STORE, i - 1) + 1);
 	it->end = it->start + cycles_of(t, row * rows) + bursts * (ADDRESS + cycles_of(t, 1)) +
 		  t->latency + t->slack + 8 +
 		  mea_bound_lost(t, from[Q_COMPUTE], Q_STORE, i, Q_COMPUTE, READS) +
@@ -171,41 +160,41 @@ static void time_store(struct latest *t, int i, int64_t ready)
 
 static void time_depthwise(struct latest *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_DEPTHWISE, i);
+	struct item *it = mea_item(t->qs, Q_DEPTHWISE, i);
 	const uint32_t *cmd = it->cmd;
 	int64_t w = mea_get(cmd, MEA_F_CONV_OUT_W), h = mea_get(cmd, MEA_F_CONV_OUT_H);
 	int64_t cols = (w - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_X) + 3;
 	int64_t rows = (h - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_Y) + 3;
-	int64_t row = later(w * 9 / t->hw->dw_taps, cols);
+	int64_t row = mea_later(w * 9 / t->hw->dw_taps, cols);
 	/* From the last pixel to the last result, which must be out before the next command's. */
 	int64_t drain = 5 + 9 / t->hw->dw_taps + 12;
-	const struct item *before = item_of(t, Q_DEPTHWISE, i - 1);
+	const struct item *before = mea_item(t->qs, Q_DEPTHWISE, i - 1);
 
 	it->busy.ready = ready;
 	it->busy.from = t->after[Q_DEPTHWISE][Q_COMPUTE];
 	it->busy.gap = mea_get(cmd, MEA_F_CONV_GAP) ? drain + 1 : 2;
-	it->busy.work = later(it->busy.gap + (rows - h) * cols + h * row, drain + 12);
+	it->busy.work = mea_later(it->busy.gap + (rows - h) * cols + h * row, drain + 12);
 	it->busy.done = mea_bound_busy(t, Q_DEPTHWISE, i, Q_COMPUTE, 1u << READS | 1u << RESULTS);
-	it->start = later(ready, before ? before->busy.done + it->busy.gap : 0);
+	it->start = mea_later(ready, before ? before->busy.done + it->busy.gap : 0);
 	it->end = it->busy.done + drain;
 }
 
 static void time_compute(struct latest *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_COMPUTE, i);
-	const struct item *before = item_of(t, Q_COMPUTE, i - 1);
+	struct item *it = mea_item(t->qs, Q_COMPUTE, i);
+	const struct item *before = mea_item(t->qs, Q_COMPUTE, i - 1);
 	const uint32_t *cmd = it->cmd;
 	bool pool = is(cmd, MEA_OP_POOL);
 	int64_t taps = mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0;
 
-	it->start = later(ready, end_of(t, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
+	it->start = mea_later(ready, mea_item_end(t->qs, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
 	it->busy.ready = it->start + (pool ? 3 : 4 + taps);
 	it->busy.from = t->after[Q_COMPUTE][Q_DEPTHWISE];
-	it->busy.gap = later(3, mea_get(cmd, MEA_F_CONV_GAP));
+	it->busy.gap = mea_later(3, mea_get(cmd, MEA_F_CONV_GAP));
 	/* The first tile loads when the last pass of the command before begins. */
 	if (before && !pool)
-		it->busy.gap = later(it->busy.gap,
-				     t->hw->rows / 2 + 1 + taps - mea_cmd_pixels(before->cmd));
+		it->busy.gap = mea_later(it->busy.gap,
+					 t->hw->rows / 2 + 1 + taps - mea_cmd_pixels(before->cmd));
 	it->busy.work = it->busy.gap + (mea_cmd_passes(cmd) - 1) * mea_bound_tile(t, cmd) +
 			mea_cmd_pixels(cmd) + mea_bound_split(t, cmd);
 	it->busy.done = mea_bound_busy(t, Q_COMPUTE, i, Q_DEPTHWISE, 1u << RESULTS);
@@ -217,15 +206,16 @@ static void time_compute(struct latest *t, int i, int64_t ready)
 static void time_item(struct latest *t, int k)
 {
 	int queue = t->qs->order[k].queue, i = t->qs->order[k].item;
-	const struct item *it = item_of(t, queue, i);
-	int64_t ready = later(fetch(t, queue, i) + DECODE, start_of(t, queue, i - 1) + DECODE);
+	const struct item *it = mea_item(t->qs, queue, i);
+	int64_t ready = mea_later(fetch(t, queue, i) + DECODE,
+				  mea_item_start(t->qs, queue, i - 1) + DECODE);
 
 	for (int q = 0; q < N_QUEUES; q++)
 		if (t->after[queue][q] < it->after[q])
 			t->after[queue][q] = it->after[q];
 	for (int q = 0; q < N_QUEUES; q++)
 		if (it->after[q])
-			ready = later(ready, end_of(t, q, it->after[q] - 1) + DECODE);
+			ready = mea_later(ready, mea_item_end(t->qs, q, it->after[q] - 1) + DECODE);
 	if (queue == Q_LOAD)
 		time_load(t, i, ready);
 	else if (queue == Q_COMPUTE)
@@ -256,7 +246,7 @@ int mea_bound(const struct mea_hw *hw, const struct queues *qs, int n, const str
 	for (int i = 0; i < FETCH_AHEAD; i++)
 		t.fetched[i] = START;
 	for (int k = 0; k < n; k++) {
-		const struct item *it = item_of(&t, qs->order[k].queue, qs->order[k].item);
+		const struct item *it = mea_item(t.qs, qs->order[k].queue, qs->order[k].item);
 
 		time_item(&t, k);
 		b->start[k] = (uint64_t)it->start;

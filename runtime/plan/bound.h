@@ -22,19 +22,9 @@ struct latest {
 	int stretch;	    /* number of the one that is looked at */
 };
 
-static inline int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 static inline int64_t sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
-}
-
-static inline struct item *item_of(const struct latest *t, int queue, int i)
-{
-	return i < 0 || i >= t->qs->q[queue].n ? NULL : &t->qs->q[queue].item[i];
 }
 
 static inline bool is(const uint32_t *cmd, uint32_t op)
@@ -42,14 +32,12 @@ static inline bool is(const uint32_t *cmd, uint32_t op)
 	return mea_get(cmd, MEA_F_CMD_OPCODE) == op;
 }
 
-/* --- bound_lost.c: what engines take from each other -------------------------------------------
- */
+/* --- bound_lost.c: what engines take from each other ------------------------------------ */
 
 /* Cycles of a command c in which it may keep command d of another queue waiting, by the cause. */
 enum cause { READS, WRITES, RESULTS, CAUSES };
 
-/* Cycles that a pass of a compute command takes; second cycles for input and residual in one bank.
- */
+/* Of a compute command: cycles of a pass; second cycles for input and residual in one bank. */
 int64_t mea_bound_tile(const struct latest *t, const uint32_t *cmd);
 int64_t mea_bound_split(const struct latest *t, const uint32_t *cmd);
 

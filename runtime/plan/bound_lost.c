@@ -22,7 +22,8 @@ int64_t mea_bound_tile(const struct latest *t, const uint32_t *cmd)
 
 	if (is(cmd, MEA_OP_POOL))
 		return px;
-	return later(px, (mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0) + t->hw->rows / 2 + 1);
+	return mea_later(px,
+			 (mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0) + t->hw->rows / 2 + 1);
 }
 
 /* Second cycles for input and residual in one bank. */
@@ -110,11 +111,11 @@ int64_t mea_bound_lost(const struct latest *t, int from, int queue_i, int i, int
 	int64_t sum = 0;
 
 	for (int k = from; k < t->qs->q[queue].n; k++) {
-		const struct item *other = item_of(t, queue, k);
+		const struct item *other = mea_item(t->qs, queue, k);
 
 		if (other->after[queue_i] > i)
 			break;
-		sum += cycles[cause](t, other->cmd, item_of(t, queue_i, i)->cmd);
+		sum += cycles[cause](t, other->cmd, mea_item(t->qs, queue_i, i)->cmd);
 	}
 	return sum;
 }
@@ -135,11 +136,11 @@ static int64_t most(const struct latest *t, const uint32_t *c, enum cause cause)
  * last. */
 static int64_t lost_in_stretch(struct latest *t, int queue_i, int i, int queue, enum cause cause)
 {
-	const struct item *it = item_of(t, queue_i, i);
+	const struct item *it = mea_item(t->qs, queue_i, i);
 	int64_t sum = 0, n;
 
 	for (int k = it->busy.from; k < t->qs->q[queue].n; k++) {
-		struct item *other = item_of(t, queue, k);
+		struct item *other = mea_item(t->qs, queue, k);
 
 		if (other->after[queue_i] > i)
 			break;
@@ -177,7 +178,8 @@ int64_t mea_bound_busy(struct latest *t, int queue, int i, int other, unsigned c
 
 	t->stretch++;
 	for (int k = i; k >= 0; k--) {
-		const struct item *it = item_of(t, queue, k), *before = item_of(t, queue, k - 1);
+		const struct item *it = mea_item(t->qs, queue, k),
+				  *before = mea_item(t->qs, queue, k - 1);
 		int64_t item = 0;
 
 		work += it->busy.work;
@@ -188,11 +190,11 @@ int64_t mea_bound_busy(struct latest *t, int queue, int i, int other, unsigned c
 				all += lost_in_stretch(t, queue, k, other, (enum cause)c);
 			}
 		each += sooner(item, most_of(t, it->cmd));
-		until = later(until, it->busy.ready + work + sooner(each, all) - it->busy.gap);
+		until = mea_later(until, it->busy.ready + work + sooner(each, all) - it->busy.gap);
 		if (before && before->busy.done + it->busy.gap <= it->busy.ready)
 			break;
 		if (before && i - k == STRETCH) {
-			until = later(until, before->busy.done + work + sooner(each, all));
+			until = mea_later(until, before->busy.done + work + sooner(each, all));
 			break;
 		}
 	}

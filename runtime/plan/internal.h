@@ -104,6 +104,31 @@ struct queues {
 	} * order;
 };
 
+static inline int64_t mea_later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Item i of a queue, NULL: there is none; when it was taken and is complete, 0 then. */
+static inline struct item *mea_item(const struct queues *qs, int queue, int i)
+{
+	return i < 0 || i >= qs->q[queue].n ? NULL : &qs->q[queue].item[i];
+}
+
+static inline int64_t mea_item_start(const struct queues *qs, int queue, int i)
+{
+	const struct item *it = mea_item(qs, queue, i);
+
+	return it ? it->start : 0;
+}
+
+static inline int64_t mea_item_end(const struct queues *qs, int queue, int i)
+{
+	const struct item *it = mea_item(qs, queue, i);
+
+	return it ? it->end : 0;
+}
+
 /* Appends a zeroed command and returns its index, or MEA_ENOMEM. */
 int mea_queue_add(struct queues *qs, int queue, uint32_t opcode, int layer);
 

@@ -28,30 +28,6 @@ struct timing {
 	int compute_at;		      /* first compute item that may still matter */
 };
 
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static struct item *item_of(const struct timing *t, int queue, int i)
-{
-	return i < 0 || i >= t->qs->q[queue].n ? NULL : &t->qs->q[queue].item[i];
-}
-
-static int64_t end_of(const struct timing *t, int queue, int i)
-{
-	const struct item *it = item_of(t, queue, i);
-
-	return it ? it->end : 0;
-}
-
-static int64_t start_of(const struct timing *t, int queue, int i)
-{
-	const struct item *it = item_of(t, queue, i);
-
-	return it ? it->start : 0;
-}
-
 /* --- fetch, load, store --------------------------------------------------------- */
 
 /* When the command stands in its queue. */
@@ -59,8 +35,9 @@ static int64_t fetch(struct timing *t, int queue, int i)
 {
 	int64_t beats = MEA_CMD_BYTES / t->hw->axi_bytes, there;
 
-	there = later(t->fetched[0] + MEA_PLAN_LATENCY + 6, t->fetched[FETCH_AHEAD - 1] + beats);
-	there = later(there, start_of(t, queue, i - (int)MEA_QUEUE_DEPTH));
+	there = mea_later(t->fetched[0] + MEA_PLAN_LATENCY + 6,
+			  t->fetched[FETCH_AHEAD - 1] + beats);
+	there = mea_later(there, mea_item_start(t->qs, queue, i - (int)MEA_QUEUE_DEPTH));
 	memmove(t->fetched, t->fetched + 1, (FETCH_AHEAD - 1) * sizeof(t->fetched[0]));
 	t->fetched[FETCH_AHEAD - 1] = there;
 	if (t->bus > there - beats)
@@ -91,7 +68,7 @@ int64_t mea_row_beats(const struct mea_hw *hw, const uint32_t *cmd, int word)
 
 static void time_load(struct timing *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_LOAD, i);
+	struct item *it = mea_item(t->qs, Q_LOAD, i);
 	int word = mea_load_word(t->hw, it->cmd);
 	int64_t row = mea_row_beats(t->hw, it->cmd, word), rows = mea_get(it->cmd, MEA_F_LOAD_ROWS);
 	int64_t burst = row < BURSTS ? row : BURSTS, beats = row * rows;
@@ -102,20 +79,20 @@ static void time_load(struct timing *t, int i, int64_t ready)
 		beats = beats * t->hw->axi_bytes / word;
 	if (burst * BURSTS < rate)
 		beats = beats * rate / (burst * BURSTS);
-	it->start = later(ready, end_of(t, Q_LOAD, i - LOADS_PENDING));
-	t->bus = later(t->bus, it->start + MEA_PLAN_LATENCY + 3) + beats;
+	it->start = mea_later(ready, mea_item_end(t->qs, Q_LOAD, i - LOADS_PENDING));
+	t->bus = mea_later(t->bus, it->start + MEA_PLAN_LATENCY + 3) + beats;
 	it->end = t->bus + 1;
 }
 
 static void time_store(struct timing *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_STORE, i);
+	struct item *it = mea_item(t->qs, Q_STORE, i);
 	bool snap = mea_get(it->cmd, MEA_F_CMD_OPCODE) == MEA_OP_SNAP;
 	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
 			   : mea_row_beats(t->hw, it->cmd, t->hw->lanes);
 	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
 
-	it->start = later(ready, end_of(t, Q_STORE, i - 1) + 1);
+	it->start = mea_later(ready, mea_item_end(t->qs, Q_STORE, i - 1) + 1);
 	it->end =
 		it->start + rows * (row + 3 * ((row + BURSTS - 1) / BURSTS)) + MEA_PLAN_LATENCY + 3;
 }
@@ -130,7 +107,8 @@ int64_t mea_cmd_pixels(const uint32_t *cmd)
 /* Words of one channel block that a command reads. */
 int64_t mea_map_words(const uint32_t *cmd)
 {
-	return later((int64_t)mea_get(cmd, MEA_F_CONV_IN_ROW) * mea_get(cmd, MEA_F_CONV_IN_H), 1);
+	return mea_later((int64_t)mea_get(cmd, MEA_F_CONV_IN_ROW) * mea_get(cmd, MEA_F_CONV_IN_H),
+			 1);
 }
 
 int64_t mea_cmd_passes(const uint32_t *cmd)
@@ -158,7 +136,7 @@ static double left_over(const struct mea_hw *hw, const uint32_t *c, const uint32
 	double rate = 1;
 
 	if (mea_get(c, MEA_F_CONV_FINAL) && !(conv && mea_get(c, MEA_F_CONV_YIELD)))
-		rate = 1 - (double)later(px - SUMS * 9 / hw->dw_taps, 0) / (double)all;
+		rate = 1 - (double)mea_later(px - SUMS * 9 / hw->dw_taps, 0) / (double)all;
 	if (!mea_get(c, MEA_F_CONV_STEM))
 		rate *= 1 - mea_same_bank(hw, mea_get(c, MEA_F_CONV_IN_BASE), mea_read_span(hw, c),
 					  mea_get(d, MEA_F_CONV_IN_BASE), mea_map_words(d));
@@ -199,19 +177,19 @@ static int64_t beside_array(struct timing *t, const uint32_t *d, int64_t start, 
 
 static void time_depthwise(struct timing *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_DEPTHWISE, i);
+	struct item *it = mea_item(t->qs, Q_DEPTHWISE, i);
 	const uint32_t *cmd = it->cmd;
 	int64_t w = mea_get(cmd, MEA_F_CONV_OUT_W), h = mea_get(cmd, MEA_F_CONV_OUT_H);
 	int64_t cols = (w - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_X) + 3;
 	int64_t rows = (h - 1) * mea_get(cmd, MEA_F_CONV_STRIDE_Y) + 3;
-	int64_t busy = later(w * 9 / t->hw->dw_taps, cols);
-	int64_t before = end_of(t, Q_DEPTHWISE, i - 1);
+	int64_t busy = mea_later(w * 9 / t->hw->dw_taps, cols);
+	int64_t before = mea_item_end(t->qs, Q_DEPTHWISE, i - 1);
 
-	it->start =
-		later(ready, later(t->walked + 2, mea_get(cmd, MEA_F_CONV_GAP) ? before + 1 : 0));
+	it->start = mea_later(ready, mea_later(t->walked + 2,
+					       mea_get(cmd, MEA_F_CONV_GAP) ? before + 1 : 0));
 	/* Parameters come when the command before has left the requantiser. */
 	t->walked = beside_array(t, cmd, it->start, (rows - h) * cols + h * busy);
-	t->walked = later(t->walked, before + 12);
+	t->walked = mea_later(t->walked, before + 12);
 	it->end = t->walked + 5 + 9 / t->hw->dw_taps + 12;
 }
 
@@ -242,7 +220,7 @@ static int64_t yielded(const struct timing *t, const uint32_t *cmd, int64_t from
 		return 0;
 	for (int i = 0; i < q->n && q->item[i].start < to; i++) {
 		const struct item *d = &q->item[i];
-		int64_t a = later(d->start, from), b = d->end < to ? d->end : to;
+		int64_t a = mea_later(d->start, from), b = d->end < to ? d->end : to;
 
 		if (b > a)
 			n += (double)mea_cmd_pixels(d->cmd) * (double)(b - a) /
@@ -253,19 +231,20 @@ static int64_t yielded(const struct timing *t, const uint32_t *cmd, int64_t from
 
 static void time_compute(struct timing *t, int i, int64_t ready)
 {
-	struct item *it = item_of(t, Q_COMPUTE, i);
+	struct item *it = mea_item(t->qs, Q_COMPUTE, i);
 	const uint32_t *cmd = it->cmd;
 	bool pool = mea_get(cmd, MEA_F_CMD_OPCODE) == MEA_OP_POOL,
 	     stem = mea_get(cmd, MEA_F_CONV_STEM);
 	int64_t px = mea_cmd_pixels(cmd), passes = mea_cmd_passes(cmd), final = px;
-	int64_t tile = pool ? px : later(px, (stem ? t->hw->rows : 0) + t->hw->rows / 2 + 1);
+	int64_t tile = pool ? px : mea_later(px, (stem ? t->hw->rows : 0) + t->hw->rows / 2 + 1);
 	int64_t weights;
 
-	it->start = later(ready, end_of(t, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
+	it->start = mea_later(ready, mea_item_end(t->qs, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
 	/* The first tile loads when the last one of the command before is in use. */
-	weights = later(it->start + 4, t->taken + t->hw->rows / 2 + 1) + (stem ? t->hw->rows : 0);
-	it->first = later(t->issued + 3, later(it->start + 3, pool ? 0 : weights));
-	it->first = later(it->first, t->issued + mea_get(cmd, MEA_F_CONV_GAP));
+	weights =
+		mea_later(it->start + 4, t->taken + t->hw->rows / 2 + 1) + (stem ? t->hw->rows : 0);
+	it->first = mea_later(t->issued + 3, mea_later(it->start + 3, pool ? 0 : weights));
+	it->first = mea_later(it->first, t->issued + mea_get(cmd, MEA_F_CONV_GAP));
 	it->issued = it->first + (passes - 1) * tile;
 	if (!pool)
 		t->taken = it->issued;
@@ -279,12 +258,12 @@ static void time_compute(struct timing *t, int i, int64_t ready)
 
 static void time_item(struct timing *t, int queue, int i)
 {
-	const struct item *it = item_of(t, queue, i);
-	int64_t ready = later(fetch(t, queue, i), start_of(t, queue, i - 1) + 1);
+	const struct item *it = mea_item(t->qs, queue, i);
+	int64_t ready = mea_later(fetch(t, queue, i), mea_item_start(t->qs, queue, i - 1) + 1);
 
 	for (int k = 0; k < N_QUEUES; k++)
 		if (it->after[k])
-			ready = later(ready, end_of(t, k, it->after[k] - 1) + 1);
+			ready = mea_later(ready, mea_item_end(t->qs, k, it->after[k] - 1) + 1);
 	if (queue == Q_LOAD)
 		time_load(t, i, ready);
 	else if (queue == Q_COMPUTE)
@@ -307,8 +286,8 @@ void mea_time(const struct mea_hw *hw, const struct queues *qs, struct mea_plan 
 			const struct item *it;
 
 			time_item(&t, qs->order[k].queue, qs->order[k].item);
-			it = item_of(&t, qs->order[k].queue, qs->order[k].item);
-			end = later(end, it->end);
+			it = mea_item(t.qs, qs->order[k].queue, qs->order[k].item);
+			end = mea_later(end, it->end);
 		}
 	}
 	p->cycles = (uint64_t)end;
