@@ -266,7 +266,9 @@ static int name_labels(struct csv *c)
 {
 	struct mea_names *names = &c->l.names;
 
-	names->name = calloc(c->l.n + 1, sizeof(*names->name));
+	if (!c->l.n)
+		return 0;
+	names->name = calloc(c->l.n, sizeof(*names->name));
 	if (!names->name)
 		return mea_nomem();
 	memcpy(names->name, c->labels, c->l.n * sizeof(*names->name));
