@@ -20,6 +20,9 @@
 #define START	      4	 /* from a job's start to the first request */
 #define ADDRESS	      5	 /* from a request to its address on the bus */
 #define DECODE	      3	 /* from a command in its queue to its engine */
+#define DW_WORDS      12 /* weights and parameters of the depthwise unit */
+#define LOADER	      5	 /* from a command to its first weights */
+#define PARAMS	      6	 /* until the parameters are loaded */
 #define RECORD	      12 /* from the last command to the record, and from its answer to the end */
 /* What the bus may lose beyond its share: see struct mea_bus. */
 #define MORE	   0.03
@@ -147,12 +150,14 @@ static void time_store(struct latest *t, int i, int64_t ready)
 	int64_t row = snap ? (int)MEA_RECORD_BYTES / t->hw->axi_bytes
 			   : mea_row_beats(t->hw, it->cmd, t->hw->lanes);
 	int64_t rows = snap ? 1 : mea_get(it->cmd, MEA_F_STORE_ROWS);
-	int64_t bursts = rows * (row / BURSTS + 2);
+	int64_t bursts = rows * (row / BURSTS + 2), beats = cycles_of(t, row * rows);
 
 	it->start = mea_later(ready, mea_item_end(t->qs, Q_STORE, i - 1) + 1);
-	it->end = it->start + cycles_of(t, row * rows) + bursts * (ADDRESS + cycles_of(t, 1)) +
-		  t->latency + t->slack + 8 +
-		  mea_bound_lost(t, from[Q_COMPUTE], Q_STORE, i, Q_COMPUTE, READS) +
+	/* A word is read a cycle, however many go into a beat. */
+	if (!snap && t->hw->lanes < t->hw->axi_bytes)
+		beats = mea_later(beats, row * rows * t->hw->axi_bytes / t->hw->lanes);
+	it->end = it->start + beats + bursts * (ADDRESS + cycles_of(t, 1)) + t->latency + t->slack +
+		  8 + mea_bound_lost(t, from[Q_COMPUTE], Q_STORE, i, Q_COMPUTE, READS) +
 		  mea_bound_lost(t, from[Q_DEPTHWISE], Q_STORE, i, Q_DEPTHWISE, READS);
 }
 
@@ -174,9 +179,21 @@ static void time_depthwise(struct latest *t, int i, int64_t ready)
 	it->busy.from = t->after[Q_DEPTHWISE][Q_COMPUTE];
 	it->busy.gap = mea_get(cmd, MEA_F_CONV_GAP) ? drain + 1 : 2;
 	it->busy.work = mea_later(it->busy.gap + (rows - h) * cols + h * row, drain + 12);
+	/* The array's weights come before the depthwise unit's: a word of these waits for a tile.
+	 */
+	it->busy.work += DW_WORDS * (t->hw->rows / 2);
 	it->busy.done = mea_bound_busy(t, Q_DEPTHWISE, i, Q_COMPUTE, 1u << READS | 1u << RESULTS);
 	it->start = mea_later(ready, before ? before->busy.done + it->busy.gap : 0);
 	it->end = it->busy.done + drain;
+}
+
+/* The least cycles from a pass to the next, for which the weights are loaded meanwhile, behind the
+ * parameters if it is the last one of cmd. */
+static int64_t loader(const struct latest *t, const uint32_t *cmd, bool last)
+{
+	int64_t taps = mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0;
+
+	return t->hw->rows / 2 + 1 + taps + (last && mea_get(cmd, MEA_F_CONV_FINAL) ? PARAMS : 0);
 }
 
 static void time_compute(struct latest *t, int i, int64_t ready)
@@ -184,19 +201,22 @@ static void time_compute(struct latest *t, int i, int64_t ready)
 	struct item *it = mea_item(t->qs, Q_COMPUTE, i);
 	const struct item *before = mea_item(t->qs, Q_COMPUTE, i - 1);
 	const uint32_t *cmd = it->cmd;
-	bool pool = is(cmd, MEA_OP_POOL);
-	int64_t taps = mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0;
+	int64_t passes = mea_cmd_passes(cmd), tile = mea_bound_tile(t, cmd),
+		px = mea_cmd_pixels(cmd);
+	bool pool = is(cmd, MEA_OP_POOL), one = pool || passes == 1;
 
 	it->start = mea_later(ready, mea_item_end(t->qs, Q_COMPUTE, i - COMPUTE_SLOT) + 1);
-	it->busy.ready = it->start + (pool ? 3 : 4 + taps);
+	it->busy.ready = it->start + LOADER + (one ? PARAMS : 0) +
+			 (mea_get(cmd, MEA_F_CONV_STEM) ? t->hw->rows : 0);
 	it->busy.from = t->after[Q_COMPUTE][Q_DEPTHWISE];
 	it->busy.gap = mea_later(3, mea_get(cmd, MEA_F_CONV_GAP));
 	/* The first tile loads when the last pass of the command before begins. */
-	if (before && !pool)
-		it->busy.gap = mea_later(it->busy.gap,
-					 t->hw->rows / 2 + 1 + taps - mea_cmd_pixels(before->cmd));
-	it->busy.work = it->busy.gap + (mea_cmd_passes(cmd) - 1) * mea_bound_tile(t, cmd) +
-			mea_cmd_pixels(cmd) + mea_bound_split(t, cmd);
+	if (before)
+		it->busy.gap = mea_later(it->busy.gap, loader(t, cmd, one) + LOADER -
+							       mea_cmd_pixels(before->cmd));
+	it->busy.work = it->busy.gap + (passes - 1) * tile + px + mea_bound_split(t, cmd);
+	if (!one)
+		it->busy.work += mea_later(0, loader(t, cmd, true) - tile);
 	it->busy.done = mea_bound_busy(t, Q_COMPUTE, i, Q_DEPTHWISE, 1u << RESULTS);
 	it->end = it->busy.done + t->hw->latency + 1;
 }

@@ -87,17 +87,15 @@ static int64_t writes(const struct latest *t, const uint32_t *c, const uint32_t 
 	return shared(t, mea_get(c, MEA_F_CONV_OUT_BASE), px, base, n) ? px : 0;
 }
 
-/* c has the requantiser: a final pass of the array before the depthwise unit, but with YIELD
- * behind it. */
+/* c has the requantiser: a final pass of the array before the depthwise unit, and with YIELD also
+ * behind it. How soon a pass yields is not bounded, so it counts as one that does not. */
 static int64_t results(const struct latest *t, const uint32_t *c, const uint32_t *d)
 {
 	if (is(c, MEA_OP_DEPTHWISE))
 		return mea_get(d, MEA_F_CONV_YIELD) && mea_get(d, MEA_F_CONV_FINAL)
 			       ? mea_cmd_pixels(c)
 			       : 0;
-	if (!mea_get(c, MEA_F_CONV_FINAL) || (is(c, MEA_OP_CONV) && mea_get(c, MEA_F_CONV_YIELD)))
-		return 0;
-	return mea_cmd_pixels(c) + mea_bound_split(t, c);
+	return mea_get(c, MEA_F_CONV_FINAL) ? mea_cmd_pixels(c) + mea_bound_split(t, c) : 0;
 }
 
 static int64_t (*const cycles[CAUSES])(const struct latest *, const uint32_t *,
