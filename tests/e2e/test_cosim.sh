@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tools/cosim/run.sh where the guest's memory cannot lie: containers mount /dev/shm noexec and
 # small. It uses another folder, or says why it cannot, and never waits for a guest that is gone.
+# And the guest's clock, which is the device's: a job's time depends on nothing of the host's.
 . tests/e2e/lib.sh
 
 why=
@@ -28,4 +29,21 @@ ok "/dev/shm small: the guest runs" ends 0
 guest "mount -t tmpfs -o noexec tmpfs /dev/shm; mount -t tmpfs -o noexec tmpfs /tmp"
 ok "both noexec: the guest breaks down" ends 125
 ok "and the log says why" grep -q 'must be not mounted noexec' "$T/err"
+
+# times FILE: how long jobs take, to the nanosecond
+times()
+{
+	tools/cosim/run.sh -t 300 -c 8x8s -m build/cosim/fast/mea/mea.ko -- \
+		build/tests/kmod/bench_jobs >"$1" 2>"$T/err" || { cat "$T/err"; return 1; }
+}
+ok "jobs on an idle host" times "$T/idle"
+ok "they say how long they took" grep -q 'empty job: median [0-9]*\.[0-9]* us' "$T/idle"
+busy=()
+for _ in 1 2 3; do
+	timeout 300 sh -c 'while :; do :; done' &
+	busy+=($!)
+done
+ok "jobs on a busy host" times "$T/busy"
+kill "${busy[@]}"
+ok "to the nanosecond the same" cmp "$T/idle" "$T/busy"
 done_testing

@@ -40,8 +40,8 @@ static int measure(const char *what, struct copy *c)
 		us[i] = now_us() - start;
 	}
 	qsort(us, RUNS, sizeof(us[0]), by_value);
-	printf("%s: median %.0f us, 10 %% under %.0f, 10 %% over %.0f (%d jobs)\n", what,
-	       us[RUNS / 2], us[RUNS / 10], us[RUNS - RUNS / 10], RUNS);
+	printf("%s: median %.3f us, 10 %% under %.3f, 10 %% over %.3f, longest %.3f (%d jobs)\n",
+	       what, us[RUNS / 2], us[RUNS / 10], us[RUNS - RUNS / 10], us[RUNS - 1], RUNS);
 	return 0;
 }
 

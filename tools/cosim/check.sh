@@ -49,7 +49,9 @@ guest()
 	read -r -a options <<<"$3 ${COSIM_RUN-}"
 	shift 3
 	[ "$kernel" != platform ] || options+=(-m "$folder/bridge/mea_bridge.ko")
-	# The simulator decides how long a job takes, and the host how long the simulator waits.
+	# A slow clock, so that waits of seconds are few cycles. QEMU has the host's clock.
+	[ "$folder" = build/cosim/qemu ] || options=(--cosim "--clock 1" "${options[@]}")
+	# In real time the simulator decides how long a job takes.
 	module=${MODULE:-$folder/mea/mea.ko timeout_ms=10000}
 	tools/cosim/run.sh -k "$built" "${options[@]}" -m "$module" -t "$limit" -o "$out" \
 		-e "TAP_LOG=/run/out/tap" -e "JUNIT=/run/out/junit.xml" -e "TEST_LIMIT=$limit" -e "COSIM_FOLDER=$folder" \

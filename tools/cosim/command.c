@@ -172,7 +172,7 @@ static bool do_kill(struct call *c)
 
 	if (c->n > 2 || !count(c, 1, 20, &ms))
 		return false;
-	c->d->faults.kill_at = device_ms() + ms + 1;
+	c->d->faults.kill_at = device_ms(c->d) + ms + 1;
 	return true;
 }
 

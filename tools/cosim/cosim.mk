@@ -15,7 +15,7 @@ $(B)/cosim/init: $(B)/tools/cosim/guest/init.o
 ALL_TARGETS += $(B)/mea-cosim
 
 # Its unit tests are clients of it.
-COSIM_UNIT := $(B)/tests/unit/test_cosim $(B)/tests/unit/test_cosim_vfio
+COSIM_UNIT := $(patsubst %,$(B)/tests/unit/%,test_cosim test_cosim_vfio test_cosim_time)
 $(COSIM_UNIT): $(B)/tools/cosim/ctl.o | $(B)/mea-cosim build/hw/sim/libmea_sim_8x8.so
 $(COSIM_UNIT:=.o): EXTRA_CFLAGS += -Itools
 
@@ -68,7 +68,7 @@ $(B)/tests/kmod/layout32: tests/kmod/lib/layout.h kmod/uapi/mea_accel.h
 
 # Everything above, in both kernels; the last line is the sum.
 COSIM_PROGRAMS := $(B)/mea-cosim build/cosim/init $(B)/mea $(B)/tests/e2e/helper \
-	$(KMOD_TEST_BINS) $(KMOD_FUZZ) build/hw/sim/libmea_sim_16x16.so build/hw/sim/libmea_sim_8x8s.so
+	$(KMOD_TEST_BINS) $(KMOD_FUZZ) $(KMOD_BENCH) build/hw/sim/libmea_sim_16x16.so build/hw/sim/libmea_sim_8x8s.so
 .PHONY: cosim cosim-programs
 cosim-programs: $(COSIM_KERNELS:%=cosim-module-%) $(COSIM_PROGRAMS)
 cosim: ## the driver on the RTL, in two guest kernels
@@ -121,5 +121,5 @@ $(B)/tests/kmod/mea-copies: $(B)/tools/main.o $(TRAIN_TOOL_OBJS) $(TOOLS_OBJS) $
 bench-kmod: ## cost of a job
 bench-kmod: cosim-module-fast $(COSIM_PROGRAMS) $(KMOD_BENCH) $(B)/tests/kmod/count_ioctls.so \
 		$(B)/tests/kmod/mea-copies
-	@tools/cosim/run.sh -k fast -m "build/cosim/fast/mea/mea.ko timeout_ms=10000" -- \
+	@tools/cosim/run.sh -k fast --real-time -m "build/cosim/fast/mea/mea.ko timeout_ms=10000" -- \
 		tests/kmod/bench.sh $(BENCH_DATA)

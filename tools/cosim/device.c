@@ -12,10 +12,12 @@
 #define SIZE_MAX_UNITS 0x4000000u
 #define FAULT(d, f)    ((d)->faults.f && (d)->faults.f--)
 
-uint64_t device_ms(void)
+uint64_t device_ms(const struct device *d)
 {
 	struct timespec t;
 
+	if (d->time)
+		return d->time->now / 1000000;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
@@ -138,7 +140,7 @@ static void raise_irq(struct device *d)
 	if (FAULT(d, lost))
 		return;
 	if (d->n_late < DEVICE_LATE && FAULT(d, late)) {
-		d->late_at[d->n_late++] = device_ms() + d->faults.late_ms;
+		d->late_at[d->n_late++] = device_ms(d) + d->faults.late_ms;
 		return;
 	}
 	if (FAULT(d, twice))
@@ -161,12 +163,13 @@ void device_spurious(struct device *d)
 
 int device_late(struct device *d)
 {
-	uint64_t now = d->n_late || d->faults.kill_at ? device_ms() : 0;
+	uint64_t now = d->n_late || d->faults.kill_at ? device_ms(d) : 0;
 	int next = -1;
 
 	if (d->faults.kill_at) {
 		/* As a process that dies: nothing is said to anybody. */
-		if (d->faults.kill_at <= now)
+		d->dead = d->faults.kill_at <= now;
+		if (d->dead && !d->time)
 			_exit(0);
 		next = (int)(d->faults.kill_at - now);
 	}

@@ -12,6 +12,7 @@
 
 #include "memory.h"
 #include "sim/mea_sim.h"
+#include "timetravel.h"
 
 #define DEVICE_READS 16 /* planted register values */
 #define DEVICE_LATE  64 /* interrupts that wait at once */
@@ -48,6 +49,9 @@ struct device {
 	void (*send)(void *arg);
 	void *send_arg;
 	bool master; /* may use the bus */
+	bool dead;   /* the guest has only its clock left */
+	/* The guest's clock where it is the device's; NULL: the host's. */
+	struct timetravel *time;
 
 	/* The rest is private. */
 	struct {
@@ -65,8 +69,8 @@ struct device {
 void device_open(struct device *d, const char *config, const struct mea_sim_options *opt);
 void device_close(struct device *d);
 
-/* Milliseconds of a clock. */
-uint64_t device_ms(void);
+/* Milliseconds of the guest's clock. */
+uint64_t device_ms(const struct device *d);
 
 /* size bytes of guest memory come to addr; the caller keeps host until they go. False:
  * there is memory already, or size is 0. */

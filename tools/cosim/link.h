@@ -10,7 +10,7 @@
 
 #include "pci.h"
 
-#define LINK_FDS 3
+#define LINK_FDS 4
 
 struct link {
 	/* Takes the connected socket, and sets p->message and p->link. Never NULL: the

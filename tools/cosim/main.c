@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* mea-cosim: options, sockets, and the loop that clocks the device and serves the guest. */
+/* mea-cosim: options and sockets. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -16,15 +16,7 @@
 #include "command.h"
 #include "cosim.h"
 #include "ctl.h"
-#include "link.h"
-
-/* Cycles between looks at the guest's queue: about what one register access costs. */
-#define SLICE 64
-/* Looks at the queue between looks at the sockets. */
-#define SLICES_PER_POLL 64
-/* How long the guest's next access is waited for without sleeping. */
-#define SPIN_NS 30000
-#define CLIENTS 8
+#include "loop.h"
 
 static const char usage[] =
 	"usage: mea-cosim [OPTIONS] SOCKET\n"
@@ -35,6 +27,9 @@ static const char usage[] =
 	"Ends with the guest.\n"
 	"\n"
 	"      --vfio-user      the guest speaks vfio-user, as QEMU does\n"
+	"      --time SOCKET    the guest's clock is the device's; User-Mode Linux connects\n"
+	"                       by time-travel=ext:SOCKET\n"
+	"      --clock MHZ      of the device, with --time (100)\n"
 	"  -c, --config NAME    array (16x16); NAME-trace to trace\n"
 	"  -s, --side SOCKET    side channel: faults and counters, see README.md\n"
 	"  -l, --latency N      cycles from a burst's address to its first beat (40)\n"
@@ -84,14 +79,6 @@ void cosim_abort(const char *format, ...)
 	exit(COSIM_EXIT_ABORT);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static int listen_at(const char *path)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
@@ -102,130 +89,9 @@ static int listen_at(const char *path)
 	strcpy(a.sun_path, path);
 	unlink(path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, CLIENTS))
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) || listen(fd, LOOP_CLIENTS))
 		cosim_die("%s: %s", path, strerror(errno));
 	return fd;
-}
-
-/* --- the side channel's sockets --------------------------------------------------------- */
-
-struct side {
-	int listener;
-	struct client {
-		int fd;
-		char line[256];
-		size_t len;
-	} client[CLIENTS];
-	int n;
-};
-
-static bool serve_client(struct client *c, struct device *d)
-{
-	ssize_t n = read(c->fd, c->line + c->len, sizeof(c->line) - 1 - c->len);
-	char reply[512], *end;
-
-	if (n <= 0)
-		return false;
-	c->len += (size_t)n;
-	c->line[c->len] = 0;
-	while ((end = strchr(c->line, '\n'))) {
-		*end = 0;
-		command_run(d, c->line, reply, sizeof(reply) - 1);
-		strcat(reply, "\n");
-		if (send(c->fd, reply, strlen(reply), MSG_NOSIGNAL) < 0)
-			return false;
-		c->len -= (size_t)(end + 1 - c->line);
-		memmove(c->line, end + 1, c->len + 1);
-	}
-	return c->len < sizeof(c->line) - 1;
-}
-
-static void side_ready(struct side *s, const struct pollfd *fds, struct device *d)
-{
-	for (int i = s->n - 1; i >= 0; i--)
-		if (fds[1 + i].revents && !serve_client(&s->client[i], d)) {
-			close(s->client[i].fd);
-			s->client[i] = s->client[--s->n];
-		}
-	if (fds[0].revents && s->n < CLIENTS) {
-		int fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
-
-		if (fd >= 0)
-			s->client[s->n++] = (struct client){.fd = fd};
-	}
-}
-
-/* --- the loop ---------------------------------------------------------------------------- */
-
-struct cosim {
-	struct device dev;
-	struct pci pci;
-	struct side side;
-	const struct link *link;
-	void *guest; /* of link */
-};
-
-/* Sleeps for at most timeout_ms until a descriptor has something, and handles it. False
- * when the guest is gone. */
-static bool wait_fds(struct cosim *c, int timeout_ms)
-{
-	struct pollfd fds[LINK_FDS + 1 + CLIENTS];
-	int numbers[LINK_FDS], of_link = c->link->fds(c->guest, numbers), n = of_link;
-
-	for (int i = 0; i < n; i++)
-		fds[i] = (struct pollfd){.fd = numbers[i], .events = POLLIN};
-	fds[n++] = (struct pollfd){.fd = c->side.listener, .events = POLLIN};
-	for (int i = 0; i < c->side.n; i++)
-		fds[n++] = (struct pollfd){.fd = c->side.client[i].fd, .events = POLLIN};
-	if (poll(fds, (nfds_t)n, timeout_ms) < 0) {
-		if (errno != EINTR)
-			cosim_die("poll: %s", strerror(errno));
-		return true;
-	}
-	side_ready(&c->side, fds + of_link, &c->dev);
-	return c->link->woken(c->guest, fds[0].revents);
-}
-
-static bool spin(struct cosim *c)
-{
-	uint64_t end = now_ns() + SPIN_NS;
-
-	do
-		if (c->link->serve(c->guest))
-			return true;
-	while (now_ns() < end);
-	return false;
-}
-
-static void loop(struct cosim *c)
-{
-	for (unsigned turn = 0;; turn++) {
-		int served = c->link->serve(c->guest);
-		bool busy = device_busy(&c->dev);
-		int sleep_ms = 0, late;
-
-		if (busy)
-			device_clock(&c->dev, SLICE);
-		if (busy && !device_hung(&c->dev)) {
-			/* To wake us costs the guest a system call; it is looked at anyway. */
-			c->link->want_wake(c->guest, false);
-			if (turn % SLICES_PER_POLL)
-				continue;
-			device_late(&c->dev);
-		} else {
-			if (served || spin(c))
-				continue;
-			c->link->want_wake(c->guest, true);
-			if (c->link->serve(c->guest))
-				continue;
-			late = device_late(&c->dev);
-			sleep_ms = busy ? 1 : -1;
-			if (late >= 0 && (sleep_ms < 0 || late < sleep_ms))
-				sleep_ms = late;
-		}
-		if (!wait_fds(c, sleep_ms))
-			return;
-	}
 }
 
 /* --- command line -------------------------------------------------------------------------- */
@@ -258,36 +124,56 @@ static void print_counters(struct device *d)
 	cosim_note("%s", reply + 3);
 }
 
-/* Creates the sockets, which is what a script waits for, then waits for the guest. */
-static void connect_guest(struct cosim *c, const char *path, const char *side)
-{
-	int listener, fd;
+struct paths {
+	const char *guest, *side, *time; /* sockets; the last two may be NULL */
+};
 
-	c->side.listener = side ? listen_at(side) : -1;
-	listener = listen_at(path);
-	fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+static int accept_at(int listener, const char *path)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
 	if (fd < 0)
 		cosim_die("%s: %s", path, strerror(errno));
 	close(listener);
-	c->guest = c->link->open(fd, &c->pci);
+	return fd;
 }
 
-static void run(struct cosim *c, const char *path, const char *side, bool verbose)
+/* Creates the sockets, which is what a script waits for, then waits for the guest. */
+static void connect_guest(struct cosim *c, const struct paths *paths)
+{
+	int clock = paths->time ? listen_at(paths->time) : -1, listener;
+
+	c->side.listener = paths->side ? listen_at(paths->side) : -1;
+	listener = listen_at(paths->guest);
+	/* The guest needs its clock long before its device. */
+	if (paths->time) {
+		timetravel_open(c->dev.time, accept_at(clock, paths->time), c->dev.time->khz);
+		if (!loop_serve_clock(c, listener))
+			cosim_die("the guest ended before it had found its device");
+	}
+	c->guest = c->link->open(accept_at(listener, paths->guest), &c->pci);
+}
+
+static void run(struct cosim *c, const struct paths *paths, bool verbose)
 {
 	pci_init(&c->pci, &c->dev);
-	connect_guest(c, path, side);
-	loop(c);
+	connect_guest(c, paths);
+	loop_run(c);
 	if (verbose)
 		print_counters(&c->dev);
 	device_check(&c->dev);
 	c->link->close(c->guest);
+	if (c->dev.time)
+		timetravel_close(c->dev.time);
 	device_close(&c->dev);
 }
 
-enum { STALL = 256, SEED, TRACE, CTL, VFIO_USER };
+enum { STALL = 256, SEED, TRACE, CTL, VFIO_USER, TIME, CLOCK };
 
 static const struct option options[] = {
 	{"vfio-user", no_argument, NULL, VFIO_USER},
+	{"time", required_argument, NULL, TIME},
+	{"clock", required_argument, NULL, CLOCK},
 	{"config", required_argument, NULL, 'c'},
 	{"side", required_argument, NULL, 's'},
 	{"latency", required_argument, NULL, 'l'},
@@ -300,46 +186,71 @@ static const struct option options[] = {
 	{NULL, 0, NULL, 0},
 };
 
+struct settings {
+	struct mea_sim_options sim;
+	const char *config;
+	struct paths paths;
+	double clock_mhz;
+	bool verbose;
+};
+
+/* False for what is no option with a value. */
+static bool set_option(struct settings *s, struct cosim *c, int o)
+{
+	switch (o) {
+	case VFIO_USER:
+		c->link = &vfio_link;
+		return true;
+	case TIME:
+		s->paths.time = optarg;
+		return true;
+	case CLOCK:
+		s->clock_mhz = strtod(optarg, NULL);
+		if (!(s->clock_mhz >= 0.001 && s->clock_mhz <= 10000))
+			cosim_die("--clock %s: MHz from 0.001 to 10000", optarg);
+		return true;
+	case 'c':
+		s->config = optarg;
+		return true;
+	case 's':
+		s->paths.side = optarg;
+		return true;
+	case 'l':
+		s->sim.latency = (uint32_t)atoi(optarg);
+		return true;
+	case STALL:
+		s->sim.stall_percent = (uint32_t)atoi(optarg);
+		return true;
+	case SEED:
+		s->sim.seed = strtoull(optarg, NULL, 0);
+		return true;
+	case TRACE:
+		s->sim.trace = optarg;
+		return true;
+	case 'v':
+		s->verbose = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	struct mea_sim_options sim = {.latency = 40, .seed = 1};
-	const char *config = "16x16", *side = NULL;
+	struct settings s = {
+		.sim = {.latency = 40, .seed = 1}, .config = "16x16", .clock_mhz = 100};
+	static struct timetravel time;
 	static struct cosim c = {.link = &uml_link};
-	bool verbose = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "+c:s:l:vh", options, NULL)) != -1) {
-		switch (o) {
-		case VFIO_USER:
-			c.link = &vfio_link;
-			break;
-		case 'c':
-			config = optarg;
-			break;
-		case 's':
-			side = optarg;
-			break;
-		case 'l':
-			sim.latency = (uint32_t)atoi(optarg);
-			break;
-		case STALL:
-			sim.stall_percent = (uint32_t)atoi(optarg);
-			break;
-		case SEED:
-			sim.seed = strtoull(optarg, NULL, 0);
-			break;
-		case TRACE:
-			sim.trace = optarg;
-			break;
-		case 'v':
-			verbose = true;
-			break;
-		case CTL:
+		if (o == CTL)
 			return client_mode(argc - optind, argv + optind);
-		case 'h':
+		if (o == 'h') {
 			fputs(usage, stdout);
 			return 0;
-		default:
+		}
+		if (!set_option(&s, &c, o)) {
 			fputs(usage, stderr);
 			return COSIM_EXIT_USAGE;
 		}
@@ -348,8 +259,14 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return COSIM_EXIT_USAGE;
 	}
+	if (s.paths.time && c.link != &uml_link)
+		cosim_die("--time: a guest of vfio-user has a clock of its own");
 	signal(SIGPIPE, SIG_IGN);
-	device_open(&c.dev, config, &sim);
-	run(&c, argv[optind], side, verbose);
+	s.paths.guest = argv[optind];
+	device_open(&c.dev, s.config, &s.sim);
+	time.khz = (uint64_t)(s.clock_mhz * 1000 + 0.5);
+	if (s.paths.time)
+		c.dev.time = &time;
+	run(&c, &s.paths, s.verbose);
 	return 0;
 }

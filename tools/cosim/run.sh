@@ -10,6 +10,7 @@
 #                        may be repeated; all are unloaded at the end
 #   -c, --config NAME    the array (16x16), or "none": no device
 #       --cosim OPTIONS  more options for mea-cosim, one word
+#   -r, --real-time      the guest's clock is the host's, as in QEMU; else the device's
 #   -t, --time SECONDS   limit for the whole run (600)
 #       --mem SIZE       of the guest (256M; debug 512M, in QEMU 1024M)
 #   -e, --env NAME=VALUE environment of the command; may be repeated
@@ -28,23 +29,24 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
 build=${MEA_BUILD:-$top/build}
 kernel=fast config=16x16 limit=600 mem='' out='' allow='' unplug='' gdb='' verbose=''
-modules=() env=() cosim_options=() more=()
+real_time='' modules=() env=() cosim_options=() more=()
 
-usage() { sed -n '3,26s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '3,27s/^# \{0,1\}//p' "$0"; }
 while [ $# -gt 0 ]; do
 	case $1 in
 	-k | --kernel) kernel=$2; shift 2 ;;
 	-m | --module) modules+=("$2"); shift 2 ;;
 	-c | --config) config=$2; shift 2 ;;
 	--cosim) read -r -a cosim_options <<<"$2"; shift 2 ;;
+	-r | --real-time) real_time=1; shift ;;
 	-t | --time) limit=$2; shift 2 ;;
 	--mem) mem=$2; shift 2 ;;
 	-e | --env) env+=("$2"); shift 2 ;;
 	-o | --out) out=$2; shift 2 ;;
 	-a | --allow) allow=$2; shift 2 ;;
 	-u | --unplug) unplug=--unplug; shift ;;
-	-i | --interactive) more+=(MEA_INTERACTIVE=1); shift ;;
-	--gdb) gdb=1; shift ;;
+	-i | --interactive) more+=(MEA_INTERACTIVE=1) real_time=1; shift ;;
+	--gdb) gdb=1 real_time=1; shift ;;
 	-v | --verbose) verbose=1; shift ;;
 	-h | --help) usage; exit 0 ;;
 	--) shift; break ;;
@@ -95,6 +97,11 @@ trap 'exit 130' INT TERM
 
 # --- the device --------------------------------------------------------------------
 if [ "$config" != none ]; then
+	[ -z "$qemu" ] || real_time=1
+	[ -n "$real_time" ] || {
+		cosim_options+=(--time "$sockets/time")
+		more+=("time-travel=ext:$sockets/time")
+	}
 	"$build/mea-cosim" ${qemu:+--vfio-user} --config "$config" --side "$sockets/side" ${verbose:+--verbose} \
 		${cosim_options[@]+"${cosim_options[@]}"} "$sockets/pci" &
 	cosim=$!

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The virtual PCI bus of User-Mode Linux: requests and messages in virtqueues. */
+#include <errno.h>
 #include <linux/virtio_pcidev.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,7 @@ struct uml {
 	struct pci *pci;
 	struct vhost *vhost;
 	unsigned pending; /* messages for which no buffer was free */
+	struct timetravel *time;
 };
 
 /* --- requests ------------------------------------------------------------------------------- */
@@ -33,9 +36,9 @@ static void config_read(struct pci *p, const struct virtio_pcidev_msg *m, uint8_
 	}
 }
 
-static size_t request(void *arg, const uint8_t *bytes, size_t size, uint8_t *reply, size_t room)
+static size_t one_access(struct pci *p, const uint8_t *bytes, size_t size, uint8_t *reply,
+			 size_t room)
 {
-	struct pci *p = ((struct uml *)arg)->pci;
 	struct virtio_pcidev_msg m;
 	const uint8_t *data = bytes + sizeof(m);
 	uint32_t value = 0;
@@ -71,6 +74,16 @@ static size_t request(void *arg, const uint8_t *bytes, size_t size, uint8_t *rep
 	cosim_abort("virtual PCI: operation %u, bar %u, address 0x%llx, %u bytes (%zu sent, %zu of "
 		    "room)",
 		    m.op, m.bar, (unsigned long long)m.addr, m.size, size, room);
+}
+
+static size_t request(void *arg, const uint8_t *bytes, size_t size, uint8_t *reply, size_t room)
+{
+	struct uml *u = arg;
+	size_t n = one_access(u->pci, bytes, size, reply, room);
+
+	if (u->time)
+		timetravel_watch(u->time, u->pci->dev, u->pending || vhost_owes(u->vhost));
+	return n;
 }
 
 static void memory(void *arg, uint64_t addr, void *host, size_t size)
@@ -120,6 +133,24 @@ static void message(void *link)
 	flush(u);
 }
 
+/* --- the guest's clock ---------------------------------------------------------------------- */
+
+/* Serves the guest's clock until fd has something. */
+static bool meanwhile(void *arg, int fd)
+{
+	struct uml *u = arg;
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = u->time->fd, .events = POLLIN}};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return false;
+		if (fds[1].revents && !timetravel_message(u->time))
+			return false;
+		if (fds[0].revents)
+			return true;
+	}
+}
+
 /* --- link ----------------------------------------------------------------------------------- */
 
 static void *uml_open(int socket, struct pci *p)
@@ -130,6 +161,9 @@ static void *uml_open(int socket, struct pci *p)
 		cosim_die("out of memory");
 	u->pci = p;
 	u->vhost = vhost_new(socket, &ops, u);
+	u->time = p->dev->time;
+	if (u->time)
+		vhost_in_band(u->vhost, meanwhile);
 	p->message = message;
 	p->link = u;
 	return u;
@@ -145,7 +179,12 @@ static void uml_close(void *link)
 
 static int uml_fds(const void *link, int *fds)
 {
-	return vhost_fds(((const struct uml *)link)->vhost, fds);
+	const struct uml *u = link;
+	int n = vhost_fds(u->vhost, fds);
+
+	if (u->time)
+		fds[n++] = u->time->fd;
+	return n;
 }
 
 static int uml_serve(void *link)
@@ -156,6 +195,8 @@ static int uml_serve(void *link)
 	if (vhost_untold(u->vhost) >= TELL_MANY)
 		vhost_tell(u->vhost);
 	flush(u);
+	if (u->time && u->time->waiting)
+		vhost_deliver(u->vhost);
 	return served;
 }
 
@@ -169,6 +210,12 @@ static bool uml_woken(void *link, bool ready)
 	struct uml *u = link;
 
 	vhost_kicked(u->vhost);
+	if (u->time) {
+		struct pollfd p = {.fd = u->time->fd, .events = POLLIN};
+
+		if (poll(&p, 1, 0) > 0 && !timetravel_message(u->time))
+			return false;
+	}
 	return !ready || vhost_message(u->vhost);
 }
 

@@ -153,9 +153,31 @@ static void call(struct queue *q)
 
 	q->untold = 0;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (q->call >= 0 && !(q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT) &&
-	    write(q->call, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EPIPE)
+	if (q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT)
+		return;
+	q->owed = true;
+	if (q->call >= 0 && write(q->call, &one, sizeof(one)) < 0 && errno != EAGAIN &&
+	    errno != EPIPE)
 		cosim_note("call: %s", strerror(errno));
+}
+
+void vhost_in_band(struct vhost *v, bool (*meanwhile)(void *arg, int fd))
+{
+	v->meanwhile = meanwhile;
+}
+
+bool vhost_owes(const struct vhost *v)
+{
+	return v->queue[0].owed || v->queue[1].owed;
+}
+
+void vhost_deliver(struct vhost *v)
+{
+	for (int i = 0; i < VHOST_QUEUES; i++)
+		if (v->queue[i].owed) {
+			v->queue[i].owed = false;
+			vhost_call_in_band(v, i);
+		}
 }
 
 int vhost_serve(struct vhost *v)
@@ -170,8 +192,8 @@ int vhost_serve(struct vhost *v)
 		take(v, q, &c);
 		size = v->ops->request(v->arg, c.out, c.out_size, c.in, c.in_size);
 		give_back(q, c.head, size);
-		/* Who reads a register sleeps. */
-		if (c.in)
+		/* Who reads a register sleeps, where time is the host's. */
+		if (c.in && !v->meanwhile)
 			call(q);
 		n++;
 	}

@@ -37,6 +37,17 @@ int vhost_fds(const struct vhost *v, int fds[VHOST_FDS]);
 /* Handles one message of the socket, which has one. False: the other side is gone. */
 bool vhost_message(struct vhost *v);
 
+/*
+ * Kicks and calls are messages from now on, as time travel needs them: each is answered before
+ * its sender goes on. meanwhile(arg, fd) returns when descriptor fd has something to read, and
+ * handles what else the guest waits for; false: the guest is gone.
+ */
+void vhost_in_band(struct vhost *v, bool (*meanwhile)(void *arg, int fd));
+/* Whether calls are due. */
+bool vhost_owes(const struct vhost *v);
+/* Makes the calls that are due. Only while the guest waits for its clock. */
+void vhost_deliver(struct vhost *v);
+
 /* Answers all requests that wait in queue 0; returns how many. Does no system call
  * while there are none. */
 int vhost_serve(struct vhost *v);

@@ -23,6 +23,7 @@ struct queue {
 	int kick, call;
 	bool enabled;
 	unsigned untold; /* given back since the last call */
+	bool owed;	 /* a call in band */
 };
 
 struct vhost {
@@ -33,9 +34,13 @@ struct vhost {
 	int n_regions;
 	struct queue queue[VHOST_QUEUES];
 	bool quiet; /* the guest was asked not to kick */
+	/* Handles what the guest sends elsewhere; set where kicks and calls are messages. */
+	bool (*meanwhile)(void *arg, int fd);
 };
 
 void *vhost_host(struct vhost *v, uint64_t addr, uint64_t size);
 void vhost_drop_memory(struct vhost *v);
+/* Calls queue i by a message, and waits until the guest has taken it. */
+void vhost_call_in_band(struct vhost *v, int i);
 
 #endif

@@ -30,6 +30,8 @@ enum {
 	SET_PROTOCOL_FEATURES = 16,
 	SET_VRING_ENABLE = 18,
 	SET_BACKEND_REQ_FD = 21,
+	VRING_KICK = 35,
+	BACKEND_VRING_CALL = 4, /* on the request channel */
 };
 
 #define PROTOCOL_VERSION 1u
@@ -38,6 +40,7 @@ enum {
 #define FEATURES	 (1ull << VIRTIO_F_VERSION_1 | 1ull << 30) /* 30: protocol features */
 /* REPLY_ACK, and the request channel: its end of file tells the guest that we are gone. */
 #define PROTOCOL_FEATURES (1ull << 3 | 1ull << 5)
+#define IN_BAND		  (1ull << 14)
 #define QUEUE_MAX	  32768u
 #define NO_FD		  0x100u
 
@@ -114,6 +117,11 @@ static bool receive(int fd, struct message *m)
 		cosim_die("vhost-user: message %u of %u bytes, flags 0x%x: not understood",
 			  m->h.request, m->h.size, m->h.flags);
 	return receive_rest(fd, &m->p, m->h.size);
+}
+
+static uint64_t protocol_features(const struct vhost *v)
+{
+	return PROTOCOL_FEATURES | (v->meanwhile ? IN_BAND : 0);
 }
 
 static void reply(struct vhost *v, const struct message *m, uint64_t value)
@@ -202,7 +210,7 @@ static bool handle(struct vhost *v, struct message *m)
 	case SET_FEATURES:
 		return !(m->p.u64 & ~FEATURES);
 	case SET_PROTOCOL_FEATURES:
-		return !(m->p.u64 & ~PROTOCOL_FEATURES);
+		return !(m->p.u64 & ~protocol_features(v));
 	case SET_BACKEND_REQ_FD:
 		return set_fd(&v->backend_fd, m);
 	case SET_MEM_TABLE:
@@ -223,9 +231,29 @@ static bool handle(struct vhost *v, struct message *m)
 		if (by_state)
 			by_state->enabled = m->p.state.num != 0;
 		return by_state != NULL;
+	case VRING_KICK:
+		vhost_serve(v);
+		return by_state != NULL;
 	default:
 		return false;
 	}
+}
+
+void vhost_call_in_band(struct vhost *v, int i)
+{
+	struct {
+		struct header h;
+		uint32_t index, num;
+	} call = {{BACKEND_VRING_CALL, PROTOCOL_VERSION | FLAG_NEED_REPLY, 2 * sizeof(uint32_t)},
+		  (uint32_t)i,
+		  0};
+	struct message answer;
+
+	/* A guest that is gone shows at the next read of its socket. */
+	if (v->backend_fd >= 0 &&
+	    send(v->backend_fd, &call, sizeof(call), MSG_NOSIGNAL) == sizeof(call) &&
+	    v->meanwhile(v->arg, v->backend_fd))
+		receive(v->backend_fd, &answer);
 }
 
 bool vhost_message(struct vhost *v)
@@ -237,7 +265,7 @@ bool vhost_message(struct vhost *v)
 	if (m.h.request == GET_FEATURES) {
 		reply(v, &m, FEATURES);
 	} else if (m.h.request == GET_PROTOCOL_FEATURES) {
-		reply(v, &m, PROTOCOL_FEATURES);
+		reply(v, &m, protocol_features(v));
 	} else {
 		bool ok = handle(v, &m);
 
