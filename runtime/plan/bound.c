@@ -247,6 +247,18 @@ static void time_item(struct latest *t, int k)
 	t->next[queue] = i + 1;
 }
 
+/* All memories are zeroed side by side, a word a cycle. */
+static uint64_t scrub_cycles(const struct mea_hw *hw)
+{
+	const int words[] = {hw->act_words / hw->act_banks, hw->wgt_words, hw->acc_depth,
+			     hw->stem_words, hw->tables * (int)MEA_TABLE_WORDS};
+	int64_t most = 0;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		most = mea_later(most, words[i]);
+	return (uint64_t)most;
+}
+
 int mea_bound(const struct mea_hw *hw, const struct queues *qs, int n, const struct mea_bus *bus,
 	      struct mea_bound *b)
 {
@@ -258,7 +270,7 @@ int mea_bound(const struct mea_hw *hw, const struct queues *qs, int n, const str
 			   .slack = (int64_t)ceil(variance / MORE / (1 - p)),
 			   .beat = (1 + (p > 0 ? MORE : 0)) / (1 - p)};
 
-	*b = (struct mea_bound){.n = n};
+	*b = (struct mea_bound){.n = n, .scrub = scrub_cycles(hw)};
 	b->start = calloc((size_t)n + 1, sizeof(*b->start));
 	b->end = calloc((size_t)n + 1, sizeof(*b->end));
 	if (!b->start || !b->end)

@@ -100,6 +100,7 @@ struct mea_bus {
 
 struct mea_bound {
 	uint64_t cycles; /* of the job, until its record is written */
+	uint64_t scrub;	 /* more of them when the job before was another client's */
 	/* Of each command in program order: when it is taken and when it is complete, at the
 	 * latest; owned. */
 	uint64_t *start, *end;

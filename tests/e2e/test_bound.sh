@@ -13,6 +13,7 @@ ok "what is not in it" says "unknown here"
 ok "--json" run 0 bound $G $sim --json --bus-latency 40 --period 2
 ok "is JSON" json
 ok "the host is unknown" is host_ms null
+ok "a client before costs the scrub, a word a cycle" is scrub_cycles 4096
 main=$("$HELPER" json "$T/out" exits.0.cycles)
 extension=$("$HELPER" json "$T/out" exits.1.cycles)
 ok "slack" sh -c "jq -e '.exits[1] | (2 - .cycles / 100000 - .slack_ms | fabs) < 1e-9' $T/out"

@@ -105,6 +105,24 @@ ok "a label that the bundle does not know" run 1 run $G $ref --data "$T/e"
 ok "says so" err_says "class 99, but models/glyphs has 36 classes"
 printf x >>"$T/e/test.bin"
 ok "a file of no whole samples" fails 1 "no whole number" run $G --data "$T/e"
+# At a fixed rate. How late an answer comes is the machine's affair; that the figures agree is not.
+agrees() { jq -e ".period | $1" "$T/out"; }
+ok "--period" run 0 run $G $ref --json --period 50 --limit 12
+ok "each image is released once" agrees '.images == 12 and .answered == 12 and .dropped == 0'
+ok "figures in order" agrees '0 < .p50_ms and .p50_ms <= .p99_ms and .p99_ms <= .p999_ms and .p999_ms <= .max_ms'
+ok "the worst ten, the latest first" agrees '(.worst | length) == 10 and .worst[0].ms == .max_ms and ([.worst[].ms] | . == (sort | reverse))'
+ok "a part is no longer than the whole" agrees '[.worst[] | .part_ms <= .ms] | all'
+ok "late ones are counted" agrees '([.missed, 10] | min) == ([.worst[] | select(.ms > 50)] | length)'
+ok "images again and again" run 0 run $G $ref --json --period 20 --periods 7 --limit 3 --each
+ok "seven answers" jq -e '.images == 7 and (.each | length) == 7' "$T/out"
+ok "the same for the same image" jq -e '.each | .[0].confidence == .[3].confidence and .[0].image == .[6].image' "$T/out"
+ok "faster than any machine" run 1 run $G $ref --json --period 0.0001 --periods 2000
+ok "answers and full queues are all" agrees '.answered + .dropped == 2000 and .dropped > 0 and .missed == .answered'
+ok "and it says so" err_says "image 1999: no answer: the queue is full"
+ok "--periods alone" fails 2 "--periods: needs --period" run $G --periods 3
+for v in 0 -1 x; do
+	ok "--period '$v'" fails 2 "--period: '$v'" run $G --period="$v"
+done
 ok "MEA_DATA" sh -c "MEA_DATA=$T/d $MEA run $G $ref --json >$T/out"
 ok "its images" is images 5
 ok "bad MEA_DATA" sh -c "! MEA_DATA=$T/none $MEA run $G $ref 2>$T/err && grep -q 'MEA_DATA: $T/none' $T/err"

@@ -24,6 +24,7 @@ fits() {
 }
 
 fits run run $G --backend ref --limit 30
+fits "run at a fixed rate" run $G --backend ref --limit 12 --period 20
 fits "run, simulated" run $G --device sim --backend accel --limit 2
 ok "times are the device's, at a stated clock" grep -q "ms of the accelerator at 100 MHz: [0-9.]* images/s" "$T/out"
 ok "and the simulation's are named so" grep -q "^The simulation took .* s of wall time here" "$T/out"

@@ -54,6 +54,7 @@ struct bounds {
 	struct exit_bound exit[EXITS];
 	int n;
 	struct mea_hw hw;
+	uint64_t scrub; /* of a job behind another client's */
 };
 
 static double ms_of(const struct args *a, uint64_t cycles)
@@ -77,7 +78,7 @@ static int bound_net(struct args *a, struct mea_backend *b, const char *name,
 				   name);
 	all->hw = *mea_accel_hw(exec);
 	plan = mea_accel_plan(exec);
-	rc = mea_accel_bound(exec, &bus, &cycles);
+	rc = mea_accel_bound(exec, &bus, &cycles, &all->scrub);
 	if (!rc) {
 		*e = (struct exit_bound){name, cycles, plan->macs, plan->n_cmd};
 		if (before) {
@@ -149,8 +150,11 @@ static int print_text(const struct args *a, const struct bounds *all)
 	}
 	rc = table_print(&t, width);
 	text_print(width, 0,
-		   "The bound holds for every image. Not in it: what the host does before and "
-		   "behind each job, which is unknown here; `mea bench` measures it.");
+		   "The bound holds for every image. A job behind one of another client takes %.0f "
+		   "cycles more, for the device clears its memories. Not in it: what the host does "
+		   "before and behind each job, which is unknown here; `mea run --period` and `mea "
+		   "bench` measure it.",
+		   (double)all->scrub);
 	return rc;
 }
 
@@ -168,12 +172,12 @@ static int print_json(const struct args *a, const struct bounds *all)
 					 tool_real_json(a->period_ms - ms), "macs",
 					 (json_int_t)e->macs, "commands", e->commands));
 	}
-	return tool_print_json(json_pack("{s:o, s:[i, i], s:f, s:i, s:f, s:f, s:o, s:n, s:o}",
-					 "model", tool_text(a->what), "array", all->hw.rows,
-					 all->hw.cols, "clock_mhz", a->clock_mhz, "bus_bits",
-					 all->hw.axi_bytes * 8, "bus_latency", a->latency,
-					 "bus_stall_percent", a->stall_percent, "period_ms",
-					 tool_real_json(a->period_ms), "host_ms", "exits", exits));
+	return tool_print_json(json_pack(
+		"{s:o, s:[i, i], s:f, s:i, s:f, s:f, s:I, s:o, s:n, s:o}", "model",
+		tool_text(a->what), "array", all->hw.rows, all->hw.cols, "clock_mhz", a->clock_mhz,
+		"bus_bits", all->hw.axi_bytes * 8, "bus_latency", a->latency, "bus_stall_percent",
+		a->stall_percent, "scrub_cycles", (json_int_t)all->scrub, "period_ms",
+		tool_real_json(a->period_ms), "host_ms", "exits", exits));
 }
 
 /* --- all ----------------------------------------------------------------------------------------

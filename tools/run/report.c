@@ -200,6 +200,8 @@ int report_json(const struct run_report *r)
 				    json_pack("{s:o, s:o, s:o}", "rtt_ms", known(r->link.rtt_ms),
 					      "answer_ms", known(r->link.answer_ms), "bytes_per_s",
 					      known(r->link.bytes_per_s)));
+	if (r->period.ms > 0)
+		json_object_set_new(o, "period", period_json(&r->period));
 	if (r->notes)
 		json_object_set(o, "notes", r->notes);
 	if (r->each)
@@ -331,6 +333,8 @@ int report_table(const struct run_report *r)
 	if (tool_interrupted())
 		text_print(width, 0, "Interrupted: %zu of %zu images were asked for no more.",
 			   r->asked - all.images - r->failed - r->unreadable, r->asked);
+	if (r->period.ms > 0)
+		period_print(&r->period, simulated(r), width);
 	tell_missed(r, width);
 	if (r->fallbacks)
 		text_print(width, 0, "%zu images were answered by another backend after a failure.",

@@ -21,7 +21,9 @@ struct command_state {
 	struct images images;
 	struct mea_session *s;
 	struct run_report report;
-	int *labels; /* by index; UNREADABLE for images that have no result */
+	uint64_t periods;
+	size_t count; /* images to run; the same one again with --periods */
+	int *labels;  /* by number; UNREADABLE for images that have no result */
 	/* With --each: results that wait for those of earlier images, so that the
 	 * output has the order of the images whatever the backends do. */
 	struct mea_result **held;
@@ -48,6 +50,10 @@ static const struct row options[] = {
 	{"input", "FILE", AT(inputs),
 	 "with MODEL.onnx: an input, as .npy file; NAME=FILE if there are several"},
 	{"output", "FILE", AT(outputs), "with MODEL.onnx: where to write an output, or NAME=FILE"},
+	{"period", "MS", AT(report.period.ms),
+	 "an image every MS milliseconds; tells how long after that its answer came", OVER_0},
+	{"periods", "N", AT(periods), "so many, the images in turn", 1,
+	 .otherwise = "one for each image"},
 	{"each", NULL, AT(each), "tell about each image"},
 	{"json", NULL, AT(json), "print one JSON object"},
 	{"wide", NULL, AT(report.wide), "print all columns, however wide the terminal is"},
@@ -93,7 +99,7 @@ static void tell(struct command_state *c, const struct mea_result *res)
 {
 	char where[512];
 
-	mea_data_where(c->images.data, res->tag, where, sizeof(where));
+	mea_data_where(c->images.data, res->tag % c->images.count, where, sizeof(where));
 	if (c->json)
 		report_each(&c->report, c->s, res, where, c->labels[res->tag]);
 	else
@@ -102,7 +108,7 @@ static void tell(struct command_state *c, const struct mea_result *res)
 
 static void tell_ready(struct command_state *c)
 {
-	for (; c->next < c->images.count; c->next++) {
+	for (; c->next < c->count; c->next++) {
 		struct mea_result *res = c->held[c->next];
 
 		if (!res && c->labels[c->next] != UNREADABLE)
@@ -126,19 +132,22 @@ static int hold(struct command_state *c, const struct mea_result *res)
 	return 0;
 }
 
-static int take_result(struct command_state *c)
+/* MEA_ENOENT: no image is under way; MEA_ETIMEDOUT: no answer within so many ms. */
+static int take_result(struct command_state *c, int timeout_ms)
 {
 	struct mea_result res;
 	char where[512];
-	int rc = mea_collect(c->s, -1, &res);
+	int rc = mea_collect(c->s, timeout_ms, &res);
 
 	if (rc)
 		return rc;
+	if (c->report.period.ms > 0)
+		period_answer(&c->report.period, &res);
 	if (!res.error) {
 		rc = report_add(&c->report, &res, c->labels[res.tag]);
 	} else {
 		c->report.failed++;
-		mea_data_where(c->images.data, res.tag, where, sizeof(where));
+		mea_data_where(c->images.data, res.tag % c->images.count, where, sizeof(where));
 		fprintf(stderr, "%s: %s: no answer: %s\n", tool_name, where, res.text);
 	}
 	return !rc && c->each ? hold(c, &res) : rc;
@@ -152,10 +161,32 @@ static void skip(struct command_state *c, size_t i)
 		tell_ready(c);
 }
 
+/* Hands image i over when its period begins. One that finds the queue full has no answer. */
+static int give_in_time(struct command_state *c, size_t i, const uint8_t *rgb)
+{
+	struct period *p = &c->report.period;
+	int rc;
+
+	while (!(rc = take_result(c, 0)))
+		;
+	if (rc != MEA_ENOENT && rc != MEA_ETIMEDOUT)
+		return rc;
+	period_wait(p, i);
+	period_submit(p, i);
+	rc = mea_submit(c->s, rgb, i);
+	if (rc != MEA_EBUSY)
+		return rc;
+	period_drop(p);
+	fprintf(stderr, "%s: image %zu: no answer: the queue is full\n", tool_name, i);
+	c->report.failed++;
+	c->labels[i] = UNREADABLE;
+	return 0;
+}
+
 /* Hands image i over, taking results while the queue is full. */
 static int give_image(struct command_state *c, size_t i, uint8_t *rgb)
 {
-	int rc = mea_data_get(c->images.data, i, rgb, &c->labels[i]);
+	int rc = mea_data_get(c->images.data, i % c->images.count, rgb, &c->labels[i]);
 
 	/* One bad file among many costs its own answer only. */
 	if (rc) {
@@ -169,8 +200,10 @@ static int give_image(struct command_state *c, size_t i, uint8_t *rgb)
 		skip(c, i);
 		return 0;
 	}
+	if (c->report.period.ms > 0)
+		return give_in_time(c, i, rgb);
 	while ((rc = mea_submit(c->s, rgb, i)) == MEA_EBUSY) {
-		rc = take_result(c);
+		rc = take_result(c, -1);
 		if (rc)
 			return rc;
 	}
@@ -182,20 +215,23 @@ static int classify_all(struct command_state *c)
 	int width, height, rc = 0;
 	uint8_t *rgb;
 
+	c->count = c->periods ? (size_t)c->periods : c->images.count;
 	mea_input_size(c->s, &width, &height);
 	rgb = malloc((size_t)width * (size_t)height * 3);
-	c->labels = calloc(c->images.count, sizeof(*c->labels));
-	c->held = calloc(c->each ? c->images.count : 1, sizeof(*c->held));
+	c->labels = calloc(c->count, sizeof(*c->labels));
+	c->held = calloc(c->each ? c->count : 1, sizeof(*c->held));
 	if (!rgb || !c->labels || !c->held) {
 		free(rgb);
 		return mea_nomem();
 	}
-	for (size_t i = 0; i < c->images.count && !rc && !tool_interrupted(); i++) {
+	if (c->report.period.ms > 0)
+		rc = period_start(&c->report.period, c->count);
+	for (size_t i = 0; i < c->count && !rc && !tool_interrupted(); i++) {
 		rc = give_image(c, i, rgb);
-		progress_step(i + 1, c->images.count, &c->progress);
+		progress_step(i + 1, c->count, &c->progress);
 	}
 	while (!rc && !tool_interrupted())
-		rc = take_result(c);
+		rc = take_result(c, -1);
 	progress_end(&c->progress);
 	free(rgb);
 	return rc == MEA_ENOENT ? 0 : rc;
@@ -218,7 +254,7 @@ static int run_all(struct command_state *c)
 		return tool_fail();
 	report_costs(&c->report, c->s);
 	mea_link_figures(c->s, &c->report.link);
-	c->report.asked = c->images.count;
+	c->report.asked = c->count;
 	c->report.bundle = c->bundle;
 	c->report.data = images_title(&c->images);
 	c->report.seconds = tool_now() - start;
@@ -259,6 +295,8 @@ static int check(void *args)
 {
 	const struct command_state *c = args;
 
+	if (c->periods && !(c->report.period.ms > 0))
+		return mea_fail(MEA_EINVAL, "--periods: needs --period MS");
 	if ((c->inputs.n || c->outputs.n) && !is_model(c->bundle))
 		return mea_fail(MEA_EINVAL, "--%s: %s is no MODEL.onnx",
 				c->inputs.n ? "input" : "output", c->bundle);
@@ -280,9 +318,10 @@ static int run(int argc, char **argv)
 	rc = run_all(&c);
 	mea_close(c.s);
 	report_free(&c.report);
+	period_free(&c.report.period);
 	json_decref(c.report.each);
 	json_decref(c.report.notes);
-	for (size_t i = 0; c.each && c.held && i < c.images.count; i++)
+	for (size_t i = 0; c.each && c.held && i < c.count; i++)
 		free(c.held[i]);
 	free(c.held);
 	free(c.labels);

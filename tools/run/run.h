@@ -5,6 +5,7 @@
 
 #include "mea.h"
 #include "mea/tool.h"
+#include "period.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -48,6 +49,7 @@ struct run_report {
 	struct exit_sum exits[MEA_EXITS];
 	size_t complex, fallbacks, failed, unreadable, asked; /* asked: what was to be run */
 	double seconds;
+	struct period period; /* of 0 ms without --period */
 	json_t *each, *notes; /* lists, or NULL when nobody asks */
 };
 

@@ -168,12 +168,14 @@ struct mea_device *mea_accel_device(const struct mea_exec *e)
 	return ((const struct accel_exec *)e)->a->dev;
 }
 
-int mea_accel_bound(const struct mea_exec *e, const struct mea_bus *bus, uint64_t *cycles)
+int mea_accel_bound(const struct mea_exec *e, const struct mea_bus *bus, uint64_t *cycles,
+		    uint64_t *scrub)
 {
 	struct mea_bound b;
 	int rc = mea_plan_bound(mea_accel_hw(e), e->net, bus, &b);
 
 	*cycles = rc ? 0 : b.cycles;
+	*scrub = rc ? 0 : b.scrub;
 	if (!rc)
 		mea_bound_free(&b);
 	return rc;

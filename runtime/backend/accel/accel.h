@@ -15,8 +15,10 @@ const struct mea_plan *mea_accel_plan(const struct mea_exec *e);
 const struct mea_hw *mea_accel_hw(const struct mea_exec *e);
 struct mea_device *mea_accel_device(const struct mea_exec *e);
 
-/* Cycles that a job of e, prepared without profile, takes at most on such a bus. */
-int mea_accel_bound(const struct mea_exec *e, const struct mea_bus *bus, uint64_t *cycles);
+/* Cycles that a job of e, prepared without profile, takes at most on such a bus, and how many more
+ * if the job before was another client's. */
+int mea_accel_bound(const struct mea_exec *e, const struct mea_bus *bus, uint64_t *cycles,
+		    uint64_t *scrub);
 
 /* As wait(), and copies the n_records + 1 records (MEA_RECORD_BYTES each, the
  * job's first) to records unless it is NULL. */
