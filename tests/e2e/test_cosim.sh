@@ -38,6 +38,9 @@ times()
 }
 ok "jobs on an idle host" times "$T/idle"
 ok "they say how long they took" grep -q 'empty job: median [0-9]*\.[0-9]* us' "$T/idle"
+# 512 beats in and as many out, at 100 MHz.
+ok "a page takes its beats and not much more" awk '/copy of a page/ && $6 >= 10.24 && $6 <= 20.48 { good = 1 }
+	END { exit !good }' "$T/idle"
 busy=()
 for _ in 1 2 3; do
 	timeout 300 sh -c 'while :; do :; done' &
