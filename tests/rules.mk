@@ -64,7 +64,8 @@ RANDOM_RUNS = $(foreach c,$(SIM_CONFIGS) 8x8-collide,"$(B)/tests/rtl/random_laye
 OTHER_RTL = $(foreach c,4x4 16x16 8x16,"$(B)/tests/rtl/guard $(c)" "$(B)/tests/rtl/jobs $(c)") "$(B)/tests/rtl/guard 8x8p" \
 	$(foreach c,16x16 32x32 8x16,"$(B)/tests/rtl/random_layers $(c) 240 1 sizes") \
 	"$(B)/tests/rtl/random_layers 4x4 9 118 large" \
-	$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/known_nets sim:$(c)$(comma)latency=100 tiny") \
+	$(foreach c,$(SIM_CONFIGS),"$(B)/tests/rtl/known_nets sim:$(c)$(comma)latency=100 tiny" \
+		"$(B)/tests/rtl/known_nets sim:$(c)$(comma)latency=100 control") \
 	"$(B)/tests/rtl/known_nets sim:16x16$(comma)latency=100 mobilenet_v3_small" \
 	"$(B)/tests/rtl/known_nets sim:8x16$(comma)latency=100 shufflenet_v2_x1_0" \
 	"$(B)/tests/rtl/command_fuzz 4x4 5000" "$(B)/tests/rtl/command_fuzz 8x16 1000"

@@ -34,6 +34,13 @@ ok "36 logits" test "$(int8 "$T/ref.npy" | wc -l)" -eq 36
 ok "which are not all alike" test "$(int8 "$T/ref.npy" | sort -u | wc -l)" -gt 5
 ok "opencl gives the same bits" cmp "$T/ref.npy" "$T/opencl.npy"
 ok "accel gives the same bits" cmp "$T/ref.npy" "$T/accel.npy"
+ok "in each period" run 0 run $M --backend ref --input "$T/x.npy" --output "$T/again.npy" --json \
+	--period 20 --periods 12
+ok "the last answer is the first one" cmp "$T/ref.npy" "$T/again.npy"
+ok "twelve times" jq -e '.period | .answered == 12 and (.worst | length) == 10 and .worst[0].ms == .max_ms' "$T/out"
+ok "as text" run 0 run $M --backend ref --input "$T/x.npy" --period 20 --periods 3
+ok "which counts periods" grep -Eq '^ *period +ms exit' "$T/out"
+ok "accel again" run 0 run $M --backend accel --input "$T/x.npy" --output "$T/accel.npy"
 ok "cycles" grep -q ' cycles, .* % of the array; .* ms at 100 MHz' "$T/out"
 
 npy '|i1' '(3, 32, 32)' "$T/y.npy" <"$T/raw"

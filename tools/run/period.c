@@ -93,7 +93,7 @@ static void keep(struct period *p, const struct period_late *late)
 void period_answer(struct period *p, const struct mea_result *res)
 {
 	double part[PERIOD_PARTS] = {0}, rest;
-	struct period_late late = {.image = res->tag, .exit = res->exit};
+	struct period_late late = {.period = res->tag, .exit = res->exit};
 
 	if (res->error)
 		return;
@@ -116,10 +116,15 @@ void period_answer(struct period *p, const struct mea_result *res)
 	keep(p, &late);
 }
 
+static const char *exit_name(const struct period *p, const struct period_late *w)
+{
+	return p->no_exit ? "-" : mea_exit_name(w->exit);
+}
+
 void period_print(const struct period *p, bool simulated, int width)
 {
 	static const struct column columns[] = {
-		COLUMN("image", 0),	    COLUMN("ms", 0),
+		COLUMN("period", 0),	    COLUMN("ms", 0),
 		COLUMN_LEFT("exit", 0, 0),  COLUMN("most ms", 0),
 		COLUMN_LEFT("of it", 0, 0),
 	};
@@ -144,9 +149,9 @@ void period_print(const struct period *p, bool simulated, int width)
 	for (int i = 0; i < p->n_worst; i++) {
 		const struct period_late *w = &p->worst[i];
 
-		table_text(&t, "%zu", w->image);
+		table_text(&t, "%zu", w->period);
 		table_number(&t, "%.3f", w->ms);
-		table_text(&t, "%s", mea_exit_name(w->exit));
+		table_text(&t, "%s", exit_name(p, w));
 		table_number(&t, "%.3f", w->part_ms);
 		table_text(&t, "%s", parts[w->part].text);
 	}
@@ -168,10 +173,10 @@ json_t *period_json(const struct period *p)
 	for (int i = 0; i < p->n_worst; i++) {
 		const struct period_late *w = &p->worst[i];
 
-		json_array_append_new(worst, json_pack("{s:I, s:f, s:s, s:s, s:f}", "image",
-						       (json_int_t)w->image, "ms", w->ms, "exit",
-						       mea_exit_name(w->exit), "part",
-						       parts[w->part].name, "part_ms", w->part_ms));
+		json_array_append_new(worst, json_pack("{s:I, s:f, s:s, s:s, s:f}", "period",
+						       (json_int_t)w->period, "ms", w->ms, "exit",
+						       exit_name(p, w), "part", parts[w->part].name,
+						       "part_ms", w->part_ms));
 	}
 	json_object_set_new(o, "worst", worst);
 	return o;

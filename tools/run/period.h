@@ -15,7 +15,7 @@
 enum period_part { PART_RELEASE, PART_QUEUE, PART_BACKEND, PART_CLOUD, PART_HOST, PERIOD_PARTS };
 
 struct period_late {
-	size_t image;
+	size_t period;
 	double ms;	       /* from its release to its answer */
 	enum period_part part; /* that took most of it */
 	double part_ms;
@@ -23,7 +23,8 @@ struct period_late {
 };
 
 struct period {
-	double ms; /* 0: as fast as the backend takes them */
+	double ms;    /* 0: as fast as the backend takes them */
+	bool no_exit; /* a lone network */
 
 	/* The rest is period.c's. */
 	double start_ms;      /* of the clock: release of image 0 */

@@ -53,7 +53,7 @@ static const struct row options[] = {
 	{"period", "MS", AT(report.period.ms),
 	 "an image every MS milliseconds; tells how long after that its answer came", OVER_0},
 	{"periods", "N", AT(periods), "so many, the images in turn", 1,
-	 .otherwise = "one for each image"},
+	 .otherwise = "one for each image, or one"},
 	{"each", NULL, AT(each), "tell about each image"},
 	{"json", NULL, AT(json), "print one JSON object"},
 	{"wide", NULL, AT(report.wide), "print all columns, however wide the terminal is"},
@@ -278,12 +278,15 @@ static int run_model(struct command_state *c)
 				     .inputs = &c->inputs,
 				     .outputs = &c->outputs,
 				     .json = c->json,
-				     .clock_mhz = c->report.clock_mhz};
+				     .clock_mhz = c->report.clock_mhz,
+				     .period = &c->report.period,
+				     .periods = c->periods ? (size_t)c->periods : 1};
 	int rc;
 
 	a.open.note = note;
 	a.open.note_ctx = c;
 	rc = run_network(&a);
+	period_free(&c->report.period);
 	free(c->inputs.items);
 	free(c->outputs.items);
 	images_close(&c->images);
@@ -309,9 +312,9 @@ static int run(int argc, char **argv)
 	int rc;
 
 	option_parse(&tool_run, argc, argv, &c);
+	tool_catch_interrupt();
 	if (is_model(c.bundle))
 		return run_model(&c);
-	tool_catch_interrupt();
 	/* Whoever reads the lines of --each in a pipe has each at once. */
 	if (c.each && !c.json)
 		setvbuf(stdout, NULL, _IOLBF, 0);

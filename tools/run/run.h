@@ -17,6 +17,8 @@ struct run_network_args {
 	const struct option_list *inputs, *outputs; /* FILE or NAME=FILE */
 	bool json;
 	double clock_mhz;
+	struct period *period; /* of 0 ms: once; who calls frees it */
+	size_t periods;
 };
 
 /* Returns an exit code. */

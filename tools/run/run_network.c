@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* mea run MODEL.onnx: one network on tensors from files. */
+#include "base/clock.h"
 #include "base/error.h"
 #include "mea/files.h"
+#include "mea/table.h"
 #include "npy.h"
 #include "run.h"
 
@@ -147,7 +149,30 @@ static int write_output(const struct run_net *r, const struct end *e)
 	return rc;
 }
 
-static int compute(struct run_net *r)
+/* Once in each period, on the same inputs. */
+static int run_periods(struct run_net *r, struct period *p, size_t n, const int8_t *const *in,
+		       int8_t *const *out)
+{
+	int rc = period_start(p, n);
+
+	p->no_exit = true;
+	for (size_t i = 0; i < n && !rc && !tool_interrupted(); i++) {
+		struct mea_result res = {.tag = i};
+		double start;
+
+		period_wait(p, i);
+		period_submit(p, i);
+		start = mea_now_ms();
+		rc = mea_network_run(r->n, in, out, &r->cost);
+		res.latency_ms = res.service_ms = mea_now_ms() - start;
+		res.cost[MEA_EXIT_MAIN] = r->cost;
+		if (!rc)
+			period_answer(p, &res);
+	}
+	return rc;
+}
+
+static int compute(struct run_net *r, const struct run_network_args *a)
 {
 	const int8_t *in[ENDS];
 	int8_t *out[ENDS];
@@ -159,18 +184,20 @@ static int compute(struct run_net *r)
 	}
 	for (int i = 0; i < r->n_out; i++)
 		out[i] = r->out[i].values;
-	if (!rc)
+	if (!rc && a->period->ms > 0)
+		rc = run_periods(r, a->period, a->periods, in, out);
+	else if (!rc)
 		rc = mea_network_run(r->n, in, out, &r->cost);
 	for (int i = 0; i < r->n_out && !rc; i++)
 		rc = write_output(r, &r->out[i]);
 	return rc;
 }
 
-static void print_text(const struct run_net *r, const char *path, double clock_mhz)
+static void print_text(const struct run_net *r, const struct run_network_args *a)
 {
 	const struct mea_cost *c = &r->cost;
 
-	printf("%s, backend %s\n", path, mea_network_backend(r->n));
+	printf("%s, backend %s\n", a->path, mea_network_backend(r->n));
 	for (int i = 0; i < r->n_out; i++) {
 		const struct end *e = &r->out[i];
 
@@ -181,10 +208,12 @@ static void print_text(const struct run_net *r, const char *path, double clock_m
 	if (c->cycles)
 		printf(", %llu cycles, %.1f %% of the array; %.3f ms at %g MHz",
 		       (unsigned long long)c->cycles, 100 * (double)c->macs / (double)c->peak_macs,
-		       (double)c->cycles / clock_mhz * 1e-3, clock_mhz);
+		       (double)c->cycles / a->clock_mhz * 1e-3, a->clock_mhz);
 	else
 		printf(", %.3f ms", c->ms);
 	putchar('\n');
+	if (a->period->ms > 0)
+		period_print(a->period, c->sim_ms > 0, table_width(false));
 }
 
 static json_t *outputs_json(const struct run_net *r)
@@ -202,17 +231,20 @@ static json_t *outputs_json(const struct run_net *r)
 	return list;
 }
 
-static int print_json(const struct run_net *r, const char *path, double clock_mhz)
+static int print_json(const struct run_net *r, const struct run_network_args *a)
 {
 	const struct mea_cost *c = &r->cost;
 	double cycles = c->cycles ? (double)c->cycles : NAN;
+	json_t *o = json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:o, s:f}", "model",
+			      tool_text(a->path), "backend", mea_network_backend(r->n), "outputs",
+			      outputs_json(r), "macs", (json_int_t)c->macs, "cycles",
+			      tool_real_json(cycles), "utilisation",
+			      tool_ratio_json((double)c->macs, (double)c->peak_macs), "ms_at_clock",
+			      tool_real_json(cycles / a->clock_mhz * 1e-3), "ms", c->ms);
 
-	return tool_print_json(
-		json_pack("{s:o, s:s, s:o, s:I, s:o, s:o, s:o, s:f}", "model", tool_text(path),
-			  "backend", mea_network_backend(r->n), "outputs", outputs_json(r), "macs",
-			  (json_int_t)c->macs, "cycles", tool_real_json(cycles), "utilisation",
-			  tool_ratio_json((double)c->macs, (double)c->peak_macs), "ms_at_clock",
-			  tool_real_json(cycles / clock_mhz * 1e-3), "ms", c->ms));
+	if (a->period->ms > 0)
+		json_object_set_new(o, "period", period_json(a->period));
+	return tool_print_json(o);
 }
 
 int run_network(const struct run_network_args *args)
@@ -229,11 +261,11 @@ int run_network(const struct run_network_args *args)
 	if (!rc)
 		rc = assign(args->outputs, "output", r.out, r.n_out);
 	if (!rc)
-		rc = compute(&r);
+		rc = compute(&r, args);
 	if (!rc && args->json)
-		rc = print_json(&r, args->path, args->clock_mhz);
+		rc = print_json(&r, args);
 	else if (!rc)
-		print_text(&r, args->path, args->clock_mhz);
+		print_text(&r, args);
 	rc = rc ? tool_fail() : TOOL_OK;
 	for (int i = 0; i < ENDS; i++) {
 		free(r.in[i].values);

@@ -129,6 +129,21 @@ static struct mea_qnet *anomaly_detection(void)
 	return end(n, x);
 }
 
+static struct mea_qnet *policy(void)
+{
+	static const int units[] = {128, 128, 128, 25};
+	int x;
+	struct mea_qnet *n = start(6, 1, 1, &x);
+
+	for (int i = 0; i < 4; i++)
+		x = conv(n, x, units[i], (struct window){1, 1, 1, 1});
+	return end(n, x);
+}
+
+const struct known_net control_nets[CONTROL_NETS] = {
+	{"policy", "policy of a control loop, MLP", policy},
+};
+
 const struct known_net tiny_nets[TINY_NETS] = {
 	{"ic", "image classification, ResNet8", image_classification},
 	{"vww", "visual wake words, MobileNetV1 0.25", visual_wake_words},
