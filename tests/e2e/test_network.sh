@@ -37,9 +37,20 @@ ok "accel gives the same bits" cmp "$T/ref.npy" "$T/accel.npy"
 ok "in each period" run 0 run $M --backend ref --input "$T/x.npy" --output "$T/again.npy" --json \
 	--period 20 --periods 12
 ok "the last answer is the first one" cmp "$T/ref.npy" "$T/again.npy"
-ok "twelve times" jq -e '.period | .answered == 12 and (.worst | length) == 10 and .worst[0].ms == .max_ms' "$T/out"
+ok "twelve times" jq -e '.period | .answered == 12 and (.worst | length) == 10 and .worst[0].ms == .max_ms and .worst[0].exit == null' "$T/out"
 ok "as text" run 0 run $M --backend ref --input "$T/x.npy" --period 20 --periods 3
 ok "which counts periods" grep -Eq '^ *period +ms exit' "$T/out"
+"$MEA" run $M --backend ref --input "$T/x.npy" --json --period 20 --periods 100000 >"$T/out" 2>"$T/err" &
+pid=$!
+# Until it catches the signal, which is bit 1 of the mask.
+for _ in $(seq 1200); do
+	grep -qs '^SigCgt:.*[2367abef]$' /proc/$pid/status && break
+	sleep 0.05
+done
+kill -INT $pid
+wait $pid
+ok "SIGINT of periods is status 130" test $? -eq 130
+ok "with those so far" jq -e '.period | .answered >= 1 and .answered < 100000' "$T/out"
 ok "accel again" run 0 run $M --backend accel --input "$T/x.npy" --output "$T/accel.npy"
 ok "cycles" grep -q ' cycles, .* % of the array; .* ms at 100 MHz' "$T/out"
 

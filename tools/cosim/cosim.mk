@@ -104,7 +104,7 @@ FUZZ_CALLS ?= 1000000
 FUZZ_SEED ?= 1
 .PHONY: fuzz-ioctl
 fuzz-ioctl: cosim-module-debug $(COSIM_PROGRAMS) ## the driver under random calls
-	tools/cosim/run.sh -k debug -t 7200 -o build/cosim/logs/fuzz \
+	tools/cosim/run.sh -k debug -t 7200 --cosim "--clock 1" -o build/cosim/logs/fuzz \
 		-m "build/cosim/debug/mea/mea.ko timeout_ms=10000" -- \
 		$(KMOD_FUZZ) $(FUZZ_CALLS) $(FUZZ_SEED) tests/kmod/corpus /run/out/corpus
 

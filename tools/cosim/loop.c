@@ -156,24 +156,6 @@ static bool advance(struct cosim *c)
 
 /* Serves the guest's clock and nothing else until fd has something. False when the guest is gone.
  */
-bool loop_serve_clock(struct cosim *c, int fd)
-{
-	struct timetravel *t = c->dev.time;
-	struct pollfd fds[] = {{.fd = t->fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
-
-	while (!fds[1].revents) {
-		if (t->waiting && t->request < INT64_MAX) {
-			t->now = t->request;
-			timetravel_run(t, &c->dev);
-		}
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			cosim_die("poll: %s", strerror(errno));
-		if (fds[0].revents && !timetravel_message(t))
-			return false;
-	}
-	return true;
-}
-
 /* The same where the guest's clock is the device's. */
 static void loop_in_time(struct cosim *c)
 {
@@ -182,7 +164,7 @@ static void loop_in_time(struct cosim *c)
 	if (!c->dev.dead)
 		return;
 	c->link->close(c->guest);
-	loop_serve_clock(c, -1);
+	timetravel_serve(c->dev.time, &c->dev, -1);
 	_exit(0);
 }
 

@@ -31,7 +31,4 @@ struct cosim {
 /* Returns when the guest is gone. */
 void loop_run(struct cosim *c);
 
-/* Serves the guest's clock and nothing else until fd has something. False: the guest is gone. */
-bool loop_serve_clock(struct cosim *c, int fd);
-
 #endif

@@ -148,7 +148,7 @@ static void connect_guest(struct cosim *c, const struct paths *paths)
 	/* The guest needs its clock long before its device. */
 	if (paths->time) {
 		timetravel_open(c->dev.time, accept_at(clock, paths->time), c->dev.time->khz);
-		if (!loop_serve_clock(c, listener))
+		if (!timetravel_serve(c->dev.time, &c->dev, listener))
 			cosim_die("the guest ended before it had found its device");
 	}
 	c->guest = c->link->open(accept_at(listener, paths->guest), &c->pci);

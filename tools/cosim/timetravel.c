@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/um_timetravel.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -111,10 +112,11 @@ bool timetravel_message(struct timetravel *t)
 {
 	struct um_timetravel_msg m;
 	ssize_t n = recv(t->fd, &m, sizeof(m), MSG_WAITALL);
-	uint32_t op = m.op;
+	uint32_t op;
 
 	if (n != sizeof(m))
 		return false;
+	op = m.op;
 	m.op = UM_TIMETRAVEL_ACK;
 	switch (op) {
 	case UM_TIMETRAVEL_ACK:
@@ -240,6 +242,27 @@ void timetravel_watch(struct timetravel *t, struct device *d, bool message)
 	/* The guest has the answer to its access only then. */
 	while (t->unanswered && timetravel_message(t))
 		;
+}
+
+bool timetravel_serve(struct timetravel *t, struct device *d, int fd)
+{
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = t->fd, .events = POLLIN}};
+
+	for (;;) {
+		if (d && t->waiting && t->request < INT64_MAX) {
+			t->now = t->request;
+			timetravel_run(t, d);
+		}
+		if (poll(fds, 2, -1) < 0) {
+			if (errno != EINTR)
+				cosim_die("poll: %s", strerror(errno));
+			continue;
+		}
+		if (fds[1].revents && !timetravel_message(t))
+			return false;
+		if (fds[0].revents)
+			return true;
+	}
 }
 
 bool timetravel_idle(const struct timetravel *t, struct device *d)

@@ -34,6 +34,10 @@ void timetravel_close(struct timetravel *t);
 /* Handles one message of the socket, which has one. False: the guest is gone. */
 bool timetravel_message(struct timetravel *t);
 
+/* Serves the clock and nothing else until fd has something. With a device the guest runs whenever
+ * it wants to, else it waits. False: the guest is gone. */
+bool timetravel_serve(struct timetravel *t, struct device *d, int fd);
+
 /* Lets the guest run, from `now` on. */
 void timetravel_run(struct timetravel *t, struct device *d);
 /* The guest has just reached the device: it asks sooner for its clock if the device works now, or

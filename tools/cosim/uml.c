@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The virtual PCI bus of User-Mode Linux: requests and messages in virtqueues. */
-#include <errno.h>
 #include <linux/virtio_pcidev.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -135,20 +134,9 @@ static void message(void *link)
 
 /* --- the guest's clock ---------------------------------------------------------------------- */
 
-/* Serves the guest's clock until fd has something. */
 static bool meanwhile(void *arg, int fd)
 {
-	struct uml *u = arg;
-	struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = u->time->fd, .events = POLLIN}};
-
-	for (;;) {
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
-			return false;
-		if (fds[1].revents && !timetravel_message(u->time))
-			return false;
-		if (fds[0].revents)
-			return true;
-	}
+	return timetravel_serve(((struct uml *)arg)->time, NULL, fd);
 }
 
 /* --- link ----------------------------------------------------------------------------------- */

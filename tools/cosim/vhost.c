@@ -155,9 +155,8 @@ static void call(struct queue *q)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->avail->flags & VRING_AVAIL_F_NO_INTERRUPT)
 		return;
-	q->owed = true;
-	if (q->call >= 0 && write(q->call, &one, sizeof(one)) < 0 && errno != EAGAIN &&
-	    errno != EPIPE)
+	q->owed = q->call < 0;
+	if (!q->owed && write(q->call, &one, sizeof(one)) < 0 && errno != EAGAIN && errno != EPIPE)
 		cosim_note("call: %s", strerror(errno));
 }
 

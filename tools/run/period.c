@@ -116,9 +116,10 @@ void period_answer(struct period *p, const struct mea_result *res)
 	keep(p, &late);
 }
 
+/* NULL: there are none. */
 static const char *exit_name(const struct period *p, const struct period_late *w)
 {
-	return p->no_exit ? "-" : mea_exit_name(w->exit);
+	return p->no_exit ? NULL : mea_exit_name(w->exit);
 }
 
 void period_print(const struct period *p, bool simulated, int width)
@@ -151,7 +152,7 @@ void period_print(const struct period *p, bool simulated, int width)
 
 		table_text(&t, "%zu", w->period);
 		table_number(&t, "%.3f", w->ms);
-		table_text(&t, "%s", exit_name(p, w));
+		table_text(&t, "%s", p->no_exit ? "-" : exit_name(p, w));
 		table_number(&t, "%.3f", w->part_ms);
 		table_text(&t, "%s", parts[w->part].text);
 	}
@@ -173,7 +174,7 @@ json_t *period_json(const struct period *p)
 	for (int i = 0; i < p->n_worst; i++) {
 		const struct period_late *w = &p->worst[i];
 
-		json_array_append_new(worst, json_pack("{s:I, s:f, s:s, s:s, s:f}", "period",
+		json_array_append_new(worst, json_pack("{s:I, s:f, s:s?, s:s, s:f}", "period",
 						       (json_int_t)w->period, "ms", w->ms, "exit",
 						       exit_name(p, w), "part", parts[w->part].name,
 						       "part_ms", w->part_ms));

@@ -312,7 +312,9 @@ static int run(int argc, char **argv)
 	int rc;
 
 	option_parse(&tool_run, argc, argv, &c);
-	tool_catch_interrupt();
+	/* One run of a lone network ends at once. */
+	if (!is_model(c.bundle) || c.report.period.ms > 0)
+		tool_catch_interrupt();
 	if (is_model(c.bundle))
 		return run_model(&c);
 	/* Whoever reads the lines of --each in a pipe has each at once. */

@@ -156,7 +156,7 @@ static int run_periods(struct run_net *r, struct period *p, size_t n, const int8
 	int rc = period_start(p, n);
 
 	p->no_exit = true;
-	for (size_t i = 0; i < n && !rc && !tool_interrupted(); i++) {
+	for (size_t i = 0; i < n && !rc && !(i && tool_interrupted()); i++) {
 		struct mea_result res = {.tag = i};
 		double start;
 
@@ -266,7 +266,7 @@ int run_network(const struct run_network_args *args)
 		rc = print_json(&r, args);
 	else if (!rc)
 		print_text(&r, args);
-	rc = rc ? tool_fail() : TOOL_OK;
+	rc = rc ? tool_fail() : tool_interrupted() ? TOOL_INTERRUPTED : TOOL_OK;
 	for (int i = 0; i < ENDS; i++) {
 		free(r.in[i].values);
 		free(r.out[i].values);
